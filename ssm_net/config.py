@@ -1,0 +1,256 @@
+"""What a user may set: one frozen dataclass a verb, the only schema.
+
+Hydra composes ``conf/<verb>.yaml``; ``load`` turns the result once into these values, refuses unknown keys and checks
+what belongs together. Below that line nobody sees a ``DictConfig``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import Any, Optional, TypeVar
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ssm_net.grid import Domain
+
+T = TypeVar("T")
+
+
+class ConfigError(ValueError):
+    """A setting is unknown, missing, of the wrong type or out of range; the message says which and what to do."""
+
+
+def load(schema: type[T], cfg: DictConfig | dict[str, Any]) -> T:
+    """The values of a composed configuration, checked. Raises ``ConfigError``."""
+    try:
+        merged = OmegaConf.structured(schema)
+        _thaw(merged)
+        merged.merge_with(cfg)
+        missing = sorted(str(key) for key in OmegaConf.missing_keys(merged))
+        if missing:
+            raise ConfigError(f"nothing given for {', '.join(missing)}: add {' '.join(f'{k}=...' for k in missing)}")
+        value = OmegaConf.to_object(merged)
+    except OmegaConfBaseException as err:
+        raise ConfigError(str(err).splitlines()[0]) from err
+    assert isinstance(value, schema)
+    return value
+
+
+def _thaw(node: DictConfig) -> None:
+    """OmegaConf takes a frozen dataclass as read-only, at every level: let values in before they are frozen."""
+    OmegaConf.set_readonly(node, None)
+    for key in node:
+        if not OmegaConf.is_missing(node, key) and OmegaConf.is_dict(node[key]):
+            _thaw(node[key])
+
+
+def days_between(start: str, end: str) -> list[dt.date]:
+    """All days from ``start`` to ``end``, both included, as yyyy-mm-dd."""
+    first, last = parse_day(start, "start"), parse_day(end, "end")
+    if last < first:
+        raise ConfigError(f"end={end} lies before start={start}")
+    return [first + dt.timedelta(n) for n in range((last - first).days + 1)]
+
+
+def parse_day(text: str, key: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"{key}={text} is not a day; write yyyy-mm-dd") from None
+
+
+def _require(ok: bool, message: str) -> None:
+    if not ok:
+        raise ConfigError(message)
+
+
+@dataclass(frozen=True)
+class DomainConfig:
+    """Where: a vector file's bounds, else a bounding box, else a window of coarse cells."""
+
+    name: str = "custom"
+    window: Optional[list[int]] = None  # [row0, row1, col0, col1], half-open, in M36
+    bbox: Optional[list[float]] = None  # [west, south, east, north], degrees
+    boundary: Optional[str] = None  # vector file; only pixels inside are produced
+
+    def domain(self) -> Domain:
+        try:
+            if self.boundary is not None:
+                from ssm_net.ingest.boundary import read_boundary
+
+                return Domain.from_geometry(self.name, read_boundary(self.boundary))
+            if self.bbox is not None:
+                _require(len(self.bbox) == 4, f"domain.bbox={self.bbox} needs [west,south,east,north]")
+                west, south, east, north = self.bbox
+                return Domain.from_bbox(self.name, (west, south, east, north))
+            if self.window is not None:
+                _require(len(self.window) == 4, f"domain.window={self.window} needs [row0,row1,col0,col1]")
+                r0, r1, c0, c1 = self.window
+                return Domain(self.name, (r0, r1, c0, c1))
+        except ConfigError:
+            raise
+        except ValueError as err:
+            raise ConfigError(str(err)) from err
+        raise ConfigError("no domain given: domain=NAME, domain.window=[r0,r1,c0,c1] or domain.bbox=[w,s,e,n]")
+
+
+@dataclass(frozen=True)
+class SimulateConfig:
+    """``simulate.py``: a synthetic world in the archives' own file formats."""
+
+    raw: str
+    start: str
+    end: str
+    domain: DomainConfig = field(default_factory=DomainConfig)
+    seed: int = 1
+    family: str = "A"  # the physics of the world; families differ in structure
+    plan: bool = False
+
+    def __post_init__(self) -> None:
+        days_between(self.start, self.end)
+
+
+@dataclass(frozen=True)
+class MemoryConfig:
+    """The thermal memory: how fast past clear-sky LST anomalies fade (e-folding, days)."""
+
+    days: float = 4.0
+    region: float = 2.0  # sigma of the smooth surroundings an anomaly is taken against, coarse cells
+    lapse: float = 6.0  # K per km of elevation, taken out before the surroundings are averaged
+
+    def __post_init__(self) -> None:
+        _require(self.days > 0 and self.region > 0, "memory.days and memory.region must be > 0")
+
+
+@dataclass(frozen=True)
+class PrepareConfig:
+    """``prepare.py``: native granules onto the grid, into the cube."""
+
+    raw: str
+    cube: str
+    start: str
+    end: str
+    domain: DomainConfig = field(default_factory=DomainConfig)
+    ssm: str = "auto"  # folder of the coarse product; auto takes the first of the table that is there
+    lst: str = "auto"
+    reflectance: str = "auto"
+    modis_day: str = "utc"  # the day in a MODIS file name: utc (as the archive has it) or local
+    footprint: str = "gaussian"
+    fwhm_km: float = 43.0
+    sigma_ssm: float = 0.04  # error of a coarse observation where the product gives none, m3 m-3
+    api_decay: float = 0.9  # antecedent precipitation index: kept from one day to the next
+    memory: MemoryConfig = field(default_factory=MemoryConfig)
+    workers: int = 1
+    plan: bool = False
+
+    def __post_init__(self) -> None:
+        days_between(self.start, self.end)
+        _require(self.modis_day in ("utc", "local"), f"modis_day={self.modis_day}: choose utc or local")
+        _require(self.footprint in ("gaussian", "box"), f"footprint={self.footprint}: choose gaussian or box")
+        _require(self.fwhm_km > 0, f"fwhm_km={self.fwhm_km} must be > 0")
+        _require(0 < self.sigma_ssm < 0.5, f"sigma_ssm={self.sigma_ssm} must lie in (0, 0.5) m3 m-3")
+        _require(0 < self.api_decay < 1, f"api_decay={self.api_decay} must lie in (0, 1)")
+        _require(self.workers >= 1, f"workers={self.workers} must be >= 1")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The size of the network."""
+
+    width: int = 32  # channels of the fine branch
+    depth: int = 2  # 3 x 3 blocks of the fine branch; the receptive field is 2 * depth + 1 pixels
+    coarse_width: int = 32
+    coarse_depth: int = 2
+    lags: int = 6  # days the coarse branch looks back
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        _require(self.depth >= 0 and 2 * self.depth <= 35, f"model.depth={self.depth}: receptive field over 36 pixels")
+        _require(min(self.width, self.coarse_width, self.coarse_depth, self.lags) >= 1, "model sizes must be >= 1")
+        _require(0 <= self.dropout < 1, f"model.dropout={self.dropout} must lie in [0, 1)")
+
+
+@dataclass(frozen=True)
+class TrainerConfig:
+    """Where training runs."""
+
+    accelerator: str = "cpu"
+    devices: int = 1
+    strategy: str = "auto"
+    precision: str = "32-true"
+    workers: int = 0  # loader processes
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """``train.py``: the network from the coarse observations of a cube."""
+
+    cube: str
+    run: str
+    model: ModelConfig = field(default_factory=ModelConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    seed: int = 1
+    epochs: int = 30
+    batch_size: int = 4
+    patch: int = 8  # side of a training patch, coarse cells
+    lr: float = 3e-3
+    weight_decay: float = 0.05
+    beta: float = 0.5  # of the beta-NLL
+    subgrid: float = 0.5  # weight of the penalty on sub-grid variance above its prior
+    subgrid_std: float = 0.05  # prior of the sub-grid standard deviation, m3 m-3
+    validation_fraction: float = 0.15  # of the coarse cells, in blocks
+    validation_days: float = 0.15  # the last part of the period, never trained on
+    patience: int = 8  # epochs without a better validation before training stops
+    restart: bool = False  # true throws away what is in run and starts again
+    plan: bool = False
+
+    def __post_init__(self) -> None:
+        _require(self.epochs >= 1 and self.batch_size >= 1, "epochs and batch_size must be >= 1")
+        _require(self.patch >= 4 and self.patch % 2 == 0, f"patch={self.patch} must be an even number of cells, >= 4")
+        for key in ("validation_fraction", "validation_days"):
+            _require(0 <= getattr(self, key) < 1, f"{key} must lie in [0, 1)")
+
+
+@dataclass(frozen=True)
+class InferConfig:
+    """``infer.py``: one mosaic a day."""
+
+    cube: str
+    mosaics: str
+    run: str = ""  # folder of train.py; not needed for a baseline
+    method: str = "network"  # network, or a baseline: bilinear, dispatch
+    start: Optional[str] = None  # the cube's first day
+    end: Optional[str] = None  # the cube's last day
+    format: str = "netcdf"
+    update: str = "gain"  # gain (precision-weighted), exact (conserves the coarse value) or none
+    tile: int = 8  # side of a tile, coarse cells
+    device: str = "auto"
+    overwrite: bool = False
+    plan: bool = False
+
+    def __post_init__(self) -> None:
+        _require(self.method in ("network", "bilinear", "dispatch"), f"method={self.method}: network, bilinear, dispatch")
+        _require(self.method != "network" or bool(self.run), "nothing given for run: add run=FOLDER of train.py")
+        _require(self.format in ("netcdf", "cog", "zarr"), f"format={self.format}: netcdf, cog or zarr")
+        _require(self.update in ("gain", "exact", "none"), f"update={self.update}: gain, exact or none")
+        _require(self.tile >= 1, f"tile={self.tile} must be >= 1")
+        for key in ("start", "end"):
+            if getattr(self, key) is not None:
+                parse_day(getattr(self, key), key)
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """``evaluate.py``: the mosaics against the truth, the stations and the baselines."""
+
+    mosaics: str
+    cube: str
+    report: str
+    truth: Optional[str] = None
+    stations: Optional[str] = None
+    baselines: list[str] = field(default_factory=lambda: ["bilinear", "dispatch"])
+    start: Optional[str] = None
+    end: Optional[str] = None
+    plan: bool = False

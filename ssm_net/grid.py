@@ -1,0 +1,278 @@
+"""The nested EASE-Grid 2.0 window on which everything lives.
+
+A coarse cell (36 km) holds exactly ``ratio x ratio`` fine pixels (36 x 36 at 1 km) of equal area, so the mean of
+a cell is an average pool and the radiometer's footprint is a pair of small matrices, one along each axis.
+
+Source of the grid constants: NSIDC EASE-Grid 2.0 global cylindrical (EPSG:6933), M36 and M01.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from odc.geo.geom import Geometry, bbox_intersection, box
+from torch import Tensor
+
+Window = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A global coarse grid and the fine grid nested in it.
+
+    ``cell`` is the side of a coarse cell in metres; a fine pixel is ``cell / ratio``. ``align`` is the number of
+    coarse cells to which windows snap, each way: 4 x 36 = 144 pixels, the inner chunk of the cube.
+    """
+
+    crs: str
+    left: float
+    top: float
+    cell: float
+    rows: int
+    cols: int
+    ratio: int
+    align: int = 4
+
+    @property
+    def pixel(self) -> float:
+        """Side of a fine pixel, metres."""
+        return self.cell / self.ratio
+
+    def geobox(self) -> GeoBox:
+        """The whole coarse grid."""
+        affine = Affine(self.cell, 0.0, self.left, 0.0, -self.cell, self.top)
+        return GeoBox((self.rows, self.cols), affine, self.crs)
+
+
+M36 = Grid("EPSG:6933", -17367530.4451615, 7314540.8306386, 36032.220840584, rows=406, cols=964, ratio=36)
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A window of coarse cells and the fine pixels inside it.
+
+    ``window`` is ``(row0, row1, col0, col1)``, half-open, in rows and columns of ``grid``; its height and width are
+    multiples of ``grid.align``.
+
+    Raises ``ValueError`` where the window is empty, leaves the grid, or is not a multiple of ``grid.align``.
+    """
+
+    name: str
+    window: Window
+    grid: Grid = M36
+
+    def __post_init__(self) -> None:
+        r0, r1, c0, c1 = self.window
+        g = self.grid
+        if not (0 <= r0 < r1 <= g.rows and 0 <= c0 < c1 <= g.cols):
+            raise ValueError(
+                f"domain {self.name!r}: window {list(self.window)} is not inside the coarse grid of "
+                f"{g.rows} rows x {g.cols} columns; give domain.window=[row0,row1,col0,col1], half-open, "
+                "or domain.bbox=[west,south,east,north] in degrees"
+            )
+        if (r1 - r0) % g.align or (c1 - c0) % g.align:
+            raise ValueError(
+                f"domain {self.name!r}: window {list(self.window)} is {r1 - r0} x {c1 - c0} cells; "
+                f"height and width must be multiples of {g.align}"
+            )
+
+    @classmethod
+    def from_bbox(cls, name: str, bbox: tuple[float, float, float, float], grid: Grid = M36) -> Domain:
+        """The smallest window that holds ``bbox`` = (west, south, east, north), degrees, snapped outward."""
+        west, south, east, north = bbox
+        if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+            raise ValueError(
+                f"domain {name!r}: bbox {list(bbox)} is not [west, south, east, north] in degrees with "
+                "west < east and south < north"
+            )
+        return cls.from_geometry(name, box(west, south, east, north, "EPSG:4326"), grid)
+
+    @classmethod
+    def from_geometry(cls, name: str, geometry: Geometry, grid: Grid = M36) -> Domain:
+        """The smallest window that holds the bounds of ``geometry`` (any CRS), snapped outward."""
+        # A long straight edge in degrees is straight here too (cylindrical), but not in every CRS: add points to it.
+        bounds = geometry.to_crs(grid.crs, resolution="auto").boundingbox
+        whole = bbox_intersection([bounds, grid.geobox().boundingbox])
+        if whole.left >= whole.right or whole.bottom >= whole.top:
+            raise ValueError(f"domain {name!r}: the area given lies outside the coarse grid {grid.crs}")
+        eps = 1e-6  # a bound on a cell's edge does not pull in the next cell
+        r0 = math.floor((grid.top - whole.top) / grid.cell + eps)
+        r1 = math.ceil((grid.top - whole.bottom) / grid.cell - eps)
+        c0 = math.floor((whole.left - grid.left) / grid.cell + eps)
+        c1 = math.ceil((whole.right - grid.left) / grid.cell - eps)
+        r0, r1 = _snap(r0, max(r1, r0 + 1), grid.rows, grid.align)
+        c0, c1 = _snap(c0, max(c1, c0 + 1), grid.cols, grid.align)
+        return cls(name, (r0, r1, c0, c1), grid)
+
+    @property
+    def ratio(self) -> int:
+        return self.grid.ratio
+
+    @property
+    def coarse_shape(self) -> tuple[int, int]:
+        r0, r1, c0, c1 = self.window
+        return r1 - r0, c1 - c0
+
+    @property
+    def fine_shape(self) -> tuple[int, int]:
+        rows, cols = self.coarse_shape
+        return rows * self.ratio, cols * self.ratio
+
+    @property
+    def coarse(self) -> GeoBox:
+        """GeoBox of the coarse cells."""
+        r0, r1, c0, c1 = self.window
+        return self.grid.geobox()[r0:r1, c0:c1]
+
+    @property
+    def fine(self) -> GeoBox:
+        """GeoBox of the fine pixels; its corners are those of ``coarse``."""
+        r0, _, c0, _ = self.window
+        g = self.grid
+        affine = Affine(g.pixel, 0.0, g.left + c0 * g.cell, 0.0, -g.pixel, g.top - r0 * g.cell)
+        return GeoBox(self.fine_shape, affine, g.crs)
+
+    def bounds_lonlat(self) -> tuple[float, float, float, float]:
+        """(west, south, east, north) in degrees."""
+        b = self.coarse.geographic_extent.boundingbox
+        return b.left, b.bottom, b.right, b.top
+
+    def lonlat(self, *, coarse: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Longitudes of the columns and latitudes of the rows, degrees: the projection is cylindrical, so 1-D."""
+        from pyproj import Transformer
+
+        gbox = self.coarse if coarse else self.fine
+        y, x = (np.asarray(gbox.coordinates[d].values) for d in gbox.dims)
+        to_deg = Transformer.from_crs(self.grid.crs, "EPSG:4326", always_xy=True)
+        lon, _ = to_deg.transform(x, np.full_like(x, y[0]))
+        _, lat = to_deg.transform(np.full_like(y, x[0]), y)
+        return lon, lat
+
+
+def _snap(lo: int, hi: int, size: int, align: int) -> tuple[int, int]:
+    """Grow ``[lo, hi)`` outward to multiples of ``align``; at the far edge of the grid, which need not be one, shift."""
+    lo, hi = lo // align * align, -(-hi // align) * align
+    if hi <= size:
+        return lo, hi
+    height = -(-(size - lo) // align) * align
+    if height > size:
+        raise ValueError(f"{height} cells do not fit in a grid of {size} in steps of {align}")
+    return size - height, size
+
+
+def block_mean(x: Tensor, ratio: int, weight: Tensor | None = None) -> Tensor:
+    """Mean of the fine pixels of each coarse cell.
+
+    ``x`` is (..., R*ratio, C*ratio), returned as (..., R, C). Where ``x`` is NaN it does not count; with ``weight``
+    (broadcastable to ``x``, >= 0) the mean is weighted. A cell without anything that counts is NaN.
+    """
+    *lead, height, width = x.shape
+    shape = (*lead, height // ratio, ratio, width // ratio, ratio)
+    seen = torch.isfinite(x)
+    w = seen.to(x.dtype) if weight is None else seen * weight.to(x.dtype)
+    total = (torch.nan_to_num(x) * w).reshape(shape).sum((-3, -1))
+    return total / w.reshape(shape).sum((-3, -1))
+
+
+def expand(x: Tensor, ratio: int) -> Tensor:
+    """Each coarse value on all fine pixels of its cell: (..., R, C) to (..., R*ratio, C*ratio)."""
+    *lead, rows, cols = x.shape
+    tall = x[..., :, None, :, None].expand(*lead, rows, ratio, cols, ratio)
+    return tall.reshape(*lead, rows * ratio, cols * ratio)
+
+
+def interpolation_matrix(fine: range, cells: int, ratio: int) -> Tensor:
+    """Bilinear weights along one axis from ``cells`` coarse centres to the fine pixels ``fine``: (len(fine), cells).
+
+    ``fine`` counts from the first coarse cell's edge. Outside the outermost centres the value is held. Rows sum to 1.
+    """
+    centre = (torch.arange(fine.start, fine.stop, dtype=torch.float64) + 0.5) / ratio - 0.5
+    centre = centre.clamp(0, cells - 1)
+    low = centre.floor().clamp(max=max(cells - 2, 0)).long()
+    frac = centre - low
+    out = torch.zeros(len(fine), cells, dtype=torch.float64)
+    row = torch.arange(len(fine))
+    out[row, low] += 1 - frac
+    if cells > 1:
+        out[row, low + 1] += frac
+    return out.float()
+
+
+def upsample(x: Tensor, ratio: int, window: Window | None = None) -> Tensor:
+    """Bilinear field of coarse values on fine pixels.
+
+    ``x`` is (..., R, C) on the whole domain; ``window`` = (row0, row1, col0, col1) in fine pixels picks a part of
+    that field: nothing but the whole coarse field is needed to make it.
+    """
+    rows, cols = x.shape[-2:]
+    y0, y1, x0, x1 = window or (0, rows * ratio, 0, cols * ratio)
+    up_y = interpolation_matrix(range(y0, y1), rows, ratio).to(x)
+    up_x = interpolation_matrix(range(x0, x1), cols, ratio).to(x)
+    return up_y @ x @ up_x.T
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """The sensor operator H: coarse values as weighted means of fine pixels, separable in rows and columns.
+
+    ``rows`` is (R, Ny) and ``cols`` (C, Nx); each of their rows sums to 1 (the part of a footprint that leaves the
+    window is cut off and the rest made whole). ``forward`` is H, ``adjoint`` its transpose.
+    """
+
+    rows: Tensor
+    cols: Tensor
+
+    @classmethod
+    def gaussian(cls, coarse_shape: tuple[int, int], ratio: int, fwhm: float) -> Footprint:
+        """Gaussian beam; ``fwhm`` in fine pixels (km at 1 km). Cut at three sigma."""
+        sigma = fwhm / (2 * math.sqrt(2 * math.log(2)))
+        return cls(*(_gaussian_axis(n, ratio, sigma) for n in coarse_shape))
+
+    @classmethod
+    def box(cls, coarse_shape: tuple[int, int], ratio: int) -> Footprint:
+        """The plain mean of the cell."""
+        return cls(*(torch.eye(n).repeat_interleave(ratio, 1) / ratio for n in coarse_shape))
+
+    @classmethod
+    def of(cls, kind: str, coarse_shape: tuple[int, int], ratio: int, fwhm: float) -> Footprint:
+        """``kind`` is ``gaussian`` or ``box``; ``fwhm`` counts only for the gaussian."""
+        if kind == "box":
+            return cls.box(coarse_shape, ratio)
+        if kind == "gaussian":
+            return cls.gaussian(coarse_shape, ratio, fwhm)
+        raise ValueError(f"footprint {kind!r}: choose gaussian or box")
+
+    def to(self, like: Tensor) -> Footprint:
+        """The same operator in the type and on the device of ``like``."""
+        return Footprint(self.rows.to(like), self.cols.to(like))
+
+    def forward(self, x: Tensor, weight: Tensor | None = None) -> Tensor:
+        """H x: (..., Ny, Nx) to (..., R, C).
+
+        With ``weight`` (land mask, >= 0) each footprint is the weighted mean over what counts; NaN where nothing does.
+        """
+        if weight is None:
+            return self.rows @ x @ self.cols.T
+        weight = weight.to(x)
+        return (self.rows @ (x * weight) @ self.cols.T) / (self.rows @ weight @ self.cols.T)
+
+    def adjoint(self, y: Tensor, weight: Tensor | None = None) -> Tensor:
+        """H^T y: (..., R, C) to (..., Ny, Nx); the transpose of ``forward`` with the same ``weight``."""
+        if weight is None:
+            return self.rows.T @ y @ self.cols
+        weight = weight.to(y)
+        total = self.rows @ weight @ self.cols.T
+        return weight * (self.rows.T @ torch.where(total > 0, y / total, 0.0) @ self.cols)
+
+
+def _gaussian_axis(cells: int, ratio: int, sigma: float) -> Tensor:
+    pixel = torch.arange(cells * ratio, dtype=torch.float64) + 0.5
+    centre = (torch.arange(cells, dtype=torch.float64) + 0.5) * ratio
+    d = (pixel[None] - centre[:, None]) / sigma
+    w = torch.exp(-0.5 * d**2) * (d.abs() <= 3)
+    return (w / w.sum(1, keepdim=True)).float()
