@@ -1,0 +1,90 @@
+"""What a mosaic day is, whatever the file format: its values, its flags and how they are packed."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from enum import IntFlag
+
+import numpy as np
+
+from ssm_net.grid import Domain
+
+SCALE = np.float32(1e-4)  # m3 m-3 a count
+FILL = np.int16(-32768)
+UPPER = 1.0  # m3 m-3: no soil holds more water than its own volume
+
+STANDARD_NAME = "volume_fraction_of_condensed_water_in_soil"
+UNITS = "m3 m-3"
+
+Attribute = str | int | float
+
+
+class Flag(IntFlag):
+    """Lineage of a pixel; the names are the CF ``flag_meanings``."""
+
+    COARSE_OBSERVED = 1  # the coarse cell was observed on the day
+    ORBIT_GAP_FILLED = 2  # it was not: the value rests on the other days and the fine inputs
+    LST_SEEN = 4  # land surface temperature seen through a clear sky
+    LST_FILLED = 8
+    FROZEN_OR_SNOW = 16
+    WATER = 32
+    EXTRAPOLATED = 64  # predictors outside what the network was trained on
+
+
+@dataclass(frozen=True)
+class Mosaic:
+    """One day of the product on the fine grid of ``domain``.
+
+    ``ssm`` and ``sigma`` (its standard error) are float32 (Ny, Nx) in m3 m-3, NaN where masked; ``flags`` is uint8
+    (Ny, Nx), a sum of ``Flag``. ``day`` is that of the night overpass, about 01:30 local solar time. ``attrs`` are
+    global attributes of the file: model, checkpoint, inputs, version, history ...
+
+    Raises ``ValueError`` where a shape or type is wrong, or a value lies outside 0..1 m3 m-3.
+    """
+
+    day: dt.date
+    domain: Domain
+    ssm: np.ndarray
+    sigma: np.ndarray
+    flags: np.ndarray
+    attrs: dict[str, Attribute] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, kind in (("ssm", np.float32), ("sigma", np.float32), ("flags", np.uint8)):
+            array = getattr(self, name)
+            if array.shape != self.domain.fine_shape or array.dtype != kind:
+                raise ValueError(
+                    f"mosaic of {self.day}: {name} is {array.dtype} {array.shape}, but domain {self.domain.name!r} "
+                    f"needs {np.dtype(kind)} {tuple(self.domain.fine_shape)}"
+                )
+        for name in ("ssm", "sigma"):
+            _check_range(getattr(self, name), name, self.day)
+        for key, value in self.attrs.items():
+            if not isinstance(value, str | int | float):
+                raise ValueError(
+                    f"mosaic of {self.day}: attribute {key} is a {type(value).__name__}; give text or a number"
+                )
+
+
+def _check_range(values: np.ndarray, name: str, day: dt.date) -> None:
+    bad = (values < 0) | (values > UPPER)
+    if bad.any():
+        raise ValueError(
+            f"mosaic of {day}: {int(bad.sum())} values of {name} lie outside 0..{UPPER:g} m3 m-3 "
+            f"({values[bad].min():g} to {values[bad].max():g}): bound them before they are written, or mask with NaN"
+        )
+
+
+def pack(values: np.ndarray) -> np.ndarray:
+    """m3 m-3 to int16 counts of 1e-4, NaN to the fill value. Right to half a count."""
+    return np.where(np.isnan(values), np.float32(FILL), np.rint(values * np.float32(10000))).astype(np.int16)
+
+
+def unpack(counts: np.ndarray) -> np.ndarray:
+    """int16 counts to float32 m3 m-3, the fill value to NaN."""
+    return np.where(counts == FILL, np.float32(np.nan), counts.astype(np.float32) * SCALE)
+
+
+def stem(domain_name: str, day: dt.date) -> str:
+    return f"ssm_{domain_name}_{day:%Y%m%d}"
