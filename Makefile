@@ -1,0 +1,58 @@
+# make demo and make test work in a fresh clone: both make their environment first.
+.DEFAULT_GOAL := help
+.PHONY: help env demo test check real clean
+SHELL := bash
+
+ENV := .venv
+BIN := $(ENV)/bin
+STAMP := $(ENV)/.installed
+# torch first and by itself: another build of it (CUDA, ROCm) can be put here, the rest does not care.
+TORCH ?= torch==2.13.0
+PERIOD := domain=demo start=2016-04-15 end=2016-06-13
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+env: $(STAMP)  ## .venv with everything that demo and test need (Python 3.11 or newer)
+
+$(STAMP): pyproject.toml constraints.txt
+	@set -e; python=; \
+	for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	  if $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$name; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "ssm_net needs Python 3.11 or newer; this machine has $$(python3 --version 2>&1)." >&2; \
+	  echo "Install one (python.org, conda, uv, your distribution) so that python3.11 or newer is found, and run make again." >&2; \
+	  exit 1; \
+	fi; \
+	if [ ! -x $(BIN)/python ]; then echo "environment: $$($$python --version) in $(ENV)"; $$python -m venv $(ENV); fi
+	$(BIN)/python -m pip install "$(TORCH)"
+	$(BIN)/python -m pip install -c constraints.txt -e '.[ingest,eval,track,dev]'
+	@touch $@
+
+demo: env  ## simulate a small world, make its maps and score them: demo/report
+	$(BIN)/python simulate.py raw=demo/raw $(PERIOD) seed=1
+	$(BIN)/python prepare.py raw=demo/raw cube=demo/cube.zarr $(PERIOD)
+	$(BIN)/python train.py cube=demo/cube.zarr run=demo/run
+	$(BIN)/python infer.py cube=demo/cube.zarr run=demo/run mosaics=demo/mosaics
+	$(BIN)/python evaluate.py mosaics=demo/mosaics cube=demo/cube.zarr report=demo/report \
+	  truth=demo/raw/truth.zarr stations=demo/raw/ismn
+	@echo
+	@echo "Daily maps:  demo/mosaics/ssm_demo_yyyymmdd.nc (xarray, QGIS)"
+	@echo "Report:      $$(ls demo/report/*.html | head -n 1)"
+	@echo "Another run of make demo redoes nothing; make clean removes it."
+
+check: env  ## ruff (rules and format) and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: check  ## check, then all default tests
+	$(BIN)/python -m pytest
+
+real: env  ## the tests on real granules, from ../shared/real or SSM_NET_REAL
+	$(BIN)/python -m pytest -m real -rs -v -s
+
+clean:  ## remove what demo, test and builds left (the environment stays)
+	rm -rf demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './$(ENV)/*' -prune -exec rm -rf {} +
