@@ -1,0 +1,94 @@
+"""The ground of a synthetic world: relief, soil, lakes, irrigated fields, and how wet and green it tends to be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.special import ndtr
+
+from ssm_net.grid import Domain
+from ssm_net.simulate.fields import Array, Texture, stream
+from ssm_net.simulate.physics import Laws, Soil
+
+
+@dataclass(frozen=True)
+class Land:
+    """Fields that do not change, all (rows, cols) of the fine grid.
+
+    ``elevation`` m; ``slope`` degrees; ``aspect`` -1..1, positive on slopes that face the noon sun; ``wetness`` the
+    standardised topographic index; ``sand``, ``clay`` percent; ``water`` 0..1; ``fields`` the number of the irrigated
+    field a pixel belongs to, 0 for none; ``moist`` 0 (arid) .. 1 (humid) climate; ``green_low``, ``green_high``,
+    ``green_up`` the double logistic of NDVI: its floor, its peak and the day of year it rises.
+    """
+
+    domain: Domain
+    soil: Soil
+    elevation: Array
+    slope: Array
+    aspect: Array
+    wetness: Array
+    sand: Array
+    clay: Array
+    water: Array
+    fields: NDArray[np.int32]
+    moist: Array
+    green_low: Array
+    green_high: Array
+    green_up: Array
+
+
+def make_land(domain: Domain, laws: Laws, seed: int) -> Land:
+    """The ground of a domain, a function of its seed."""
+    shape = domain.fine_shape
+
+    def texture(purpose: str, length: float, nu: float = np.inf, step: int = 0) -> Array:
+        return Texture(shape, length, nu, step).sample(stream(seed, purpose))
+
+    relief = texture("relief", 120, nu=0.6, step=1)  # spectrum k^-3.2
+    elevation = (1250 + 300 * relief + 120 * relief**2).astype(np.float32)
+    pixel_m = domain.grid.pixel
+    down, right = np.gradient(elevation, pixel_m)
+    steep = np.hypot(down, right)
+    # Relief at 1 km is far smoother than the hillsides inside it: three times the slope is a mean hillside's.
+    slope = np.degrees(np.arctan(3 * steep)).astype(np.float32)
+    aspect = np.clip(-3 * down, -1, 1) * np.sign(domain.lonlat()[1].mean() or 1.0)
+    hollow = ndimage.gaussian_filter(elevation, 8, mode="nearest") - elevation
+    wetness = np.clip(hollow / hollow.std() + 0.6 * texture("hollow", 3), -2.5, 2.5)
+
+    sand = np.clip(48 + 14 * texture("sand", 35) + 15 * texture("sand fine", 5, nu=1.0), 5, 90)
+    clay = np.clip(22 - 0.25 * (sand - 48) + 7 * texture("clay", 8, nu=1.0), 4, 55)
+    clay = np.minimum(clay, 97 - sand)
+
+    lake = texture("lake", 4) + 0.8 * texture("lake district", 40) + 0.5 * wetness
+    water = ndtr((lake - np.quantile(lake, 0.978)) / 0.12)
+    water[water < 0.02] = 0
+    farm = texture("farm", 5) + 0.7 * texture("farm district", 30) - 0.4 * np.tanh(slope / 3)
+    labels, _ = ndimage.label((farm > np.quantile(farm, 0.90)) & (water < 0.2))
+
+    lon, lat = domain.lonlat()
+    trend = 0.48 + 0.012 * (lon[None] - 108) - 0.022 * (lat[:, None] - 37)  # China: humid to the south-east
+    moist = np.clip(trend + 0.12 * texture("climate", 60), 0, 1).astype(np.float32)
+    irrigated = labels > 0
+    low = np.clip(0.10 + 0.15 * moist + 0.03 * texture("green low", 10), 0.06, 0.35)
+    high = np.clip(0.22 + 0.55 * moist + 0.09 * texture("green high", 7) + 0.2 * irrigated, 0.2, 0.9)
+    up = 118 + 8 * texture("green up", 15) + 8 * irrigated
+    f32 = np.float32
+    return Land(
+        domain,
+        laws.soil(sand.astype(f32), clay.astype(f32)),
+        elevation=elevation,
+        slope=slope,
+        aspect=aspect.astype(f32),
+        wetness=wetness.astype(f32),
+        sand=sand.astype(f32),
+        clay=clay.astype(f32),
+        water=water.astype(f32),
+        fields=labels.astype(np.int32),
+        moist=moist,
+        green_low=low.astype(f32),
+        green_high=high.astype(f32),
+        green_up=up.astype(f32),
+    )

@@ -1,0 +1,127 @@
+"""The MODIS products of a world: their layers, attributes, names and days."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssm_net.simulate.fields import Array
+from ssm_net.simulate.hdfeos import Granule, Layer, write_eos
+from ssm_net.simulate.sinusoidal import Tile
+
+LST, REFLECTANCE = "MYD11A1", "MCD43A4"
+COLLECTION = "061"
+
+QC_GOOD, QC_OTHER, QC_CLOUD, QC_NONE = 0, 65, 2, 3  # 65: produced, other quality, LST error up to 2 K
+
+Attributes = dict[str, tuple[Any, str]]
+
+
+def name(product: str, day: dt.date, tile: Tile) -> str:
+    """As the archive names a file; the time of production is a fixed one, so that the same world has the same names."""
+    return f"{product}.A{day:%Y%j}.{tile.name}.{COLLECTION}.{day + dt.timedelta(10):%Y%j}120000.hdf"
+
+
+def folder(raw: Path, product: str) -> Path:
+    return raw / f"{product}.{COLLECTION}"
+
+
+def write_lst(path: Path, day: dt.date, tile: Tile, views: dict[str, tuple[Array, NDArray[np.uint8]]]) -> None:
+    """MYD11A1 of a tile: ``views`` gives for Day and Night the LST (K) and QC of the tile's window."""
+    layers = []
+    for part, (lst, qc) in views.items():
+        seen = (qc != QC_CLOUD) & (qc != QC_NONE)
+        counts = np.where(seen, np.clip(np.rint(lst / 0.02), 7500, 65535), 0).astype(np.uint16)
+        hour = {"Day": 135, "Night": 15}[part]
+        time = np.where(seen, hour, 255).astype(np.uint8)
+        word = part.lower() + "time"
+        layers += [
+            Layer(f"LST_{part}_1km", tile.full(counts, 0), _lst_attributes(word)),
+            Layer(
+                f"QC_{part}",
+                tile.full(qc, QC_NONE),
+                {
+                    "long_name": (f"Quality control for {word} LST and emissivity", "CHAR"),
+                    "Number Type": ("uint8", "CHAR"),
+                    "valid_range": ([0, 255], "UINT8"),
+                },
+            ),
+            Layer(f"{part}_view_time", tile.full(time, 255), _time_attributes(word)),
+        ]
+    write_eos(path, _granule(LST, "MODIS_Grid_Daily_1km_LST", "Aqua", tile, day, day), layers)
+
+
+def write_reflectance(path: Path, day: dt.date, tile: Tile, bands: dict[int, Array], quality: NDArray[np.uint8]) -> None:
+    """MCD43A4 of a tile: nadir reflectance 0..1 by band (NaN: none) and quality 0 full, 1 magnitude inversion, 255 none."""
+    layers = []
+    for band, value in bands.items():
+        counts = np.where(np.isfinite(value), np.clip(np.rint(value / 1e-4), 0, 32766), 32767).astype(np.int16)
+        attributes: Attributes = {
+            "long_name": (f"Nadir_Reflectance_Band{band}", "CHAR"),
+            "units": ("reflectance, no units", "CHAR"),
+            "valid_range": ([0, 32766], "INT16"),
+            "_FillValue": (32767, "INT16"),
+            "add_offset": (0.0, "FLOAT64"),
+            "scale_factor": (0.0001, "FLOAT64"),
+        }
+        layers.append(Layer(f"Nadir_Reflectance_Band{band}", tile.full(counts, 32767), attributes))
+    for band in bands:
+        attributes = {
+            "long_name": (f"BRDF_Albedo_Band_Mandatory_Quality_Band{band}", "CHAR"),
+            "units": ("bit field", "CHAR"),
+            "valid_range": ([0, 254], "UINT8"),
+            "_FillValue": (255, "UINT8"),
+        }
+        layers.append(Layer(f"BRDF_Albedo_Band_Mandatory_Quality_Band{band}", tile.full(quality, 255), attributes))
+    begin, end = day - dt.timedelta(8), day + dt.timedelta(7)  # the day in the name is the ninth of sixteen
+    write_eos(path, _granule(REFLECTANCE, "MOD_Grid_BRDF", "Terra+Aqua", tile, begin, end), layers)
+
+
+def _granule(product: str, grid: str, platform: str, tile: Tile, begin: dt.date, end: dt.date) -> Granule:
+    upper_left, lower_right = tile.corners
+    return Granule(
+        grid,
+        (tile.size, tile.size),
+        upper_left,
+        lower_right,
+        product,
+        61,
+        platform,
+        begin.isoformat(),
+        end.isoformat(),
+        (tile.h, tile.v),
+    )
+
+
+def _lst_attributes(word: str) -> Attributes:
+    return {
+        "long_name": (f"Daily {word} 1km grid Land-surface Temperature", "CHAR"),
+        "units": ("K", "CHAR"),
+        "Number Type": ("uint16", "CHAR"),
+        "valid_range": ([7500, 65535], "UINT16"),
+        "_FillValue": (0, "UINT16"),
+        "LST": ("LST data * scale_factor", "CHAR"),
+        "scale_factor": (0.02, "FLOAT64"),
+        "scale_factor_err": (0.0, "FLOAT64"),
+        "add_offset_err": (0.0, "FLOAT64"),
+        "calibrated_nt": (5, "INT32"),
+    }
+
+
+def _time_attributes(word: str) -> Attributes:
+    return {
+        "long_name": (f"Time of {word} Land-surface Temperature observation", "CHAR"),
+        "units": ("hrs", "CHAR"),
+        "Number Type": ("uint8", "CHAR"),
+        "valid_range": ([0, 240], "UINT8"),
+        "_FillValue": (255, "UINT8"),
+        "View_time": ("View_time data * scale_factor", "CHAR"),
+        "scale_factor": (0.1, "FLOAT64"),
+        "scale_factor_err": (0.0, "FLOAT64"),
+        "add_offset_err": (0.0, "FLOAT64"),
+        "calibrated_nt": (5, "INT32"),
+    }

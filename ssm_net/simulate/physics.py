@@ -1,0 +1,170 @@
+"""The laws of a synthetic world, family A. A family is one ``Laws``: another structure is another set of functions.
+
+Soil moisture theta is in m3 m-3, water in mm, temperature in K, time in days; every function takes and returns arrays
+of the fine grid. Sources: Cosby et al. 1984 for the soil (as in CLM), Noilhan and Planton 1989 for the evaporation
+efficiency, a linear reservoir for drainage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ssm_net.simulate.fields import Array
+
+DEPTH = 50.0  # mm of soil that the radiometer's 0-5 cm stands for
+
+
+@dataclass(frozen=True)
+class Soil:
+    """Water retention by pixel, m3 m-3, and what drainage needs."""
+
+    residual: Array
+    wilting: Array
+    capacity: Array
+    saturation: Array
+    conductivity: Array  # saturated, mm d-1
+    exponent: Array  # b of Clapp and Hornberger
+
+    def stress(self, theta: Array) -> Array:
+        """Root-zone factor S: 0 at wilting, 1 from 60 % of the way to field capacity."""
+        return np.clip((theta - self.wilting) / (0.6 * (self.capacity - self.wilting)), 0, 1)
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """The radiometer: its beam, its errors (m3 m-3) and its orbit (descending passes only)."""
+
+    fwhm: tuple[float, float] = (43.0, 43.0)  # km along rows' and columns' axes
+    noise: float = 0.028
+    bias: float = 0.018  # of a field smooth over three cells, constant in time
+    gain: float = 0.05  # half range: less over dense vegetation
+    water: float = 0.3  # added to a cell all of water
+    swath: float = 1450.0  # km
+    orbits: int = 233  # in ``repeat`` days
+    repeat: int = 16
+    inclination: float = 98.2  # degrees
+
+
+@dataclass(frozen=True)
+class Laws:
+    """What makes a family.
+
+    ``soil(sand, clay)`` in percent; ``efficiency(theta, soil)`` is the soil evaporation as a share of the demand;
+    ``drainage(theta, soil, wetness, days)`` in mm, ``wetness`` the standardised topographic index;
+    ``runoff(theta, soil, slope)`` the share of rain that does not infiltrate, slope in degrees;
+    ``cover(ndvi)`` the vegetated fraction; ``mix(soil_t, canopy_t, cover)`` the temperature a radiometer sees.
+    """
+
+    name: str
+    soil: Callable[[Array, Array], Soil]
+    efficiency: Callable[[Array, Soil], Array]
+    drainage: Callable[[Array, Soil, Array, float], Array]
+    runoff: Callable[[Array, Soil, Array], Array]
+    cover: Callable[[Array], Array]
+    mix: Callable[[Array, Array, Array], Array]
+    rain: str = "latent"  # a thresholded Gaussian field, or "storms": a Poisson cluster of cells
+    cloud: tuple[float, float, float] = (0.7, 0.65, 0.35)  # weights of rain, 200 km and 6 km fields
+    cloud_nu: float = 0.8
+    cloud_cover: float = 0.56
+    heating: float = 22.0  # K, dry bare soil above air at summer noon
+    canopy_heating: float = 5.0
+    night_cooling: float = 4.0  # K, dry soil below wet soil at 01:30
+    darkening: float = 1.0  # multiplies the decrease of soil reflectance with moisture
+    response: float = 0.10  # NDVI gained by a month without stress
+    response_days: float = 30.0
+    sensor: Sensor = Sensor()
+
+
+def soil_cosby(sand: Array, clay: Array) -> Soil:
+    wilting = 0.02 + 0.004 * clay
+    saturation = 0.489 - 0.00126 * sand
+    capacity = np.minimum(wilting + 0.12 + 0.0012 * clay, saturation - 0.04)
+    conductivity = 0.0070556e-3 * 10 ** (-0.884 + 0.0153 * sand) * 86400 * 1000
+    return Soil(0.4 * wilting, wilting, capacity, saturation, conductivity, 2.91 + 0.159 * clay)
+
+
+def efficiency_cosine(theta: Array, soil: Soil) -> Array:
+    return 0.5 - 0.5 * np.cos(np.pi * np.clip(theta / soil.capacity, 0, 1))
+
+
+def drainage_reservoir(theta: Array, soil: Soil, wetness: Array, days: float) -> Array:
+    tau = 1.8 * np.exp(0.3 * wetness)  # valleys stay wet
+    return DEPTH * np.maximum(theta - soil.capacity, 0) * (1 - np.exp(-days / tau))
+
+
+def runoff_saturation(theta: Array, soil: Soil, slope: Array) -> Array:
+    return 0.5 * (theta / soil.saturation) ** 2 * np.tanh(slope / 10)
+
+
+def cover_scaled(ndvi: Array) -> Array:
+    return np.clip((ndvi - 0.1) / 0.65, 0, 1)
+
+
+def mix_linear(soil_t: Array, canopy_t: Array, cover: Array) -> Array:
+    return cover * canopy_t + (1 - cover) * soil_t
+
+
+FAMILY_A = Laws(
+    "A",
+    soil=soil_cosby,
+    efficiency=efficiency_cosine,
+    drainage=drainage_reservoir,
+    runoff=runoff_saturation,
+    cover=cover_scaled,
+    mix=mix_linear,
+)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Water of one step, mm by pixel: storage + rain + irrigation + noise - evaporation - drainage - runoff."""
+
+    rain: Array
+    irrigation: Array
+    runoff: Array
+    evaporation: Array
+    drainage: Array
+    noise: Array
+
+    def change(self) -> Array:
+        """What the storage gained, mm."""
+        return self.rain + self.irrigation - self.runoff - self.evaporation - self.drainage + self.noise
+
+
+def step(
+    laws: Laws,
+    soil: Soil,
+    theta: Array,
+    *,
+    rain: Array,
+    irrigation: Array,
+    noise: Array,
+    demand: Array,
+    cover: Array,
+    wetness: Array,
+    slope: Array,
+    days: float,
+) -> tuple[Array, Budget]:
+    """The soil moisture ``days`` later and the water that came and went.
+
+    Fluxes are cut where they would leave [residual, saturation], never the state: the budget closes. ``demand`` is
+    the potential evaporation of the step, mm.
+    """
+    low, high = DEPTH * soil.residual, DEPTH * soil.saturation
+    store = DEPTH * theta
+    supply = rain + irrigation
+    enters = np.minimum(supply * (1 - laws.runoff(theta, soil, slope)), high - store + soil.conductivity * days * 0.1)
+    wet = store + enters
+    through = np.maximum(wet - high, 0)  # more than the pores hold runs through
+    held = wet - through
+    moist = held / DEPTH
+    evaporation = demand * ((1 - cover) * laws.efficiency(moist, soil) + 0.3 * cover * soil.stress(moist))
+    evaporation = np.clip(evaporation, 0, held - low)
+    drainage = np.clip(laws.drainage(moist, soil, wetness, days), 0, held - evaporation - low)
+    left = held - evaporation - drainage
+    noise = np.clip(noise, low - left, high - left)
+    budget = Budget(rain, irrigation, supply - enters, evaporation, drainage + through, noise)
+    return ((left + noise) / DEPTH).astype(np.float32), budget

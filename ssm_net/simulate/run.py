@@ -1,0 +1,203 @@
+"""Write a world into a raw folder: the truth and everything that instruments make of it, in native formats."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+
+from ssm_net.config import ConfigError, SimulateConfig, days_between
+from ssm_net.grid import Domain
+from ssm_net.simulate import modis, netcdf, stations
+from ssm_net.simulate.fields import Array
+from ssm_net.simulate.land import Land, make_land
+from ssm_net.simulate.laws import FAMILIES
+from ssm_net.simulate.observe import Observer, RainGrid
+from ssm_net.simulate.sinusoidal import Tile, tiles_of
+from ssm_net.simulate.truth import TruthStore
+from ssm_net.simulate.validity import DayStatistics, observe_day, report, summarise
+from ssm_net.simulate.world import DAY_HOUR, NIGHT_HOUR, SPIN_UP, Day, days
+
+VERSION = 1  # of the world: raised whenever the same settings give other numbers
+EVERY = 8  # days from one reflectance file to the next
+ONE = dt.timedelta(1)
+View = tuple[Array, Array, NDArray[np.uint8]]
+
+
+def simulate(cfg: SimulateConfig) -> Path:
+    """The raw folder of a synthetic world, made if it is not there yet.
+
+    A run that was cut off goes on where it stopped; one that is done does nothing. Raises ``ConfigError`` where the
+    folder holds another world or files that no simulation wrote.
+    """
+    console = Console()
+    domain = cfg.domain.domain()
+    wanted = days_between(cfg.start, cfg.end)
+    if cfg.family not in FAMILIES:
+        raise ConfigError(f"family={cfg.family}: choose {' or '.join(FAMILIES)}")
+    raw = Path(cfg.raw)
+    settings = {
+        "version": VERSION,
+        "family": cfg.family,
+        "seed": cfg.seed,
+        "window": list(domain.window),
+        "start": cfg.start,
+        "end": cfg.end,
+    }
+    done = _check(raw, settings)
+    if cfg.plan:
+        rows, cols = domain.fine_shape
+        tiles = ", ".join(t.name for t in tiles_of(domain, 1200))
+        state = "is done; nothing would be made" if done else "would be made"
+        console.print(
+            f"world {domain.name}, family {cfg.family}, seed {cfg.seed}: {len(wanted)} days {cfg.start}..{cfg.end}, "
+            f"{rows} x {cols} pixels, MODIS tiles {tiles}, in {raw}: {state}"
+        )
+        return raw
+    if done:
+        console.print(f"{raw}: this world is there already ({len(wanted)} days); nothing to do")
+        return raw
+    raw.mkdir(parents=True, exist_ok=True)
+    _mark(raw, settings, done=False)
+    laws = FAMILIES[cfg.family]
+    land = make_land(domain, laws, cfg.seed)
+    checks = summarise(_write(raw, land, Observer(land, laws, cfg.seed), wanted[0], wanted[-1], console))
+    report(checks, raw / "validity.json", console)
+    _mark(raw, settings, done=True)
+    return raw
+
+
+def _check(raw: Path, settings: dict[str, Any]) -> bool:
+    """Whether this world is in the folder, whole."""
+    marker = raw / "world.json"
+    if not marker.exists():
+        if raw.is_dir() and any(raw.iterdir()):
+            raise ConfigError(f"raw={raw} holds files but no world.json: a world is not mixed with other data; give another folder")
+        return False
+    try:
+        found = json.loads(marker.read_text(encoding="utf-8"))
+        there = found["settings"]
+    except (json.JSONDecodeError, KeyError, TypeError) as err:
+        raise ConfigError(f"{marker} is not the marker of a world ({err}); delete the folder or give another raw=") from err
+    other = [f"{key}={there.get(key)} (now {value})" for key, value in settings.items() if there.get(key) != value]
+    if other:
+        raise ConfigError(f"raw={raw} holds another world: {', '.join(other)}; give another raw= or delete that folder")
+    return bool(found.get("done"))
+
+
+def _mark(raw: Path, settings: dict[str, Any], *, done: bool) -> None:
+    part = raw / "world.json.part"
+    part.write_text(json.dumps({"settings": settings, "done": done}, indent=1) + "\n", encoding="utf-8")
+    part.replace(raw / "world.json")
+
+
+@dataclass(frozen=True)
+class Shift:
+    """By how many days the UTC date of a view differs from its local day, for each column of the domain."""
+
+    night: NDArray[np.int64]
+    day: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, domain: Domain) -> Shift:
+        hours = domain.lonlat()[0] / 15
+        return cls(*(np.floor((h - hours) / 24).astype(int) for h in (NIGHT_HOUR, DAY_HOUR)))
+
+
+def _write(
+    raw: Path, land: Land, observer: Observer, first: dt.date, last: dt.date, console: Console
+) -> list[DayStatistics]:
+    domain = land.domain
+    sites = stations.make_sites(land, observer.seed)
+    rain_grid = RainGrid.over(domain)
+    tiles, fine_tiles = tiles_of(domain, 1200), tiles_of(domain, 2400)
+    shift = Shift.of(domain)
+    centre = float(domain.lonlat()[0].mean())
+    for name in (modis.folder(raw, modis.LST), modis.folder(raw, modis.REFLECTANCE), raw / "NNsm", raw / "static", raw / "precip"):
+        name.mkdir(exist_ok=True)
+    for key, field, units in (
+        ("elevation", land.elevation, "m"),
+        ("sand", land.sand, "%"),
+        ("clay", land.clay, "%"),
+        ("water_fraction", land.water, "1"),
+    ):
+        _once(raw / "static" / f"{key}.tif", lambda p, f=field, u=units: netcdf.write_static(p, domain, f, u))
+    truth = TruthStore(raw / "truth.zarr", land, first)
+    truth.begin()
+    statistics: list[DayStatistics] = []
+    views: dict[dt.date, dict[str, View]] = {}  # of the last three local days
+    states: list[tuple[dt.date, Array, Array]] = []
+    count = (last - first).days + 3 + SPIN_UP
+    for day in track(
+        days(land, observer.laws, observer.seed, first - ONE, last + ONE), "simulating", count, console=console
+    ):
+        date = day.date
+        if first - SPIN_UP * ONE <= date <= last:
+            end = dt.datetime.combine(date, dt.time()) + dt.timedelta(minutes=round(60 * (NIGHT_HOUR - centre / 15)))
+            path = raw / "precip" / f"precip_{date:%Y%m%d}.nc"
+            _once(path, lambda p, d=day, e=end: netcdf.write_rain(p, rain_grid, observer.rain(d, rain_grid), e - ONE, e))
+        if date < first - ONE:
+            continue
+        states.append((date, day.ssm[sites.row, sites.col], day.ssm_noon[sites.row, sites.col]))
+        views[date] = {part: observer.lst(day, part) for part in ("day", "night")}
+        views.pop(date - 3 * ONE, None)
+        if first <= date <= last:
+            coarse = observer.coarse(day)
+            _once(raw / "NNsm" / f"NNsm-AMSR2-{date:%Y%j}.nc", lambda p, c=coarse: netcdf.write_nnsm(p, domain, c))
+            truth.append(day)
+            statistics.append(observe_day(land, day, coarse))
+            if (date - first).days % EVERY == 0:
+                _reflectance(raw, fine_tiles, observer, day)
+        if date >= first:  # the UTC day before: its night view is of this local night
+            _lst(raw, tiles, views, shift, date - ONE)
+    dates, night, noon = zip(*states, strict=True)
+    stations.write_stations(raw / "ismn", sites, list(dates), np.stack(night), np.stack(noon), observer.seed)
+    truth.finish()
+    return statistics
+
+
+def _once(path: Path, write: Callable[[Path], None]) -> None:
+    """Files are renamed into place whole: one that is there is done."""
+    if not path.exists():
+        write(path)
+
+
+def _reflectance(raw: Path, tiles: list[Tile], observer: Observer, day: Day) -> None:
+    paths = {t: modis.folder(raw, modis.REFLECTANCE) / modis.name(modis.REFLECTANCE, day.date, t) for t in tiles}
+    if all(p.exists() for p in paths.values()):
+        return
+    bands, quality = observer.reflectance(day)
+    for tile, path in paths.items():
+        seen = tile.nearest(quality)
+        # A neighbour without a value must not spoil a pixel that has one: fill before interpolating, mask after.
+        fields = {b: np.where(seen == 255, np.nan, tile.linear(np.nan_to_num(v, nan=float(np.nanmean(v))))) for b, v in bands.items()}
+        _once(path, lambda p, t=tile, f=fields, q=seen: modis.write_reflectance(p, day.date, t, f, q))
+
+
+def _lst(raw: Path, tiles: list[Tile], views: dict[dt.date, dict[str, View]], shift: Shift, utc: dt.date) -> None:
+    """The files of a UTC day, as the archive dates them: the night view over Asia is of the local day after."""
+    scene = {"Day": _utc_view(views, "day", shift.day, utc), "Night": _utc_view(views, "night", shift.night, utc)}
+    for tile in tiles:
+        path = modis.folder(raw, modis.LST) / modis.name(modis.LST, utc, tile)
+        seen = {part: (tile.linear(true) + tile.nearest(error), tile.nearest(qc)) for part, (true, error, qc) in scene.items()}
+        _once(path, lambda p, t=tile, s=seen: modis.write_lst(p, utc, t, s))
+
+
+def _utc_view(views: dict[dt.date, dict[str, View]], part: str, shift: NDArray[np.int64], utc: dt.date) -> View:
+    true, error, qc = (a.copy() for a in views[max(views)][part])
+    qc[:] = modis.QC_NONE
+    for ahead in np.unique(shift):
+        local = utc - int(ahead) * ONE
+        if local in views:
+            at = shift == ahead
+            for out, seen in zip((true, error, qc), views[local][part], strict=True):
+                out[:, at] = seen[:, at]
+    return true, error, qc

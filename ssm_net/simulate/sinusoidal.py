@@ -1,0 +1,91 @@
+"""MODIS sinusoidal tiles that see a domain, and the fine grid sampled at their pixels.
+
+Source of the constants: the MODIS Land tile grid, a sphere of 6371007.181 m cut in 36 x 18 tiles of 10 degrees.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pyproj import Transformer
+from scipy.ndimage import map_coordinates
+
+from ssm_net.grid import Domain
+from ssm_net.simulate.fields import Array
+
+RADIUS = 6371007.181
+SIDE = 1111950.5196666666  # of a tile, metres
+LEFT, TOP = -20015109.354, 10007554.677
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """One tile and the window of its pixels (``rows``, ``cols``) that holds all of the domain it sees.
+
+    ``y``, ``x`` are the fractional fine row and column of each pixel of the window, ``inside`` those in the domain.
+    """
+
+    h: int
+    v: int
+    size: int  # pixels a side: 1200 at 1 km, 2400 at 500 m
+    rows: slice
+    cols: slice
+    y: NDArray[np.float64]
+    x: NDArray[np.float64]
+    inside: NDArray[np.bool_]
+
+    @property
+    def name(self) -> str:
+        return f"h{self.h:02d}v{self.v:02d}"
+
+    @property
+    def corners(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Upper left and lower right (x, y), metres."""
+        left, top = LEFT + self.h * SIDE, TOP - self.v * SIDE
+        return (left, top), (left + SIDE, top - SIDE)
+
+    def nearest(self, field: NDArray) -> NDArray:
+        """The fine pixel under each pixel of the window; outside the domain the nearest edge."""
+        row = np.clip(np.rint(self.y), 0, field.shape[0] - 1).astype(int)
+        col = np.clip(np.rint(self.x), 0, field.shape[1] - 1).astype(int)
+        return field[row, col]
+
+    def linear(self, field: Array) -> Array:
+        """The fine field interpolated at each pixel of the window; outside the domain the nearest edge."""
+        return map_coordinates(field, [self.y, self.x], order=1, mode="nearest", output=np.float32)
+
+    def full(self, window: NDArray, fill: int) -> NDArray:
+        """The whole tile: ``window`` where the domain is, ``fill`` elsewhere."""
+        out = np.full((self.size, self.size), fill, window.dtype)
+        out[self.rows, self.cols] = np.where(self.inside, window, np.asarray(fill, window.dtype))
+        return out
+
+
+def tiles_of(domain: Domain, size: int) -> list[Tile]:
+    """The tiles of ``size`` pixels a side that see any pixel of the domain."""
+    left, bottom, right, top = domain.fine.boundingbox
+    forth = Transformer.from_crs("EPSG:4326", f"+proj=sinu +R={RADIUS} +units=m +no_defs", always_xy=True)
+    west, south, east, north = domain.bounds_lonlat()
+    lat = np.linspace(south, north, 65)
+    edge_x, edge_y = forth.transform(np.repeat([[west, east]], 65, 0), np.repeat(lat[:, None], 2, 1))
+    h_range = range(int((edge_x.min() - LEFT) // SIDE), int((edge_x.max() - LEFT) // SIDE) + 1)
+    v_range = range(int((TOP - edge_y.max()) // SIDE), int((TOP - edge_y.min()) // SIDE) + 1)
+    back = Transformer.from_crs(f"+proj=sinu +R={RADIUS} +units=m +no_defs", domain.grid.crs, always_xy=True)
+    pixel = SIDE / size
+    found = []
+    for v in v_range:
+        for h in h_range:
+            x = LEFT + h * SIDE + (np.arange(size) + 0.5) * pixel
+            y = TOP - v * SIDE - (np.arange(size) + 0.5) * pixel
+            ex, ey = back.transform(*np.meshgrid(x, y))
+            inside = (ex >= left) & (ex < right) & (ey > bottom) & (ey <= top)
+            if not inside.any():
+                continue
+            rows, cols = (slice(int(i[0]), int(i[-1]) + 1) for i in (np.flatnonzero(inside.any(a)) for a in (1, 0)))
+            ex, ey, inside = ex[rows, cols], ey[rows, cols], inside[rows, cols]
+            fine_y = (top - ey) / domain.grid.pixel - 0.5
+            fine_x = (ex - left) / domain.grid.pixel - 0.5
+            found.append(Tile(h, v, size, rows, cols, fine_y, fine_x, inside))
+    return found

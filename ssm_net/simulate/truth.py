@@ -1,0 +1,74 @@
+"""The truth of a world as a Zarr store, one chunk a day. It is written under another name until it is whole."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from ssm_net.simulate.land import Land
+from ssm_net.simulate.world import Day
+
+OPEN_WATER = 0.5  # fraction above which a pixel has no soil
+
+
+@dataclass(frozen=True)
+class TruthStore:
+    """``ssm`` (m3 m-3), ``lst_day``, ``lst_night`` (K, under cloud too), ``clear_day``, ``clear_night``, ``water``."""
+
+    path: Path
+    land: Land
+    first: dt.date
+
+    @property
+    def _part(self) -> Path:
+        return self.path.with_name(self.path.name + ".part")
+
+    def begin(self) -> None:
+        """Forget what an interrupted run left: the days are written in order."""
+        shutil.rmtree(self._part, ignore_errors=True)
+
+    def append(self, day: Day) -> None:
+        dims = ("time", "y", "x")
+        gbox = self.land.domain.fine
+        land = self.land.water <= OPEN_WATER
+        y, x = (gbox.coordinates[d].values for d in gbox.dims)
+        ds = xr.Dataset(
+            {
+                "ssm": (dims, np.where(land, day.ssm, np.nan)[None], {"units": "m3 m-3", "long_name": "soil moisture, 0-5 cm"}),
+                "lst_day": (dims, day.lst_day[None], {"units": "K", "long_name": "surface temperature at 13:30"}),
+                "lst_night": (dims, day.lst_night[None], {"units": "K", "long_name": "surface temperature at 01:30"}),
+                "clear_day": (dims, (day.margin_day > 0)[None], {"long_name": "no cloud at 13:30"}),
+                "clear_night": (dims, (day.margin_night > 0)[None], {"long_name": "no cloud at 01:30"}),
+            },
+            {
+                "time": ("time", [np.datetime64(day.date, "ns")], {"long_name": "local day; its state is that of 01:30 local solar time"}),
+                "y": ("y", y, {"units": "metre", "standard_name": "projection_y_coordinate"}),
+                "x": ("x", x, {"units": "metre", "standard_name": "projection_x_coordinate"}),
+            },
+            {"title": "truth of a synthetic world", "crs": str(self.land.domain.grid.crs), "domain": self.land.domain.name},
+        )
+        if self._part.exists():
+            ds.to_zarr(self._part, mode="a", append_dim="time", consolidated=False, zarr_format=3)
+            return
+        ds["water"] = (("y", "x"), self.land.water, {"units": "1", "long_name": "water fraction"})
+        chunks = (1, *gbox.shape)
+        temperature = {"dtype": "int16", "scale_factor": 0.01, "add_offset": 300.0, "_FillValue": -32768, "chunks": chunks}
+        encoding = {
+            "ssm": {"dtype": "int16", "scale_factor": 2e-5, "_FillValue": -32768, "chunks": chunks},
+            "lst_day": temperature,
+            "lst_night": temperature,
+            "clear_day": {"chunks": chunks},
+            "clear_night": {"chunks": chunks},
+            "time": {"units": f"days since {self.first.isoformat()}", "dtype": "int32", "chunks": (1024,)},
+        }
+        ds.to_zarr(self._part, mode="w", encoding=encoding, consolidated=False, zarr_format=3)
+
+    def finish(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+        os.replace(self._part, self.path)

@@ -1,0 +1,158 @@
+"""The truth: soil moisture, vegetation and surface temperature, day after day, from the water balance.
+
+The state of day d is that of 01:30 local solar time. The half day to 13:30 and the half day to 01:30 of d + 1 are one
+step each, so that the temperature of 13:30 belongs to the soil of 13:30; the rain of the interval falls evenly.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import ndimage
+
+from ssm_net.simulate.fields import Array, Texture, stream
+from ssm_net.simulate.land import Land
+from ssm_net.simulate.physics import Budget, Laws, step
+from ssm_net.simulate.weather import Textures, Weather, first_sky, next_weather, season
+
+SPIN_UP = 30  # days before the first one that is wanted
+HALVES = (0.55, 0.45)  # of a day's evaporation before and after 13:30
+NIGHT_HOUR, DAY_HOUR = 1.5, 13.5  # local solar time of the overpasses
+
+
+@dataclass(frozen=True)
+class Day:
+    """The true state of one local day, all (rows, cols) of the fine grid.
+
+    ``ssm`` at 01:30 and ``ssm_noon`` at 13:30, m3 m-3; ``rain`` mm between 01:30 of the day before and 01:30;
+    ``lst_night``, ``lst_day`` K, under cloud too; ``margin_night``, ``margin_day`` > 0 where clear; ``ndvi``;
+    ``soil_recent`` m3 m-3 and ``clear_recent`` 0..1: means over about the last two weeks, as a composite sees them;
+    ``budgets`` the water of the two half days that follow.
+    """
+
+    date: dt.date
+    ssm: Array
+    ssm_noon: Array
+    rain: Array
+    lst_night: Array
+    lst_day: Array
+    margin_night: Array
+    margin_day: Array
+    ndvi: Array
+    soil_recent: Array
+    clear_recent: Array
+    budgets: tuple[Budget, Budget]
+
+
+@dataclass(frozen=True)
+class _State:
+    ssm: Array
+    unstressed: Array  # mean of S over the vegetation's memory
+    soil_recent: Array
+    clear_recent: Array
+    rain: Array
+
+
+def days(land: Land, laws: Laws, seed: int, first: dt.date, last: dt.date) -> Iterator[Day]:
+    """The days from ``SPIN_UP`` before ``first`` to ``last``, in order."""
+    tex = Textures.of(land.domain.fine_shape, laws)
+    noise = Texture(land.domain.fine_shape, 10)
+    start = first - dt.timedelta(SPIN_UP)
+    sky = first_sky(land, laws, tex, seed, start.toordinal())
+    soil = land.soil
+    ssm = (soil.wilting + (0.25 + 0.5 * land.moist) * (soil.capacity - soil.wilting)).astype(np.float32)
+    zero = np.zeros_like(ssm)
+    state = _State(ssm, soil.stress(ssm), ssm, zero + 0.45, zero)
+    for n in range((last - start).days + 1):
+        date = start + dt.timedelta(n)
+        ordinal, doy = date.toordinal(), date.timetuple().tm_yday
+        weather, sky = next_weather(land, laws, tex, sky, seed, ordinal, doy)
+        eta = 0.5 * noise.sample(stream(seed, "balance noise", ordinal))
+        day, state = _one_day(land, laws, state, weather, eta, stream(seed, "irrigation", ordinal), date)
+        yield day
+
+
+def _one_day(
+    land: Land, laws: Laws, state: _State, weather: Weather, eta: Array, rng: np.random.Generator, date: dt.date
+) -> tuple[Day, _State]:
+    doy = date.timetuple().tm_yday
+    soil = land.soil
+    ndvi = greenness(land, laws, doy, state.unstressed)
+    cover = laws.cover(ndvi)
+    cloudy = 1 / (1 + np.exp(weather.margin_day / 0.15))
+    demand = (2.9 + 1.7 * season(doy - 8)) * (1.2 - 0.6 * cloudy)
+    water = irrigation(land, state.ssm, doy, rng)
+    common = {"cover": cover, "wetness": land.wetness, "slope": land.slope, "days": 0.5}
+    half = 0.5 * weather.rain
+    noon, morning = step(
+        laws, soil, state.ssm, rain=half, irrigation=water, noise=0.5 * eta, demand=demand * HALVES[0], **common
+    )
+    later, evening = step(
+        laws, soil, noon, rain=half, irrigation=0 * water, noise=0.5 * eta, demand=demand * HALVES[1], **common
+    )
+    lst_night, lst_day = temperature(land, laws, weather, state.ssm, noon, cover, doy)
+    clear = 0.5 * ((weather.margin_day > 0) + (weather.margin_night > 0))
+    recent = replace(
+        state,
+        soil_recent=state.soil_recent + (noon - state.soil_recent) / 8,
+        clear_recent=(state.clear_recent + (clear - state.clear_recent) / 8).astype(np.float32),
+        unstressed=state.unstressed + (soil.stress(state.ssm) - state.unstressed) / laws.response_days,
+    )
+    day = Day(
+        date,
+        state.ssm,
+        noon,
+        state.rain,
+        lst_night,
+        lst_day,
+        weather.margin_night,
+        weather.margin_day,
+        ndvi,
+        recent.soil_recent,
+        recent.clear_recent,
+        (morning, evening),
+    )
+    return day, replace(recent, ssm=later, rain=weather.rain)
+
+
+def greenness(land: Land, laws: Laws, doy: int, unstressed: Array) -> Array:
+    """NDVI: a double logistic of the day of year, moved by the water of the weeks before."""
+    rise = 1 / (1 + np.exp(-0.08 * (doy - land.green_up)))
+    fall = 1 / (1 + np.exp(-0.07 * (doy - 275.0)))
+    ndvi = land.green_low + (land.green_high - land.green_low) * (rise - fall)
+    ndvi = ndvi + laws.response * (unstressed - 0.5) * np.clip(rise - fall, 0.3, 1)
+    return np.clip(ndvi * (1 - land.water), 0.02, 0.95).astype(np.float32)
+
+
+def irrigation(land: Land, ssm: Array, doy: int, rng: np.random.Generator) -> Array:
+    """Water given to whole fields whose mean stress factor S is below 0.4, April to September: 15-30 mm, mm."""
+    count = int(land.fields.max())
+    if count == 0 or not 91 <= doy <= 273:
+        return np.zeros_like(ssm)
+    number = np.arange(1, count + 1)
+    dry = ndimage.mean(land.soil.stress(ssm), land.fields, number) < 0.4
+    given = np.where(dry & (rng.uniform(size=count) < 0.35), rng.uniform(15, 30, count), 0)
+    return np.concatenate([[0.0], given]).astype(np.float32)[land.fields]
+
+
+def temperature(
+    land: Land, laws: Laws, weather: Weather, ssm: Array, noon: Array, cover: Array, doy: int
+) -> tuple[Array, Array]:
+    """True surface temperature of night and day, K: dry ground is hotter by day, colder by night, less so under cloud."""
+    soil = land.soil
+    sun = 0.75 + 0.25 * season(doy)
+    seen_day = np.where(weather.margin_day > 0, 1.0, 0.2)
+    seen_night = np.where(weather.margin_night > 0, 1.0, 0.4)
+    heat = sun * seen_day
+    bare = weather.air_day + 2 + laws.heating * heat * (1 - laws.efficiency(noon, soil)) + 3 * heat * land.aspect
+    canopy = weather.air_day + 1 + laws.canopy_heating * heat * (1 - soil.stress(noon))
+    lst_day = laws.mix(bare, canopy, cover)
+    bare = weather.air_night - 1 - laws.night_cooling * seen_night * (1 - laws.efficiency(ssm, soil))
+    canopy = weather.air_night - 0.5 * laws.night_cooling * seen_night * (1 - soil.stress(ssm)) * 0.5
+    lst_night = laws.mix(bare, canopy, cover)
+    lake = 0.5 * (weather.air_day + weather.air_night)
+    mixed = [lst + land.water * (lake - lst) for lst in (lst_night, lst_day)]
+    return mixed[0].astype(np.float32), mixed[1].astype(np.float32)
