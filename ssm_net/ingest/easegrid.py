@@ -1,0 +1,187 @@
+"""Files on the coarse EASE grid itself: maps (NNsm, SMAP L3) and lists of cells (SMAP L2, point lists).
+
+Every value is placed by the row and column that the file states, or that its latitude and longitude fall into: so
+neither a transposed nor an upside-down map can go wrong silently.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import re
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from pyproj import Transformer
+
+from ssm_net.grid import Domain, Grid
+from ssm_net.ingest import latlon
+from ssm_net.ingest.naming import day_in_name
+from ssm_net.ingest.overpass import NIGHT_HOUR
+from ssm_net.ingest.raster import GranuleError
+
+log = logging.getLogger(__name__)
+
+LAT = ("lat", "latitude")
+LON = ("lon", "longitude")
+NOT_VALUES = re.compile(r"uncert|error|err$|flag|qual|qc|std|count|num|time|option|dca|scv|sigma", re.I)
+SSM_NAME = re.compile(r"soil_?moisture|^s?sm(_|$)|^ssm|^vsm|(_|^)sm$", re.I)
+NIGHT_NAME = re.compile(r"desc|night|(?<![a-z])(d|am|0130)(?![a-z])", re.I)
+
+
+def read_map(path: Path, domain: Domain) -> np.ndarray:
+    """Soil moisture of a NetCDF map or point list on the coarse cells of ``domain``: (R, C) m3 m-3, NaN where missing.
+
+    Names of the variable and coordinates may vary; of several overpasses the night (descending) one is taken, and the
+    choice logged. Cells named twice in a point list are averaged. Values are not checked for range here.
+
+    Raises ``GranuleError`` where there is no soil moisture, or the coordinates are not those of the grid.
+    """
+    with latlon.opened(path) as dataset:
+        lat_name = latlon.find(path, dataset, LAT, "latitude")
+        lon_name = latlon.find(path, dataset, LON, "longitude")
+        lat = _coordinate(dataset[lat_name])
+        lon = _coordinate(dataset[lon_name])
+        name = _variable(path, dataset, {lat_name, lon_name})
+        data = np.squeeze(latlon.values(path, dataset[name]))
+        units = str(dataset[name].attrs.get("units", ""))
+    if units.strip().startswith("%"):
+        data = data / 100
+    data = np.where(data <= -9000, np.nan, data)
+    if lat.ndim == 1 and data.ndim == 1 and lat.shape == lon.shape == data.shape:
+        row, _ = _rows(lat, domain.grid)
+        col, _ = _cols(lon, domain.grid)
+        return scatter(domain, row, col, data)
+    if lat.ndim == 2:
+        if lon.shape != lat.shape or data.shape not in (lat.shape, lat.shape[::-1]):
+            raise GranuleError(path, f"shapes {lat.shape}, {lon.shape}, {data.shape} do not match", layer=name)
+        along = 0 if np.nanmax(np.ptp(lat, axis=0)) > 0 and np.nanmax(np.ptp(lat, axis=1)) == 0 else 1
+        lat, lon = (lat[:, 0], lon[0]) if along == 0 else (lat[0], lon[:, 0])
+    if data.shape == (lon.size, lat.size) and lat.size != lon.size:
+        data = data.T
+    elif data.shape != (lat.size, lon.size):
+        raise GranuleError(path, f"has shape {data.shape} for {lat.size} latitudes, {lon.size} longitudes", layer=name)
+    row, off_row = _rows(lat, domain.grid)
+    col, off_col = _cols(lon, domain.grid)
+    if max(off_row, off_col) > 0.25 or np.unique(row).size != row.size or np.unique(col).size != col.size:
+        raise GranuleError(path, f"its coordinates are no cell centres of the {domain.grid.cell / 1000:.0f} km grid",
+                           layer=name, remedy="put it into the folder of the product it is of")  # fmt: skip
+    rows, cols = np.meshgrid(row, col, indexing="ij")
+    return scatter(domain, rows.ravel(), cols.ravel(), data.ravel())
+
+
+def read_smap(path: Path, domain: Domain, day: dt.date) -> tuple[np.ndarray, np.ndarray]:
+    """SMAP L2 or L3 passive HDF5: (soil moisture, its error), each (R, C) m3 m-3, NaN where missing.
+
+    Only recommended retrievals (bit 0 of ``retrieval_qual_flag`` clear) within the stated valid range. Of L3 the
+    morning (06:00) map. Of a half orbit (L2) those cells whose nearest night overpass, about 01:30 local solar time,
+    is that of ``day``.
+
+    Raises ``GranuleError`` where the file is broken or holds no such group.
+    """
+    import h5py
+
+    if not path.is_file():
+        raise GranuleError(path, "no such file")
+    try:
+        with h5py.File(path, "r") as file:
+            names = ("Soil_Moisture_Retrieval_Data_AM", "Soil_Moisture_Retrieval_Data")
+            name = next((n for n in names if n in file), None)
+            if name is None:
+                raise GranuleError(path, f"holds no group {' or '.join(names)}", day=day)
+            group = file[name]
+            missing = [n for n in ("soil_moisture", "retrieval_qual_flag") if n not in group]
+            if missing:
+                raise GranuleError(path, "is missing", layer=missing[0], day=day)
+            ssm = _smap_values(group["soil_moisture"])
+            recommended = (group["retrieval_qual_flag"][()] & 1) == 0
+            error = _smap_values(group["soil_moisture_error"]) if "soil_moisture_error" in group else ssm * np.nan
+            if ssm.ndim == 2:
+                rows, cols = np.indices(ssm.shape)
+                if ssm.shape != (domain.grid.rows, domain.grid.cols):
+                    raise GranuleError(path, f"a map of {ssm.shape}, not of the 36 km grid", layer=name, day=day)
+            else:
+                rows = group["EASE_row_index"][()].astype(np.int64)
+                cols = group["EASE_column_index"][()].astype(np.int64)
+                recommended &= _is_of_night(group, day, path)
+    except (OSError, KeyError, RuntimeError) as err:
+        raise GranuleError(path, f"not a whole SMAP HDF5 file ({err})", day=day) from err
+    ssm = np.where(recommended, ssm, np.nan)
+    error = np.where(recommended & (error > 0), error, np.nan)
+    flat = rows.ravel(), cols.ravel()
+    return scatter(domain, *flat, ssm.ravel()), scatter(domain, *flat, error.ravel())
+
+
+def scatter(domain: Domain, row: np.ndarray, col: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """Values at global rows and columns on ``domain``: (R, C) float32, the mean where a cell comes twice."""
+    r0, r1, c0, c1 = domain.window
+    shape = domain.coarse_shape
+    keep = (row >= r0) & (row < r1) & (col >= c0) & (col < c1) & np.isfinite(value)
+    cell = (row[keep] - r0) * shape[1] + col[keep] - c0
+    count = np.bincount(cell, minlength=shape[0] * shape[1])
+    total = np.bincount(cell, value[keep], minlength=shape[0] * shape[1])
+    mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return mean.reshape(shape).astype(np.float32)
+
+
+def _coordinate(variable: xr.DataArray) -> np.ndarray:
+    data = np.squeeze(np.asarray(variable.values, np.float64))
+    return np.where(np.abs(data) > 360, np.nan, data)
+
+
+def _rows(lat: np.ndarray, grid: Grid) -> tuple[np.ndarray, float]:
+    """Row of each latitude (-1 where there is none), and the largest distance from a cell's centre, cells."""
+    _, y = Transformer.from_crs("EPSG:4326", grid.crs, always_xy=True).transform(np.zeros_like(lat), lat)
+    return _index((grid.top - y) / grid.cell - 0.5, grid.rows)
+
+
+def _cols(lon: np.ndarray, grid: Grid) -> tuple[np.ndarray, float]:
+    wrapped = (lon + 180) % 360 - 180
+    x, _ = Transformer.from_crs("EPSG:4326", grid.crs, always_xy=True).transform(wrapped, np.zeros_like(lon))
+    return _index((x - grid.left) / grid.cell - 0.5, grid.cols)
+
+
+def _index(position: np.ndarray, count: int) -> tuple[np.ndarray, float]:
+    inside = np.isfinite(position) & (position > -0.5) & (position < count - 0.5)
+    nearest = np.where(inside, np.rint(np.where(inside, position, 0)), -1).astype(np.int64)
+    off = np.abs(position - nearest)[inside]
+    return nearest, float(off.max()) if off.size else float("inf")
+
+
+def _variable(path: Path, dataset: xr.Dataset, coordinates: set[str]) -> str:
+    """The soil moisture to read; of several, the night's."""
+    names = [str(n) for n in dataset.data_vars if str(n) not in coordinates and dataset[n].ndim > 0]
+    found = [n for n in names if SSM_NAME.search(n) and not NOT_VALUES.search(n)]
+    if not found:
+        raise GranuleError(path, f"holds no soil moisture (found {', '.join(sorted(names)) or 'nothing'})")
+    plain = [n for n in found if n.lower() in ("soil_moisture", "sm", "ssm", "soilmoisture")]
+    night = [n for n in found if NIGHT_NAME.search(n)]
+    name = (night or plain or found)[0]
+    if len(found) > 1:
+        log.info("%s: took %s of %s", path, name, ", ".join(found))
+    return name
+
+
+def _smap_values(dataset: object) -> np.ndarray:
+    data = np.asarray(dataset[()], np.float64)  # type: ignore[index]
+    attributes = dataset.attrs  # type: ignore[attr-defined]
+    low, high = float(attributes.get("valid_min", -np.inf)), float(attributes.get("valid_max", np.inf))
+    data[(data == float(attributes.get("_FillValue", -9999.0))) | (data < low) | (data > high)] = np.nan
+    return data
+
+
+def _is_of_night(group: object, day: dt.date, path: Path) -> np.ndarray:
+    """Which cells of a half orbit belong to the night of ``day``."""
+    lon = np.asarray(group["longitude"][()], np.float64)  # type: ignore[index]
+    if "tb_time_utc" in group:  # type: ignore[operator]
+        text = group["tb_time_utc"][()].astype("U19")  # type: ignore[index]
+        utc = np.array([t if t[:2] in ("19", "20") else "NaT" for t in text.tolist()], "datetime64[s]")
+    else:
+        named = day_in_name(path.name)
+        if named is None:
+            raise GranuleError(path, "no time of observation, in the file or in its name", day=day)
+        utc = np.full(lon.shape, np.datetime64(named, "s"))
+    # The same arithmetic as overpass.night_of, on arrays.
+    shift = np.rint((lon / 15 + 12 - NIGHT_HOUR) * 3600).astype("timedelta64[s]")
+    return (utc + shift).astype("datetime64[D]") == np.datetime64(day, "D")

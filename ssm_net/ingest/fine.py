@@ -1,0 +1,107 @@
+"""The fine grid's predictors of one day: LST and reflectance, from any family of files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+from odc.geo.geobox import GeoBox
+
+from ssm_net.ingest import hdfeos, latlon
+from ssm_net.ingest.catalog import Granule
+from ssm_net.ingest.products import Layer, product
+from ssm_net.ingest.raster import GranuleError, Raster
+from ssm_net.ingest.resample import onto
+
+log = logging.getLogger(__name__)
+
+LST_ERROR = 2.0  # K, where a product states no error
+
+
+def read_lst(granules: Sequence[Granule], overpass: str, geobox: GeoBox) -> tuple[np.ndarray, np.ndarray]:
+    """LST of one overpass (``day`` or ``night``) from one day's granules: (LST, its standard error), (y, x) K float32.
+
+    NaN where cloud, bad quality or no data; all NaN where no granule holds that overpass. The two are NaN together.
+
+    Raises ``GranuleError`` where a file is broken or on another grid.
+    """
+    if overpass not in ("day", "night"):
+        raise ValueError(f"overpass {overpass!r}: choose day or night")
+    values: list[Raster] = []
+    errors: list[Raster] = []
+    resampling = "bilinear"
+    for granule in granules:
+        layer = _layer(granule, f"lst_{overpass}")
+        if layer is None:
+            continue
+        resampling = layer.resampling
+        for value, error in _read_lst(granule, layer, overpass, geobox):
+            values.append(value)
+            errors.append(error)
+    lst, sigma = onto(values, geobox, resampling), onto(errors, geobox, resampling)
+    sigma[np.isnan(lst)] = np.nan
+    return lst, sigma
+
+
+def read_reflectance(granules: Sequence[Granule], geobox: GeoBox) -> dict[str, np.ndarray]:
+    """Reflectance (0..1) and NDVI of one day's granules of one product: variable -> (y, x) float32, NaN where missing.
+
+    The variables are those of the product's table that at least one file holds; others are logged.
+
+    Raises ``GranuleError`` where a file is broken, on another grid, or no file holds any variable of its product.
+    """
+    out: dict[str, np.ndarray] = {}
+    if not granules:
+        return out
+    entry = product(granules[0].product)
+    if entry is None or entry.role != "reflectance":
+        raise GranuleError(granules[0].path, f"{granules[0].product} is no product of reflectance", day=granules[0].day)
+    held = {name for granule in granules for name in hdfeos.layer_names(granule.path)}
+    for layer in entry.layers:
+        if not held & set(layer.names):
+            log.info("%s: no layer %s on %s", entry.name, layer.names[0], granules[0].day)
+            continue
+        read = (hdfeos.read_layer(granule.path, layer, geobox) for granule in granules)
+        out[layer.variable] = onto([r[0] for r in read if r is not None], geobox, layer.resampling)
+    if not out:
+        wanted = ", ".join(layer.names[0] for layer in entry.layers)
+        raise GranuleError(granules[0].path, f"holds none of {wanted}", day=granules[0].day)
+    return out
+
+
+def _layer(granule: Granule, variable: str) -> Layer | None:
+    entry = product(granule.product)
+    if entry is None or entry.role != "lst":
+        raise GranuleError(granule.path, f"{granule.product} is no product of LST", day=granule.day)
+    return entry.layer(variable)
+
+
+def _read_lst(granule: Granule, layer: Layer, overpass: str, geobox: GeoBox) -> list[tuple[Raster, Raster]]:
+    entry = product(granule.product)
+    if entry is not None and entry.family == "latlon_lst":
+        if overpass.upper() not in (granule.tile or ""):
+            return []
+        return _read_cci(granule)
+    read = hdfeos.read_layer(granule.path, layer, geobox)
+    if read is None:
+        return []
+    value, error = read
+    if error is None:
+        error = Raster(np.where(np.isnan(value.data), np.nan, np.float32(LST_ERROR)), value.geobox)
+    return [(value, error)]
+
+
+def _read_cci(granule: Granule) -> list[tuple[Raster, Raster]]:
+    path = granule.path
+    with latlon.opened(path) as dataset:
+        grid = latlon.axes(path, dataset)
+        name = latlon.find(path, dataset, ("lst",), "LST")
+        lst = latlon.field(path, dataset, name, grid, granule.day)
+        if "lst_uncertainty" in dataset.variables:
+            sigma = latlon.field(path, dataset, "lst_uncertainty", grid, granule.day)
+            sigma = np.where(np.isnan(sigma), LST_ERROR, sigma)
+        else:
+            sigma = np.full(lst.shape, LST_ERROR)
+    sigma[np.isnan(lst)] = np.nan
+    return list(zip(latlon.rasters(grid, lst), latlon.rasters(grid, sigma), strict=True))

@@ -1,0 +1,26 @@
+"""What the archives' file names say."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+ONE_DAY = dt.timedelta(days=1)
+
+
+def day_in_name(name: str) -> dt.date | None:
+    """The first day in a file name: yyyy-mm-dd, yyyymmdd (a time may follow) or yyyyddd; None where there is none."""
+    for y, m, d in re.findall(r"(?<!\d)((?:19|20)\d\d)[-_]?([01]\d)[-_]?([0-3]\d)(?=\D|\d{4}(?:\d\d)?(?!\d)|$)", name):
+        try:
+            return dt.date(int(y), int(m), int(d))
+        except ValueError:
+            continue
+    for y, doy in re.findall(r"(?<!\d)((?:19|20)\d\d)([0-3]\d\d)(?!\d)", name):
+        if 1 <= int(doy) <= 366:
+            return dt.date(int(y), 1, 1) + (int(doy) - 1) * ONE_DAY
+    return None
+
+
+def is_fengyun(name: str) -> bool:
+    """Whether a file name says FY-3B."""
+    return re.search(r"(?<![A-Za-z])FY(?![A-Za-z])", name) is not None

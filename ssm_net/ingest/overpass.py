@@ -1,0 +1,35 @@
+"""Which local day a satellite saw.
+
+MODIS archives date a daily tile in UTC, and its view times are local solar time, UTC + longitude / 15 wrapped to 24 h
+(Wan 2013, MOD11 Collection 6 user guide, "Day_view_time"). East of 22.5 degrees the night view (about 01:30) of the
+file of UTC day D is therefore of local day D + 1, while the day view (13:30) is of local day D.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+
+NIGHT_HOUR = 1.5  # local solar hour of Aqua's and AMSR's night overpass
+DAY_HOUR = 13.5
+
+
+def utc_day(local_day: dt.date, local_hour: float, lon: float) -> dt.date:
+    """UTC day of the moment ``local_hour`` (local solar, 0..24) of ``local_day`` at longitude ``lon`` (degrees)."""
+    return local_day + dt.timedelta(days=_days_behind(local_hour, lon))
+
+
+def local_day(utc_day: dt.date, local_hour: float, lon: float) -> dt.date:
+    """Local solar day of the view at ``local_hour`` that falls into ``utc_day`` at longitude ``lon`` (degrees)."""
+    return utc_day - dt.timedelta(days=_days_behind(local_hour, lon))
+
+
+def night_of(local_solar_time: dt.datetime) -> dt.date:
+    """The day whose night overpass (01:30 local solar time) is nearest to a local solar time."""
+    return (local_solar_time + dt.timedelta(hours=12 - NIGHT_HOUR)).date()
+
+
+def _days_behind(local_hour: float, lon: float) -> int:
+    """Days to add to a local day for its UTC day: -1, 0 or 1."""
+    wrapped = (lon + 180) % 360 - 180
+    return math.floor((local_hour - wrapped / 15) / 24)

@@ -1,0 +1,109 @@
+"""Rain between two moments, from files of any latitude/longitude grid and accumulation period."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from odc.geo.geobox import GeoBox
+
+from ssm_net.ingest import latlon
+from ssm_net.ingest.catalog import Granule
+from ssm_net.ingest.raster import GranuleError, Raster
+from ssm_net.ingest.resample import onto
+
+NAMES = (
+    "precipitation", "precip", "precipitationcal", "total_precipitation", "tp", "pr", "prcp", "rain", "rainfall",
+    "prec", "ppt", "rr",
+)  # fmt: skip
+MM = {"mm": 1.0, "kg m-2": 1.0, "kg/m2": 1.0, "kg m**-2": 1.0, "m": 1000.0, "cm": 10.0, "mm/day": 1.0, "mm d-1": 1.0,
+      "mm day-1": 1.0, "mm/d": 1.0}  # fmt: skip
+MM_PER_SECOND = {"kg m-2 s-1": 1.0, "kg m**-2 s**-1": 1.0, "mm s-1": 1.0, "mm/s": 1.0, "mm/h": 1 / 3600,
+                 "mm/hr": 1 / 3600, "mm h-1": 1 / 3600, "m s-1": 1000.0, "m/s": 1000.0}  # fmt: skip
+PER_DAY = ("mm/day", "mm d-1", "mm day-1", "mm/d")
+ONE_SECOND = np.timedelta64(1, "s")
+
+
+def rain_between(granules: Sequence[Granule], t0: np.datetime64, t1: np.datetime64, geobox: GeoBox) -> np.ndarray:
+    """Rain from ``t0`` to ``t1`` (UTC) on ``geobox``: (y, x) mm float32, bilinear.
+
+    Each accumulation counts in proportion to the part of its own interval that lies in [t0, t1]. NaN where less than
+    half of [t0, t1] is covered.
+
+    Raises ``GranuleError`` where a file is broken, states no units of rain, or two accumulations overlap in time.
+    """
+    t0, t1 = t0.astype("datetime64[s]"), t1.astype("datetime64[s]")
+    if t1 <= t0:
+        raise ValueError(f"no time between {t0} and {t1}")
+    sums: list[Raster] = []
+    covers: list[Raster] = []
+    taken: list[tuple[np.datetime64, np.datetime64, Granule]] = []
+    for granule in {g.path: g for g in granules}.values():
+        part = _part(granule, t0, t1, taken)
+        if part is not None:
+            for total, cover in zip(*part, strict=True):
+                _add(sums, covers, total, cover)
+    out = np.full(tuple(geobox.shape), np.nan, np.float32)
+    for total, cover in zip(sums, covers, strict=True):
+        # Weighted means on the source grid first: NaN pixels of one file do not spread over the others.
+        rain = Raster(np.where(cover.data >= 0.5, total.data, np.nan).astype(np.float32), total.geobox)
+        warped = onto([rain], geobox, "bilinear")
+        hole = np.isnan(out)
+        out[hole] = warped[hole]
+    return out
+
+
+def _part(
+    granule: Granule, t0: np.datetime64, t1: np.datetime64, taken: list[tuple[np.datetime64, np.datetime64, Granule]]
+) -> tuple[tuple[Raster, ...], tuple[Raster, ...]] | None:
+    """What one file adds: (mm, share of [t0, t1] covered) on its own grid; None where it has nothing between them."""
+    path = granule.path
+    with latlon.opened(path) as dataset:
+        bounds = latlon.intervals(path, dataset)
+        within = (bounds[:, 0] < t1) & (bounds[:, 1] > t0)
+        if not within.any():
+            return None
+        grid = latlon.axes(path, dataset)
+        name = latlon.find(path, dataset, NAMES, "rain")
+        time_name = next((t for t in latlon.TIMES if t in dataset[name].dims), None)
+        total = np.zeros((grid.lat.size, grid.lon.size))
+        cover = np.zeros_like(total)
+        for step in np.flatnonzero(within):
+            start, end = bounds[step]
+            for other_start, other_end, other in taken:
+                if min(end, other_end) - max(start, other_start) > ONE_SECOND:
+                    raise GranuleError(path, f"its rain of {start} to {end} is also in {other.path}",
+                                       layer=name, remedy="keep one of the two")  # fmt: skip
+            taken.append((start, end, granule))
+            at = dataset[[name]].isel({time_name: [int(step)]}) if time_name else dataset[[name]]
+            mm = latlon.field(path, at, name, grid) * _to_mm(path, dataset[name], (end - start) / ONE_SECOND)
+            both = (min(end, t1) - max(start, t0)) / ONE_SECOND
+            seen = np.isfinite(mm)
+            total += np.where(seen, mm, 0.0) * both / ((end - start) / ONE_SECOND)
+            cover += seen * both / ((t1 - t0) / ONE_SECOND)
+    return latlon.rasters(grid, total), latlon.rasters(grid, cover)
+
+
+def _add(sums: list[Raster], covers: list[Raster], total: Raster, cover: Raster) -> None:
+    """Add to the sum on the same grid, or begin a new one."""
+    for n, known in enumerate(sums):
+        if known.geobox == total.geobox:
+            sums[n] = Raster(known.data + total.data, known.geobox)
+            covers[n] = Raster(covers[n].data + cover.data, known.geobox)
+            return
+    sums.append(total)
+    covers.append(cover)
+
+
+def _to_mm(path: object, variable: xr.DataArray, seconds: float) -> float:
+    """What a stored number is in mm over its interval."""
+    units = " ".join(str(variable.attrs.get("units", "")).split())
+    if units in PER_DAY:
+        return seconds / 86400
+    if units in MM:
+        return MM[units]
+    if units in MM_PER_SECOND:
+        return MM_PER_SECOND[units] * seconds
+    raise GranuleError(str(path), f"units {units!r} are not known for rain (mm, m, kg m-2, mm/day, kg m-2 s-1 ...)",
+                       layer=str(variable.name), remedy="set its units attribute")  # fmt: skip

@@ -1,0 +1,40 @@
+"""The value every gridded reader returns, and the error every reader raises."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from odc.geo.geobox import GeoBox
+
+REMEDY = "download it again, or remove it: the day is then made without it"
+
+
+class GranuleError(ValueError):
+    """A file cannot be read as what its folder says it is.
+
+    The message names the file, the layer where one is meant, the day where it is known, and the remedy.
+    """
+
+    def __init__(
+        self, path: Path | str, what: str, *, layer: str = "", day: dt.date | None = None, remedy: str = REMEDY
+    ) -> None:
+        where = f"{path}" + (f", layer {layer!r}" if layer else "") + (f", day {day}" if day else "")
+        super().__init__(f"{where}: {what}; {remedy}")
+        self.path = Path(path)
+        self.layer = layer
+        self.day = day
+
+
+@dataclass(frozen=True)
+class Raster:
+    """Values (y, x), float32, NaN where missing, north up, on ``geobox``."""
+
+    data: np.ndarray
+    geobox: GeoBox
+
+    def __post_init__(self) -> None:
+        if self.data.shape != tuple(self.geobox.shape):
+            raise ValueError(f"values of shape {self.data.shape} do not lie on a geobox of {tuple(self.geobox.shape)}")

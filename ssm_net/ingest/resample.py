@@ -1,0 +1,128 @@
+"""From the grids of the archives onto ours.
+
+Tiles of one grid are laid into one source array first, so that a kernel reaches across their seam. Warping is
+``rasterio.warp``: it widens its kernel when it coarsens, which averaging 500 m to 1 km needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import rasterio.warp
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from rasterio.enums import Resampling
+
+from ssm_net.ingest.raster import Raster
+
+SAME = 1e-3  # metres (or 1e-3 of a pixel, whichever is larger): origins that differ by less count as equal
+STRIP = 1152  # rows warped at a time: bounds the memory the mosaic of a whole country takes
+MARGIN = 4  # source pixels around a strip
+
+Span = tuple[int, int, int, int]  # row0, row1, col0, col1
+
+
+def onto(rasters: Sequence[Raster], geobox: GeoBox, resampling: str) -> np.ndarray:
+    """Rasters of one variable on ``geobox``: (y, x) float32, NaN where none of them has a value.
+
+    ``resampling`` is a name of rasterio (``bilinear``, ``average``, ``nearest``). Rasters on one grid are mosaicked
+    before warping; where they overlap, or rasters of different grids do, the first that has a value counts. A pixel
+    is made of those source pixels in reach that are valid.
+    """
+    out = np.full(tuple(geobox.shape), np.nan, np.float32)
+    groups = _by_grid(rasters)
+    method = Resampling[resampling]
+    for start in range(0, out.shape[0], STRIP):
+        strip = geobox[start : min(start + STRIP, out.shape[0]), :]
+        target = out[start : start + STRIP]
+        for group in groups:
+            source = _mosaic(group, strip)
+            if source is None:
+                continue
+            warped = _warp(source, strip, method)
+            hole = np.isnan(target)
+            target[hole] = warped[hole]
+    return out
+
+
+def _by_grid(rasters: Sequence[Raster]) -> list[list[Raster]]:
+    groups: list[list[Raster]] = []
+    for raster in rasters:
+        for group in groups:
+            if _offset(group[0].geobox, raster.geobox) is not None:
+                group.append(raster)
+                break
+        else:
+            groups.append([raster])
+    return groups
+
+
+def _offset(base: GeoBox, other: GeoBox) -> tuple[int, int] | None:
+    """(rows, columns) from the corner of ``base`` to that of ``other``; None where their pixels do not coincide."""
+    a, b = base.affine, other.affine
+    tolerance = max(SAME, 1e-3 * abs(a.a)) if base.crs is not None and base.crs.projected else 1e-3 * abs(a.a)
+    across = max(*base.shape, *other.shape)
+    if base.crs != other.crs or abs(a.a - b.a) * across > tolerance or abs(a.e - b.e) * across > tolerance:
+        return None
+    col, row = (b.c - a.c) / a.a, (b.f - a.f) / a.e
+    if abs(col - round(col)) * abs(a.a) > tolerance or abs(row - round(row)) * abs(a.e) > tolerance:
+        return None
+    return round(row), round(col)
+
+
+def _mosaic(group: Sequence[Raster], target: GeoBox) -> Raster | None:
+    """The part of a group's common grid that ``target`` needs, as one array; None where they do not meet."""
+    base = group[0].geobox
+    spans: list[Span] = []
+    for raster in group:
+        row, col = _offset(base, raster.geobox)  # type: ignore[misc]
+        height, width = raster.geobox.shape
+        spans.append((row, row + height, col, col + width))
+    need = _needed(base, target)
+    if need is None:
+        return None
+    r0, r1 = max(min(s[0] for s in spans), need[0]), min(max(s[1] for s in spans), need[1])
+    c0, c1 = max(min(s[2] for s in spans), need[2]), min(max(s[3] for s in spans), need[3])
+    if r1 <= r0 or c1 <= c0:
+        return None
+    data = np.full((r1 - r0, c1 - c0), np.nan, np.float32)
+    for raster, (top, bottom, left, right) in zip(group, spans, strict=True):
+        y0, y1, x0, x1 = max(top, r0), min(bottom, r1), max(left, c0), min(right, c1)
+        if y1 <= y0 or x1 <= x0:
+            continue
+        here = data[y0 - r0 : y1 - r0, x0 - c0 : x1 - c0]
+        part = raster.data[y0 - top : y1 - top, x0 - left : x1 - left]
+        np.copyto(here, part, where=np.isnan(here))
+    return Raster(data, GeoBox(data.shape, base.affine * Affine.translation(c0, r0), base.crs))
+
+
+def _needed(base: GeoBox, target: GeoBox) -> Span | None:
+    """Rows and columns, counted from the corner of ``base``, that hold ``target``; None where it cannot be had."""
+    outline = target.extent.to_crs(str(base.crs), resolution=abs(target.affine.a) * 16).boundingbox
+    if not all(np.isfinite(v) for v in (outline.left, outline.bottom, outline.right, outline.top)):
+        return None
+    a = base.affine
+    reach_x = MARGIN + int(np.ceil((outline.right - outline.left) / target.shape[1] / abs(a.a)))
+    reach_y = MARGIN + int(np.ceil((outline.top - outline.bottom) / target.shape[0] / abs(a.e)))
+    c0, c1 = int((outline.left - a.c) // a.a), int((outline.right - a.c) // a.a) + 1
+    r0, r1 = int((outline.top - a.f) // a.e), int((outline.bottom - a.f) // a.e) + 1
+    return r0 - reach_y, r1 + reach_y, c0 - reach_x, c1 + reach_x
+
+
+def _warp(source: Raster, target: GeoBox, method: Resampling) -> np.ndarray:
+    out = np.full(tuple(target.shape), np.nan, np.float32)
+    if np.isnan(source.data).all():
+        return out
+    rasterio.warp.reproject(
+        source.data,
+        out,
+        src_transform=source.geobox.affine,
+        src_crs=str(source.geobox.crs),
+        src_nodata=np.nan,
+        dst_transform=target.affine,
+        dst_crs=str(target.crs),
+        dst_nodata=np.nan,
+        resampling=method,
+    )
+    return out

@@ -1,0 +1,162 @@
+"""The coarse soil moisture of one day, whatever product it comes from."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from pyproj import Transformer
+
+from ssm_net.grid import Domain
+from ssm_net.ingest import easegrid, latlon
+from ssm_net.ingest.catalog import Granule
+from ssm_net.ingest.naming import is_fengyun
+from ssm_net.ingest.products import product
+from ssm_net.ingest.raster import GranuleError
+
+log = logging.getLogger(__name__)
+
+SOURCES: dict[int, str] = {
+    0: "none",
+    1: "AMSR-E",
+    2: "AMSR2",
+    3: "FY-3B MWRI",
+    4: "SMAP",
+    5: "C3S/CCI passive, AMSR2",
+    6: "C3S/CCI passive, other or several sensors",
+    7: "C3S/CCI passive, SMOS",
+}
+LAST_AMSRE = dt.date(2011, 10, 4)
+HIGHEST = 0.7  # m3 m-3: above any porosity that a radiometer sees; passive CCI values reach 1.0 where retrieval fails
+MIN_COVER = 0.25  # of a coarse cell that valid quarter-degree cells must cover
+OUTSIDE = "%s: %d of %d values outside (0, %.1f] m3 m-3, missing"
+CCI_AMSR2, CCI_SMOS = 32, 64  # bits of the CCI variable "sensor"
+
+
+@dataclass(frozen=True)
+class CoarseSSM:
+    """A day on the coarse cells of a domain, each (R, C).
+
+    ``ssm`` and its standard error ``sigma`` in m3 m-3, float32, NaN where nothing was observed; ``source`` a key of
+    ``SOURCES``, uint8.
+    """
+
+    ssm: np.ndarray
+    sigma: np.ndarray
+    source: np.ndarray
+
+
+def read_ssm(granules: Sequence[Granule], domain: Domain, sigma_default: float) -> CoarseSSM:
+    """The coarse soil moisture of one day's granules of one product.
+
+    Where several granules see a cell, the first counts (AMSR before FY-3B). ``sigma_default`` (m3 m-3) stands where
+    the product gives no error. Values outside (0, 0.7] are missing; how many is logged.
+
+    Raises ``GranuleError`` where a file is not what its folder says.
+    """
+    out = CoarseSSM(
+        np.full(domain.coarse_shape, np.nan, np.float32),
+        np.full(domain.coarse_shape, np.nan, np.float32),
+        np.zeros(domain.coarse_shape, np.uint8),
+    )
+    for granule in sorted(granules, key=lambda g: (is_fengyun(g.path.name), g.path.name)):
+        ssm, sigma, source = _read(granule, domain)
+        seen = np.isfinite(ssm)
+        outside = seen & ~((ssm > 0) & (ssm <= HIGHEST))
+        if outside.any():
+            # 0 is a fill value of some files of this kind: a dry cell is never 0 exactly.
+            log.info(OUTSIDE, granule.path, outside.sum(), seen.sum(), HIGHEST)
+            if (seen & (ssm > HIGHEST)).sum() > 0.9 * (seen & (ssm != 0)).sum():
+                raise GranuleError(granule.path, f"{outside.sum()} of {seen.sum()} values are above {HIGHEST} m3 m-3",
+                                   layer="soil moisture", day=granule.day, remedy="check its units")  # fmt: skip
+        new = seen & ~outside & np.isnan(out.ssm)
+        sigma = np.where(np.isfinite(sigma) & (sigma > 0), sigma, sigma_default)
+        out.ssm[new], out.sigma[new], out.source[new] = ssm[new], sigma[new], source[new]
+    return out
+
+
+def _read(granule: Granule, domain: Domain) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    entry = product(granule.product)
+    family = entry.family if entry is not None else None
+    if family == "latlon_ssm":
+        return _quarter_degree(granule, domain)
+    if family == "smap" and granule.path.suffix.lower() == ".h5":
+        ssm, sigma = easegrid.read_smap(granule.path, domain, granule.day)
+        return ssm, sigma, np.full(domain.coarse_shape, 4, np.uint8)
+    if family in ("easegrid", "smap"):
+        ssm = easegrid.read_map(granule.path, domain)
+        code = 4 if family == "smap" else 3 if is_fengyun(granule.path.name) else 1 if granule.day <= LAST_AMSRE else 2
+        return ssm, np.full(ssm.shape, np.nan, np.float32), np.full(ssm.shape, code, np.uint8)
+    raise GranuleError(granule.path, f"{granule.product} is no product of soil moisture", day=granule.day)
+
+
+def _quarter_degree(granule: Granule, domain: Domain) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """C3S or CCI: means over each coarse cell of its valid parts, weighted by area.
+
+    Cells of a latitude/longitude grid and of the equal-area grid are both rectangles in EPSG:6933, so the weights are
+    the products of overlaps along the two axes, exactly. The error of a cell is the mean of its parts' errors: they
+    share sensor, vegetation and overpass, so they are taken as fully dependent.
+    """
+    path = granule.path
+    with latlon.opened(path) as dataset:
+        grid = latlon.axes(path, dataset)
+        name = latlon.find(path, dataset, ("sm", "ssm", "soil_moisture"), "soil moisture")
+        sm = latlon.field(path, dataset, name, grid, granule.day)
+        extra = {
+            key: latlon.field(path, dataset, key, grid, granule.day) if key in dataset.variables else None
+            for key in ("sm_uncertainty", "flag", "sensor")
+        }
+    valid = np.isfinite(sm)
+    if extra["flag"] is not None:
+        valid &= extra["flag"] == 0  # every other bit: frozen or snow, dense vegetation, no convergence
+    outside = valid & ~((sm > 0) & (sm <= HIGHEST))
+    if outside.any():
+        log.info(OUTSIDE, path, outside.sum(), valid.sum(), HIGHEST)
+    valid &= ~outside
+    down, across = _overlaps(grid, domain)
+    cover = down @ valid.astype(np.float64) @ across.T
+    enough = cover >= MIN_COVER
+
+    def mean(values: np.ndarray, where: np.ndarray) -> np.ndarray:
+        weight = down @ where.astype(np.float64) @ across.T
+        total = down @ np.where(where, values, 0.0) @ across.T
+        out = np.divide(total, weight, out=np.full(total.shape, np.nan), where=enough & (weight > 0))
+        return out.astype(np.float32)
+
+    ssm = mean(sm, valid)
+    sigma = np.full(ssm.shape, np.nan, np.float32)
+    if extra["sm_uncertainty"] is not None:
+        with np.errstate(invalid="ignore"):
+            sigma = mean(extra["sm_uncertainty"], valid & (extra["sm_uncertainty"] > 0))
+    source = np.full(ssm.shape, 6, np.uint8)
+    if extra["sensor"] is not None:
+        for code, bit in ((5, CCI_AMSR2), (7, CCI_SMOS)):
+            share = down @ (valid & (extra["sensor"] == bit)).astype(np.float64) @ across.T
+            source[share > 0.5 * cover] = code
+    return ssm, sigma, source
+
+
+def _overlaps(grid: latlon.Axes, domain: Domain) -> tuple[np.ndarray, np.ndarray]:
+    """Share of each coarse row that each latitude covers, (R, n_lat), and of each column each longitude, (C, n_lon)."""
+    to_grid = Transformer.from_crs("EPSG:4326", domain.grid.crs, always_xy=True)
+    dlat, dlon = grid.lat[1] - grid.lat[0], grid.lon[1] - grid.lon[0]
+    edges_lat = np.clip(np.append(grid.lat - dlat / 2, grid.lat[-1] + dlat / 2), -90, 90)
+    _, y = to_grid.transform(np.zeros_like(edges_lat), edges_lat)
+    per_degree = to_grid.transform(1.0, 0.0)[0]  # x is linear in longitude
+    x = np.append(grid.lon - dlon / 2, grid.lon[-1] + dlon / 2) * per_degree
+    r0, r1, c0, c1 = domain.window
+    g = domain.grid
+    rows = g.top - np.arange(r0, r1 + 1) * g.cell
+    cols = g.left + np.arange(c0, c1 + 1) * g.cell
+    across = sum(_shared(cols, x + turn * 360 * per_degree) for turn in (-1, 0, 1))  # longitudes 0..360 or -180..180
+    return _shared(rows, y), np.asarray(across)
+
+
+def _shared(cells: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    """Share of each cell that each part covers: (cells, parts), from the edges of both, in either direction."""
+    low, high = np.minimum(cells[:-1], cells[1:])[:, None], np.maximum(cells[:-1], cells[1:])[:, None]
+    start, end = np.minimum(parts[:-1], parts[1:])[None], np.maximum(parts[:-1], parts[1:])[None]
+    return np.clip(np.minimum(high, end) - np.maximum(low, start), 0, None) / (high - low)

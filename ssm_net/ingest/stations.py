@@ -1,0 +1,163 @@
+"""ISMN station series: header+values and CEOP layouts, as a tree, a single file, or the archive's zip.
+
+The text files are parsed here, not by the ``ismn`` package: that finds nothing, silently, where a station's name
+holds an underscore, and writes an index into the data folder. Layouts: ISMN data download guide; Dorigo et al. 2011.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+log = logging.getLogger(__name__)
+
+SUFFIX = ".stm"
+VARIABLE = re.compile(r"_(sm|ts|tsf|tsfq|ta|p|su|sd|sweq|sc|psm|ws|rh)_-?\d", re.I)
+HEADER = re.compile(
+    r"(?P<cse>\S+)\s+(?P<network>\S+)\s+(?P<name>\S.*?)\s+(?P<lat>-?\d+\.\d+)\s+(?P<lon>-?\d+\.\d+)\s+"
+    r"(?P<elevation>-?\d+(?:\.\d+)?)\s+(?P<top>-?\d+\.\d+)\s+(?P<bottom>-?\d+\.\d+)\s+(?P<sensor>\S.*)"
+)
+CEOP = re.compile(
+    r"\d{4}/\d\d/\d\d\s+\d\d:\d\d\s+\d{4}/\d\d/\d\d\s+\d\d:\d\d\s+(?P<cse>\S+)\s+(?P<network>\S+)\s+(?P<name>\S.*?)\s+"
+    r"(?P<lat>-?\d+\.\d+)\s+(?P<lon>-?\d+\.\d+)\s+(?P<elevation>-?\d+(?:\.\d+)?)\s+"
+    r"(?P<top>-?\d+\.\d+)\s+(?P<bottom>-?\d+\.\d+)\s"
+)
+
+
+class StationError(ValueError):
+    """A station file, or all of them, cannot be used; the message names it and the remedy."""
+
+
+@dataclass(frozen=True)
+class Station:
+    """One soil moisture sensor and what it measured with flag G.
+
+    ``lat``, ``lon`` in degrees, ``depth_from``, ``depth_to`` in m; ``time`` (n,) datetime64[s] UTC, ascending, no time
+    twice; ``value`` (n,) float32 m3 m-3.
+    """
+
+    network: str
+    name: str
+    lat: float
+    lon: float
+    depth_from: float
+    depth_to: float
+    sensor: str
+    time: np.ndarray
+    value: np.ndarray
+
+
+def read_stations(path: Path | str, deepest: float = 0.10) -> list[Station]:
+    """Every soil moisture sensor within 0 and ``deepest`` m below ``path``: an ISMN tree, a zip, or one ``.stm`` file.
+
+    Only values flagged G (good); several sensors of one station stand as several entries. A file that cannot be
+    read is skipped and logged by name, as is one without a good value.
+
+    Raises ``StationError`` where nothing at all could be read, saying why.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise StationError(f"stations={path} does not exist; give an ISMN folder or zip")
+    out: list[Station] = []
+    count = {"files": 0, "of other variables": 0, "too deep": 0, "without a value flagged G": 0, "unreadable": 0}
+    for label, text in _files(path):
+        count["files"] += 1
+        match = VARIABLE.search(label.rsplit("/", 1)[-1])
+        if match is not None and match[1].lower() != "sm":
+            count["of other variables"] += 1
+            continue
+        try:
+            station = parse(text, label)
+        except StationError as err:
+            log.warning("%s", err)
+            count["unreadable"] += 1
+            continue
+        if station.depth_from < 0 or station.depth_to > deepest + 1e-6:
+            count["too deep"] += 1
+        elif station.value.size == 0:
+            log.warning("%s: no value is flagged G; the sensor is left out", label)
+            count["without a value flagged G"] += 1
+        else:
+            out.append(station)
+    if not out:
+        said = ", ".join(f"{n} {what}" for what, n in count.items() if what != "files")
+        raise StationError(
+            f"{path}: no soil moisture series within 0-{deepest:.2f} m could be read: {count['files']} files *{SUFFIX}, "
+            f"{said}; give a folder or zip as the ISMN archive makes them, with surface sensors"
+        )
+    return sorted(out, key=lambda s: (s.network, s.name, s.depth_from, s.sensor))
+
+
+def parse(text: str, label: str) -> Station:
+    """One sensor from the text of its file. ``label`` names the file in errors. Raises ``StationError``."""
+    # Files with bare carriage returns are met in the archive.
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n \0")
+    first = lines.split("\n", 1)[0].strip()
+    head = CEOP.match(first)
+    if head is not None:
+        rest, columns, sensor = lines, ["date", "time", "value", "flag"], _sensor(label)
+        # From the right, as a station's name may hold blanks: value, flag, flag of the provider.
+        rest = re.sub(r"(?m)^\s*\S+\s+\S+\s+(\S+)\s+(\S+)\s.*?(\S+)[ \t]+(\S+)[ \t]+\S+[ \t]*$", r"\1 \2 \3 \4", rest)
+    else:
+        head = HEADER.fullmatch(first)
+        if head is None:
+            raise StationError(
+                f"{label}: its first line is no ISMN header ({first[:60]!r}); it is skipped, download the station again"
+            )
+        rest, columns, sensor = lines.partition("\n")[2], ["date", "time", "value", "flag"], head["sensor"].strip()
+    lat, lon = float(head["lat"]), float(head["lon"])
+    if not (-90 <= lat <= 90 and -180 <= lon <= 180):
+        raise StationError(f"{label}: position {lat} {lon} is not on Earth; it is skipped, correct its header")
+    time, value = _series(rest, columns, label)
+    return Station(
+        head["network"], head["name"].strip(), lat, lon, float(head["top"]), float(head["bottom"]), sensor, time, value
+    )
+
+
+def _series(text: str, columns: list[str], label: str) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        table = pd.read_csv(
+            io.StringIO(text), sep=r"\s+", header=None, names=columns, usecols=[0, 1, 2, 3],
+            dtype={"date": str, "time": str, "value": np.float64, "flag": str},
+        )  # fmt: skip
+        table = table[table["flag"] == "G"]
+        time = pd.to_datetime(table["date"] + " " + table["time"], format="%Y/%m/%d %H:%M").to_numpy("datetime64[s]")
+    except (ValueError, pd.errors.ParserError, pd.errors.EmptyDataError) as err:
+        reason = str(err).splitlines()[0]
+        raise StationError(f"{label}: not a series of times and values ({reason}); it is skipped, "
+                           "download the station again") from err  # fmt: skip
+    value = table["value"].to_numpy(np.float32)
+    real = (value >= 0) & (value <= 1)
+    time, value = time[real], value[real]
+    time, first = np.unique(time, return_index=True)
+    return time, value[first]
+
+
+def _sensor(label: str) -> str:
+    """The sensor in a file name: ..._sm_<from>_<to>_<sensor>_<start>_<end>.stm."""
+    match = re.search(r"_sm_-?[\d.]+_-?[\d.]+_(.+)_\d{8}_\d{8}", label)
+    return match[1] if match else ""
+
+
+def _files(path: Path) -> Iterator[tuple[str, str]]:
+    """(name, text) of each station file below a path, zips opened."""
+    if path.is_dir():
+        for entry in sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in (SUFFIX, ".zip")):
+            yield from _files(entry)
+    elif path.suffix.lower() == ".zip":
+        try:
+            with zipfile.ZipFile(path) as archive:
+                for name in sorted(n for n in archive.namelist() if n.lower().endswith(SUFFIX)):
+                    yield f"{path}/{name}", archive.read(name).decode("utf-8", "replace")
+        except (zipfile.BadZipFile, EOFError) as err:
+            log.warning("%s: not a whole zip (%s); it is skipped, download it again", path, err)
+    else:
+        yield str(path), path.read_bytes().decode("utf-8", "replace")
