@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
-from typing import Any, Optional, TypeVar
+from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ssm_net.grid import Domain
 
 T = TypeVar("T")
+METHODS = ("network", "bilinear", "dispatch")
 
 
 class ConfigError(ValueError):
@@ -71,9 +72,9 @@ class DomainConfig:
     """Where: a vector file's bounds, else a bounding box, else a window of coarse cells."""
 
     name: str = "custom"
-    window: Optional[list[int]] = None  # [row0, row1, col0, col1], half-open, in M36
-    bbox: Optional[list[float]] = None  # [west, south, east, north], degrees
-    boundary: Optional[str] = None  # vector file; only pixels inside are produced
+    window: list[int] | None = None  # [row0, row1, col0, col1], half-open, in M36
+    bbox: list[float] | None = None  # [west, south, east, north], degrees
+    boundary: str | None = None  # vector file; only pixels inside are produced
 
     def domain(self) -> Domain:
         try:
@@ -118,7 +119,6 @@ class MemoryConfig:
 
     days: float = 4.0
     region: float = 2.0  # sigma of the smooth surroundings an anomaly is taken against, coarse cells
-    lapse: float = 6.0  # K per km of elevation, taken out before the surroundings are averaged
 
     def __post_init__(self) -> None:
         _require(self.days > 0 and self.region > 0, "memory.days and memory.region must be > 0")
@@ -221,8 +221,8 @@ class InferConfig:
     mosaics: str
     run: str = ""  # folder of train.py; not needed for a baseline
     method: str = "network"  # network, or a baseline: bilinear, dispatch
-    start: Optional[str] = None  # the cube's first day
-    end: Optional[str] = None  # the cube's last day
+    start: str | None = None  # the cube's first day
+    end: str | None = None  # the cube's last day
     format: str = "netcdf"
     update: str = "gain"  # gain (precision-weighted), exact (conserves the coarse value) or none
     tile: int = 8  # side of a tile, coarse cells
@@ -231,7 +231,7 @@ class InferConfig:
     plan: bool = False
 
     def __post_init__(self) -> None:
-        _require(self.method in ("network", "bilinear", "dispatch"), f"method={self.method}: network, bilinear, dispatch")
+        _require(self.method in METHODS, f"method={self.method}: choose one of {', '.join(METHODS)}")
         _require(self.method != "network" or bool(self.run), "nothing given for run: add run=FOLDER of train.py")
         _require(self.format in ("netcdf", "cog", "zarr"), f"format={self.format}: netcdf, cog or zarr")
         _require(self.update in ("gain", "exact", "none"), f"update={self.update}: gain, exact or none")
@@ -248,9 +248,9 @@ class EvaluateConfig:
     mosaics: str
     cube: str
     report: str
-    truth: Optional[str] = None
-    stations: Optional[str] = None
+    truth: str | None = None
+    stations: str | None = None
     baselines: list[str] = field(default_factory=lambda: ["bilinear", "dispatch"])
-    start: Optional[str] = None
-    end: Optional[str] = None
+    start: str | None = None
+    end: str | None = None
     plan: bool = False

@@ -155,7 +155,7 @@ class Domain:
 
 
 def _snap(lo: int, hi: int, size: int, align: int) -> tuple[int, int]:
-    """Grow ``[lo, hi)`` outward to multiples of ``align``; at the far edge of the grid, which need not be one, shift."""
+    """Grow ``[lo, hi)`` outward to multiples of ``align``; at the grid's far edge, which need not be one, shift."""
     lo, hi = lo // align * align, -(-hi // align) * align
     if hi <= size:
         return lo, hi

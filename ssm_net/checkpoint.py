@@ -1,0 +1,83 @@
+"""A trained model on disk: ``model.pt`` (weights, nothing else) beside ``model.json``, which a person can read.
+
+Loading unpickles nothing but tensors (``weights_only``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ssm_net.config import ModelConfig
+from ssm_net.cube import write_json
+from ssm_net.inputs import Scaling
+from ssm_net.model.network import Downscaler
+
+
+class ModelError(ValueError):
+    """No trained model in a folder, or one that does not fit the cube; the message names the remedy."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network and all that is needed to use it.
+
+    ``variance_scale`` turns the predicted variance into the background variance P measured on held-out cells;
+    ``unresolved`` (m3 m-3) is the standard deviation inside a cell that no predictor explains.
+    """
+
+    network: Downscaler
+    scaling: Scaling
+    model: ModelConfig
+    ratio: int
+    footprint: str
+    fwhm: float
+    variance_scale: float
+    unresolved: float
+    mean_ssm: float
+    provenance: dict[str, Any]
+    digest: str = ""
+
+
+def build(model: ModelConfig, scaling: Scaling, mean_ssm: float) -> Downscaler:
+    n = len(scaling.names)
+    return Downscaler(
+        n, n, model.lags, model.width, model.depth, model.coarse_width, model.coarse_depth, model.dropout, mean_ssm
+    )
+
+
+def save_trained(run: Path, trained: Trained) -> None:
+    """Weights first, then the JSON that names their hash: a model is there when its JSON is."""
+    part = run / "model.pt.part"
+    torch.save({k: v.contiguous() for k, v in trained.network.state_dict().items()}, part)
+    os.replace(part, run / "model.pt")
+    meta = {k: getattr(trained, k) for k in (
+        "ratio", "footprint", "fwhm", "variance_scale", "unresolved", "mean_ssm", "provenance")}  # fmt: skip
+    meta |= {"scaling": asdict(trained.scaling), "model": asdict(trained.model), "digest": _digest(run / "model.pt")}
+    write_json(run / "model.json", meta)
+
+
+def load_trained(run: str | Path) -> Trained:
+    """Raises ``ModelError`` where training has not finished in ``run`` or its files do not belong together."""
+    run = Path(run)
+    if not (run / "model.json").exists():
+        raise ModelError(f"{run} holds no finished model; train one, or go on: python train.py cube=CUBE run={run}")
+    meta = json.loads((run / "model.json").read_text())
+    if _digest(run / "model.pt") != meta["digest"]:
+        raise ModelError(f"{run}/model.pt is not the file that model.json describes; train again with restart=true")
+    scaling = Scaling(**{k: tuple(v) if isinstance(v, list) else v for k, v in meta.pop("scaling").items()})
+    model = ModelConfig(**meta.pop("model"))
+    network = build(model, scaling, meta["mean_ssm"])
+    network.load_state_dict(torch.load(run / "model.pt", map_location="cpu", weights_only=True))
+    network.eval()
+    return Trained(network, scaling, model, **meta)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

@@ -1,0 +1,40 @@
+"""What every script does around its verb: settings once to values, logging, errors a user can act on."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.logging import RichHandler
+
+from ssm_net.config import ConfigError, load
+
+T = TypeVar("T")
+
+
+def run_verb(verb: Callable[[T], Any], schema: type[T], cfg: DictConfig) -> Any:
+    """Check the settings and do the work; returns what the verb made.
+
+    An error of ours (they are ``ValueError`` or ``OSError`` and say what to do) ends the script with its message and
+    exit code 1, without a trace unless ``HYDRA_FULL_ERROR=1``. Ctrl-C says how to go on and exits with 130.
+    """
+    level = logging.DEBUG if HydraConfig.initialized() and HydraConfig.get().verbose else logging.INFO
+    quiet = RichHandler(console=Console(stderr=True), show_path=False, show_time=False, rich_tracebacks=False)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[quiet], force=True)
+    logging.getLogger("ssm_net").setLevel(level if level == logging.DEBUG else logging.WARNING)
+    try:
+        return verb(load(schema, cfg))
+    except (ConfigError, ValueError, OSError) as err:
+        if os.environ.get("HYDRA_FULL_ERROR"):
+            raise
+        Console(stderr=True).print(f"[bold red]error:[/] {err}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("[yellow]interrupted[/]: what was finished is kept; the same command goes on from it")
+        sys.exit(130)

@@ -1,0 +1,390 @@
+"""The Zarr cube: everything the network reads, on the grid, packed, one shard a day and variable.
+
+    cube.zarr/
+      fine/<variable>(time, y, x)     packed integers; shard = one day of the whole domain, inner chunk 144 x 144
+      coarse/<variable>(time, row, col)
+      static/<variable>(y, x)         and static_cell/<variable>(row, col), its cell means
+      status/<yyyymmdd>.json          written after the day's data: a day is done when it says so
+      stats/<name>.json               statistics, with the dates they were computed from
+
+A day has one writer, which writes all its variables and then its status; it is the unit of restart. Final days are
+never rewritten when the period is extended. The only module that imports zarr.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import fcntl
+import functools
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import zarr
+from zarr.codecs import BloscCodec, BloscShuffle
+
+from ssm_net.files import write_whole
+from ssm_net.grid import Domain, Grid, Window, block_mean
+
+EPOCH = dt.date(2000, 1, 1)
+FORMAT = 1
+CHUNK = 144
+
+
+class CubeError(ValueError):
+    """The cube is missing, of another domain or format, locked or damaged; the message names the remedy."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """How a variable is stored: ``value = packed * scale + offset``; ``fill`` marks what is missing (NaN)."""
+
+    name: str
+    units: str
+    long_name: str
+    dtype: str = "float32"
+    scale: float = 1.0
+    offset: float = 0.0
+    fill: float = float("nan")
+
+    def pack(self, values: np.ndarray) -> np.ndarray:
+        """Float to stored type; out of range values are clipped to the range, NaN becomes ``fill``."""
+        if self.dtype == "float32":
+            return np.asarray(values, "float32")
+        info = np.iinfo(self.dtype)
+        lo, hi = int(info.min), int(info.max)
+        lo, hi = (lo + 1, hi) if self.fill == lo else (lo, hi - 1) if self.fill == hi else (lo, hi)
+        missing = ~np.isfinite(values)
+        scaled = np.rint((np.where(missing, 0.0, values) - self.offset) / self.scale)
+        out = np.clip(scaled, lo, hi).astype(self.dtype)
+        out[missing] = self.fill
+        return out
+
+    def unpack(self, packed: np.ndarray) -> np.ndarray:
+        """Stored type to float32, NaN where missing."""
+        if self.dtype == "float32":
+            return np.asarray(packed, "float32")
+        out = packed.astype("float32")
+        out *= np.float32(self.scale)
+        if self.offset:
+            out += np.float32(self.offset)
+        out[packed == np.asarray(self.fill).astype(self.dtype)] = np.nan
+        return out
+
+    def attrs(self) -> dict[str, Any]:
+        out: dict[str, Any] = {"units": self.units, "long_name": self.long_name}
+        if self.dtype != "float32":
+            out |= {"scale_factor": self.scale, "add_offset": self.offset, "_FillValue": int(self.fill)}
+        return out
+
+
+def _lst(overpass: str) -> list[Variable]:
+    hour = {"day": "13:30", "night": "01:30"}[overpass]
+    name = f"lst_{overpass}"
+    return [
+        Variable(name, "K", f"all-weather land surface temperature, about {hour}", "uint16", 0.02, 0.0, 0),
+        Variable(f"{name}_sigma", "K", f"standard error of {name}", "uint8", 0.1, 0.0, 255),
+        Variable(f"{name}_lineage", "1", "0 seen, 1 other overpass, 2 neighbours in space-time, 3 cycle only", "uint8",
+                 1.0, 0.0, 255),
+        Variable(f"{name}_memory", "K", f"fading mean of clear-sky anomalies of {name} against the surroundings",
+                 "int16", 0.01, 0.0, -32768),
+        Variable(f"{name}_weight", "1", f"fading number of clear views behind {name}_memory", "uint16", 1e-4, 0.0,
+                 65535),
+    ]  # fmt: skip
+
+
+FINE = {
+    v.name: v
+    for v in [
+        *_lst("day"),
+        *_lst("night"),
+        *(
+            Variable(band, "1", f"surface reflectance, {wave}", "uint16", 1e-4, 0.0, 65535)
+            for band, wave in {"red": "0.65 um", "nir": "0.86 um", "swir1": "1.64 um", "swir2": "2.13 um"}.items()
+        ),
+        Variable("reflectance_age", "d", "days since the reflectance was last seen", "uint8", 1.0, 0.0, 255),
+        Variable("api", "mm", "antecedent precipitation index", "uint16", 0.01, 0.0, 65535),
+    ]
+}  # fmt: skip
+
+COARSE = {
+    v.name: v
+    for v in [
+        Variable("ssm", "m3 m-3", "coarse surface soil moisture, 0-5 cm, as observed"),
+        Variable("ssm_sigma", "m3 m-3", "standard error of the coarse observation"),
+        Variable("lst_day_seen", "1", "part of the cell's land seen by day"),
+        Variable("lst_night_seen", "1", "part of the cell's land seen by night"),
+        Variable("source", "1", "sensor of the coarse observation, 0 none", "uint8", 1.0, 0.0, 0),
+        Variable("lst_day_region", "K", "smooth clear-sky LST of the surroundings at sea level, day"),
+        Variable("lst_night_region", "K", "smooth clear-sky LST of the surroundings at sea level, night"),
+        *(Variable(v.name, v.units, f"cell mean: {v.long_name}") for v in FINE.values()),
+    ]
+}
+
+STATIC_UNITS = {"elevation": "m", "sand": "percent", "clay": "percent", "water_fraction": "1"}
+
+
+@dataclass(frozen=True)
+class Cube:
+    """A cube on disk. Reading opens arrays lazily; the value can be sent to another process."""
+
+    path: Path
+    domain: Domain
+    days: tuple[dt.date, ...]
+    fine: tuple[str, ...]
+    coarse: tuple[str, ...]
+    static: tuple[str, ...]
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+
+    def index(self, day: dt.date) -> int:
+        try:
+            return self._index[day]
+        except KeyError:
+            raise CubeError(f"{self.path}: {day} is not in the cube ({self.days[0]} .. {self.days[-1]})") from None
+
+    @functools.cached_property
+    def _index(self) -> dict[dt.date, int]:
+        return {day: i for i, day in enumerate(self.days)}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k not in ("_index", "_arrays")}
+
+    @functools.cached_property
+    def _arrays(self) -> dict[str, zarr.Array]:
+        return {}
+
+    def _array(self, key: str) -> zarr.Array:
+        if key not in self._arrays:
+            found = zarr.open(self.path / key, mode="r")
+            assert isinstance(found, zarr.Array)
+            self._arrays[key] = found
+        return self._arrays[key]
+
+    # ---- reading -----------------------------------------------------------------------------------------------
+
+    def read_packed(self, name: str, day: dt.date, window: Window | None = None) -> np.ndarray:
+        """A fine variable as stored, (y, x), on ``window`` = (y0, y1, x0, x1) pixels."""
+        y0, y1, x0, x1 = window or (0, self.domain.fine_shape[0], 0, self.domain.fine_shape[1])
+        return self._read(f"fine/{name}", (self.index(day), slice(y0, y1), slice(x0, x1)), str(day))
+
+    def read(self, name: str, day: dt.date, window: Window | None = None) -> np.ndarray:
+        """A fine variable, (y, x) float32, NaN where missing."""
+        return FINE[name].unpack(self.read_packed(name, day, window))
+
+    def read_coarse(self, name: str, day: dt.date) -> np.ndarray:
+        """A coarse variable, (row, col) float32, NaN where missing; of a day the cube does not hold: all NaN."""
+        if day not in self._index:
+            return np.full(self.domain.coarse_shape, np.nan, "float32")
+        return COARSE[name].unpack(self._read(f"coarse/{name}", (self.index(day),), str(day)))
+
+    def read_static(self, name: str, window: Window | None = None) -> np.ndarray:
+        """A static variable, (y, x) float32."""
+        y0, y1, x0, x1 = window or (0, self.domain.fine_shape[0], 0, self.domain.fine_shape[1])
+        return self._read(f"static/{name}", (slice(y0, y1), slice(x0, x1)), "static")
+
+    def read_static_cell(self, name: str) -> np.ndarray:
+        """The cell means of a static variable, (row, col) float32."""
+        return self._read(f"static_cell/{name}", (slice(None), slice(None)), "static")
+
+    def _read(self, key: str, where: tuple[Any, ...], what: str) -> np.ndarray:
+        try:
+            return np.asarray(self._array(key)[where])
+        except (OSError, RuntimeError, ValueError, FileNotFoundError) as err:
+            raise CubeError(
+                f"{self.path / key} of {what} cannot be read ({err}); the shard is damaged: "
+                f"delete {self.path}/status/{what.replace('-', '')}.json and run prepare.py again for that day"
+            ) from err
+
+    # ---- status ------------------------------------------------------------------------------------------------
+
+    def status(self, day: dt.date) -> dict[str, Any] | None:
+        """What was stored for a day, or None where the day is not done."""
+        file = self._status_file(day)
+        return json.loads(file.read_text()) if file.exists() else None
+
+    def done(self, day: dt.date) -> bool:
+        return self._status_file(day).exists()
+
+    def done_days(self) -> list[dt.date]:
+        """The days that are whole, in order."""
+        have = {p.stem for p in (self.path / "status").glob("*.json")}
+        return [day for day in self.days if f"{day:%Y%m%d}" in have]
+
+    def _status_file(self, day: dt.date) -> Path:
+        return self.path / "status" / f"{day:%Y%m%d}.json"
+
+    # ---- writing -----------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the cube as its only writer. Raises ``CubeError`` where another process holds it."""
+        with open(self.path / ".lock", "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise CubeError(f"{self.path} is being written by another process; wait for it to end") from None
+            yield
+
+    def write_day(
+        self, day: dt.date, fine: Mapping[str, np.ndarray], coarse: Mapping[str, np.ndarray], info: Mapping[str, Any]
+    ) -> None:
+        """Store a day: ``fine`` as packed arrays (y, x), ``coarse`` as floats (row, col), then the status.
+
+        Raises ``CubeError`` where the day is already done (a stored day is never rewritten) or a variable is missing.
+        """
+        if self.done(day):
+            raise CubeError(f"{self.path}: {day} is stored already; delete {self._status_file(day)} to make it again")
+        if missing := (set(self.fine) - set(fine)) | (set(self.coarse) - set(coarse)):
+            raise CubeError(f"{self.path}: {day}: nothing given for {', '.join(sorted(missing))}")
+        where = self.index(day)
+        for name in self.fine:
+            self._open_to_write(f"fine/{name}")[where] = fine[name]
+        for name in self.coarse:
+            self._open_to_write(f"coarse/{name}")[where] = COARSE[name].pack(coarse[name])
+        write_json(self._status_file(day), dict(info))
+
+    def write_static(self, name: str, values: np.ndarray) -> None:
+        """A static variable, (y, x), and its cell means."""
+        self._open_to_write(f"static/{name}")[:] = values.astype("float32")
+        cells = block_mean(torch.from_numpy(values.astype("float32")), self.domain.ratio)
+        self._open_to_write(f"static_cell/{name}")[:] = cells.numpy()
+
+    def _open_to_write(self, key: str) -> zarr.Array:
+        found = zarr.open(self.path / key, mode="r+")
+        assert isinstance(found, zarr.Array)
+        return found
+
+    # ---- statistics --------------------------------------------------------------------------------------------
+
+    def stats(self, name: str) -> dict[str, Any] | None:
+        file = self.path / "stats" / f"{name}.json"
+        return json.loads(file.read_text()) if file.exists() else None
+
+    def write_stats(self, name: str, stats: Mapping[str, Any]) -> None:
+        write_json(self.path / "stats" / f"{name}.json", dict(stats))
+
+
+def open_cube(path: str | Path) -> Cube:
+    """Open for reading. Raises ``CubeError`` where there is none, or its making was cut off."""
+    path = Path(path)
+    if not (path / "cube.json").exists():
+        raise CubeError(f"{path} is not a cube; make one with: python prepare.py raw=RAW cube={path} domain=NAME ...")
+    meta = json.loads((path / "cube.json").read_text())
+    if meta["format"] != FORMAT:
+        raise CubeError(f"{path} has format {meta['format']}, this version reads {FORMAT}: prepare it again")
+    domain = Domain(meta["domain"], tuple(meta["window"]), Grid(**meta["grid"]))
+    days = tuple(EPOCH + dt.timedelta(int(n)) for n in meta["days"])
+    return Cube(path, domain, days, *(tuple(meta[k]) for k in ("fine", "coarse", "static")), attrs=meta["attrs"])
+
+
+def create_cube(
+    path: str | Path,
+    domain: Domain,
+    days: Sequence[dt.date],
+    fine: Sequence[str],
+    coarse: Sequence[str],
+    static: Sequence[str],
+    attrs: Mapping[str, Any],
+) -> Cube:
+    """Open the cube at ``path`` with ``days`` in it, making or extending it as needed.
+
+    Raises ``CubeError`` where it holds another domain, other variables or other settings, or where a new day lies
+    before its last one (the memory runs forward, so days are added at the end).
+    """
+    path = Path(path)
+    want = {"domain": domain.name, "window": list(domain.window), "grid": domain.grid.__dict__, "fine": list(fine),
+            "coarse": list(coarse), "static": list(static), "attrs": dict(attrs), "format": FORMAT}  # fmt: skip
+    if (path / "cube.json").exists():
+        have = json.loads((path / "cube.json").read_text())
+        for key, value in want.items():
+            if have[key] != json.loads(json.dumps(value)):
+                raise CubeError(
+                    f"{path} was made with {key}={have[key]}, not {value}: give another cube=PATH, "
+                    "the same settings and the same product folders, or delete it and prepare it again"
+                )
+        old = open_cube(path)
+        new = [day for day in days if day not in old._index]
+        if new and new[0] < old.days[-1]:
+            raise CubeError(
+                f"{path} holds {old.days[0]} .. {old.days[-1]}; {new[0]} lies before its end and days are only "
+                "added after it: give another cube=PATH for an earlier period"
+            )
+        if not new:
+            return old
+        all_days = [*old.days, *new]
+    else:
+        if path.exists() and any(path.iterdir()):
+            raise CubeError(f"{path} exists and is not a cube: give another cube=PATH, or delete it")
+        all_days = list(days)
+        # Made beside and renamed, so that a cube whose making was cut off is never taken for one.
+        part = path.with_name(path.name + ".part")
+        shutil.rmtree(part, ignore_errors=True)
+        _make(part, domain, fine, coarse, static)
+        (part / "status").mkdir()
+        part.rename(path)
+    _resize(path, all_days, fine, coarse)
+    # The list of days comes last: were it cut off before this line, the next run resizes again to the same size.
+    write_json(path / "cube.json", want | {"days": [(day - EPOCH).days for day in all_days]})
+    return open_cube(path)
+
+
+def _make(path: Path, domain: Domain, fine: Sequence[str], coarse: Sequence[str], static: Sequence[str]) -> None:
+    root = zarr.create_group(path)
+    ny, nx = domain.fine_shape
+    rows, cols = domain.coarse_shape
+    chunk = (CHUNK if ny % CHUNK == 0 else domain.ratio, CHUNK if nx % CHUNK == 0 else domain.ratio)
+    codec = BloscCodec(cname="zstd", clevel=3, shuffle=BloscShuffle.shuffle)
+    for group, gbox in {"fine": domain.fine, "coarse": domain.coarse}.items():
+        g = root.create_group(group)
+        dims = ("y", "x") if group == "fine" else ("row", "col")
+        for dim, axis in zip(dims, gbox.dims, strict=True):
+            values = np.asarray(gbox.coordinates[axis].values)
+            a = g.create_array(dim, data=values, dimension_names=[dim])
+            a.attrs.update({"units": "m", "standard_name": f"projection_{axis}_coordinate", "crs": domain.grid.crs})
+        time = g.create_array("time", shape=(0,), chunks=(4096,), dtype="int32", dimension_names=["time"])
+        time.attrs.update({"units": f"days since {EPOCH}", "calendar": "standard", "standard_name": "time"})
+    for name in fine:
+        v = FINE[name]
+        a = root["fine"].create_array(  # type: ignore[union-attr, call-arg]
+            name, shape=(0, ny, nx), chunks=(1, *chunk), shards=(1, ny, nx), dtype=v.dtype, fill_value=v.fill,
+            compressors=codec, dimension_names=["time", "y", "x"])  # fmt: skip
+        a.attrs.update(v.attrs())
+    for name in coarse:
+        v = COARSE[name]
+        a = root["coarse"].create_array(  # type: ignore[union-attr, call-arg]
+            name, shape=(0, rows, cols), chunks=(1, rows, cols), dtype=v.dtype, fill_value=v.fill, compressors=codec,
+            dimension_names=["time", "row", "col"])  # fmt: skip
+        a.attrs.update(v.attrs())
+    groups = {"static": root.create_group("static"), "static_cell": root.create_group("static_cell")}
+    for name in static:
+        groups["static_cell"].create_array(
+            name, shape=(rows, cols), chunks=(rows, cols), dtype="float32", fill_value=np.nan,
+            dimension_names=["row", "col"])  # fmt: skip
+        a = groups["static"].create_array(
+            name, shape=(ny, nx), chunks=chunk, shards=(ny, nx), dtype="float32", fill_value=np.nan, compressors=codec,
+            dimension_names=["y", "x"])  # fmt: skip
+        a.attrs["units"] = STATIC_UNITS.get(name, "")
+
+
+def _resize(path: Path, days: Sequence[dt.date], fine: Sequence[str], coarse: Sequence[str]) -> None:
+    root = zarr.open_group(path, mode="r+")
+    for group, names in {"fine": fine, "coarse": coarse}.items():
+        for name in names:
+            a = root[f"{group}/{name}"]
+            assert isinstance(a, zarr.Array)
+            a.resize((len(days), *a.shape[1:]))
+        time = root[f"{group}/time"]
+        assert isinstance(time, zarr.Array)
+        time.resize((len(days),))
+        time[:] = np.array([(day - EPOCH).days for day in days], "int32")
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """There whole, or not at all."""
+    write_whole(path, (json.dumps(value, indent=1, sort_keys=True) + "\n").encode())

@@ -1,0 +1,184 @@
+"""One interface for the network and the classics: a day's coarse context, then the pixels of one window after another.
+
+Everything downstream (tiling, update, flags, files, evaluation) treats them alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from ssm_net import features
+from ssm_net.allweather import LAPSE
+from ssm_net.checkpoint import Trained
+from ssm_net.cube import Cube
+from ssm_net.grid import Window, interpolation_matrix, upsample
+from ssm_net.inputs import CoarseDay, Scaling, padded, variables
+from ssm_net.model import classics
+from ssm_net.model.network import KERNEL, PHASES, phase_of_cells
+
+SUBGRID_STD = 0.05  # m3 m-3, what an interpolated coarse value leaves out at 1 km
+FAR = 5.0  # standard deviations beyond which a feature lies outside what was learned on
+UNKNOWN = Scaling((), (), (), "", "")
+
+
+class Estimator(Protocol):
+    """``needs`` names the variables of a window, ``halo`` the pixels around it, ``lags`` the days of coarse context;
+    ``updates`` says whether today's observation still has to enter (the classics begin with it)."""
+
+    name: str
+    needs: list[str]
+    halo: int
+    lags: int
+    scaling: Scaling
+    updates: bool
+
+    def context(self, coarse: CoarseDay) -> Any:
+        """What the whole domain's coarse fields tell about the day."""
+
+    def estimate(self, context: Any, fine: dict[str, Tensor], window: Window) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean (m3 m-3), variance of the part of the error that a cell shares, and where it is extrapolated (bool),
+        each (y, x) of ``window``; ``fine`` holds ``needs`` on the window grown by ``halo`` inside the domain."""
+
+    def unresolved(self) -> float:
+        """Standard deviation inside cells that the variance does not hold, m3 m-3."""
+
+
+class NetworkEstimator:
+    """The trained network, own value left out."""
+
+    name = "network"
+    updates = True
+
+    def __init__(self, trained: Trained, cube: Cube, device: torch.device) -> None:
+        have = features.available(variables(cube))
+        if missing := [n for n in trained.scaling.names if n not in have]:
+            raise ValueError(
+                f"{cube.path} lacks what the model was trained on: {', '.join(missing)}; prepare the cube with the same "
+                "products, or train a model for this cube"
+            )
+        if (cube.domain.ratio, cube.attrs["footprint"]) != (trained.ratio, trained.footprint):
+            raise ValueError(f"{cube.path} has another grid ratio or footprint than the model was trained with")
+        self.trained, self.device = trained, device
+        self.network = trained.network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.scaling, self.lags, self.halo = trained.scaling, trained.model.lags, trained.model.depth
+        self.needs = features.needed(trained.scaling.names)
+        self.shape, self.ratio = cube.domain.fine_shape, cube.domain.ratio
+
+    def unresolved(self) -> float:
+        return self.trained.unresolved
+
+    @torch.inference_mode()
+    def context(self, coarse: CoarseDay) -> tuple[Tensor, Tensor]:
+        """(phase, channel, R, C): the context with each phase hidden; and where any observation was near, (R, C)."""
+        rows, cols = coarse.ssm.shape[-2:]
+        phase = phase_of_cells(rows, cols)
+        ssm = torch.stack([coarse.without(phase == p).ssm for p in range(PHASES)]).to(self.device)
+        repeat = (PHASES, *(1,) * coarse.features.ndim)
+        out = self.network.context(
+            ssm, coarse.features[None].repeat(repeat).to(self.device), coarse.season.expand(PHASES, 2).to(self.device)
+        )
+        seen = torch.isfinite(coarse.ssm).any(0)[None].float()
+        near = torch.nn.functional.max_pool2d(seen, KERNEL, stride=1, padding=KERNEL // 2)[0] > 0
+        return torch.cat([out.base, out.deep], 1).float(), near
+
+    @torch.inference_mode()
+    def estimate(
+        self, context: tuple[Tensor, Tensor], fine: dict[str, Tensor], window: Window
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        by_phase, near = context
+        _, pad = padded(window, self.halo, self.shape)
+        x = features.stack(self.scaling.names, {k: v.to(self.device) for k, v in fine.items()})
+        x = torch.nn.functional.pad(self.scaling(x), pad)[None]
+        both = upsample_by_phase(by_phase, self.ratio, window)[None]
+        deep = self.network.fine(x.contiguous(memory_format=torch.channels_last))
+        mean, log_var = self.network.fuse(deep, both[:, :1], both[:, 1:])
+        h, (y0, y1, x0, x1) = self.halo, window
+        far = (x[0, :, h : x.shape[2] - h, h : x.shape[3] - h].abs() > FAR).any(0).cpu()
+        alone = ~near[y0 // self.ratio : y1 // self.ratio, x0 // self.ratio : x1 // self.ratio]
+        alone = alone.repeat_interleave(self.ratio, 0).repeat_interleave(self.ratio, 1)
+        return mean[0].cpu(), log_var[0].exp().cpu() * self.trained.variance_scale, far | alone
+
+
+def upsample_by_phase(context: Tensor, ratio: int, window: Window) -> Tensor:
+    """Each pixel's context from the run in which its own cell's phase was hidden.
+
+    ``context`` (phase, channel, R, C) to (channel, y, x) of ``window``, which holds whole cells. The pixels of a phase
+    are a regular subset of rows and columns, so the four interpolations together cost one.
+    """
+    rows, cols = context.shape[-2:]
+    y0, y1, x0, x1 = window
+    up_y = interpolation_matrix(range(y0, y1), rows, ratio).to(context).reshape(-1, ratio, rows)
+    up_x = interpolation_matrix(range(x0, x1), cols, ratio).to(context).reshape(-1, ratio, cols)
+    out = context.new_empty(context.shape[1], len(up_y), ratio, len(up_x), ratio)
+    for phase in range(PHASES):
+        # The parity of cells counts from the domain's first, not from the window's.
+        r, c = (phase // 2 - y0 // ratio) % 2, (phase % 2 - x0 // ratio) % 2
+        part = up_y[r::2].flatten(0, 1) @ context[phase] @ up_x[c::2].flatten(0, 1).T
+        out[:, r::2, :, c::2] = part.reshape(len(part), len(up_y[r::2]), ratio, len(up_x[c::2]), ratio)
+    return out.reshape(len(out), y1 - y0, x1 - x0)
+
+
+@dataclass(frozen=True)
+class Bilinear:
+    """The coarse field, gaps filled from neighbours, interpolated."""
+
+    ratio: int
+    name: str = "bilinear"
+    halo: int = 0
+    lags: int = 6
+    scaling: Scaling = UNKNOWN
+    updates: bool = False
+
+    @property
+    def needs(self) -> list[str]:
+        return []
+
+    def unresolved(self) -> float:
+        return SUBGRID_STD
+
+    def context(self, coarse: CoarseDay) -> tuple[Tensor, Tensor]:
+        field = classics.complete(coarse.ssm)
+        error = torch.nan_to_num(coarse.sigma, nan=2 * float(torch.nan_to_num(coarse.sigma, nan=0.04).mean()))
+        return field, error
+
+    def estimate(
+        self, context: tuple[Tensor, Tensor], fine: dict[str, Tensor], window: Window
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        field, error = (upsample(c, self.ratio, window) for c in context)
+        return field, error**2, torch.zeros_like(field, dtype=torch.bool)
+
+
+@dataclass(frozen=True)
+class Dispatch(Bilinear):
+    """DISPATCH/SEE on the same all-weather LST and reflectance that the network is given."""
+
+    name: str = "dispatch"
+    elevation: bool = True
+
+    @property
+    def needs(self) -> list[str]:
+        return ["lst_day", "nir", "red", *(["elevation"] if self.elevation else [])]
+
+    def estimate(
+        self, context: tuple[Tensor, Tensor], fine: dict[str, Tensor], window: Window
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        field, error = (upsample(c, self.ratio, window) for c in context)
+        lst = fine["lst_day"] + (LAPSE * torch.nan_to_num(fine["elevation"]) if self.elevation else 0.0)
+        ndvi = (fine["nir"] - fine["red"]) / (fine["nir"] + fine["red"]).clamp(min=1e-3)
+        mean = classics.dispatch(field, lst, ndvi, self.ratio)
+        return mean.clamp(0.01, 0.6), error**2, torch.zeros_like(field, dtype=torch.bool)
+
+
+def baseline(method: str, cube: Cube) -> Estimator:
+    """A classical estimator for this cube. Raises ``ValueError`` where the cube lacks what it needs."""
+    if method == "bilinear":
+        return Bilinear(cube.domain.ratio)
+    if method == "dispatch":
+        if missing := {"lst_day", "nir", "red"} - set(cube.fine):
+            raise ValueError(f"dispatch needs {', '.join(sorted(missing))}, which {cube.path} does not hold")
+        return Dispatch(cube.domain.ratio, elevation="elevation" in cube.static)
+    raise ValueError(f"method {method!r} is no baseline: choose bilinear or dispatch")

@@ -1,0 +1,99 @@
+"""What the network sees of a pixel: physically meant combinations of the cube's variables.
+
+The same table serves both scales: given pixels it makes the fine branch's channels, given cell means the coarse
+branch's. A feature is there when every variable it needs is there, so the products a user has define the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ssm_net.allweather import LAPSE, SHRINK
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A channel: its name, the variables it needs and how it is made of them (NaN where they are missing)."""
+
+    name: str
+    needs: tuple[str, ...]
+    make: Callable[..., Tensor]
+
+
+def _today(lst: Tensor, seen: Tensor, region: Tensor, elevation: Tensor) -> Tensor:
+    """Today's clear-sky anomaly against the surroundings; 0 where not seen."""
+    return torch.nan_to_num(lst + LAPSE * torch.nan_to_num(elevation) - region) * seen
+
+
+def _memory(memory: Tensor, weight: Tensor) -> Tensor:
+    """The remembered anomaly, shrunk to 0 as its views grow old."""
+    w = torch.nan_to_num(weight)
+    return torch.nan_to_num(memory) * w / (w + SHRINK)
+
+
+def _confidence(weight: Tensor) -> Tensor:
+    w = torch.nan_to_num(weight)
+    return w / (w + 1)
+
+
+def _index(a: Tensor, b: Tensor) -> Tensor:
+    """Normalised difference, in [-1, 1]."""
+    return ((a - b) / (a + b).clamp(min=1e-3)).clamp(-1, 1)
+
+
+def _as_is(x: Tensor) -> Tensor:
+    return x
+
+
+def _overpass(k: str) -> list[Feature]:
+    lst = f"lst_{k}"
+    return [
+        Feature(f"{lst}_today", (lst, f"{lst}_seen", f"{lst}_region", "elevation"), _today),
+        Feature(f"{lst}_seen", (f"{lst}_seen",), _as_is),
+        Feature(f"{lst}_memory", (f"{lst}_memory", f"{lst}_weight"), _memory),
+        Feature(f"{lst}_confidence", (f"{lst}_weight",), _confidence),
+        Feature(lst, (lst,), _as_is),
+    ]
+
+
+FEATURES = [
+    *_overpass("day"),
+    *_overpass("night"),
+    Feature("ndvi", ("nir", "red"), _index),
+    Feature("ndwi", ("nir", "swir1"), _index),
+    Feature("swir_index", ("swir1", "swir2"), _index),
+    Feature("swir2", ("swir2",), _as_is),
+    Feature("reflectance_age", ("reflectance_age",), torch.log1p),
+    Feature("api", ("api",), torch.log1p),
+    Feature("elevation", ("elevation",), _as_is),
+    Feature("relief", ("relief",), _as_is),
+    Feature("sand", ("sand",), _as_is),
+    Feature("clay", ("clay",), _as_is),
+    Feature("water_fraction", ("water_fraction",), _as_is),
+]
+
+
+def available(variables: Sequence[str]) -> list[str]:
+    """Names of the features that these variables allow, in the table's order."""
+    have = set(variables)
+    return [f.name for f in FEATURES if have.issuperset(f.needs)]
+
+
+def needed(names: Sequence[str]) -> list[str]:
+    """The variables that these features are made of."""
+    return sorted({n for f in FEATURES if f.name in set(names) for n in f.needs})
+
+
+def stack(names: Sequence[str], variables: Mapping[str, Tensor]) -> Tensor:
+    """Features in physical units, (len(names), ...), NaN where missing; ``variables`` are floats of one shape."""
+    table = {f.name: f for f in FEATURES}
+    return torch.stack([table[n].make(*(variables[v] for v in table[n].needs)) for n in names])
+
+
+def normalise(x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """Zero mean and unit variance, clipped to +-6; what is missing becomes the mean, 0. ``x`` is (..., F, y, x)."""
+    return torch.nan_to_num((x - mean[:, None, None]) / std[:, None, None]).clamp(-6, 6)

@@ -1,0 +1,131 @@
+"""From the cube to tensors: one day's coarse fields of the whole domain, and a window of its fine pixels.
+
+Training and inference read through here, so that what the network learned on is what it is given.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ssm_net import features
+from ssm_net.cube import Cube
+from ssm_net.grid import Window, upsample
+
+OVERPASSES = ("day", "night")
+
+
+@dataclass(frozen=True)
+class CoarseDay:
+    """A day on the coarse grid, whole domain.
+
+    ``ssm`` (L, R, C): the observation of the day and of the L-1 days before it (lag 0 first), m3 m-3, NaN where there
+    is none; ``sigma`` (R, C) its standard error on the day, NaN where there is none; ``features`` (F, R, C) cell
+    means of the features, normalised; ``season`` (2,): sine and cosine of the day of year; ``land`` (R, C) land
+    fraction; ``region`` maps overpass names to (R, C) temperatures of the surroundings, K.
+    """
+
+    day: dt.date
+    ssm: Tensor
+    sigma: Tensor
+    features: Tensor
+    season: Tensor
+    land: Tensor
+    region: dict[str, Tensor]
+
+    def without(self, hide: Tensor) -> CoarseDay:
+        """The same day with its own observation taken away where ``hide`` (R, C) is true."""
+        ssm = self.ssm.clone()
+        ssm[0] = torch.where(hide, torch.nan, ssm[0])
+        return replace(self, ssm=ssm)
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Mean and standard deviation of each feature, by name, and the days they were computed from."""
+
+    names: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    first: str
+    last: str
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return features.normalise(x, torch.tensor(self.mean).to(x), torch.tensor(self.std).to(x))
+
+
+def variables(cube: Cube) -> list[str]:
+    """Names that features may need and this cube can give."""
+    out = [*cube.fine, *cube.static]
+    out += [f"lst_{k}_{what}" for k in OVERPASSES if f"lst_{k}" in cube.fine for what in ("seen", "region")]
+    return out
+
+
+def read_coarse(cube: Cube, day: dt.date, lags: int, scaling: Scaling) -> CoarseDay:
+    """The coarse fields of ``day`` and the observations of the ``lags - 1`` days before it."""
+    past = [day - dt.timedelta(n) for n in range(lags)]
+    none = torch.full(cube.domain.coarse_shape, torch.nan)
+    ssm = torch.stack([_coarse(cube, "ssm", d) if "ssm" in cube.coarse and cube.done(d) else none for d in past])
+    region = {k: _coarse(cube, f"lst_{k}_region", day) for k in OVERPASSES if f"lst_{k}" in cube.fine}
+    given: dict[str, Tensor] = {}
+    for name in features.needed(scaling.names):
+        if name in cube.static:
+            given[name] = torch.from_numpy(cube.read_static_cell(name))
+        else:
+            given[name] = _coarse(cube, name, day)
+    angle = 2 * math.pi * (day.timetuple().tm_yday - 1) / 365.25
+    land = torch.ones(cube.domain.coarse_shape)
+    if "water_fraction" in cube.static:
+        land = 1 - torch.nan_to_num(torch.from_numpy(cube.read_static_cell("water_fraction")))
+    return CoarseDay(
+        day,
+        ssm,
+        torch.where(torch.isfinite(ssm[0]), _coarse(cube, "ssm_sigma", day), torch.nan),
+        scaling(features.stack(scaling.names, given)) if scaling.names else torch.empty(0, *land.shape),
+        torch.tensor([math.sin(angle), math.cos(angle)]),
+        land,
+        region,
+    )
+
+
+def read_fine(
+    cube: Cube, day: dt.date, window: Window, names: Sequence[str], region: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """Variables of a window of pixels, (y, x) float32, NaN where missing.
+
+    ``region`` (from ``CoarseDay``) is interpolated to the pixels. Features ask for names by ``features.needed``.
+    """
+    out = {}
+    for name in names:
+        if name.endswith("_seen"):
+            lineage = cube.read_packed(name.removesuffix("_seen") + "_lineage", day, window)
+            out[name] = torch.from_numpy((lineage <= 1).astype(np.float32))
+        elif name.endswith("_region"):
+            out[name] = upsample(region[name.removeprefix("lst_").removesuffix("_region")], cube.domain.ratio, window)
+        elif name in cube.static:
+            out[name] = torch.from_numpy(cube.read_static(name, window))
+        else:
+            out[name] = torch.from_numpy(cube.read(name, day, window))
+    return out
+
+
+def land_mask(water_fraction: Tensor | None, shape: tuple[int, int]) -> Tensor:
+    """Pixels that are produced, (y, x) bool: less than half water."""
+    return torch.ones(shape, dtype=torch.bool) if water_fraction is None else ~(water_fraction >= 0.5)
+
+
+def padded(window: Window, halo: int, shape: tuple[int, int]) -> tuple[Window, tuple[int, int, int, int]]:
+    """``window`` grown by ``halo`` pixels inside the domain, and what is left to pad (left, right, top, bottom)."""
+    y0, y1, x0, x1 = window
+    a0, a1, b0, b1 = max(y0 - halo, 0), min(y1 + halo, shape[0]), max(x0 - halo, 0), min(x1 + halo, shape[1])
+    return (a0, a1, b0, b1), (halo - (x0 - b0), halo - (b1 - x1), halo - (y0 - a0), halo - (a1 - y1))
+
+
+def _coarse(cube: Cube, name: str, day: dt.date) -> Tensor:
+    return torch.from_numpy(cube.read_coarse(name, day))

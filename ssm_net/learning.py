@@ -1,0 +1,123 @@
+"""Learning from aggregates: the LightningModule with its loss, its masked metrics and its optimiser."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+from torchmetrics import MeanMetric
+
+from ssm_net.grid import Footprint
+from ssm_net.model.loss import beta_nll, masked_mean, subgrid_excess
+from ssm_net.model.network import PHASES, Downscaler
+
+Batch = dict[str, Tensor]
+
+
+class Learner(L.LightningModule):
+    """One step: the fine branch once, then for each phase the context with that phase hidden, the fusion everywhere in
+    its footprints, and the loss at its hidden cells. All of it is leave-own-out, the overlap of footprints included.
+    """
+
+    def __init__(
+        self,
+        network: Downscaler,
+        *,
+        ratio: int,
+        footprint: str,
+        fwhm: float,
+        lr: float,
+        weight_decay: float,
+        beta: float,
+        subgrid: float,
+        subgrid_std: float,
+        seed: int,
+        steps: int,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.ratio, self.footprint, self.fwhm = ratio, footprint, fwhm
+        self.lr, self.weight_decay, self.beta = lr, weight_decay, beta
+        self.subgrid, self.subgrid_std, self.seed, self.steps = subgrid, subgrid_std, seed, steps
+        # Sums over the scored cells of the validation: innovation^2, R and H variance, for P = Var(innovation) - R.
+        self.innovation, self.observation, self.predicted = MeanMetric(), MeanMetric(), MeanMetric()
+        self.bias = MeanMetric()
+
+    def background(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Footprint means and variances of the background at each cell, own value left out, (B, R, C), and the mean
+        excess of sub-grid variance (scalar)."""
+        rows, cols = batch["target"].shape[-2:]
+        h = Footprint.of(self.footprint, (rows, cols), self.ratio, self.fwhm).to(batch["up_y"])
+        land = batch["land"].to(batch["up_y"])
+        fine = self.network.fine(batch["x"].contiguous(memory_format=torch.channels_last))
+        mean = torch.zeros_like(batch["target"])
+        variance = torch.zeros_like(batch["target"])
+        excess = []
+        for phase in range(PHASES):
+            hidden = (batch["phase"] == phase)[:, None]
+            today = torch.where(hidden, torch.nan, batch["ssm"][:, :1])
+            context = self.network.context(
+                torch.cat([today, batch["ssm"][:, 1:]], 1), batch["features"], batch["season"]
+            )
+            both = torch.cat([context.base, context.deep], 1)
+            both = batch["up_y"][:, None] @ both @ batch["up_x"].transpose(1, 2)[:, None]
+            mu, log_var = self.network.fuse(fine, both[:, :1], both[:, 1:])
+            own = batch["target_phase"] == phase
+            mean = torch.where(own, h.forward(mu, land), mean)
+            variance = torch.where(own, h.forward(log_var.exp(), land), variance)
+            if phase == 0:
+                excess.append(subgrid_excess(mu, land, self.ratio, self.subgrid_std).mean())
+        return mean, variance, torch.stack(excess).mean()
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        mean, variance, excess = self.background(batch)
+        score = batch["score"]
+        mean, variance = torch.nan_to_num(mean), torch.nan_to_num(variance, nan=1.0)
+        total = variance + batch["target_sigma"] ** 2
+        # Divided by a typical variance^beta, so that the weights of the other terms keep their meaning.
+        fit = masked_mean(beta_nll(mean, total, batch["target"], self.beta), score) / 0.05 ** (2 * self.beta)
+        loss: Tensor = fit + self.subgrid * excess
+        self.log_dict({"train/loss": loss, "train/subgrid_excess": excess}, batch_size=len(score))
+        return loss
+
+    def validation_step(self, batch: Batch, index: int) -> None:
+        mean, variance, _ = self.background(batch)
+        score = batch["score"]
+        if not bool(score.any()):
+            return
+        innovation = (batch["target"] - mean)[score]
+        self.innovation.update(innovation**2)
+        self.bias.update(innovation)
+        self.observation.update(batch["target_sigma"][score] ** 2)
+        self.predicted.update(variance[score])
+
+    def on_validation_epoch_end(self) -> None:
+        if self.innovation.update_called:
+            self.log("val/innovation_rmse", self.innovation.compute().sqrt(), prog_bar=True)
+            self.log("val/innovation_bias", self.bias.compute())
+            self.log("val/background_variance", self.innovation.compute() - self.observation.compute())
+            self.log("val/predicted_variance", self.predicted.compute())
+        for metric in (self.innovation, self.observation, self.predicted, self.bias):
+            metric.reset()
+
+    def on_train_epoch_start(self) -> None:
+        # Dropout of an epoch depends on seed and epoch alone: a resumed run repeats what an unbroken one does.
+        torch.manual_seed((self.seed * 1_000_003 + self.current_epoch) % 2**63)
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        decay = [p for p in self.parameters() if p.ndim >= 2 and p is not self.network.own_out.logits]
+        chosen = {id(p) for p in decay}
+        rest = [p for p in self.parameters() if id(p) not in chosen]
+        optimiser = torch.optim.AdamW(
+            [{"params": decay, "weight_decay": self.weight_decay}, {"params": rest, "weight_decay": 0.0}], lr=self.lr
+        )
+        warm = max(1, self.steps // 20)
+
+        def rate(step: int) -> float:
+            return min((step + 1) / warm, 0.5 * (1 + math.cos(math.pi * min(1.0, step / max(1, self.steps)))) + 0.01)
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, rate)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -1,0 +1,1 @@
+"""The network, the coarse update and the classical estimators: tensors in, tensors out."""

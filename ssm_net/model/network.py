@@ -1,0 +1,177 @@
+"""The network: a fine branch on 1 km predictors, a coarse branch on the 36 km grid, and a head that fuses them.
+
+Three principles are built in, because they cannot be added later:
+
+* **The own value is left out.** The estimate inside a cell must not depend on that cell-day's own observation, or the
+  network learns the identity and the sub-grid signal dies. Cells fall into the four phases of a 2 x 2 pattern; the
+  coarse branch runs once a phase with that phase's observations hidden, and the pixels of a cell are fused only with
+  the context of their own phase. Hiding the whole phase also closes the way through a neighbour's interpolated context.
+* **Exact tiles.** Normalisation is over channels only, the fine branch has a receptive field of ``2 * halo + 1``
+  pixels and no padding of its own: a tile read with its halo gives what the whole domain gives.
+* **Two scales.** The coarse branch sees the whole domain at once; its context meets the pixels by bilinear
+  interpolation, after its last linear map, which commutes with it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+PHASES = 4
+SSM_MIN, SSM_MAX = 0.01, 0.60  # m3 m-3: residual water of any soil; porosity of all but organic soils (Cosby 1984)
+SSM_SCALE = 0.1  # m3 m-3, brings observations to order one
+KERNEL = 5  # cells a side of the leave-own-out mean
+
+
+def phase_of_cells(rows: int, cols: int, row0: int = 0, col0: int = 0) -> Tensor:
+    """Phase 0..3 of each coarse cell, (rows, cols); ``row0`` and ``col0`` are the window's place in the domain."""
+    r = (torch.arange(rows) + row0) % 2
+    c = (torch.arange(cols) + col0) % 2
+    return 2 * r[:, None] + c[None]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the coarse branch tells: ``base`` (B, 1, R, C) mean of the visible observations, m3 m-3; ``deep``
+    (B, 2W, R, C) scale and shift for the fine branch's channels."""
+
+    base: Tensor
+    deep: Tensor
+
+
+class ChannelNorm(nn.Module):
+    """LayerNorm over the channels of (B, C, y, x); each pixel alone, so tiles and the whole agree."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class FineBlock(nn.Module):
+    """3 x 3 without padding, then a pixel-wise map; the residual is cropped by the pixel the 3 x 3 takes."""
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            ChannelNorm(width),
+            nn.Conv2d(width, width, 3),
+            nn.GELU(),
+            nn.Conv2d(width, width, 1),
+            nn.Dropout2d(dropout),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[..., 1:-1, 1:-1] + self.body(x)
+
+
+class CoarseBlock(nn.Module):
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            ChannelNorm(width),
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.GELU(),
+            nn.Conv2d(width, width, 1),
+            nn.Dropout(dropout),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.body(x)
+
+
+class LeaveOwnOutMean(nn.Module):
+    """Normalised convolution of the visible observations in space and time, with learned positive weights.
+
+    A kriging of sorts: w = exp(logits) over (lag, dy, dx), plus a little weight for the climatological mean. That the
+    own value is left out is the caller's part: it is hidden in ``seen``.
+    """
+
+    def __init__(self, lags: int, mean: float) -> None:
+        super().__init__()
+        d = torch.arange(KERNEL) - KERNEL // 2
+        far = torch.sqrt((d[:, None] ** 2 + d[None] ** 2).float())
+        lag = torch.arange(lags).float()
+        self.logits = nn.Parameter(-far[None] / 1.5 - lag[:, None, None] / 2.5)
+        self.prior = nn.Parameter(torch.tensor(-3.0))
+        self.register_buffer("mean", torch.tensor(mean))
+
+    def forward(self, ssm: Tensor, seen: Tensor) -> Tensor:
+        """``ssm`` and ``seen`` (B, L, R, C) to (B, 1, R, C), m3 m-3."""
+        w = self.logits.exp()[None]
+        total = F.conv2d((ssm - self.mean) * seen, w, padding=KERNEL // 2)
+        return self.mean + total / (F.conv2d(seen, w, padding=KERNEL // 2) + self.prior.exp())
+
+
+class Downscaler(nn.Module):
+    """Mean and variance of soil moisture at the pixels of a window.
+
+    ``fine`` and ``coarse`` count the features at each scale, ``lags`` the days of observations; ``mean`` is the
+    climatological mean of the training observations, m3 m-3.
+    """
+
+    def __init__(
+        self,
+        fine: int,
+        coarse: int,
+        lags: int,
+        width: int,
+        depth: int,
+        coarse_width: int,
+        coarse_depth: int,
+        dropout: float,
+        mean: float,
+    ) -> None:
+        super().__init__()
+        self.halo = depth
+        self.stem = nn.Conv2d(fine, width, 1)
+        self.blocks = nn.Sequential(*(FineBlock(width, dropout) for _ in range(depth)))
+        self.fine_norm = ChannelNorm(width)
+
+        self.own_out = LeaveOwnOutMean(lags, mean)
+        self.coarse_stem = nn.Conv2d(2 * lags + coarse + 3, coarse_width, 1)
+        self.coarse_blocks = nn.Sequential(*(CoarseBlock(coarse_width, dropout) for _ in range(coarse_depth)))
+        self.to_deep = nn.Sequential(ChannelNorm(coarse_width), nn.Conv2d(coarse_width, 2 * width, 1))
+
+        self.head = nn.Sequential(nn.GELU(), nn.Conv2d(width, width, 1), nn.GELU(), nn.Conv2d(width, 2, 1))
+        last = self.head[-1]
+        assert isinstance(last, nn.Conv2d) and last.bias is not None
+        nn.init.normal_(last.weight, std=1e-2)
+        with torch.no_grad():
+            last.bias.copy_(torch.tensor([0.0, 2 * math.log(0.03)]))  # 0.03 m3 m-3, an innovation's usual size
+
+    def fine(self, x: Tensor) -> Tensor:
+        """Normalised features with their halo, (B, F, y + 2 halo, x + 2 halo), to (B, W, y, x)."""
+        out: Tensor = self.fine_norm(self.blocks(self.stem(x)))
+        return out
+
+    def context(self, ssm: Tensor, features: Tensor, season: Tensor) -> Context:
+        """The coarse branch on what is visible.
+
+        ``ssm`` (B, L, R, C) m3 m-3 with NaN where hidden or not observed; ``features`` (B, F, R, C) normalised;
+        ``season`` (B, 2).
+        """
+        seen = torch.isfinite(ssm).to(features)
+        ssm = torch.nan_to_num(ssm).to(features)
+        base = self.own_out(ssm, seen)
+        scaled = (ssm - self.own_out.mean) * seen / SSM_SCALE
+        year = season[:, :, None, None].expand(-1, -1, *ssm.shape[-2:])
+        x = torch.cat([scaled, seen, features, year, (base - self.own_out.mean) / SSM_SCALE], 1)
+        return Context(base, self.to_deep(self.coarse_blocks(self.coarse_stem(x))))
+
+    def fuse(self, fine: Tensor, base: Tensor, deep: Tensor) -> tuple[Tensor, Tensor]:
+        """Fine branch and interpolated context at the same pixels to mean and log-variance, each (B, y, x).
+
+        The mean lies in (SSM_MIN, SSM_MAX): the head moves the base's logit.
+        """
+        scale, shift = deep.chunk(2, 1)
+        delta, log_var = self.head(fine * (1 + scale) + shift).float().unbind(1)
+        start = ((base[:, 0].float() - SSM_MIN) / (SSM_MAX - SSM_MIN)).clamp(1e-3, 1 - 1e-3)
+        mean = SSM_MIN + (SSM_MAX - SSM_MIN) * torch.sigmoid(torch.logit(start) + delta)
+        return mean, log_var.clamp(-12, -2)

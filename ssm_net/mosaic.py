@@ -1,0 +1,234 @@
+"""``infer(cfg)``: one mosaic a day. Plan the days, predict, write; a day that is there is not made again."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import Progress
+from torch import Tensor
+
+import ssm_net
+from ssm_net.checkpoint import load_trained
+from ssm_net.config import InferConfig, parse_day
+from ssm_net.cube import Cube, open_cube
+from ssm_net.estimators import Estimator, NetworkEstimator, baseline
+from ssm_net.formats.product import Attribute, Flag, Mosaic
+from ssm_net.grid import Footprint, Window, expand
+from ssm_net.inputs import OVERPASSES, CoarseDay, land_mask, padded, read_coarse, read_fine
+from ssm_net.model.network import SSM_MAX, SSM_MIN
+from ssm_net.model.update import exact, update
+from ssm_net.outputs import day_done, write_day
+from ssm_net.tiling import Tile, tiles
+
+log = logging.getLogger(__name__)
+console = Console()
+
+FROZEN = 273.15  # K: a day whose mean of night and day LST lies below it is taken as frozen or under snow
+
+
+def infer(cfg: InferConfig) -> list[dt.date]:
+    """Write the mosaics of ``cfg``; returns the days that were made now."""
+    cube = open_cube(cfg.cube)
+    days = plan_days(cfg, cube)
+    out = Path(cfg.mosaics)
+    todo = [d for d in days if cfg.overwrite or not day_done(out, cube.domain.name, d, cfg.format)]
+    if cfg.plan:
+        side = cfg.tile * cube.domain.ratio
+        console.print(
+            f"would make {len(todo)} of {len(days)} days ({days[0]} .. {days[-1]}) of domain {cube.domain.name} with "
+            f"{cfg.method} into {out}, each in {len(tiles(cube.domain.coarse_shape, cube.domain.ratio, cfg.tile))} "
+            f"tiles of {side} x {side} pixels; the other {len(days) - len(todo)} are done"
+        )
+        return []
+    if not todo:
+        console.print(f"[green]{out} holds all {len(days)} days already[/]; overwrite=true makes them again")
+        return []
+    device = choose_device(cfg.device)
+    if cfg.method == "network":
+        trained = load_trained(cfg.run)
+        estimator: Estimator = NetworkEstimator(trained, cube, device)
+        attrs: dict[str, Attribute] = {
+            "model": "ssm_net", "checkpoint": trained.digest, "features": " ".join(trained.scaling.names),
+            "trained_on": f"{trained.provenance['cube']} {' .. '.join(trained.provenance['train_days'])}",
+        }  # fmt: skip
+    else:
+        estimator = baseline(cfg.method, cube)
+        attrs = {"model": cfg.method, "checkpoint": "none"}
+    attrs |= _describe(cfg, cube)
+    land = _land(cube)
+    # The file of a day is compressed and written while the next day is computed; its error surfaces with that day.
+    with ThreadPoolExecutor(1) as writer, Progress(console=console) as bar:
+        task = bar.add_task(f"{cfg.method}: mosaics", total=len(days), completed=len(days) - len(todo))
+        writing: Future[Path] | None = None
+        for day in todo:
+            mosaic = predict_day(estimator, cube, day, land, how=cfg.update, side=cfg.tile, attrs=attrs)
+            if writing is not None:
+                writing.result()
+            writing = writer.submit(write_day, mosaic, out, cfg.format)
+            bar.advance(task)
+        if writing is not None:
+            writing.result()
+    console.print(f"[green]{len(todo)} mosaics[/] in {out}")
+    return todo
+
+
+def plan_days(cfg: InferConfig, cube: Cube) -> list[dt.date]:
+    """The cube's whole days between ``start`` and ``end``; days asked for that are not whole are said."""
+    first = parse_day(cfg.start, "start") if cfg.start else cube.days[0]
+    last = parse_day(cfg.end, "end") if cfg.end else cube.days[-1]
+    inside = [d for d in cube.days if first <= d <= last]
+    days = [d for d in inside if cube.done(d)]
+    if not days:
+        raise ValueError(
+            f"{cube.path} holds no whole day in {first} .. {last} (its period: {cube.days[0]} .. {cube.days[-1]}); "
+            "run prepare.py for these days"
+        )
+    if missing := sorted(set(inside) - set(days)):
+        log.warning("%s: not prepared yet, left out: %s", cube.path, ", ".join(map(str, missing)))
+    return days
+
+
+def choose_device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise ValueError(f"device={name}: torch finds no CUDA device here; use device=cpu or device=auto")
+    return torch.device(name)
+
+
+def predict_day(
+    estimator: Estimator, cube: Cube, day: dt.date, land: Tensor, *, how: str, side: int,
+    attrs: dict[str, Attribute],
+) -> Mosaic:  # fmt: skip
+    """The mosaic of a day: the background tile by tile, then the update over the whole domain.
+
+    ``land`` (y, x) bool says which pixels are produced; ``how`` is the update (gain, exact, none); ``side`` the tile's
+    in coarse cells.
+    """
+    coarse = read_coarse(cube, day, estimator.lags, estimator.scaling)
+    mean, variance, far = background(estimator, cube, coarse, land, side)
+    ratio, observed = cube.domain.ratio, coarse.ssm[0]
+    if estimator.updates and how != "none":
+        h = footprint(cube)
+        if how == "gain":
+            mean, variance = update(mean, variance, observed, coarse.sigma, h, land, ratio)
+        else:
+            _, variance = update(mean, variance, observed, coarse.sigma, h, land, ratio)
+            mean = exact(mean, observed, land, ratio, SSM_MIN, SSM_MAX)
+    mean = mean.clamp(SSM_MIN, SSM_MAX)
+    sigma = torch.sqrt(variance + estimator.unresolved() ** 2).clamp(max=0.5)
+    flags, frozen = _flags(cube, day, observed, land, far)
+    masked = ~land | frozen
+    return Mosaic(
+        day,
+        cube.domain,
+        torch.where(masked, torch.nan, mean).float().numpy(),
+        torch.where(masked, torch.nan, sigma).float().numpy(),
+        flags.numpy(),
+        attrs,
+    )
+
+
+def background(
+    estimator: Estimator, cube: Cube, coarse: CoarseDay, land: Tensor, side: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean, variance and extrapolation flag before the update, (y, x); tiles without land are skipped (NaN)."""
+    shape, ratio = cube.domain.fine_shape, cube.domain.ratio
+    mean, variance = torch.full(shape, torch.nan), torch.full(shape, torch.nan)
+    far = torch.zeros(shape, dtype=torch.bool)
+    context = estimator.context(coarse)
+
+    def wanted(cells: Window) -> bool:
+        r0, r1, c0, c1 = (n * ratio for n in cells)
+        return bool(land[r0:r1, c0:c1].any())
+
+    def read(tile: Tile) -> dict[str, Tensor]:
+        inside, _ = padded(tile.pixels, estimator.halo, shape)
+        return read_fine(cube, coarse.day, inside, estimator.needs, coarse.region)
+
+    for tile, fine in _ahead(tiles(cube.domain.coarse_shape, ratio, side, wanted), read):
+        y0, y1, x0, x1 = tile.pixels
+        here = (slice(y0, y1), slice(x0, x1))
+        mean[here], variance[here], far[here] = estimator.estimate(context, fine, tile.pixels)
+    return mean, variance, far
+
+
+def _ahead(
+    todo: list[Tile], read: Callable[[Tile], dict[str, Tensor]]
+) -> Iterator[tuple[Tile, dict[str, Tensor]]]:
+    """Each tile with its pixels, the next one being read while the caller works on this one."""
+    with ThreadPoolExecutor(1) as reader:
+        coming = [reader.submit(read, tile) for tile in todo[:1]]
+        for i, tile in enumerate(todo):
+            now = coming.pop()
+            fine = now.result()
+            if i + 1 < len(todo):
+                coming.append(reader.submit(read, todo[i + 1]))
+            yield tile, fine
+
+
+def footprint(cube: Cube) -> Footprint:
+    """The sensor operator that the cube was prepared for."""
+    fwhm = cube.attrs["fwhm_km"] * 1000 / cube.domain.grid.pixel
+    return Footprint.of(cube.attrs["footprint"], cube.domain.coarse_shape, cube.domain.ratio, fwhm)
+
+
+def _land(cube: Cube) -> Tensor:
+    """Pixels that are produced: land, inside the boundary where one was given."""
+    water = torch.from_numpy(cube.read_static("water_fraction")) if "water_fraction" in cube.static else None
+    land = land_mask(water, cube.domain.fine_shape)
+    if "inside" in cube.static:
+        land &= torch.from_numpy(cube.read_static("inside")) >= 0.5
+    return land
+
+
+def _flags(cube: Cube, day: dt.date, observed: Tensor, land: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:
+    """Flags of each pixel (uint8) and where the ground is frozen (bool), (y, x)."""
+    seen = torch.zeros(cube.domain.fine_shape, dtype=torch.bool)
+    known, temperatures = torch.zeros_like(seen), []
+    for k in OVERPASSES:
+        if f"lst_{k}" in cube.fine:
+            seen |= torch.from_numpy(cube.read_packed(f"lst_{k}_lineage", day) <= 1)
+            temperatures.append(torch.from_numpy(cube.read(f"lst_{k}", day)))
+            known |= torch.isfinite(temperatures[-1])
+    frozen = torch.zeros_like(seen)
+    if temperatures:
+        frozen = torch.stack(temperatures).nanmean(0) < FROZEN
+    have = expand(torch.isfinite(observed), cube.domain.ratio)
+    water = torch.zeros_like(seen)
+    if "water_fraction" in cube.static:
+        water = torch.from_numpy(cube.read_static("water_fraction")) >= 0.5
+    bits = {
+        Flag.COARSE_OBSERVED: have,
+        Flag.ORBIT_GAP_FILLED: ~have & land,
+        Flag.LST_SEEN: seen,
+        Flag.LST_FILLED: ~seen & known,
+        Flag.FROZEN_OR_SNOW: frozen & land,
+        Flag.WATER: water,
+        Flag.EXTRAPOLATED: far & land,
+    }
+    flags = torch.zeros(cube.domain.fine_shape, dtype=torch.uint8)
+    for bit, where in bits.items():
+        flags |= where.to(torch.uint8) * int(bit)
+    return flags, frozen
+
+
+def _describe(cfg: InferConfig, cube: Cube) -> dict[str, Attribute]:
+    """Global attributes that say what a mosaic was made of; nothing in them changes from run to run."""
+    products = {k: v for k, v in cube.attrs.items() if k in ("ssm", "lst", "reflectance", "rain") and v}
+    return {
+        "update": cfg.update if cfg.method == "network" else "none",
+        "mode": "looks back only",
+        "inputs": ", ".join(f"{k}: {v}" for k, v in sorted(products.items())),
+        "coarse_footprint": f"{cube.attrs['footprint']}, FWHM {cube.attrs['fwhm_km']} km",
+        "source": f"{cube.attrs.get('ssm') or 'no'} coarse soil moisture downscaled with MODIS and weather",
+        "product_version": ssm_net.__version__,
+        "history": f"made by ssm_net {ssm_net.__version__} (infer.py)",
+    }

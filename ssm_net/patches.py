@@ -1,0 +1,188 @@
+"""Training samples: a day and a window of cells, each a pure function of (seed, epoch, index).
+
+Which worker makes a sample, and how many there are, changes nothing; a resumed run draws what an unbroken one would.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from ssm_net import features
+from ssm_net.cube import Cube
+from ssm_net.grid import interpolation_matrix
+from ssm_net.inputs import Scaling, land_mask, padded, read_coarse, read_fine, variables
+from ssm_net.model.network import phase_of_cells
+from ssm_net.split import Split
+
+MARGIN = 4  # coarse cells of context around a patch: the reach of the coarse branch
+MOST_HIDDEN = 0.5  # of the day's observations, drawn uniformly: practice for orbit gaps
+STRIDE = 7  # pixels between those that statistics are taken from
+
+
+class Patches(Dataset[dict[str, Tensor]]):
+    """Samples of ``days``; a label is an observed cell where ``labels`` (R, C) is true.
+
+    With ``seed=None`` (validation) nothing is drawn: item i is day i, on the patch in the domain's middle, with every
+    observation visible but the scored phase.
+    """
+
+    def __init__(
+        self,
+        cube: Cube,
+        days: Sequence[dt.date],
+        labels: Sequence[np.ndarray],
+        scaling: Scaling,
+        *,
+        lags: int,
+        halo: int,
+        patch: int,
+        seed: int | None,
+    ) -> None:
+        self.cube, self.days, self.labels, self.scaling = cube, tuple(days), tuple(labels), scaling
+        self.lags, self.halo, self.seed = lags, halo, seed
+        rows, cols = cube.domain.coarse_shape
+        self.size = min(patch, rows), min(patch, cols)
+        self.around = min(patch + 2 * MARGIN, rows), min(patch + 2 * MARGIN, cols)
+        self.names = features.needed(scaling.names)
+
+    def __len__(self) -> int:
+        return len(self.days)
+
+    def __getitem__(self, key: int) -> dict[str, Tensor]:
+        rows, cols = self.cube.domain.coarse_shape
+        if self.seed is None:
+            which, row, col = key, (rows - self.size[0]) // 2, (cols - self.size[1]) // 2
+            hide = np.zeros((rows, cols), bool)
+        else:
+            epoch, index = divmod(key, len(self))
+            order = np.random.default_rng(np.random.SeedSequence([self.seed, epoch])).permutation(len(self))
+            rng = np.random.default_rng(np.random.SeedSequence([self.seed, epoch, index]))
+            which = int(order[index])
+            row, col = (int(rng.integers(n - s + 1)) for n, s in zip((rows, cols), self.size, strict=True))
+            hide = rng.random((rows, cols)) < rng.uniform(0, MOST_HIDDEN)
+        return self.sample(which, row, col, torch.from_numpy(hide))
+
+    def sample(self, which: int, row: int, col: int, hide: Tensor) -> dict[str, Tensor]:
+        """The patch with its upper left cell at ``row``, ``col``; ``hide`` (R, C) observations are not shown."""
+        day, ratio = self.days[which], self.cube.domain.ratio
+        rows, cols = self.cube.domain.coarse_shape
+        (height, width), (tall, wide) = self.size, self.around
+        r0 = min(max(row - (tall - height) // 2, 0), rows - tall)
+        c0 = min(max(col - (wide - width) // 2, 0), cols - wide)
+        near = (slice(r0, r0 + tall), slice(c0, c0 + wide))
+        here = (slice(row, row + height), slice(col, col + width))
+
+        coarse = read_coarse(self.cube, day, self.lags, self.scaling)
+        shown = coarse.without(hide)
+        window = (row * ratio, (row + height) * ratio, col * ratio, (col + width) * ratio)
+        inside, pad = padded(window, self.halo, self.cube.domain.fine_shape)
+        fine = read_fine(self.cube, day, inside, self.names, coarse.region)
+        x = self.scaling(features.stack(self.scaling.names, fine))
+        x = torch.nn.functional.pad(x, pad)
+        water = "water_fraction" in self.cube.static
+        land = land_mask(
+            torch.from_numpy(self.cube.read_static("water_fraction", window)) if water else None,
+            (height * ratio, width * ratio),
+        )
+        # A footprint that leaves the patch is not scored, except where it leaves the domain too.
+        edge = torch.zeros(rows, cols, dtype=torch.bool)
+        rows_in = slice(row + (row > 0), row + height - (row + height < rows))
+        edge[rows_in, col + (col > 0) : col + width - (col + width < cols)] = True
+        score = edge & torch.from_numpy(self.labels[which]) & torch.isfinite(coarse.ssm[0]) & (coarse.land > 0.5)
+        return {
+            "x": x,
+            "land": land,
+            "ssm": shown.ssm[:, *near],
+            "features": coarse.features[:, *near],
+            "season": coarse.season,
+            "phase": phase_of_cells(tall, wide, r0, c0),
+            "up_y": interpolation_matrix(range((row - r0) * ratio, (row - r0 + height) * ratio), tall, ratio),
+            "up_x": interpolation_matrix(range((col - c0) * ratio, (col - c0 + width) * ratio), wide, ratio),
+            "target": torch.nan_to_num(coarse.ssm[0][here]),
+            "target_sigma": torch.nan_to_num(coarse.sigma[here], nan=1.0),
+            "target_phase": phase_of_cells(height, width, row, col),
+            "score": score[here],
+        }
+
+
+class EpochSampler(Sampler[int]):
+    """Keys ``epoch * n + i``, so that a sample knows its epoch; this rank's share of them."""
+
+    def __init__(self, n: int, rank: int = 0, world: int = 1) -> None:
+        self.n, self.rank, self.world, self.epoch = n, rank, world, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.epoch * self.n + self.rank, (self.epoch + 1) * self.n, self.world))
+
+    def __len__(self) -> int:
+        return len(range(self.rank, self.n, self.world))
+
+
+class PatchData(L.LightningDataModule):
+    """Training and validation loaders. Workers are forkserver processes: zarr's codecs may hang after a fork."""
+
+    def __init__(self, train: Patches, held: Patches, batch_size: int, workers: int) -> None:
+        super().__init__()
+        self.train, self.held, self.batch_size, self.workers = train, held, batch_size, workers
+
+    def _loader(self, data: Patches, sampler: Sampler[int] | None) -> DataLoader[Any]:
+        return DataLoader(
+            data,
+            batch_size=self.batch_size,
+            sampler=sampler,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            multiprocessing_context="forkserver" if self.workers else None,
+        )
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
+        return self._loader(self.train, EpochSampler(len(self.train), rank, world))
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        return self._loader(self.held, None)
+
+
+def patch_data(
+    cube: Cube, split: Split, scaling: Scaling, *, lags: int, halo: int, patch: int, batch_size: int, workers: int,
+    seed: int,
+) -> PatchData:  # fmt: skip
+    """Train on the cells not held out of the days not held out; validate on the rest of both."""
+    every = np.ones(cube.domain.coarse_shape, bool)
+    kwargs: dict[str, Any] = {"lags": lags, "halo": halo, "patch": patch}
+    train = Patches(cube, split.train_days, [~split.held_cells] * len(split.train_days), scaling, seed=seed, **kwargs)
+    # Held cells on some of the days trained on tell of space, every cell of the held days of time.
+    seen_days = split.train_days[:: max(1, len(split.train_days) // max(1, len(split.held_days)))]
+    labels = [split.held_cells] * len(seen_days) + [every] * len(split.held_days)
+    held = Patches(cube, [*seen_days, *split.held_days], labels, scaling, seed=None, **kwargs)
+    return PatchData(train, held, batch_size, workers)
+
+
+def compute_scaling(cube: Cube, days: Sequence[dt.date], most_days: int = 24) -> Scaling:
+    """Mean and standard deviation of each feature over land pixels of (some of) ``days``, every 7th pixel each way."""
+    names = features.available(variables(cube))
+    some = days[:: max(1, len(days) // most_days)]
+    height, width = cube.domain.fine_shape
+    total = np.zeros((3, len(names)))
+    empty = Scaling(tuple(names), (0.0,) * len(names), (1.0,) * len(names), str(days[0]), str(days[-1]))
+    for day in some:
+        coarse = read_coarse(cube, day, 1, empty)
+        fine = read_fine(cube, day, (0, height, 0, width), features.needed(names), coarse.region)
+        x = features.stack(names, {k: v[::STRIDE, ::STRIDE] for k, v in fine.items()}).double().flatten(1).numpy()
+        total += np.stack([np.isfinite(x).sum(1), np.nansum(x, 1), np.nansum(x**2, 1)])
+    n = np.maximum(total[0], 1)
+    mean = total[1] / n
+    std = np.sqrt(np.maximum(total[2] / n - mean**2, 0))
+    std = np.where(std > 1e-6 * np.maximum(np.abs(mean), 1), std, 1.0)  # a constant channel stays 0
+    return Scaling(tuple(names), tuple(mean.tolist()), tuple(std.tolist()), str(days[0]), str(days[-1]))

@@ -1,0 +1,72 @@
+"""Tiny cubes for tests: plausible random fields, made straight in the cube's format."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter
+
+from ssm_net.cube import FINE, Cube, create_cube
+from ssm_net.grid import Domain, Footprint, block_mean
+
+FIRST = dt.date(2016, 4, 15)
+ATTRS = {"ssm": "NNsm", "lst": "MYD11A1", "reflectance": "MCD43A4", "rain": "", "footprint": "gaussian",
+         "fwhm_km": 43.0, "sigma_ssm": 0.04, "modis_day": "utc", "api_decay": 0.9, "memory_days": 4.0,
+         "memory_region": 2.0, "boundary": ""}  # fmt: skip
+
+
+def tiny_cube(
+    path: Path, *, cells: tuple[int, int] = (4, 8), days: int = 6, seed: int = 0, attrs: dict | None = None
+) -> Cube:
+    """A cube whose LST memory follows the soil; a lake in one corner; every third day has an orbit gap on the left."""
+    domain = Domain("tiny", (64, 64 + cells[0], 772, 772 + cells[1]))
+    rng = np.random.default_rng(seed)
+    names = [v for v in FINE if v.startswith("lst_") or v in ("red", "nir", "reflectance_age")]
+    coarse = ["ssm", "ssm_sigma", "source", *(f"lst_{k}_{w}" for k in ("day", "night") for w in ("region", "seen"))]
+    coarse += [v for v in names if not v.endswith(("_lineage", "_sigma"))]
+    cube = create_cube(
+        path, domain, [FIRST + dt.timedelta(n) for n in range(days)], names, coarse,
+        ["elevation", "sand", "water_fraction"], ATTRS | (attrs or {}),
+    )  # fmt: skip
+    shape = domain.fine_shape
+    water = np.zeros(shape, "float32")
+    water[:20, :30] = 1
+    cube.write_static("water_fraction", water)
+    cube.write_static("elevation", 500 + 200 * _smooth(rng, shape, 12))
+    cube.write_static("sand", 40 + 10 * _smooth(rng, shape, 20))
+    land = torch.from_numpy(water < 0.5)
+    h = Footprint.gaussian(domain.coarse_shape, 36, 43.0)
+    soil = 0.22 + 0.05 * _smooth(rng, shape, 6)
+    for n, day in enumerate(cube.days):
+        theta = (soil + 0.03 * _smooth(rng, shape, 25)).astype("float32")
+        fine = {}
+        for k, amplitude in (("day", 60.0), ("night", 15.0)):
+            clear = _smooth(rng, shape, 15) > 0
+            lst = 295 - amplitude * (theta - 0.22) + rng.normal(0, 0.5, shape)
+            values = {
+                f"lst_{k}": lst, f"lst_{k}_sigma": np.where(clear, 1.0, 3.0), f"lst_{k}_lineage": np.where(clear, 0, 2),
+                f"lst_{k}_memory": -amplitude * (theta - 0.22), f"lst_{k}_weight": np.full(shape, 2.0),
+            }  # fmt: skip
+            fine |= {name: FINE[name].pack(v.astype("float32")) for name, v in values.items()}
+        fine["red"] = FINE["red"].pack((0.2 - 0.2 * theta).astype("float32"))
+        fine["nir"] = FINE["nir"].pack((0.3 + 0.1 * theta).astype("float32"))
+        fine["reflectance_age"] = FINE["reflectance_age"].pack(np.full(shape, n % 8, "float32"))
+        y = h.forward(torch.from_numpy(theta), land.float()).numpy() + rng.normal(0, 0.02, domain.coarse_shape)
+        if n % 3 == 2:
+            y[:, : cells[1] // 2] = np.nan
+        given = {"ssm": y, "ssm_sigma": np.where(np.isfinite(y), 0.03, np.nan), "source": np.full(y.shape, 2.0)}
+        for k in ("day", "night"):
+            given |= {f"lst_{k}_region": np.full(y.shape, 298.0), f"lst_{k}_seen": np.full(y.shape, 0.5)}
+        for name in coarse:
+            if name in fine:
+                given[name] = block_mean(torch.from_numpy(FINE[name].unpack(fine[name])), 36, land).numpy()
+        cube.write_day(day, fine, given, {"observed": int(np.isfinite(y).sum()), "state": {}, "files": []})
+    return cube
+
+
+def _smooth(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> np.ndarray:
+    field = gaussian_filter(rng.normal(size=shape), sigma, mode="wrap")
+    return (field / field.std()).astype("float32")
