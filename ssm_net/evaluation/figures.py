@@ -1,0 +1,197 @@
+"""The report's figures: plain matplotlib figures of what the pass over the days has found."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap, LogNorm
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from ssm_net.evaluation.gather import Snapshot
+from ssm_net.evaluation.scores import PRODUCT, STRATA, TRUTH, DayScores
+from ssm_net.evaluation.series import Series
+from ssm_net.evaluation.spatial import STD_BINS
+from ssm_net.evaluation.statistics import BINS, LEVELS
+from ssm_net.formats.product import Flag
+
+UNIT = "m³ m⁻³"
+INK, MUTED = "#1d2a30", "#6b7a80"
+# The product in one strong colour, the truth in ink, the baselines in colours told apart without red and green.
+COLOUR = {PRODUCT: "#0f7c8a", TRUTH: INK, "bilinear": "#c98a1b", "dispatch": "#9a5ba5"}
+SKY = {"all": "#0f7c8a", "clear": "#e0a21b", "cloudy": "#6f8fb8", "orbit gap": "#a0527a"}
+STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans", "font.size": 9, "axes.edgecolor": MUTED, "axes.labelcolor": INK, "text.color": INK,
+    "xtick.color": MUTED, "ytick.color": MUTED, "axes.spines.top": False, "axes.spines.right": False,
+    "axes.titlesize": 10, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.grid": True,
+    "grid.color": "#e4e9ea", "legend.frameon": False, "figure.facecolor": "white", "axes.axisbelow": True,
+}  # fmt: skip
+
+
+def colour(method: str) -> str:
+    return COLOUR.get(method, MUTED)
+
+
+def maps(snapshot: Snapshot, low: float, high: float) -> Figure:
+    """Truth and methods on one colour scale, then the uncertainty and the lineage."""
+    names = list(snapshot.fields)
+    panels = len(names) + 2
+    cols = min(3, panels)
+    rows = math.ceil(panels / cols)
+    aspect = _aspect(snapshot)
+    height = 3.1 * np.ptp(snapshot.lat) * aspect / np.ptp(snapshot.lon) if np.ptp(snapshot.lon) else 3.1
+    fig = Figure(figsize=(3.75 * cols + 0.6, (min(height, 6) + 0.75) * rows), layout="constrained")
+    axes = fig.subplots(rows, cols, squeeze=False).ravel()
+    image = None
+    for ax, name in zip(axes, names, strict=False):
+        image = _map(ax, snapshot, snapshot.fields[name], cmap="YlGnBu", vmin=low, vmax=high)
+        ax.set_title(name)
+    assert image is not None
+    fig.colorbar(image, ax=list(axes[: len(names)]), label=f"soil moisture, {UNIT}", extend="both", shrink=0.85,
+                 aspect=35, pad=0.01)  # fmt: skip
+    ax = axes[len(names)]
+    sigma = snapshot.sigma
+    top = float(np.nanquantile(sigma, 0.99)) if np.isfinite(sigma).any() else 0.1
+    fig.colorbar(_map(ax, snapshot, sigma, cmap="magma_r", vmin=0, vmax=max(top, 1e-3)), ax=ax, shrink=0.85, pad=0.01,
+                 label=f"standard error, {UNIT}")  # fmt: skip
+    ax.set_title(f"uncertainty of {PRODUCT}")
+    ax = axes[len(names) + 1]
+    ax.set_title("lineage")
+    _lineage(ax, snapshot)
+    for ax in axes[panels:]:
+        ax.set_visible(False)
+    return fig
+
+
+def _aspect(s: Snapshot) -> float:
+    """One degree of latitude over one of longitude, as lengths."""
+    return float(1 / np.cos(np.deg2rad(s.lat.mean())))
+
+
+def _map(ax: Axes, s: Snapshot, field: np.ndarray, **kwargs):
+    ax.set_facecolor("#eceff0")
+    ax.grid(False)
+    image = ax.pcolormesh(s.lon, s.lat, np.ma.masked_invalid(field), shading="nearest", rasterized=True, **kwargs)
+    if s.water.any() and not s.water.all():
+        ax.contour(s.lon, s.lat, s.water.astype(float), levels=[0.5], colors=INK, linewidths=0.5)
+    ax.set_aspect(_aspect(s))
+    ax.xaxis.set_major_formatter(lambda v, _: f"{abs(v):g}°{'E' if v >= 0 else 'W'}")
+    ax.yaxis.set_major_formatter(lambda v, _: f"{abs(v):g}°{'N' if v >= 0 else 'S'}")
+    ax.locator_params(nbins=4)
+    ax.tick_params(labelsize=7)
+    return image
+
+
+LINEAGE = [
+    ("masked", "#eceff0"), ("water", "#3f5b73"), ("frozen or snow", "#d8e6f3"), ("clear, observed", "#f2c14e"),
+    ("clear, orbit gap", "#d98b3a"), ("cloudy, observed", "#9fc0d8"), ("cloudy, orbit gap", "#5c86ad"),
+]  # fmt: skip
+
+
+def _lineage(ax: Axes, s: Snapshot) -> None:
+    def has(flag: Flag) -> np.ndarray:
+        return (s.flags & int(flag)) > 0
+
+    gap, cloudy = has(Flag.ORBIT_GAP_FILLED), has(Flag.LST_FILLED)
+    code = np.where(np.isfinite(s.fields[PRODUCT]), 3 + gap + 2 * cloudy, 0)
+    code = np.where(has(Flag.WATER), 1, np.where(has(Flag.FROZEN_OR_SNOW), 2, code))
+    _map(ax, s, code.astype(float), cmap=ListedColormap([c for _, c in LINEAGE]), vmin=-0.5, vmax=len(LINEAGE) - 0.5)
+    seen = [LINEAGE[i] for i in np.unique(code)]
+    ax.legend(handles=[Patch(facecolor=c, edgecolor=MUTED, label=n) for n, c in seen], fontsize=7, ncols=2,
+              loc="upper center", bbox_to_anchor=(0.5, -0.1))  # fmt: skip
+
+
+def time_series(series: Series, picks: Sequence[int]) -> Figure:
+    """One panel a point: the truth, the station, the product with its 90 % interval, the baselines."""
+    fig = Figure(figsize=(9.5, 2.5 * len(picks)), layout="constrained")
+    axes = fig.subplots(len(picks), 1, sharex=True, squeeze=False).ravel()
+    days = np.array(series.days, "datetime64[D]")
+    for ax, j in zip(axes, picks, strict=True):
+        for method, values in series.ssm.items():
+            y = values[:, j]
+            if method == PRODUCT:
+                half = 1.645 * series.sigma[method][:, j]
+                ax.fill_between(days, y - half, y + half, color=colour(method), alpha=0.18, lw=0, label="90 % interval")
+            ax.plot(days, y, color=colour(method), lw=1.8 if method == PRODUCT else 0.9, label=method,
+                    zorder=3 if method == PRODUCT else 2)  # fmt: skip
+        if np.isfinite(series.truth[:, j]).any():
+            ax.plot(days, series.truth[:, j], color=INK, lw=1.1, ls=(0, (4, 1.5)), label="truth", zorder=4)
+        if np.isfinite(series.station[:, j]).any():
+            ax.plot(days, series.station[:, j], "o", ms=3, mfc="white", mec=INK, mew=0.8, label="station", zorder=5)
+        cloudy = (series.flags[:, j] & int(Flag.LST_FILLED)) > 0
+        low = ax.get_ylim()[0]
+        ax.plot(days[cloudy], np.full(cloudy.sum(), low), "|", color=SKY["cloudy"], ms=7, label="cloudy")
+        ax.set_title(series.points[j].label)
+        ax.set_ylabel(f"soil moisture, {UNIT}")
+        locator = AutoDateLocator()
+        ax.xaxis.set_major_locator(locator)
+        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axes[0].legend(ncols=4, loc="lower right", bbox_to_anchor=(1, 1.0), fontsize=8)
+    return fig
+
+
+def scatter(scores: DayScores, methods: Sequence[str]) -> Figure:
+    """Counts of truth and estimate, a panel a method."""
+    fig = Figure(figsize=(3.3 * len(methods) + 0.7, 3.5), layout="constrained")
+    axes = fig.subplots(1, len(methods), sharey=True, squeeze=False).ravel()
+    counts = {m: scores.histogram[m].count for m in methods}
+    top = max(int(c.max()) for c in counts.values())
+    filled = np.nonzero(sum(c.sum(0) + c.sum(1) for c in counts.values()))[0]
+    limit = BINS[0], BINS[filled[-1] + 1]
+    image = None
+    for ax, m in zip(axes, methods, strict=True):
+        image = ax.pcolormesh(BINS, BINS, np.ma.masked_equal(counts[m].T, 0), norm=LogNorm(1, max(top, 2)),
+                              cmap="GnBu", rasterized=True)  # fmt: skip
+        ax.plot(limit, limit, color=INK, lw=0.8, ls="--")
+        ax.set(xlim=limit, ylim=limit, aspect="equal", xlabel=f"truth, {UNIT}", title=m)
+    axes[0].set_ylabel(f"estimate, {UNIT}")
+    assert image is not None
+    fig.colorbar(image, ax=list(axes), label="pixels and days", shrink=0.8, pad=0.01)
+    return fig
+
+
+def texture(scores: DayScores) -> Figure:
+    """Variation inside the coarse cell by wetness, and the power spectrum."""
+    fig = Figure(figsize=(9.5, 3.6), layout="constrained")
+    left, right = fig.subplots(1, 2)
+    centre = (STD_BINS[1:] + STD_BINS[:-1]) / 2
+    for name, t in scores.texture.items():
+        kind = {"color": colour(name), "lw": 1.2 if name != PRODUCT else 2, "ls": "--" if name == TRUTH else "-"}
+        known = t.spread.n >= 5
+        left.plot(centre[known], t.spread.std[known], marker="o", ms=3, label=name, **kind)
+        if name in scores.spectrum:
+            s = scores.spectrum[name]
+            right.loglog(s.wavelength[1:], s.mean[1:], label=f"{name} (slope {s.slope():.1f})", **kind)
+    left.set(xlabel=f"true mean of the coarse cell, {UNIT}", ylabel=f"std inside the cell, {UNIT}", ylim=(0, None),
+             title="variation inside the coarse cell")  # fmt: skip
+    left.legend(fontsize=8)
+    right.invert_xaxis()
+    right.set(xlabel="wavelength, pixels (km)", ylabel="power", title="power spectrum")
+    if scores.spectrum:
+        right.legend(fontsize=8)
+    return fig
+
+
+def calibration(scores: DayScores, methods: Sequence[str]) -> Figure:
+    """Part of the truth inside the stated intervals: on the diagonal the uncertainty is right."""
+    fig = Figure(figsize=(9.5, 4.0), layout="constrained")
+    left, right = fig.subplots(1, 2, sharey=True)
+    for stratum in STRATA:
+        s = scores.scores[PRODUCT, stratum].intervals
+        if s.n:
+            left.plot(100 * LEVELS, 100 * s.coverage, marker="o", ms=3, color=SKY[stratum], label=stratum)
+    for method in methods:
+        s = scores.scores[method, "all"].intervals
+        if s.n:
+            right.plot(100 * LEVELS, 100 * s.coverage, marker="o", ms=3, color=colour(method), label=method)
+    for ax, title in ((left, f"{PRODUCT}, by sky"), (right, "all sky, by method")):
+        ax.plot([0, 100], [0, 100], color=INK, lw=0.8, ls="--", zorder=0)
+        ax.set(xlim=(0, 100), ylim=(0, 100), aspect="equal", xlabel="stated interval, %", title=title)
+        ax.legend(fontsize=8)
+    left.set_ylabel("truth inside, %")
+    return fig

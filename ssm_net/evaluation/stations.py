@@ -1,0 +1,156 @@
+"""The product at stations: which value belongs to which day, and how sure a score is.
+
+A station's values are UTC; day d of the product is 01:30 local solar time of d, so over China the evening before in
+UTC. Confidence intervals use the effective number of independent pairs.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pyproj import Transformer
+from scipy import stats
+
+from ssm_net.grid import Domain
+
+if TYPE_CHECKING:
+    from ssm_net.ingest.stations import Station
+
+OVERPASS = dt.timedelta(hours=1, minutes=30)  # local solar time
+TOLERANCE = np.timedelta64(60, "m")
+ENOUGH, FEWEST = 30, 10  # pairs for a summary; pairs where the record is short
+
+
+def surface_sensors(stations: Sequence[Station]) -> list[Station]:
+    """One sensor a station: the shallowest, and of those the one with the longest record."""
+    best: dict[tuple[str, str], Station] = {}
+    for s in stations:
+        key = (s.network, s.name)
+        if key not in best or (s.depth_to, -len(s.value)) < (best[key].depth_to, -len(best[key].value)):
+            best[key] = s
+    return list(best.values())
+
+
+def pixel_of(lon: float, lat: float, domain: Domain) -> tuple[int, int] | None:
+    """Row and column of the pixel that holds a place, or None outside the domain."""
+    x, y = Transformer.from_crs("EPSG:4326", domain.grid.crs, always_xy=True).transform(lon, lat)
+    col, row = domain.fine.wld2pix(x, y)
+    rows, cols = domain.fine_shape
+    return (int(row), int(col)) if 0 <= row < rows and 0 <= col < cols else None
+
+
+def overpass_utc(day: dt.date, lon: float) -> np.datetime64:
+    """The UTC instant of 01:30 local solar time (UTC + lon / 15 h) of ``day``."""
+    midnight = dt.datetime.combine(day, dt.time())
+    return np.datetime64(midnight + OVERPASS - dt.timedelta(hours=lon / 15), "s")
+
+
+def at_overpass(time: np.ndarray, value: np.ndarray, days: Sequence[dt.date], lon: float) -> np.ndarray:
+    """The value nearest the overpass of each day, within one hour; NaN where there is none. (len(days),) m3 m-3.
+
+    ``time`` is datetime64 UTC in any order.
+    """
+    ok = np.isfinite(value)
+    order = np.argsort(time[ok], kind="stable")
+    time, value = time[ok][order].astype("datetime64[s]"), value[ok][order]
+    if not time.size:
+        return np.full(len(days), np.nan)
+    want = np.array([overpass_utc(day, lon) for day in days])
+    after = np.clip(np.searchsorted(time, want), 0, time.size - 1)
+    before = np.clip(after - 1, 0, None)
+    nearest = np.where(np.abs(time[before] - want) <= np.abs(time[after] - want), before, after)
+    return np.where(np.abs(time[nearest] - want) <= TOLERANCE, value[nearest], np.nan)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A score and its 95 % confidence interval."""
+
+    value: float
+    low: float = float("nan")
+    high: float = float("nan")
+
+
+@dataclass(frozen=True)
+class SeriesScore:
+    """A series against a station: ``n`` pairs, ``n_eff`` independent ones (for R)."""
+
+    n: int
+    n_eff: float
+    r: Estimate
+    ubrmse: Estimate
+    bias: Estimate
+    slope: float  # of the product on the station
+
+
+def lag1(x: np.ndarray, day: np.ndarray) -> float:
+    """Autocorrelation of ``x`` from one day to the next, over pairs of consecutive ``day`` numbers; within 0..0.99."""
+    pair = np.diff(day) == 1
+    a = x - x.mean()
+    if pair.sum() < 5 or not a.any():
+        return 0.0
+    return float(np.clip((a[1:] * a[:-1])[pair].mean() / (a**2).mean(), 0, 0.99))
+
+
+def score_series(station: np.ndarray, product: np.ndarray, day: np.ndarray, level: float = 0.95) -> SeriesScore | None:
+    """Scores of a daily series (NaN allowed) at a station, or None with fewer than ``FEWEST`` pairs.
+
+    ``day`` are day numbers, ascending. Effective sizes with lag-1 autocorrelations r: n(1 - r1 r2)/(1 + r1 r2) for R,
+    n(1 - re^2)/(1 + re^2) for the variance of the error e and n(1 - re)/(1 + re) for its mean (Bartlett 1935;
+    Bayley and Hammersley 1946, J. R. Stat. Soc. Suppl. 8, 184). Intervals: Fisher's z, chi squared, Student's t.
+    """
+    ok = np.isfinite(station) & np.isfinite(product)
+    x, y, day = station[ok].astype("float64"), product[ok].astype("float64"), day[ok]
+    n = x.size
+    if n < FEWEST:
+        return None
+    e = y - x
+    re = lag1(e, day)
+    both = lag1(x, day) * lag1(y, day)
+    n_r, n_var, n_mean = (max(n * (1 - k) / (1 + k), 4.0) for k in (both, re**2, re))
+    spread = x.std() * y.std()
+    r = float(np.clip(((x - x.mean()) * (y - y.mean())).mean() / spread, -1, 1)) if spread > 0 else float("nan")
+    z, half = np.arctanh(np.clip(r, -0.999999, 0.999999)), stats.norm.ppf(0.5 + level / 2) / np.sqrt(n_r - 3 + 1e-9)
+    sd = float(e.std())
+    chi = stats.chi2.ppf([0.5 + level / 2, 0.5 - level / 2], n_var - 1)
+    t = stats.t.ppf(0.5 + level / 2, n_mean - 1) * e.std(ddof=1) / np.sqrt(n_mean)
+    return SeriesScore(
+        n=n,
+        n_eff=n_r,
+        r=Estimate(r, float(np.tanh(z - half)), float(np.tanh(z + half))),
+        ubrmse=Estimate(sd, *(float(v) for v in sd * np.sqrt(n_var / chi))),
+        bias=Estimate(float(e.mean()), float(e.mean() - t), float(e.mean() + t)),
+        slope=float(((x - x.mean()) * (y - y.mean())).mean() / x.var()) if x.var() > 0 else float("nan"),
+    )
+
+
+def gains(coarse: SeriesScore, fine: SeriesScore) -> dict[str, float]:
+    """Gains of ``fine`` over ``coarse`` in [-1, 1], above 0 better (Merlin et al. 2015, Remote Sens. 7, 3783).
+
+    ``G_EFFI`` from the slope, ``G_PREC`` from R, ``G_ACCU`` from the bias, ``G_DOWN`` their mean. Both scores must be
+    of the same pairs.
+    """
+
+    def gain(lr: float, hr: float) -> float:
+        return (abs(lr) - abs(hr)) / (abs(lr) + abs(hr)) if abs(lr) + abs(hr) > 0 else 0.0
+
+    out = {
+        "G_EFFI": gain(1 - coarse.slope, 1 - fine.slope),
+        "G_PREC": gain(1 - coarse.r.value, 1 - fine.r.value),
+        "G_ACCU": gain(coarse.bias.value, fine.bias.value),
+    }
+    return out | {"G_DOWN": sum(out.values()) / 3}
+
+
+def median_interval(values: np.ndarray, level: float = 0.95, draws: int = 2000, seed: int = 0) -> Estimate:
+    """Median over stations and its bootstrap interval; stations are drawn with replacement."""
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return Estimate(float("nan"))
+    picks = np.random.default_rng(seed).integers(0, values.size, (draws, values.size))
+    low, high = np.quantile(np.median(values[picks], axis=1), [0.5 - level / 2, 0.5 + level / 2])
+    return Estimate(float(np.median(values)), float(low), float(high))

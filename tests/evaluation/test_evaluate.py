@@ -1,0 +1,129 @@
+"""The whole verb on a small world: tables, page, and what is said when something is missing."""
+
+import json
+import logging
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ssm_net.evaluation import EvaluationError, evaluate
+from ssm_net.ingest import stations as reader
+
+
+@pytest.fixture
+def two_stations(station_at, monkeypatch) -> None:
+    """One right, one whose record slipped by a day, one far away."""
+    there = [station_at("RIGHT", 100, 100), station_at("LATE", 100, 100, late=1)]
+    far = replace(station_at("FAR", 10, 10), lon=150.0)
+    monkeypatch.setattr(reader, "read_stations", lambda path: [*there, far])
+
+
+def rows(table, **keys):
+    return [r for r in table if all(r[k] == v for k, v in keys.items())]
+
+
+def test_scores_and_page(world, baselines, two_stations, capsys):
+    out = evaluate(world.config(stations="ismn"))
+    (ours,) = rows(out["truth"], method="ssm_net", stratum="all")
+    assert ours["RMSE"] == pytest.approx(0.03, rel=0.05)  # the noise put on the truth
+    assert ours["coverage 68"] == pytest.approx(0.68, abs=0.01)
+    assert ours["coverage 90"] == pytest.approx(0.90, abs=0.01)
+    (flat,) = rows(out["truth"], method="bilinear", stratum="all")
+    assert flat["sub-grid R"] is None  # cell means have nothing inside the cell
+    (block,) = rows(out["texture"], method="bilinear")
+    assert block["block index"] is None or block["block index"] > 100
+    assert {r["stratum"] for r in out["truth"]} == {"all", "clear", "cloudy", "orbit gap"}
+    parts = rows(out["truth"], method="ssm_net")
+    n = {r["stratum"]: r["n"] for r in parts}
+    assert n["clear"] + n["cloudy"] == n["all"] == int((world.water < 0.5).sum()) * 14
+
+    right, late = rows(out["station"], station="RIGHT")[0], rows(out["station"], station="LATE")[0]
+    assert right["R"] > late["R"] + 0.2
+    assert right["note"].startswith("short record")
+    assert "1 of 3 stations" in out["notes"][0]
+
+    page = (Path(world.folder) / "report/index.html").read_text()
+    assert page.count("data:image/png;base64,") == 7
+    assert "http" not in page.replace("https://", "http").split("</style>")[1].split("What was made")[0]
+    for words in ("synthetic world", "bilinear", "dispatch", "G_DOWN", "produced of thawed land", "m³ m⁻³"):
+        assert words in page
+    saved = json.loads((Path(world.folder) / "report/scores.json").read_text())
+    assert saved["truth"] == out["truth"]
+    assert "ubRMSE" in capsys.readouterr().out
+
+
+def test_same_page_twice(world, baselines):
+    pages = []
+    for name in ("one", "two"):
+        evaluate(world.config(report=f"{world.folder}/{name}", start="2016-05-02", end="2016-05-04", baselines=[]))
+        pages.append((world.folder / name / "index.html").read_text().replace(f"{world.folder}/{name}", ""))
+    assert pages[0] == pages[1]
+
+
+def test_without_truth_it_says_so(world, baselines):
+    out = evaluate(world.config(truth=None, report=f"{world.folder}/bare", baselines=["bilinear"]))
+    assert out["truth"] == [] and out["texture"] == []
+    assert out["coarse"][0]["R"] > 0.9
+    page = (world.folder / "bare/index.html").read_text()
+    assert "there are no scores at 1 km" in page and "stations=FOLDER" in page
+
+
+def test_a_missing_day_is_named(world, baselines, tmp_path, caplog):
+    shutil.copytree(world.folder / "mosaics", tmp_path / "mosaics")
+    (tmp_path / "mosaics/ssm_tiny_20160505.nc").unlink()
+    with caplog.at_level(logging.WARNING):
+        out = evaluate(world.config(mosaics=f"{tmp_path}/mosaics", report=f"{tmp_path}/report", baselines=[]))
+    assert out["missing_days"] == ["2016-05-05"] and out["days"] == 13
+    assert "2016-05-05" in caplog.text
+    assert "2016-05-05" in (tmp_path / "report/index.html").read_text()
+
+
+def test_no_mosaics(world, tmp_path):
+    with pytest.raises(EvaluationError, match=r"python infer\.py"):
+        evaluate(world.config(mosaics=f"{tmp_path}/none"))
+    with pytest.raises(EvaluationError, match="2020-01-01"):
+        evaluate(world.config(start="2020-01-01", end="2020-01-02"))
+
+
+def test_a_day_that_cannot_be_read_is_named(world, tmp_path):
+    shutil.copytree(world.folder / "mosaics", tmp_path / "mosaics")
+    path = tmp_path / "mosaics/ssm_tiny_20160505.nc"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ValueError, match=r"ssm_tiny_20160505\.nc"):
+        evaluate(world.config(mosaics=f"{tmp_path}/mosaics", report=f"{tmp_path}/report", baselines=[]))
+
+
+def test_truth_of_another_world(world, tmp_path):
+    import xarray as xr
+
+    other = xr.open_zarr(world.folder / "truth.zarr", chunks=None).load()
+    other["x"] = other["x"] + 1000.0
+    other.to_zarr(tmp_path / "other.zarr", consolidated=False)
+    with pytest.raises(EvaluationError, match="x runs from"):
+        evaluate(world.config(truth=f"{tmp_path}/other.zarr"))
+    with pytest.raises(EvaluationError, match="no such truth"):
+        evaluate(world.config(truth=f"{tmp_path}/nowhere.zarr"))
+
+
+def test_plan_does_nothing(world, tmp_path, capsys):
+    evaluate(world.config(report=f"{tmp_path}/report", plan=True))
+    assert "would score 14 days" in capsys.readouterr().out
+    assert not (tmp_path / "report").exists()
+
+
+def test_baseline_day_missing(world, baselines, tmp_path, monkeypatch):
+    from ssm_net import mosaic
+
+    whole = mosaic.infer
+
+    def lacks_one(cfg):
+        whole(cfg)
+        (Path(cfg.mosaics) / "ssm_tiny_20160503.nc").unlink()
+
+    monkeypatch.setattr(mosaic, "infer", lacks_one)
+    out = evaluate(world.config(report=f"{tmp_path}/report", baselines=["bilinear"]))
+    assert any("2016-05-03" in n and "bilinear" in n for n in out["notes"])
+    assert np.isclose(out["pixels_scored"], 13 * (world.water < 0.5).sum())
