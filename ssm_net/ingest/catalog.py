@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 OTHERS = ("static", "ismn")  # folders of raw/ with readers of their own, without days
 ONE_DAY = dt.timedelta(days=1)
 MONTH = dt.timedelta(days=40)  # a rain file may hold a month and be named after its first or last day
-EOS_NAME = re.compile(r"(M\w{2}\d{2}\w{1,3})\.A(\d{4})(\d{3})\.(h\d{2}v\d{2})\.(\d{3})\.(\d{13})\.hdf", re.I)
+EOS_NAME = re.compile(r"(M\w{2}\d{2}\w{1,3})\.A(\d{4})([0-3]\d{2})(?:\.(h\d{2}v\d{2}))?", re.I)
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def _granules(entry: Product, path: Path, days: tuple[dt.date, dt.date] | None) 
 
 def _eos(entry: Product, path: Path, days: tuple[dt.date, dt.date] | None) -> Iterator[Granule]:
     match = EOS_NAME.search(path.name)
-    named = dt.date(int(match[2]), 1, 1) + (int(match[3]) - 1) * ONE_DAY if match else None
+    named = _eos_day(match)
     if match and match[1].upper() != entry.name:
         log.warning("%s: a file of %s among %s; left out, move it to its own folder", path, match[1], entry.name)
         return
@@ -118,16 +118,15 @@ def _eos(entry: Product, path: Path, days: tuple[dt.date, dt.date] | None) -> It
             raise
         # Stays listed under the day of its name: whoever makes that day is told.
         log.error("%s", err)
-        yield Granule(entry.name, path, named, match[4].lower() if match else None)
+        yield Granule(entry.name, path, named, match[4] if match else None)
         return
     own = EOS_NAME.search(said.name or "")
     if match is None:
         if said.short_name is not None and said.short_name != entry.name:
             raise GranuleError(path, f"holds {said.short_name}, not {entry.name}", remedy="move it to its own folder")
-        if own is not None:
-            named = dt.date(int(own[2]), 1, 1) + (int(own[3]) - 1) * ONE_DAY
+        named = _eos_day(own)
         log.info("%s: renamed file, by its metadata %s", path, said.name or said.first)
-    tile = match[4] if match else own[4] if own else said.tile or path.stem
+    tile = (match and match[4]) or (own and own[4]) or said.tile or path.stem
     day = named if entry.centred and named is not None else said.first or named
     if day is None:
         raise GranuleError(path, "neither its name nor its metadata says of which day it is")
@@ -136,6 +135,10 @@ def _eos(entry: Product, path: Path, days: tuple[dt.date, dt.date] | None) -> It
     if entry.centred and said.first and said.last and not said.first <= day <= said.last:
         raise GranuleError(path, f"its metadata covers {said.first} to {said.last} only", day=day)
     yield Granule(entry.name, path, day, tile.lower())
+
+
+def _eos_day(match: re.Match[str] | None) -> dt.date | None:
+    return dt.date(int(match[2]), 1, 1) + (int(match[3]) - 1) * ONE_DAY if match else None
 
 
 def _newest(one: Granule, other: Granule) -> Granule:

@@ -46,7 +46,9 @@ def opened(path: Path) -> Iterator[Any]:
         raise GranuleError(path, f"not a whole HDF4 file ({err})") from err
     try:
         yield sd
-    except HDF4Error as err:
+    except GranuleError:
+        raise
+    except (HDF4Error, ValueError, OverflowError) as err:  # pyhdf raises all three where blocks are damaged
         raise GranuleError(path, f"damaged or cut short ({err})") from err
     finally:
         sd.end()

@@ -20,6 +20,7 @@ import pandas as pd
 log = logging.getLogger(__name__)
 
 SUFFIX = ".stm"
+COLUMNS = ["date", "time", "value", "flag"]
 VARIABLE = re.compile(r"_(sm|ts|tsf|tsfq|ta|p|su|sd|sweq|sc|psm|ws|rh)_-?\d", re.I)
 HEADER = re.compile(
     r"(?P<cse>\S+)\s+(?P<network>\S+)\s+(?P<name>\S.*?)\s+(?P<lat>-?\d+\.\d+)\s+(?P<lon>-?\d+\.\d+)\s+"
@@ -55,11 +56,12 @@ class Station:
     value: np.ndarray
 
 
-def read_stations(path: Path | str, deepest: float = 0.10) -> list[Station]:
+def read_stations(path: Path | str, deepest: float = 0.10, flags: tuple[str, ...] = ("G",)) -> list[Station]:
     """Every soil moisture sensor within 0 and ``deepest`` m below ``path``: an ISMN tree, a zip, or one ``.stm`` file.
 
-    Only values flagged G (good); several sensors of one station stand as several entries. A file that cannot be
-    read is skipped and logged by name, as is one without a good value.
+    Only values with one of ``flags`` alone (G is good; U, unchecked, is met in older archives). Several sensors of one
+    station stand as several entries. A file that cannot be read is skipped and logged by name, as is one without a
+    good value.
 
     Raises ``StationError`` where nothing at all could be read, saying why.
     """
@@ -67,7 +69,7 @@ def read_stations(path: Path | str, deepest: float = 0.10) -> list[Station]:
     if not path.exists():
         raise StationError(f"stations={path} does not exist; give an ISMN folder or zip")
     out: list[Station] = []
-    count = {"files": 0, "of other variables": 0, "too deep": 0, "without a value flagged G": 0, "unreadable": 0}
+    count = {"files": 0, "of other variables": 0, "too deep": 0, "without a good value": 0, "unreadable": 0}
     for label, text in _files(path):
         count["files"] += 1
         match = VARIABLE.search(label.rsplit("/", 1)[-1])
@@ -75,7 +77,7 @@ def read_stations(path: Path | str, deepest: float = 0.10) -> list[Station]:
             count["of other variables"] += 1
             continue
         try:
-            station = parse(text, label)
+            station = parse(text, label, flags)
         except StationError as err:
             log.warning("%s", err)
             count["unreadable"] += 1
@@ -83,8 +85,7 @@ def read_stations(path: Path | str, deepest: float = 0.10) -> list[Station]:
         if station.depth_from < 0 or station.depth_to > deepest + 1e-6:
             count["too deep"] += 1
         elif station.value.size == 0:
-            log.warning("%s: no value is flagged G; the sensor is left out", label)
-            count["without a value flagged G"] += 1
+            count["without a good value"] += 1
         else:
             out.append(station)
     if not out:
@@ -96,14 +97,14 @@ def read_stations(path: Path | str, deepest: float = 0.10) -> list[Station]:
     return sorted(out, key=lambda s: (s.network, s.name, s.depth_from, s.sensor))
 
 
-def parse(text: str, label: str) -> Station:
+def parse(text: str, label: str, flags: tuple[str, ...] = ("G",)) -> Station:
     """One sensor from the text of its file. ``label`` names the file in errors. Raises ``StationError``."""
     # Files with bare carriage returns are met in the archive.
     lines = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n \0")
     first = lines.split("\n", 1)[0].strip()
     head = CEOP.match(first)
     if head is not None:
-        rest, columns, sensor = lines, ["date", "time", "value", "flag"], _sensor(label)
+        rest, sensor = lines, _sensor(label)
         # From the right, as a station's name may hold blanks: value, flag, flag of the provider.
         rest = re.sub(r"(?m)^\s*\S+\s+\S+\s+(\S+)\s+(\S+)\s.*?(\S+)[ \t]+(\S+)[ \t]+\S+[ \t]*$", r"\1 \2 \3 \4", rest)
     else:
@@ -112,23 +113,27 @@ def parse(text: str, label: str) -> Station:
             raise StationError(
                 f"{label}: its first line is no ISMN header ({first[:60]!r}); it is skipped, download the station again"
             )
-        rest, columns, sensor = lines.partition("\n")[2], ["date", "time", "value", "flag"], head["sensor"].strip()
+        rest, sensor = lines.partition("\n")[2], head["sensor"].strip()
     lat, lon = float(head["lat"]), float(head["lon"])
     if not (-90 <= lat <= 90 and -180 <= lon <= 180):
         raise StationError(f"{label}: position {lat} {lon} is not on Earth; it is skipped, correct its header")
-    time, value = _series(rest, columns, label)
+    time, value = _series(rest, label, flags)
     return Station(
         head["network"], head["name"].strip(), lat, lon, float(head["top"]), float(head["bottom"]), sensor, time, value
     )
 
 
-def _series(text: str, columns: list[str], label: str) -> tuple[np.ndarray, np.ndarray]:
+def _series(text: str, label: str, flags: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     try:
         table = pd.read_csv(
-            io.StringIO(text), sep=r"\s+", header=None, names=columns, usecols=[0, 1, 2, 3],
+            io.StringIO(text), sep=r"\s+", header=None, names=COLUMNS, usecols=[0, 1, 2, 3],
             dtype={"date": str, "time": str, "value": np.float64, "flag": str},
         )  # fmt: skip
-        table = table[table["flag"] == "G"]
+        good = table["flag"].isin(flags)
+        if not good.any():
+            seen = ", ".join(f"{n} {flag}" for flag, n in table["flag"].value_counts().head(4).items())
+            log.warning("%s: no value is flagged %s (but %s); the sensor is left out", label, " or ".join(flags), seen)
+        table = table[good]
         time = pd.to_datetime(table["date"] + " " + table["time"], format="%Y/%m/%d %H:%M").to_numpy("datetime64[s]")
     except (ValueError, pd.errors.ParserError, pd.errors.EmptyDataError) as err:
         reason = str(err).splitlines()[0]

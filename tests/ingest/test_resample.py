@@ -1,0 +1,78 @@
+"""Onto our grid: position, seams between tiles, gaps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from pyproj import Transformer
+
+from ssm_net.grid import Domain
+from ssm_net.ingest.hdfeos import SINUSOIDAL
+from ssm_net.ingest.raster import Raster
+from ssm_net.ingest.resample import onto
+
+PIXEL = 926.625433055556
+DOMAIN = Domain("part", (84, 88, 792, 796))
+
+
+def plane(geobox):
+    """A field linear in longitude and latitude at the centres of a geobox."""
+    rows, cols = geobox.shape
+    x, y = (
+        geobox.affine.c + geobox.affine.a * (np.arange(cols) + 0.5),
+        geobox.affine.f + geobox.affine.e * (np.arange(rows) + 0.5),
+    )  # fmt: skip
+    lon, lat = Transformer.from_crs(str(geobox.crs), "EPSG:4326", always_xy=True).transform(*np.meshgrid(x, y))
+    return (lon - 115) + 2 * (lat - 40)
+
+
+def tiles(pixel=PIXEL, jitter=0.0, split=400):
+    """Two rasters side by side over the domain, on one sinusoidal grid."""
+    box = DOMAIN.fine.extent.to_crs(SINUSOIDAL, resolution=10000).boundingbox
+    left, top = np.floor(box.left / pixel - 5) * pixel, np.ceil(box.top / pixel + 5) * pixel
+    rows, cols = int((top - box.bottom) / pixel) + 6, int((box.right - left) / pixel) + 6
+    whole = GeoBox((rows, cols), Affine(pixel, 0, left, 0, -pixel, top), SINUSOIDAL)
+    cut = cols // 2
+    a, b = whole[:, :cut], whole[:, cut:cols]
+    b = GeoBox(b.shape, Affine.translation(jitter, -jitter) * b.affine, SINUSOIDAL)
+    return [Raster(plane(g).astype(np.float32), g) for g in (a, b)]
+
+
+@pytest.mark.parametrize("method", ["bilinear", "average"])
+@pytest.mark.parametrize("pixel", [PIXEL, PIXEL / 2])
+def test_no_seam_between_tiles(method, pixel):
+    out = onto(tiles(pixel, jitter=5e-4), DOMAIN.fine, method)
+    assert np.isfinite(out).all()
+    # 1e-3 of a degree is a tenth of a pixel: GDAL's transform is allowed that much.
+    assert np.abs(out - plane(DOMAIN.fine)).max() < (4e-3 if method == "bilinear" else 2e-2)
+
+
+def test_order_of_tiles_does_not_matter():
+    pair = tiles()
+    np.testing.assert_array_equal(onto(pair, DOMAIN.fine, "bilinear"), onto(pair[::-1], DOMAIN.fine, "bilinear"))
+
+
+def test_gaps_stay_gaps_and_spoil_no_neighbour():
+    pair = tiles()
+    for raster in pair:
+        raster.data[100:110, :] = np.nan
+    out = onto(pair, DOMAIN.fine, "bilinear")
+    assert 0 < np.isnan(out).sum() < 16 * 2 * out.shape[1]
+    seen = np.isfinite(out)
+    assert np.abs(out - plane(DOMAIN.fine))[seen].max() < 0.02
+
+
+def test_other_place_is_all_missing():
+    far = Raster(np.ones((5, 5), np.float32), GeoBox((5, 5), Affine(PIXEL, 0, 0, 0, -PIXEL, 0), SINUSOIDAL))
+    assert np.isnan(onto([far], DOMAIN.fine, "bilinear")).all()
+    assert np.isnan(onto([], DOMAIN.fine, "bilinear")).all()
+
+
+def test_first_of_two_grids_counts():
+    box = GeoBox((20, 20), Affine(1.0, 0, 105, 0, -1.0, 50), "EPSG:4326")
+    shifted = GeoBox((20, 20), Affine(1.0, 0, 105.3, 0, -1.0, 50), "EPSG:4326")
+    one = Raster(np.full((20, 20), 1.0, np.float32), box)
+    two = Raster(np.full((20, 20), 2.0, np.float32), shifted)
+    assert (onto([one, two], DOMAIN.fine, "bilinear") == 1).all()
