@@ -11,6 +11,7 @@ import math
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from scipy import fft
 
 from ssm_net.grid import interpolation_matrix
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
 Hat = NDArray[np.complex64]
 
 
@@ -92,7 +93,8 @@ class Texture:
         node = fft.irfft2(hat, s=self._torus)[:rows, :cols]
         if self._step == 1:
             return np.ascontiguousarray(node[: self.shape[0], : self.shape[1]], dtype=np.float32)
-        up_y, up_x = (interpolation_matrix(range(n), c, self._step).numpy() for n, c in zip(self.shape, node.shape, strict=True))
+        up_y = interpolation_matrix(range(self.shape[0]), rows, self._step).numpy()
+        up_x = interpolation_matrix(range(self.shape[1]), cols, self._step).numpy()
         return np.asarray(up_y @ node.astype(np.float32) @ up_x.T, dtype=np.float32)
 
     def sample(self, rng: np.random.Generator) -> Array:

@@ -133,13 +133,18 @@ def core_metadata(granule: Granule, name: str) -> str:
 
     def entry(key: str, value: str | int) -> str:
         shown = value if isinstance(value, int) else f'"{value}"'
-        return f"    OBJECT                 = {key}\n      NUM_VAL              = 1\n      VALUE                = {shown}\n    END_OBJECT             = {key}\n\n"
+        return (
+            f"    OBJECT                 = {key}\n      NUM_VAL              = 1\n"
+            f"      VALUE                = {shown}\n    END_OBJECT             = {key}\n\n"
+        )
 
     def group(key: str, body: str) -> str:
         return f"  GROUP                  = {key}\n\n{body}  END_GROUP              = {key}\n\n"
 
     text = group("ECSDATAGRANULE", entry("LOCALGRANULEID", name) + entry("DAYNIGHTFLAG", "Both"))
-    text += group("COLLECTIONDESCRIPTIONCLASS", entry("VERSIONID", granule.version) + entry("SHORTNAME", granule.short_name))
+    text += group(
+        "COLLECTIONDESCRIPTIONCLASS", entry("VERSIONID", granule.version) + entry("SHORTNAME", granule.short_name)
+    )
     text += group(
         "RANGEDATETIME",
         entry("RANGEBEGINNINGDATE", granule.begin)

@@ -20,7 +20,8 @@ class Land:
 
     ``elevation`` m; ``slope`` degrees; ``aspect`` -1..1, positive on slopes that face the noon sun; ``wetness`` the
     standardised topographic index; ``sand``, ``clay`` percent; ``water`` 0..1; ``fields`` the number of the irrigated
-    field a pixel belongs to, 0 for none; ``moist`` 0 (arid) .. 1 (humid) climate; ``green_low``, ``green_high``,
+    field a pixel belongs to, 0 for none; ``moist`` 0 (arid) .. 1 (humid) climate; ``rough`` the
+    standardised colour and roughness of the ground, as they warm it; ``green_low``, ``green_high``,
     ``green_up`` the double logistic of NDVI: its floor, its peak and the day of year it rises.
     """
 
@@ -35,6 +36,7 @@ class Land:
     water: Array
     fields: NDArray[np.int32]
     moist: Array
+    rough: Array
     green_low: Array
     green_high: Array
     green_up: Array
@@ -70,7 +72,7 @@ def make_land(domain: Domain, laws: Laws, seed: int) -> Land:
 
     lon, lat = domain.lonlat()
     trend = 0.48 + 0.012 * (lon[None] - 108) - 0.022 * (lat[:, None] - 37)  # China: humid to the south-east
-    moist = np.clip(trend + 0.12 * texture("climate", 60), 0, 1).astype(np.float32)
+    moist = np.clip(trend + 0.09 * texture("climate", 60), 0, 1).astype(np.float32)
     irrigated = labels > 0
     low = np.clip(0.10 + 0.15 * moist + 0.03 * texture("green low", 10), 0.06, 0.35)
     high = np.clip(0.22 + 0.55 * moist + 0.09 * texture("green high", 7) + 0.2 * irrigated, 0.2, 0.9)
@@ -88,6 +90,7 @@ def make_land(domain: Domain, laws: Laws, seed: int) -> Land:
         water=water.astype(f32),
         fields=labels.astype(np.int32),
         moist=moist,
+        rough=texture("rough", 6, nu=0.5),
         green_low=low.astype(f32),
         green_high=high.astype(f32),
         green_up=up.astype(f32),

@@ -55,8 +55,10 @@ def write_lst(path: Path, day: dt.date, tile: Tile, views: dict[str, tuple[Array
     write_eos(path, _granule(LST, "MODIS_Grid_Daily_1km_LST", "Aqua", tile, day, day), layers)
 
 
-def write_reflectance(path: Path, day: dt.date, tile: Tile, bands: dict[int, Array], quality: NDArray[np.uint8]) -> None:
-    """MCD43A4 of a tile: nadir reflectance 0..1 by band (NaN: none) and quality 0 full, 1 magnitude inversion, 255 none."""
+def write_reflectance(
+    path: Path, day: dt.date, tile: Tile, bands: dict[int, Array], quality: NDArray[np.uint8]
+) -> None:
+    """MCD43A4 of a tile: ``bands`` nadir reflectance 0..1, NaN for none; ``quality`` 0 full, 1 magnitude, 255 none."""
     layers = []
     for band, value in bands.items():
         counts = np.where(np.isfinite(value), np.clip(np.rint(value / 1e-4), 0, 32766), 32767).astype(np.int16)

@@ -52,8 +52,8 @@ def write_nnsm(path: Path, domain: Domain, ssm: Array) -> None:
 def write_rain(path: Path, grid: RainGrid, rain: Array, begin: dt.datetime, end: dt.datetime) -> None:
     """Rain on a latitude-longitude grid, mm between ``begin`` and ``end`` (UTC), which the file states as bounds."""
     epoch = dt.datetime(1970, 1, 1)
-    bounds = np.array([[(t - epoch).total_seconds() / 60 for t in (begin, end)]])
-    units = {"units": "minutes since 1970-01-01 00:00:00", "calendar": "standard"}
+    bounds = np.array([[(t - epoch).total_seconds() for t in (begin, end)]])
+    units = {"units": "seconds since 1970-01-01 00:00:00", "calendar": "standard"}
     ds = xr.Dataset(
         {
             "precipitation": (

@@ -68,9 +68,9 @@ class Laws:
     rain: str = "latent"  # a thresholded Gaussian field, or "storms": a Poisson cluster of cells
     cloud: tuple[float, float, float] = (0.7, 0.65, 0.35)  # weights of rain, 200 km and 6 km fields
     cloud_nu: float = 0.8
-    cloud_cover: float = 0.56
+    cloud_cover: float = 0.54
     heating: float = 22.0  # K, dry bare soil above air at summer noon
-    canopy_heating: float = 5.0
+    canopy_heating: float = 2.5
     night_cooling: float = 4.0  # K, dry soil below wet soil at 01:30
     darkening: float = 1.0  # multiplies the decrease of soil reflectance with moisture
     response: float = 0.10  # NDVI gained by a month without stress
@@ -81,9 +81,9 @@ class Laws:
 def soil_cosby(sand: Array, clay: Array) -> Soil:
     wilting = 0.02 + 0.004 * clay
     saturation = 0.489 - 0.00126 * sand
-    capacity = np.minimum(wilting + 0.12 + 0.0012 * clay, saturation - 0.04)
+    capacity = np.minimum(wilting + 0.11 + 0.0010 * clay, saturation - 0.04)
     conductivity = 0.0070556e-3 * 10 ** (-0.884 + 0.0153 * sand) * 86400 * 1000
-    return Soil(0.4 * wilting, wilting, capacity, saturation, conductivity, 2.91 + 0.159 * clay)
+    return Soil(0.5 * wilting, wilting, capacity, saturation, conductivity, 2.91 + 0.159 * clay)
 
 
 def efficiency_cosine(theta: Array, soil: Soil) -> Array:
@@ -91,7 +91,7 @@ def efficiency_cosine(theta: Array, soil: Soil) -> Array:
 
 
 def drainage_reservoir(theta: Array, soil: Soil, wetness: Array, days: float) -> Array:
-    tau = 1.8 * np.exp(0.3 * wetness)  # valleys stay wet
+    tau = 1.4 * np.exp(0.3 * wetness)  # valleys stay wet
     return DEPTH * np.maximum(theta - soil.capacity, 0) * (1 - np.exp(-days / tau))
 
 
@@ -100,7 +100,7 @@ def runoff_saturation(theta: Array, soil: Soil, slope: Array) -> Array:
 
 
 def cover_scaled(ndvi: Array) -> Array:
-    return np.clip((ndvi - 0.1) / 0.65, 0, 1)
+    return np.clip((ndvi - 0.08) / 0.5, 0, 1)
 
 
 def mix_linear(soil_t: Array, canopy_t: Array, cover: Array) -> Array:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from rich.console import Console
 from rich.progress import track
 
 from ssm_net.config import ConfigError, SimulateConfig, days_between
+from ssm_net.files import write_whole
 from ssm_net.grid import Domain
 from ssm_net.simulate import modis, netcdf, stations
 from ssm_net.simulate.fields import Array
@@ -80,13 +80,15 @@ def _check(raw: Path, settings: dict[str, Any]) -> bool:
     marker = raw / "world.json"
     if not marker.exists():
         if raw.is_dir() and any(raw.iterdir()):
-            raise ConfigError(f"raw={raw} holds files but no world.json: a world is not mixed with other data; give another folder")
+            raise ConfigError(
+                f"raw={raw} holds files but no world.json: a world is not mixed with other data; give another folder"
+            )
         return False
     try:
         found = json.loads(marker.read_text(encoding="utf-8"))
         there = found["settings"]
     except (json.JSONDecodeError, KeyError, TypeError) as err:
-        raise ConfigError(f"{marker} is not the marker of a world ({err}); delete the folder or give another raw=") from err
+        raise ConfigError(f"{marker}: not the marker of a world ({err}); delete {raw} or give another raw=") from err
     other = [f"{key}={there.get(key)} (now {value})" for key, value in settings.items() if there.get(key) != value]
     if other:
         raise ConfigError(f"raw={raw} holds another world: {', '.join(other)}; give another raw= or delete that folder")
@@ -94,9 +96,7 @@ def _check(raw: Path, settings: dict[str, Any]) -> bool:
 
 
 def _mark(raw: Path, settings: dict[str, Any], *, done: bool) -> None:
-    part = raw / "world.json.part"
-    part.write_text(json.dumps({"settings": settings, "done": done}, indent=1) + "\n", encoding="utf-8")
-    part.replace(raw / "world.json")
+    write_whole(raw / "world.json", (json.dumps({"settings": settings, "done": done}, indent=1) + "\n").encode())
 
 
 @dataclass(frozen=True)
@@ -120,16 +120,19 @@ def _write(
     rain_grid = RainGrid.over(domain)
     tiles, fine_tiles = tiles_of(domain, 1200), tiles_of(domain, 2400)
     shift = Shift.of(domain)
-    centre = float(domain.lonlat()[0].mean())
-    for name in (modis.folder(raw, modis.LST), modis.folder(raw, modis.REFLECTANCE), raw / "NNsm", raw / "static", raw / "precip"):
-        name.mkdir(exist_ok=True)
+    west, _, east, _ = domain.bounds_lonlat()
+    centre = (west + east) / 2
+    lst_folder, reflectance_folder = (modis.folder(raw, p) for p in (modis.LST, modis.REFLECTANCE))
+    for folder in (lst_folder, reflectance_folder, raw / "NNsm", raw / "static", raw / "precip"):
+        folder.mkdir(exist_ok=True)
     for key, field, units in (
         ("elevation", land.elevation, "m"),
         ("sand", land.sand, "%"),
         ("clay", land.clay, "%"),
         ("water_fraction", land.water, "1"),
     ):
-        _once(raw / "static" / f"{key}.tif", lambda p, f=field, u=units: netcdf.write_static(p, domain, f, u))
+        if missing(path := raw / "static" / f"{key}.tif"):
+            netcdf.write_static(path, domain, field, units)
     truth = TruthStore(raw / "truth.zarr", land, first)
     truth.begin()
     statistics: list[DayStatistics] = []
@@ -141,9 +144,9 @@ def _write(
     ):
         date = day.date
         if first - SPIN_UP * ONE <= date <= last:
-            end = dt.datetime.combine(date, dt.time()) + dt.timedelta(minutes=round(60 * (NIGHT_HOUR - centre / 15)))
-            path = raw / "precip" / f"precip_{date:%Y%m%d}.nc"
-            _once(path, lambda p, d=day, e=end: netcdf.write_rain(p, rain_grid, observer.rain(d, rain_grid), e - ONE, e))
+            end = dt.datetime.combine(date, dt.time()) + dt.timedelta(seconds=round(3600 * (NIGHT_HOUR - centre / 15)))
+            if missing(path := raw / "precip" / f"precip_{date:%Y%m%d}.nc"):
+                netcdf.write_rain(path, rain_grid, observer.rain(day, rain_grid), end - ONE, end)
         if date < first - ONE:
             continue
         states.append((date, day.ssm[sites.row, sites.col], day.ssm_noon[sites.row, sites.col]))
@@ -151,7 +154,8 @@ def _write(
         views.pop(date - 3 * ONE, None)
         if first <= date <= last:
             coarse = observer.coarse(day)
-            _once(raw / "NNsm" / f"NNsm-AMSR2-{date:%Y%j}.nc", lambda p, c=coarse: netcdf.write_nnsm(p, domain, c))
+            if missing(path := raw / "NNsm" / f"NNsm-AMSR2-{date:%Y%j}.nc"):
+                netcdf.write_nnsm(path, domain, coarse)
             truth.append(day)
             statistics.append(observe_day(land, day, coarse))
             if (date - first).days % EVERY == 0:
@@ -164,40 +168,44 @@ def _write(
     return statistics
 
 
-def _once(path: Path, write: Callable[[Path], None]) -> None:
-    """Files are renamed into place whole: one that is there is done."""
-    if not path.exists():
-        write(path)
+def missing(path: Path) -> bool:
+    """Whether a file is still to be made: they are renamed into place whole, so one that is there is done."""
+    return not path.exists()
 
 
 def _reflectance(raw: Path, tiles: list[Tile], observer: Observer, day: Day) -> None:
     paths = {t: modis.folder(raw, modis.REFLECTANCE) / modis.name(modis.REFLECTANCE, day.date, t) for t in tiles}
-    if all(p.exists() for p in paths.values()):
+    if not any(missing(p) for p in paths.values()):
         return
     bands, quality = observer.reflectance(day)
     for tile, path in paths.items():
         seen = tile.nearest(quality)
-        # A neighbour without a value must not spoil a pixel that has one: fill before interpolating, mask after.
-        fields = {b: np.where(seen == 255, np.nan, tile.linear(np.nan_to_num(v, nan=float(np.nanmean(v))))) for b, v in bands.items()}
-        _once(path, lambda p, t=tile, f=fields, q=seen: modis.write_reflectance(p, day.date, t, f, q))
+        if missing(path):
+            # Interpolated, but beside a pixel without a value the nearest one as it is.
+            pairs = {b: (tile.linear(v), tile.nearest(v)) for b, v in bands.items()}
+            fields = {b: np.where(np.isfinite(fine), fine, near) for b, (fine, near) in pairs.items()}
+            modis.write_reflectance(path, day.date, tile, fields, seen)
 
 
 def _lst(raw: Path, tiles: list[Tile], views: dict[dt.date, dict[str, View]], shift: Shift, utc: dt.date) -> None:
     """The files of a UTC day, as the archive dates them: the night view over Asia is of the local day after."""
     scene = {"Day": _utc_view(views, "day", shift.day, utc), "Night": _utc_view(views, "night", shift.night, utc)}
     for tile in tiles:
-        path = modis.folder(raw, modis.LST) / modis.name(modis.LST, utc, tile)
-        seen = {part: (tile.linear(true) + tile.nearest(error), tile.nearest(qc)) for part, (true, error, qc) in scene.items()}
-        _once(path, lambda p, t=tile, s=seen: modis.write_lst(p, utc, t, s))
+        if missing(path := modis.folder(raw, modis.LST) / modis.name(modis.LST, utc, tile)):
+            seen = {
+                part: (tile.linear(true) + tile.nearest(error), tile.nearest(qc))
+                for part, (true, error, qc) in scene.items()
+            }
+            modis.write_lst(path, utc, tile, seen)
 
 
 def _utc_view(views: dict[dt.date, dict[str, View]], part: str, shift: NDArray[np.int64], utc: dt.date) -> View:
-    true, error, qc = (a.copy() for a in views[max(views)][part])
-    qc[:] = modis.QC_NONE
+    template = views[max(views)][part]
+    true, error, qc = template[0].copy(), template[1].copy(), np.full_like(template[2], modis.QC_NONE)
     for ahead in np.unique(shift):
         local = utc - int(ahead) * ONE
         if local in views:
             at = shift == ahead
-            for out, seen in zip((true, error, qc), views[local][part], strict=True):
-                out[:, at] = seen[:, at]
+            seen = views[local][part]
+            true[:, at], error[:, at], qc[:, at] = seen[0][:, at], seen[1][:, at], seen[2][:, at]
     return true, error, qc

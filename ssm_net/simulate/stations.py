@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ssm_net.files import write_whole
 from ssm_net.simulate.fields import stream
 from ssm_net.simulate.land import Land
 from ssm_net.simulate.world import DAY_HOUR, NIGHT_HOUR
@@ -119,7 +119,7 @@ def _write_series(
         f"{sites.elevation[n]:8.2f} {depth[0]:7.2f} {depth[1]:7.2f} {SENSOR}"
     )
     rows = [f"{t:%Y/%m/%d %H:%M} {v:8.4f} {f} M" for t, v, f in zip(times, value, flag, strict=True)]
-    _text(root / NETWORK / sites.name(n) / name, "\n".join([head, *rows]) + "\n")
+    write_whole(root / NETWORK / sites.name(n) / name, ("\n".join([head, *rows]) + "\n").encode())
 
 
 def _write_static(root: Path, sites: Sites, n: int) -> None:
@@ -134,13 +134,8 @@ def _write_static(root: Path, sites: Sites, n: int) -> None:
     rows = [f"{key};% weight;{top};{value:.2f};;{source}" for top in ("0.00;0.30", "0.30;1.00") for key, value in table]
     rows += [f"saturation;m^3*m^-3;{top};{0.489 - 0.00126 * sand:.2f};;{source}" for top in ("0.00;0.30", "0.30;1.00")]
     rows += [f"organic carbon;% weight;{top};1.00;;{source}" for top in ("0.00;0.30", "0.30;1.00")]
-    rows += [f"land cover classification;;;;130;Grassland;CCI_landcover_{y};Land Cover;ssm_net;1;1km;;" for y in (2000, 2005, 2010)]
-    rows += [f"climate classification;;;;BSk;Arid - Steppe - Cold;koeppen_geiger_2007;Climate;ssm_net;1;1km;;"]
-    _text(root / NETWORK / sites.name(n) / f"{_base(sites, n)}_static_variables.csv", "\n".join([keys, *rows]) + "\n")
-
-
-def _text(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    cover = "land cover classification;;;;130;Grassland;CCI_landcover_{};Land Cover;ssm_net;1;1km;;"
+    rows += [cover.format(year) for year in (2000, 2005, 2010)]
+    rows += ["climate classification;;;;BSk;Arid - Steppe - Cold;koeppen_geiger_2007;Climate;ssm_net;1;1km;;"]
+    text = "\n".join([keys, *rows]) + "\n"
+    write_whole(root / NETWORK / sites.name(n) / f"{_base(sites, n)}_static_variables.csv", text.encode())

@@ -36,31 +36,37 @@ class TruthStore:
     def append(self, day: Day) -> None:
         dims = ("time", "y", "x")
         gbox = self.land.domain.fine
-        land = self.land.water <= OPEN_WATER
+        ssm = np.where(self.land.water <= OPEN_WATER, day.ssm, np.nan)
+        of_day = {"long_name": "local day; its state is that of 01:30 local solar time"}
         y, x = (gbox.coordinates[d].values for d in gbox.dims)
         ds = xr.Dataset(
             {
-                "ssm": (dims, np.where(land, day.ssm, np.nan)[None], {"units": "m3 m-3", "long_name": "soil moisture, 0-5 cm"}),
+                "ssm": (dims, ssm[None], {"units": "m3 m-3", "long_name": "soil moisture, 0-5 cm"}),
                 "lst_day": (dims, day.lst_day[None], {"units": "K", "long_name": "surface temperature at 13:30"}),
                 "lst_night": (dims, day.lst_night[None], {"units": "K", "long_name": "surface temperature at 01:30"}),
                 "clear_day": (dims, (day.margin_day > 0)[None], {"long_name": "no cloud at 13:30"}),
                 "clear_night": (dims, (day.margin_night > 0)[None], {"long_name": "no cloud at 01:30"}),
             },
             {
-                "time": ("time", [np.datetime64(day.date, "ns")], {"long_name": "local day; its state is that of 01:30 local solar time"}),
+                "time": ("time", [np.datetime64(day.date, "ns")], of_day),
                 "y": ("y", y, {"units": "metre", "standard_name": "projection_y_coordinate"}),
                 "x": ("x", x, {"units": "metre", "standard_name": "projection_x_coordinate"}),
             },
-            {"title": "truth of a synthetic world", "crs": str(self.land.domain.grid.crs), "domain": self.land.domain.name},
+            {
+                "title": "truth of a synthetic world",
+                "crs": self.land.domain.grid.crs,
+                "domain": self.land.domain.name,
+            },
         )
         if self._part.exists():
             ds.to_zarr(self._part, mode="a", append_dim="time", consolidated=False, zarr_format=3)
             return
         ds["water"] = (("y", "x"), self.land.water, {"units": "1", "long_name": "water fraction"})
         chunks = (1, *gbox.shape)
-        temperature = {"dtype": "int16", "scale_factor": 0.01, "add_offset": 300.0, "_FillValue": -32768, "chunks": chunks}
+        packed = {"dtype": "int16", "_FillValue": -32768, "chunks": chunks}
+        temperature = {**packed, "scale_factor": 0.01, "add_offset": 300.0}
         encoding = {
-            "ssm": {"dtype": "int16", "scale_factor": 2e-5, "_FillValue": -32768, "chunks": chunks},
+            "ssm": {**packed, "scale_factor": 2e-5},
             "lst_day": temperature,
             "lst_night": temperature,
             "clear_day": {"chunks": chunks},

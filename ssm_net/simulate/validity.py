@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from ssm_net.files import write_whole
 from ssm_net.grid import block_mean, expand
 from ssm_net.simulate.fields import Array
 from ssm_net.simulate.land import Land
@@ -94,7 +95,7 @@ def summarise(days: Sequence[DayStatistics]) -> list[Check]:
     n, xx, yy, xy = np.stack([d.moments for d in days]).sum(0).T
     with np.errstate(divide="ignore", invalid="ignore"):
         correlation = np.where(n > 30, xy / np.sqrt(xx * yy), np.nan)
-    ranges = ((-0.7, -0.3), (-0.4, 0.1), (-0.3, 0.1))
+    ranges = ((-0.7, -0.3), (-0.5, 0.1), (-0.35, 0.1))
     return [
         Check("mean soil moisture", float(np.nanmean(cells)), 0.08, 0.3, "m3 m-3"),
         Check("std of cell means", float(np.nanstd(cells)), 0.05, 0.08, "m3 m-3"),
@@ -121,6 +122,4 @@ def report(checks: Sequence[Check], path: Path, console: Console) -> None:
         table.add_row(c.name, f"{shown} {c.unit}".strip(), f"{c.low:g} .. {c.high:g}", "ok" if c.ok else "outside")
     console.print(table)
     rows = [{**asdict(c), "value": None if math.isnan(c.value) else c.value, "ok": c.ok} for c in checks]
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
+    write_whole(path, (json.dumps(rows, indent=1) + "\n").encode())

@@ -36,7 +36,7 @@ class Textures:
     @classmethod
     def of(cls, shape: tuple[int, int], laws: Laws) -> Textures:
         return cls(
-            rain=Texture(shape, 65),
+            rain=Texture(shape, 50),
             shower=Texture(shape, 7),
             cloud=Texture(shape, 180, laws.cloud_nu),
             puff=Texture(shape, 5, 1.0),
@@ -79,7 +79,9 @@ def first_sky(land: Land, laws: Laws, tex: Textures, seed: int, ordinal: int) ->
     return Sky(rain, shower, tex.cloud.draw(rng("cloud")), tex.synoptic.draw(rng("synoptic")), latent)
 
 
-def next_weather(land: Land, laws: Laws, tex: Textures, sky: Sky, seed: int, ordinal: int, doy: int) -> tuple[Weather, Sky]:
+def next_weather(
+    land: Land, laws: Laws, tex: Textures, sky: Sky, seed: int, ordinal: int, doy: int
+) -> tuple[Weather, Sky]:
     """The weather of the local day ``ordinal`` (days since year 1) and the sky it ends under."""
 
     def rng(purpose: str) -> np.random.Generator:
@@ -94,7 +96,7 @@ def next_weather(land: Land, laws: Laws, tex: Textures, sky: Sky, seed: int, ord
     cloud_day = tex.cloud.follow(cloud_night, rng("cloud day"), CLOUD_RHO, half)
     wet, big, small = laws.cloud
     norm = math.sqrt(wet**2 + big**2 + small**2)
-    cover = np.clip(laws.cloud_cover - 0.12 + 0.3 * land.moist + 0.04 * season(doy), 0.05, 0.95)
+    cover = np.clip(laws.cloud_cover - 0.10 + 0.2 * land.moist + 0.04 * season(doy), 0.05, 0.95)
     limit = ndtri(cover)
     between = (sky.latent + latent) / math.sqrt(2 + 2 * RHO)
 
@@ -117,8 +119,8 @@ def _rain(
     land: Land, laws: Laws, tex: Textures, seed: int, ordinal: int, doy: int, rain: Hat, shower: Hat
 ) -> tuple[Array, Array]:
     """Rain of a day, mm, and a standard normal latent that clouds follow."""
-    chance = np.clip((0.12 + 0.32 * land.moist) * (1.05 + 0.5 * season(doy)), 0.02, 0.6)
-    scale = (4.0 + 3.0 * land.moist) * (1 + 0.25 * season(doy)) / GAMMA
+    chance = np.clip((0.16 + 0.22 * land.moist) * (1.05 + 0.5 * season(doy)), 0.02, 0.6)
+    scale = (4.0 + 2.0 * land.moist) * (1 + 0.25 * season(doy)) / GAMMA
     if laws.rain == "storms":
         return _storms(land, chance, scale * GAMMA, seed, ordinal, tex, rain)
     latent = (0.9 * tex.rain.field(rain) + 0.4 * tex.shower.field(shower)) / math.hypot(0.9, 0.4)

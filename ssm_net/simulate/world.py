@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from scipy import ndimage
@@ -20,6 +21,7 @@ from ssm_net.simulate.weather import Textures, Weather, first_sky, next_weather,
 
 SPIN_UP = 30  # days before the first one that is wanted
 HALVES = (0.55, 0.45)  # of a day's evaporation before and after 13:30
+ROUGHNESS, GUST = 3.0, 1.5  # K by day over bare soil, one standard deviation
 NIGHT_HOUR, DAY_HOUR = 1.5, 13.5  # local solar time of the overpasses
 
 
@@ -59,7 +61,7 @@ class _State:
 def days(land: Land, laws: Laws, seed: int, first: dt.date, last: dt.date) -> Iterator[Day]:
     """The days from ``SPIN_UP`` before ``first`` to ``last``, in order."""
     tex = Textures.of(land.domain.fine_shape, laws)
-    noise = Texture(land.domain.fine_shape, 10)
+    noise, wind = Texture(land.domain.fine_shape, 10), Texture(land.domain.fine_shape, 15)
     start = first - dt.timedelta(SPIN_UP)
     sky = first_sky(land, laws, tex, seed, start.toordinal())
     soil = land.soil
@@ -71,29 +73,35 @@ def days(land: Land, laws: Laws, seed: int, first: dt.date, last: dt.date) -> It
         ordinal, doy = date.toordinal(), date.timetuple().tm_yday
         weather, sky = next_weather(land, laws, tex, sky, seed, ordinal, doy)
         eta = 0.5 * noise.sample(stream(seed, "balance noise", ordinal))
-        day, state = _one_day(land, laws, state, weather, eta, stream(seed, "irrigation", ordinal), date)
+        gust = GUST * wind.sample(stream(seed, "wind", ordinal))
+        day, state = _one_day(land, laws, state, weather, eta, gust, stream(seed, "irrigation", ordinal), date)
         yield day
 
 
 def _one_day(
-    land: Land, laws: Laws, state: _State, weather: Weather, eta: Array, rng: np.random.Generator, date: dt.date
+    land: Land,
+    laws: Laws,
+    state: _State,
+    weather: Weather,
+    eta: Array,
+    gust: Array,
+    rng: np.random.Generator,
+    date: dt.date,
 ) -> tuple[Day, _State]:
     doy = date.timetuple().tm_yday
     soil = land.soil
     ndvi = greenness(land, laws, doy, state.unstressed)
     cover = laws.cover(ndvi)
     cloudy = 1 / (1 + np.exp(weather.margin_day / 0.15))
-    demand = (2.9 + 1.7 * season(doy - 8)) * (1.2 - 0.6 * cloudy)
+    demand = (2.7 + 1.6 * season(doy - 8)) * (1.2 - 0.6 * cloudy)
     water = irrigation(land, state.ssm, doy, rng)
-    common = {"cover": cover, "wetness": land.wetness, "slope": land.slope, "days": 0.5}
-    half = 0.5 * weather.rain
-    noon, morning = step(
-        laws, soil, state.ssm, rain=half, irrigation=water, noise=0.5 * eta, demand=demand * HALVES[0], **common
-    )
-    later, evening = step(
-        laws, soil, noon, rain=half, irrigation=0 * water, noise=0.5 * eta, demand=demand * HALVES[1], **common
-    )
-    lst_night, lst_day = temperature(land, laws, weather, state.ssm, noon, cover, doy)
+    half = partial(
+        step, laws, soil, rain=0.5 * weather.rain, noise=0.5 * eta, cover=cover, wetness=land.wetness,
+        slope=land.slope, days=0.5,
+    )  # fmt: skip
+    noon, morning = half(state.ssm, irrigation=water, demand=demand * HALVES[0])
+    later, evening = half(noon, irrigation=np.zeros_like(water), demand=demand * HALVES[1])
+    lst_night, lst_day = temperature(land, laws, weather, state.ssm, noon, cover, doy, gust)
     clear = 0.5 * ((weather.margin_day > 0) + (weather.margin_night > 0))
     recent = replace(
         state,
@@ -139,16 +147,20 @@ def irrigation(land: Land, ssm: Array, doy: int, rng: np.random.Generator) -> Ar
 
 
 def temperature(
-    land: Land, laws: Laws, weather: Weather, ssm: Array, noon: Array, cover: Array, doy: int
+    land: Land, laws: Laws, weather: Weather, ssm: Array, noon: Array, cover: Array, doy: int, gust: Array
 ) -> tuple[Array, Array]:
-    """True surface temperature of night and day, K: dry ground is hotter by day, colder by night, less so under cloud."""
+    """True surface temperature of night and day, K: dry ground is hotter by day, colder by night, less so under cloud.
+
+    Colour and roughness of the ground (constant) and wind (``gust``, K, of the day) matter as well as moisture.
+    """
     soil = land.soil
     sun = 0.75 + 0.25 * season(doy)
-    seen_day = np.where(weather.margin_day > 0, 1.0, 0.2)
+    seen_day = np.where(weather.margin_day > 0, 1.0, 0.15)
     seen_night = np.where(weather.margin_night > 0, 1.0, 0.4)
     heat = sun * seen_day
     bare = weather.air_day + 2 + laws.heating * heat * (1 - laws.efficiency(noon, soil)) + 3 * heat * land.aspect
-    canopy = weather.air_day + 1 + laws.canopy_heating * heat * (1 - soil.stress(noon))
+    bare = bare + heat * (ROUGHNESS * land.rough + gust)
+    canopy = weather.air_day + 1 + laws.canopy_heating * heat * (1 - soil.stress(noon)) + heat * land.rough
     lst_day = laws.mix(bare, canopy, cover)
     bare = weather.air_night - 1 - laws.night_cooling * seen_night * (1 - laws.efficiency(ssm, soil))
     canopy = weather.air_night - 0.5 * laws.night_cooling * seen_night * (1 - soil.stress(ssm)) * 0.5

@@ -1,0 +1,123 @@
+"""The laws of a world: the water balance closes, soil dries as it should, rain wets it, the seed decides."""
+
+import datetime as dt
+from dataclasses import fields
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from ssm_net.grid import Domain
+from ssm_net.simulate.fields import Texture, stream
+from ssm_net.simulate.land import Land, make_land
+from ssm_net.simulate.laws import FAMILIES
+from ssm_net.simulate.physics import DEPTH, step
+from ssm_net.simulate.world import Day, days
+
+DOMAIN = Domain("tiny", (70, 74, 774, 778))
+
+
+@pytest.fixture(scope="module", params=sorted(FAMILIES))
+def made(request: pytest.FixtureRequest) -> tuple[Land, list[Day]]:
+    laws = FAMILIES[request.param]
+    land = make_land(DOMAIN, laws, 3)
+    return land, list(days(land, laws, 3, dt.date(2016, 6, 20), dt.date(2016, 6, 24)))
+
+
+def test_water_balance_closes(made: tuple[Land, list[Day]]) -> None:
+    _, series = made
+    for today, tomorrow in pairwise(series):
+        gained = sum(b.change() for b in today.budgets)
+        np.testing.assert_allclose(DEPTH * (tomorrow.ssm - today.ssm), gained, atol=1e-3)
+        np.testing.assert_allclose(sum(b.rain for b in today.budgets), tomorrow.rain, rtol=1e-5)
+
+
+def test_fluxes_are_not_negative_and_states_stay_in_the_pores(made: tuple[Land, list[Day]]) -> None:
+    land, series = made
+    for day in series:
+        assert (day.ssm >= land.soil.residual - 1e-4).all() and (day.ssm <= land.soil.saturation + 1e-4).all()
+        for b in day.budgets:
+            for flux in (b.rain, b.irrigation, b.runoff, b.evaporation, b.drainage):
+                assert flux.min() >= -1e-3
+
+
+def test_wetter_after_rain(made: tuple[Land, list[Day]]) -> None:
+    _, series = made
+    change = np.stack([b.ssm - a.ssm for a, b in pairwise(series)])
+    rain = np.stack([b.rain for b in series[1:]])
+    assert rain.max() > 5, "a month without rain tests nothing"
+    assert change[rain > 5].mean() > 0.02
+    assert change[rain == 0].mean() < 0
+
+
+def test_dry_ground_is_hotter_by_day(made: tuple[Land, list[Day]]) -> None:
+    _, series = made
+    for day in series[-3:]:
+        bare = (day.ndvi < 0.4) & (day.margin_day > 0)
+        if bare.sum() > 3000:
+            assert np.corrcoef(day.lst_day[bare], day.ssm_noon[bare])[0, 1] < -0.2
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_drydown(family: str) -> None:
+    """From field capacity without rain, 4 mm a day of demand: fast first, then slower, never past residual."""
+    laws = FAMILIES[family]
+    one = np.ones((1, 1), np.float32)
+    soil = laws.soil(45 * one, 22 * one)
+    theta, series = soil.capacity, [float(soil.capacity[0, 0])]
+    for _ in range(40):
+        theta, _ = step(
+            laws, soil, theta, rain=0 * one, irrigation=0 * one, noise=0 * one, demand=4 * one, cover=0 * one,
+            wetness=0 * one, slope=0 * one, days=1.0,
+        )  # fmt: skip
+        series.append(float(theta[0, 0]))
+    loss = -np.diff(series)
+    assert (loss >= -1e-7).all()
+    assert 0.5 * 4 / DEPTH < loss[0] <= 4 / DEPTH + 1e-6
+    assert loss[30] < 0.2 * loss[0]
+    assert series[-1] >= float(soil.residual[0, 0])
+    assert 0.06 < series[0] - series[5] < 0.30
+
+
+def test_runoff_and_percolation_take_what_does_not_fit() -> None:
+    laws = FAMILIES["A"]
+    one = np.ones((1, 1), np.float32)
+    soil = laws.soil(20 * one, 40 * one)
+    theta, budget = step(
+        laws, soil, soil.saturation, rain=100 * one, irrigation=0 * one, noise=0 * one, demand=0 * one, cover=0 * one,
+        wetness=0 * one, slope=5 * one, days=0.5,
+    )  # fmt: skip
+    assert theta <= soil.saturation
+    assert budget.runoff + budget.drainage > 95
+    np.testing.assert_allclose(DEPTH * (theta - soil.saturation), budget.change(), atol=1e-3)
+
+
+def test_the_seed_decides() -> None:
+    laws = FAMILIES["A"]
+
+    def final(seed: int) -> Day:
+        day = dt.date(2016, 5, 3)
+        return list(days(make_land(DOMAIN, laws, seed), laws, seed, day, day))[-1]
+
+    one, again, other = final(1), final(1), final(2)
+    for f in fields(Day):
+        if f.name not in ("date", "budgets"):
+            np.testing.assert_array_equal(getattr(one, f.name), getattr(again, f.name), err_msg=f.name)
+    assert np.abs(one.ssm - other.ssm).mean() > 0.02
+
+
+@pytest.mark.parametrize(("length", "nu"), [(4, np.inf), (30, np.inf), (20, 0.5)])
+def test_random_fields_have_their_variance_and_length(length: float, nu: float) -> None:
+    texture = Texture((400, 500), length, nu)
+    many = np.stack([texture.sample(stream(n, "test")) for n in range(12)])
+    assert many.std() == pytest.approx(1, abs=0.15)
+    lag = round(length)
+    seen = (many[:, :, lag:] * many[:, :, :-lag]).mean() / many.var()
+    assert seen == pytest.approx(np.exp(-0.5) if np.isinf(nu) else np.exp(-1), abs=0.12)
+
+
+def test_a_drifting_field_moves() -> None:
+    texture = Texture((200, 200), 10)
+    first = texture.draw(stream(1, "a"))
+    moved = texture.field(texture.follow(first, stream(1, "b"), 1.0, (0.0, 20.0)))
+    np.testing.assert_allclose(moved[:, 20:], texture.field(first)[:, :-20], atol=0.05)
