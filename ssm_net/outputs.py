@@ -7,27 +7,36 @@ import re
 from pathlib import Path
 
 from ssm_net.files import write_whole
-from ssm_net.formats import netcdf
+from ssm_net.formats import geotiff, netcdf, zarr_store
 from ssm_net.formats.product import Flag, Mosaic, stem
 
 __all__ = ["Flag", "Mosaic", "day_done", "day_path", "days_done", "read_day", "write_day"]
 
-SUFFIX = {"netcdf": ".nc", "cog": ".tif"}
+SUFFIX = {"netcdf": ".nc", "cog": ".tif", "zarr": ".zarr"}
+ENCODE = {"netcdf": netcdf.encode, "cog": geotiff.encode}
 
 
 def day_path(folder: Path, domain_name: str, day: dt.date, format: str = "netcdf") -> Path:
-    """Where a day is, or will be. Raises ``ValueError`` for an unknown format."""
-    return Path(folder) / f"{stem(domain_name, day)}{_suffix(format)}"
+    """Where a day is, or will be: a file of its own, or the Zarr store of all days.
+
+    Raises ``ValueError`` for an unknown format.
+    """
+    name = f"ssm_{domain_name}" if format == "zarr" else stem(domain_name, day)
+    return Path(folder) / f"{name}{_suffix(format)}"
 
 
 def day_done(folder: Path, domain_name: str, day: dt.date, format: str = "netcdf") -> bool:
-    """Whether the day is there: a file has its name only once it is whole."""
-    return day_path(folder, domain_name, day, format).is_file()
+    """Whether the day is there: a file has its name only once it is whole, a day in a Zarr store has a status."""
+    path = day_path(folder, domain_name, day, format)
+    return zarr_store.status_file(path, day).is_file() if format == "zarr" else path.is_file()
 
 
 def days_done(folder: Path, domain_name: str, format: str = "netcdf") -> list[dt.date]:
     """The days that are there, in order."""
-    name = re.compile(rf"ssm_{re.escape(domain_name)}_(\d{{8}}){re.escape(_suffix(format))}")
+    suffix = re.escape(_suffix(format))
+    if format == "zarr":
+        return zarr_store.days_done(Path(folder) / f"ssm_{domain_name}.zarr")
+    name = re.compile(rf"ssm_{re.escape(domain_name)}_(\d{{8}}){suffix}")
     hits = (name.fullmatch(path.name) for path in Path(folder).glob("ssm_*"))
     return sorted(dt.datetime.strptime(hit[1], "%Y%m%d").date() for hit in hits if hit)
 
@@ -38,15 +47,22 @@ def write_day(mosaic: Mosaic, folder: Path, format: str = "netcdf") -> Path:
     Raises ``OSError`` where the disk is full, ``ValueError`` for an unknown format.
     """
     path = day_path(folder, mosaic.domain.name, mosaic.day, format)
-    return write_whole(path, netcdf.encode(mosaic))
+    return zarr_store.write(path, mosaic) if format == "zarr" else write_whole(path, ENCODE[format](mosaic))
 
 
-def read_day(path: Path) -> Mosaic:
-    """The mosaic of a NetCDF file written by ``write_day``, to packing precision (5e-5 m3 m-3).
+def read_day(path: Path, day: dt.date | None = None) -> Mosaic:
+    """The mosaic of a NetCDF file or, with ``day``, of a Zarr store, to packing precision (5e-5 m3 m-3).
 
-    Raises ``FileNotFoundError``, or ``ValueError`` where the file is not such a mosaic.
+    Raises ``FileNotFoundError``, or ``ValueError`` where it is not such a mosaic (a GeoTIFF has another grid).
     """
-    return netcdf.decode(Path(path))
+    path = Path(path)
+    if path.suffix == SUFFIX["zarr"]:
+        if day is None:
+            raise ValueError(f"{path} holds many days: say which")
+        return zarr_store.read(path, day)
+    if path.suffix != SUFFIX["netcdf"]:
+        raise ValueError(f"{path}: only NetCDF and Zarr mosaics lie on the domain's own grid; run infer.py with one")
+    return netcdf.decode(path)
 
 
 def _suffix(format: str) -> str:

@@ -11,8 +11,8 @@ import numpy as np
 import pyproj
 import xarray as xr
 
-from ssm_net.grid import Domain, Grid
 from ssm_net.formats.product import FILL, SCALE, STANDARD_NAME, UNITS, UPPER, Attribute, Flag, Mosaic, pack, unpack
+from ssm_net.grid import Domain, Grid
 
 EPOCH = dt.date(2000, 1, 1)
 CHUNK = 288  # pixels: a basin is read without the rest of the country, a day without thousands of small reads
@@ -142,27 +142,40 @@ def global_attributes(mosaic: Mosaic) -> dict[str, Attribute | list[int]]:
 
 
 def decode(path: Path) -> Mosaic:
-    """The mosaic of a file written by ``encode``. Raises ``ValueError`` where it is not one."""
+    """The mosaic of a file written by ``encode``. Raises ``FileNotFoundError``, or ``ValueError`` if it is not one."""
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such mosaic; infer.py writes it")
     try:
         with xr.open_dataset(path, engine="h5netcdf", mask_and_scale=False, decode_times=False) as dataset:
             dataset.load()
+    except (OSError, ValueError) as err:
+        raise not_a_mosaic(path, err) from err
+    return decode_dataset(dataset, path)
+
+
+def decode_dataset(dataset: xr.Dataset, path: Path) -> Mosaic:
+    """The mosaic of one packed day as ``as_dataset`` makes it; ``path`` is for the message of the ``ValueError``."""
+    try:
         if dataset.sizes["time"] != 1:
-            raise ValueError(f"{dataset.sizes['time']} days in one file")
-        window = tuple(int(v) for v in dataset.attrs["domain_window"])
+            raise ValueError(f"{dataset.sizes['time']} days where there should be one")
+        r0, r1, c0, c1 = (int(v) for v in dataset.attrs["domain_window"])
         grid = Grid(**json.loads(dataset.attrs["coarse_grid"]))
-        domain = Domain(dataset.attrs["domain"], window, grid)
         mosaic = Mosaic(
             day=EPOCH + dt.timedelta(int(dataset["time"].item())),
-            domain=domain,
+            domain=Domain(dataset.attrs["domain"], (r0, r1, c0, c1), grid),
             ssm=unpack(dataset["ssm"].values[0]),
             sigma=unpack(dataset["ssm_uncertainty"].values[0]),
             flags=dataset["flags"].values[0],
         )
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: no such mosaic; infer.py writes it") from None
-    except (OSError, KeyError, ValueError) as err:
-        raise ValueError(f"{path}: not a daily mosaic of ssm_net ({err}); remove it and run infer.py again") from err
+    except (KeyError, ValueError) as err:
+        raise not_a_mosaic(path, err) from err
     own = global_attributes(mosaic)
-    given = {k: v.item() if isinstance(v, np.generic) else v for k, v in dataset.attrs.items()}
-    mosaic.attrs.update({k: v for k, v in given.items() if k not in own or (k != "domain_window" and v != own[k])})
+    for key, value in dataset.attrs.items():
+        value = value.item() if isinstance(value, np.generic) else value
+        if isinstance(value, str | int | float) and own.get(key) != value:
+            mosaic.attrs[key] = value
     return mosaic
+
+
+def not_a_mosaic(path: Path, err: Exception) -> ValueError:
+    return ValueError(f"{path}: not a daily mosaic of ssm_net ({err}); remove it and run infer.py again")
