@@ -59,8 +59,8 @@ class Station:
 def read_stations(path: Path | str, deepest: float = 0.10, flags: tuple[str, ...] = ("G",)) -> list[Station]:
     """Every soil moisture sensor within 0 and ``deepest`` m below ``path``: an ISMN tree, a zip, or one ``.stm`` file.
 
-    Only values with one of ``flags`` alone (G is good; U, unchecked, is met in older archives). Several sensors of one
-    station stand as several entries. A file that cannot be read is skipped and logged by name, as is one without a
+    Only values with one of ``flags`` alone (G is good; U, unchecked, is met in older archives). Several sensors of
+    one station stand as several entries. A file that cannot be read is skipped and logged by name, as is one without a
     good value.
 
     Raises ``StationError`` where nothing at all could be read, saying why.
@@ -91,8 +91,8 @@ def read_stations(path: Path | str, deepest: float = 0.10, flags: tuple[str, ...
     if not out:
         said = ", ".join(f"{n} {what}" for what, n in count.items() if what != "files")
         raise StationError(
-            f"{path}: no soil moisture series within 0-{deepest:.2f} m could be read: {count['files']} files *{SUFFIX}, "
-            f"{said}; give a folder or zip as the ISMN archive makes them, with surface sensors"
+            f"{path}: no soil moisture series within 0-{deepest:.2f} m could be read: "
+            f"{count['files']} files *{SUFFIX}, {said}; give a folder or zip as the ISMN archive makes them, with surface sensors"
         )
     return sorted(out, key=lambda s: (s.network, s.name, s.depth_from, s.sensor))
 

@@ -35,7 +35,9 @@ EXPECTED = WORLD[R0:R1, C0:C1].copy()
 EXPECTED[0, :4] = np.nan
 
 
-def nnsm(folder, data, lat=LAT, lon=LON, dims=("lat", "lon"), name="NNsm-AMSR2-2016159.nc", var="soil_moisture", **more):
+def nnsm(
+    folder, data, lat=LAT, lon=LON, dims=("lat", "lon"), name="NNsm-AMSR2-2016159.nc", var="soil_moisture", **more
+):
     names = ("latitude", "longitude")
     dataset = xr.Dataset({var: (dims, data), names[0]: (("lat",), lat), names[1]: (("lon",), lon), **more})
     folder.mkdir(exist_ok=True)
@@ -135,7 +137,8 @@ def test_quarter_degree_is_an_area_mean(tmp_path):
     # A field linear in the two axes of the equal-area grid keeps its value at the cell centres under an area mean.
     lat, lon = np.arange(89.875, -90, -0.25), np.arange(-179.875, 180, 0.25)
     sm = 0.2 + 0.1 * np.sin(np.deg2rad(lat))[:, None] + 0.0005 * lon[None]
-    out = read_ssm(cci(tmp_path / "a.nc", sm, np.zeros(sm.shape, np.int8), np.full(sm.shape, 32, np.int16)), DOMAIN, 0.05)
+    granules = cci(tmp_path / "a.nc", sm, np.zeros(sm.shape, np.int8), np.full(sm.shape, 32, np.int16))
+    out = read_ssm(granules, DOMAIN, 0.05)
     expected = 0.2 + 0.1 * np.sin(np.deg2rad(LAT[R0:R1]))[:, None] + 0.0005 * LON[None, C0:C1]
     assert np.abs(out.ssm - expected).max() < 2e-4  # the steps of a quarter of a degree
     assert np.allclose(out.sigma, 0.03) and (out.source == 5).all()
@@ -158,7 +161,7 @@ def test_flagged_and_impossible_values_do_not_count(tmp_path):
 
 
 def test_file_of_another_day_is_refused(tmp_path):
-    with pytest.raises(GranuleError, match="2016-06-08.*rename"):
+    with pytest.raises(GranuleError, match=r"2016-06-08.*rename"):
         read_ssm(cci(tmp_path / "a.nc", np.full((720, 1440), 0.2), day="2016-06-08"), DOMAIN, 0.05)
 
 
