@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -18,27 +20,30 @@ def write_whole(path: Path, data: bytes | memoryview) -> Path:
         left.unlink(missing_ok=True)
     # The process number keeps two writers of one file apart: the slower of them fails, neither publishes a mixture.
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with open(part, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError as err:
-        part.unlink(missing_ok=True)
-        if err.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OSError(
-                err.errno,
-                f"no room on the disk for {len(data) / 1e6:.1f} MB; nothing was written: make room and run the same "
-                "command again, it goes on where it stopped",
-                str(path),
-            ) from err
-        raise
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
+    with naming_full_disk(path):
+        try:
+            with open(part, "xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
     return path
+
+
+@contextmanager
+def naming_full_disk(path: Path) -> Iterator[None]:
+    """An ``OSError`` that says no more than that a disk is full says which file was being written and the remedy."""
+    try:
+        yield
+    except OSError as err:
+        if err.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        remedy = "no room left on the disk: make room and run the same command again, it goes on where it stopped"
+        raise OSError(err.errno, remedy, str(path)) from err
 
 
 def _sync_folder(folder: Path) -> None:

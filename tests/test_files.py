@@ -46,7 +46,7 @@ def test_full_disk_leaves_nothing_and_says_what_to_do(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match=r"no room on the disk for .* MB; .*make room.*a\.nc") as err:
+    with pytest.raises(OSError, match=r"no room left on the disk: make room and run .* again.*a\.nc") as err:
         write_whole(path, b"new")
     assert err.value.errno == errno.ENOSPC
     assert path.read_bytes() == b"old"

@@ -1,6 +1,7 @@
 """The mosaic day as files: packing, round trips, place, identity of bytes, bad input."""
 
 import datetime as dt
+import errno
 import shutil
 import subprocess
 import sys
@@ -329,6 +330,21 @@ def test_zarr_killed_before_the_data_goes_on(mosaic, tmp_path, monkeypatch):
     assert days_done(tmp_path, "test", "zarr") == [DAY, third.day]
     with xr.open_zarr(path, consolidated=False, chunks=None) as ds:
         assert list(ds["time"].values) == [np.datetime64(DAY), np.datetime64(third.day)]
+
+
+@pytest.mark.parametrize("format", ["netcdf", "cog", "zarr"])
+def test_full_disk_is_no_day_and_the_next_run_goes_on(mosaic, tmp_path, monkeypatch, format):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*((xr.Dataset, "to_zarr") if format == "zarr" else (ssm_net.files.os, "fsync")), full)
+        with pytest.raises(OSError, match=r"no room left on the disk: make room.*ssm_test"):
+            write_day(mosaic, tmp_path, format)
+    assert not day_done(tmp_path, "test", DAY, format)
+    assert not list(tmp_path.glob("*.part"))
+    write_day(mosaic, tmp_path, format)
+    assert day_done(tmp_path, "test", DAY, format)
 
 
 def test_zarr_opens_without_a_warning(mosaic, tmp_path):

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ssm_net.files import write_whole
+from ssm_net.files import naming_full_disk, write_whole
 from ssm_net.formats.netcdf import EPOCH, as_dataset, decode_dataset, global_attributes
 from ssm_net.formats.product import Mosaic, pack, unpack
 
@@ -37,7 +37,7 @@ def write(path: Path, mosaic: Mosaic) -> Path:
     ``OSError`` where the disk is full: the day is not done then, and the next run makes it again.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _one_writer(path):
+    with naming_full_disk(path), _one_writer(path):
         if not path.exists():
             _create(path, mosaic)
         _check_domain(path, mosaic)
