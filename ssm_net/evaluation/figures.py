@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,34 +37,37 @@ def colour(method: str) -> str:
 
 
 def maps(snapshot: Snapshot, low: float, high: float) -> Figure:
-    """Truth and methods on one colour scale, then the uncertainty and the lineage."""
-    names = list(snapshot.fields)
-    panels = len(names) + 2
-    cols = min(3, panels)
-    rows = math.ceil(panels / cols)
-    aspect = _aspect(snapshot)
-    height = 3.1 * np.ptp(snapshot.lat) * aspect / np.ptp(snapshot.lon) if np.ptp(snapshot.lon) else 3.1
-    fig = Figure(figsize=(3.75 * cols + 0.6, (min(height, 6) + 0.75) * rows), layout="constrained")
-    axes = fig.subplots(rows, cols, squeeze=False).ravel()
-    image = None
-    for ax, name in zip(axes, names, strict=False):
-        image = _map(ax, snapshot, snapshot.fields[name], cmap="YlGnBu", vmin=low, vmax=high)
-        ax.set_title(name)
-    assert image is not None
-    fig.colorbar(image, ax=list(axes[: len(names)]), label=f"soil moisture, {UNIT}", extend="both", shrink=0.85,
-                 aspect=35, pad=0.01)  # fmt: skip
-    ax = axes[len(names)]
-    sigma = snapshot.sigma
-    top = float(np.nanquantile(sigma, 0.99)) if np.isfinite(sigma).any() else 0.1
-    fig.colorbar(_map(ax, snapshot, sigma, cmap="magma_r", vmin=0, vmax=max(top, 1e-3)), ax=ax, shrink=0.85, pad=0.01,
-                 label=f"standard error, {UNIT}")  # fmt: skip
-    ax.set_title(f"uncertainty of {PRODUCT}")
-    ax = axes[len(names) + 1]
-    ax.set_title("lineage")
-    _lineage(ax, snapshot)
-    for ax in axes[panels:]:
+    """The truth and the methods on one colour scale; below, errors, the uncertainty and the lineage."""
+    soil = snapshot.fields
+    truth = soil.get(TRUTH)
+    errors = {f"{m} - truth": soil[m] - truth for m in (PRODUCT, "bilinear") if truth is not None and m in soil}
+    cols = max(len(soil), len(errors) + 2)
+    height = 2.5 * np.ptp(snapshot.lat) * _aspect(snapshot) / max(np.ptp(snapshot.lon), 1e-6)
+    fig = Figure(figsize=(2.9 * cols + 0.8, 2 * (float(np.clip(height, 1.2, 5)) + 0.9)), layout="compressed")
+    above, below = fig.subplots(2, cols, squeeze=False)
+    for ax, (name, field) in zip(above, soil.items(), strict=False):
+        _map(ax, snapshot, np.where(snapshot.water, np.nan, field), name, cmap="YlGnBu", vmin=low, vmax=high)
+    _bar(fig, above[: len(soil)], f"soil moisture, {UNIT}", extend="both")
+    if errors:
+        top = max(float(np.nanquantile(np.abs(e), 0.98)) for e in errors.values() if np.isfinite(e).any())
+        for ax, (name, field) in zip(below, errors.items(), strict=False):
+            _map(ax, snapshot, np.where(snapshot.water, np.nan, field), name, cmap="BrBG", vmin=-top, vmax=top)
+        _bar(fig, below[: len(errors)], f"error, {UNIT}", extend="both", location="bottom")
+    sigma, ax = snapshot.sigma, below[len(errors)]
+    known = sigma[np.isfinite(sigma)]
+    bounds = np.quantile(known, [0.01, 0.99]) if known.size else np.array([0.0, 0.1])
+    _map(ax, snapshot, sigma, f"uncertainty of {PRODUCT}", cmap="magma_r", vmin=bounds[0],
+         vmax=max(bounds[1], bounds[0] + 1e-3))  # fmt: skip
+    _bar(fig, [ax], f"standard error, {UNIT}", extend="both", location="bottom")
+    _lineage(below[len(errors) + 1], snapshot)
+    for ax in [*above[len(soil) :], *below[len(errors) + 2 :]]:
         ax.set_visible(False)
     return fig
+
+
+def _bar(fig: Figure, axes: Sequence[Axes], label: str, **kwargs: Any) -> None:
+    """A colour bar beside maps that share one scale."""
+    fig.colorbar(axes[0].collections[0], ax=list(axes), label=label, shrink=0.8, aspect=25, pad=0.02, **kwargs)
 
 
 def _aspect(s: Snapshot) -> float:
@@ -73,10 +75,11 @@ def _aspect(s: Snapshot) -> float:
     return float(1 / np.cos(np.deg2rad(s.lat.mean())))
 
 
-def _map(ax: Axes, s: Snapshot, field: np.ndarray, **kwargs):
+def _map(ax: Axes, s: Snapshot, field: np.ndarray, title: str, **kwargs: Any) -> None:
+    ax.set_title(title)
     ax.set_facecolor("#eceff0")
     ax.grid(False)
-    image = ax.pcolormesh(s.lon, s.lat, np.ma.masked_invalid(field), shading="nearest", rasterized=True, **kwargs)
+    ax.pcolormesh(s.lon, s.lat, np.ma.masked_invalid(field), shading="nearest", rasterized=True, **kwargs)
     if s.water.any() and not s.water.all():
         ax.contour(s.lon, s.lat, s.water.astype(float), levels=[0.5], colors=INK, linewidths=0.5)
     ax.set_aspect(_aspect(s))
@@ -84,7 +87,6 @@ def _map(ax: Axes, s: Snapshot, field: np.ndarray, **kwargs):
     ax.yaxis.set_major_formatter(lambda v, _: f"{abs(v):g}°{'N' if v >= 0 else 'S'}")
     ax.locator_params(nbins=4)
     ax.tick_params(labelsize=7)
-    return image
 
 
 LINEAGE = [
@@ -100,7 +102,8 @@ def _lineage(ax: Axes, s: Snapshot) -> None:
     gap, cloudy = has(Flag.ORBIT_GAP_FILLED), has(Flag.LST_FILLED)
     code = np.where(np.isfinite(s.fields[PRODUCT]), 3 + gap + 2 * cloudy, 0)
     code = np.where(has(Flag.WATER), 1, np.where(has(Flag.FROZEN_OR_SNOW), 2, code))
-    _map(ax, s, code.astype(float), cmap=ListedColormap([c for _, c in LINEAGE]), vmin=-0.5, vmax=len(LINEAGE) - 0.5)
+    cmap = ListedColormap([c for _, c in LINEAGE])
+    _map(ax, s, code.astype(float), "lineage", cmap=cmap, vmin=-0.5, vmax=len(LINEAGE) - 0.5)
     seen = [LINEAGE[i] for i in np.unique(code)]
     ax.legend(handles=[Patch(facecolor=c, edgecolor=MUTED, label=n) for n, c in seen], fontsize=7, ncols=2,
               loc="upper center", bbox_to_anchor=(0.5, -0.1))  # fmt: skip
@@ -137,7 +140,7 @@ def time_series(series: Series, picks: Sequence[int]) -> Figure:
 
 def scatter(scores: DayScores, methods: Sequence[str]) -> Figure:
     """Counts of truth and estimate, a panel a method."""
-    fig = Figure(figsize=(3.3 * len(methods) + 0.7, 3.5), layout="constrained")
+    fig = Figure(figsize=(3.3 * len(methods) + 0.7, 4.0), layout="compressed")
     axes = fig.subplots(1, len(methods), sharey=True, squeeze=False).ravel()
     counts = {m: scores.histogram[m].count for m in methods}
     top = max(int(c.max()) for c in counts.values())

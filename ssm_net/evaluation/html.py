@@ -19,11 +19,11 @@ def figure(fig: Figure, alt: str, caption: str = "", dpi: int = 130) -> str:
     """The figure inside the page, as PNG."""
     file = io.BytesIO()
     # Without the version and date the same scores give the same page.
-    fig.savefig(file, format="png", dpi=dpi, metadata={"Software": None})
+    fig.savefig(file, format="png", dpi=dpi, bbox_inches="tight", pad_inches=0.05, metadata={"Software": None})
     data = base64.b64encode(file.getvalue()).decode()
     text = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     image = f'<img loading="lazy" alt="{escape(alt)}" src="data:image/png;base64,{data}">'
-    return f"<figure>{image}{text}</figure>"
+    return f'<figure><div class="scroll">{image}</div>{text}</figure>'
 
 
 def section(anchor: str, title: str, about: str, *content: str) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 OVERPASS = dt.timedelta(hours=1, minutes=30)  # local solar time
 TOLERANCE = np.timedelta64(60, "m")
+FLAT = 1e-9  # m3 m-3: a series that varies less does not vary, but for rounding
 ENOUGH, FEWEST = 30, 10  # pairs for a summary; pairs where the record is short
 
 
@@ -91,7 +92,7 @@ def lag1(x: np.ndarray, day: np.ndarray) -> float:
     """Autocorrelation of ``x`` from one day to the next, over pairs of consecutive ``day`` numbers; within 0..0.99."""
     pair = np.diff(day) == 1
     a = x - x.mean()
-    if pair.sum() < 5 or not a.any():
+    if pair.sum() < 5 or a.std() < FLAT:
         return 0.0
     return float(np.clip((a[1:] * a[:-1])[pair].mean() / (a**2).mean(), 0, 0.99))
 
@@ -112,8 +113,12 @@ def score_series(station: np.ndarray, product: np.ndarray, day: np.ndarray, leve
     re = lag1(e, day)
     both = lag1(x, day) * lag1(y, day)
     n_r, n_var, n_mean = (max(n * (1 - k) / (1 + k), 4.0) for k in (both, re**2, re))
-    spread = x.std() * y.std()
-    r = float(np.clip(((x - x.mean()) * (y - y.mean())).mean() / spread, -1, 1)) if spread > 0 else float("nan")
+    varies = x.std() >= FLAT and y.std() >= FLAT
+    r = (
+        float(np.clip(((x - x.mean()) * (y - y.mean())).mean() / (x.std() * y.std()), -1, 1))
+        if varies
+        else float("nan")
+    )
     z, half = np.arctanh(np.clip(r, -0.999999, 0.999999)), stats.norm.ppf(0.5 + level / 2) / np.sqrt(n_r - 3 + 1e-9)
     sd = float(e.std())
     chi = stats.chi2.ppf([0.5 + level / 2, 0.5 - level / 2], n_var - 1)
@@ -124,7 +129,7 @@ def score_series(station: np.ndarray, product: np.ndarray, day: np.ndarray, leve
         r=Estimate(r, float(np.tanh(z - half)), float(np.tanh(z + half))),
         ubrmse=Estimate(sd, *(float(v) for v in sd * np.sqrt(n_var / chi))),
         bias=Estimate(float(e.mean()), float(e.mean() - t), float(e.mean() + t)),
-        slope=float(((x - x.mean()) * (y - y.mean())).mean() / x.var()) if x.var() > 0 else float("nan"),
+        slope=float(((x - x.mean()) * (y - y.mean())).mean() / x.var()) if x.std() >= FLAT else float("nan"),
     )
 
 

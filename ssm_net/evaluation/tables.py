@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -121,14 +122,19 @@ def number(value: Any, digits: int = 3) -> str:
     """A number for people; a dash where there is none."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return "–"
-    return f"{value:.{digits}f}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{round(value, digits) + 0.0:.{digits}f}"  # + 0.0 turns -0 into 0
 
 
 def headline(found: dict[str, list[Row]], title: str) -> Table:
     """The one table for the terminal: against the truth, else at the stations, else against the coarse observation."""
     if found["truth"]:
         columns = {"RMSE": 4, "ubRMSE": 4, "bias": 4, "sub-grid R": 3, "coverage 68": 3, "coverage 90": 3, "CRPS": 4}
-        rows, caption = found["truth"], "Against the 1 km truth; m3 m-3, coverage as a part of one."
+        rows, caption = (
+            found["truth"],
+            "Against the 1 km truth; m3 m-3; in 68% and in 90%: part of the truth in the stated intervals.",
+        )
     elif found["stations"]:
         columns = {"stations": 0, "R": 3, "ubRMSE": 4, "bias": 4}
         rows = sorted(found["stations"], key=lambda row: STRATA.index(row["stratum"]))
@@ -137,11 +143,13 @@ def headline(found: dict[str, list[Row]], title: str) -> Table:
         columns = {"cells": 0, "R": 3, "RMSD": 4, "bias": 4}
         rows = [{"stratum": "all", **row} for row in found["coarse"]]
         caption = "Footprint means against the coarse observation: consistency, not skill. No truth, no stations."
-    table = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
-    table.add_column("sky")
-    table.add_column("method")
+    table = Table(title=title, caption=caption, title_justify="left", caption_justify="left",
+                  box=box.SIMPLE, show_edge=False, pad_edge=False, padding=0)  # fmt: skip
+    table.add_column("sky", no_wrap=True)
+    table.add_column("method", no_wrap=True)
     for name in columns:
-        table.add_column({"coverage 68": "in 68 %", "coverage 90": "in 90 %"}.get(name, name), justify="right")
+        heading = {"coverage 68": "in 68%", "coverage 90": "in 90%"}.get(name, name)
+        table.add_column(heading, justify="right", no_wrap=True)
     for i, row in enumerate(rows):
         first = i == 0 or rows[i - 1]["stratum"] != row["stratum"]
         last = i + 1 == len(rows) or rows[i + 1]["stratum"] != row["stratum"]

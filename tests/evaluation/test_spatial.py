@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from ssm_net.evaluation.spatial import Blockiness, Spectrum, SubgridSpread, cell_mean, subgrid
+from ssm_net.evaluation.statistics import Moments
+
+RATIO = 12
+RNG = np.random.default_rng(2)
+FIELD = gaussian_filter(RNG.normal(size=(96, 96)), 3, mode="wrap").astype("float32")
+FIELD = 0.25 + 0.05 * FIELD / FIELD.std()
+ALL = np.ones(FIELD.shape, bool)
+
+
+def test_subgrid_correlation_does_not_see_coarse_noise():
+    coarse = np.kron(RNG.normal(0, 0.1, (8, 8)), np.ones((RATIO, RATIO))).astype("float32")
+    land = RNG.random(FIELD.shape) > 0.2
+    noisy = FIELD + coarse
+    assert Moments.of(FIELD, noisy, land).r < 0.9
+    left = subgrid(FIELD, land, RATIO), subgrid(noisy, land, RATIO)
+    assert Moments.of(*left, land).r == pytest.approx(1, abs=1e-4)
+
+
+def test_subgrid_correlation_falls_with_fine_noise_and_keeps_the_std():
+    noisy = FIELD + RNG.normal(0, 0.05, FIELD.shape).astype("float32")
+    m = Moments.of(subgrid(FIELD, ALL, RATIO), subgrid(noisy, ALL, RATIO))
+    inside = subgrid(FIELD, ALL, RATIO).std()
+    assert m.r == pytest.approx(inside / np.hypot(inside, 0.05), abs=0.02)
+
+
+def test_cell_mean_takes_what_counts():
+    x = FIELD.copy()
+    x[:6] = np.nan
+    where = np.isfinite(x)
+    where[24:36, 24:36] = False
+    mean = cell_mean(x, where, RATIO)
+    assert mean[0, 0] == pytest.approx(FIELD[6:12, :12].mean(), rel=1e-5)
+    assert np.isnan(mean[2, 2])
+    assert np.isfinite(subgrid(x, where, RATIO)).all()
+
+
+def test_blocks_show_in_the_index():
+    smooth = Blockiness.of(FIELD, ALL, RATIO)
+    assert smooth.index == pytest.approx(1, abs=0.1)
+    steps = FIELD + np.kron(RNG.normal(0, 0.1, (8, 8)), np.ones((RATIO, RATIO))).astype("float32")
+    assert Blockiness.of(steps, ALL, RATIO).index > 3
+    assert (smooth + smooth).index == pytest.approx(smooth.index)
+
+
+def test_spectral_slope_is_the_one_put_in():
+    k = np.hypot(np.fft.fftfreq(288)[:, None], np.fft.fftfreq(288))
+    k[0, 0] = np.inf
+    rough = np.fft.ifft2(np.fft.fft2(RNG.normal(size=(288, 288))) * k**-1.5).real  # power ~ k^-3
+    s = Spectrum.of(rough, np.ones(rough.shape, bool), 36)
+    assert s is not None and s.slope() == pytest.approx(-3, abs=0.25)
+
+
+def test_no_spectrum_of_a_window_that_is_half_water():
+    land = ALL.copy()
+    land[:48] = False
+    assert Spectrum.of(FIELD, land, RATIO) is None
+
+
+def test_spread_by_wetness():
+    wet = np.kron(np.array([[0.1, 0.4]]), np.ones((RATIO, RATIO)))
+    x = (wet + RNG.normal(0, 1, wet.shape) * np.where(wet > 0.2, 0.05, 0.01)).astype("float32")
+    where = np.ones(x.shape, bool)
+    s = SubgridSpread.of(subgrid(x, where, RATIO), cell_mean(x, where, RATIO), where, RATIO)
+    np.testing.assert_allclose(s.std[s.n > 0], [0.01, 0.05], rtol=0.2)
