@@ -69,6 +69,7 @@ class Laws:
     cloud: tuple[float, float, float] = (0.7, 0.65, 0.35)  # weights of rain, 200 km and 6 km fields
     cloud_nu: float = 0.8
     cloud_cover: float = 0.54
+    demand: float = 1.0  # multiplies the potential evaporation
     heating: float = 22.0  # K, dry bare soil above air at summer noon
     canopy_heating: float = 2.5
     night_cooling: float = 4.0  # K, dry soil below wet soil at 01:30

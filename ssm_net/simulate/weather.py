@@ -139,10 +139,10 @@ def _storms(
     number = rng.poisson((rows + 2 * pad) * (cols + 2 * pad) / 1100)
     y, x = rng.uniform(-pad, rows + pad, number), rng.uniform(-pad, cols + pad, number)
     here = np.clip(y, 0, rows - 1).astype(int), np.clip(x, 0, cols - 1).astype(int)
-    keep = rng.uniform(size=number) < np.clip(chance[here] * np.exp(0.9 * large[here] - 0.4), 0, 1) * 0.75
+    keep = rng.uniform(size=number) < np.clip(chance[here] * np.exp(1.3 * large[here] - 0.85), 0, 1) * 0.9
     y, x = y[keep], x[keep]
-    height, width = rng.lognormal(np.log(7), 0.5, y.size), rng.lognormal(np.log(13), 0.5, y.size)
-    peak = rng.exponential(1.0, y.size) * mean[here[0][keep], here[1][keep]] * 1.6
+    height, width = rng.lognormal(np.log(9), 0.5, y.size), rng.lognormal(np.log(16), 0.5, y.size)
+    peak = rng.exponential(1.0, y.size) * mean[here[0][keep], here[1][keep]] * 1.3
     down = np.exp(-0.5 * ((np.arange(rows)[:, None] + 0.5 - y) / height) ** 2).astype(np.float32)
     along = np.exp(-0.5 * ((np.arange(cols)[:, None] + 0.5 - x) / width) ** 2).astype(np.float32)
     rain = (down * peak.astype(np.float32)) @ along.T

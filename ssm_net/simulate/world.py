@@ -93,7 +93,7 @@ def _one_day(
     ndvi = greenness(land, laws, doy, state.unstressed)
     cover = laws.cover(ndvi)
     cloudy = 1 / (1 + np.exp(weather.margin_day / 0.15))
-    demand = (2.7 + 1.6 * season(doy - 8)) * (1.2 - 0.6 * cloudy)
+    demand = laws.demand * (2.7 + 1.6 * season(doy - 8)) * (1.2 - 0.6 * cloudy)
     water = irrigation(land, state.ssm, doy, rng)
     half = partial(
         step, laws, soil, rain=0.5 * weather.rain, noise=0.5 * eta, cover=cover, wetness=land.wetness,
