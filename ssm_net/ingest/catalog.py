@@ -16,7 +16,7 @@ from ssm_net.ingest.raster import GranuleError
 
 log = logging.getLogger(__name__)
 
-OTHERS = ("static", "ismn")  # folders of raw/ with readers of their own, without days
+OTHERS = ("static", "ismn")  # folders of raw/ with readers of their own, without days; so are Zarr stores
 ONE_DAY = dt.timedelta(days=1)
 MONTH = dt.timedelta(days=40)  # a rain file may hold a month and be named after its first or last day
 EOS_NAME = re.compile(r"(M\w{2}\d{2}\w{1,3})\.A(\d{4})([0-3]\d{2})(?:\.(h\d{2}v\d{2}))?", re.I)
@@ -55,7 +55,7 @@ def catalog(raw: Path, days: tuple[dt.date, dt.date] | None = None) -> Catalog:
     for folder in sorted(p for p in raw.iterdir() if p.is_dir() and not p.name.startswith(".")):
         entry = product(folder.name)
         if entry is None:
-            if folder.name not in OTHERS:
+            if folder.name not in OTHERS and folder.suffix != ".zarr":
                 log.warning("%s: no product of this name is known; the folder is left out", folder)
             continue
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):

@@ -26,6 +26,15 @@ class GranuleError(ValueError):
         self.path = Path(path)
         self.layer = layer
         self.day = day
+        self._given = path, what, layer, day, remedy
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Without this it cannot come back from another process: the message alone does not make it again.
+        return _again, self._given
+
+
+def _again(path: Path | str, what: str, layer: str, day: dt.date | None, remedy: str) -> GranuleError:
+    return GranuleError(path, what, layer=layer, day=day, remedy=remedy)
 
 
 @dataclass(frozen=True)

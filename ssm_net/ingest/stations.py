@@ -91,8 +91,8 @@ def read_stations(path: Path | str, deepest: float = 0.10, flags: tuple[str, ...
     if not out:
         said = ", ".join(f"{n} {what}" for what, n in count.items() if what != "files")
         raise StationError(
-            f"{path}: no soil moisture series within 0-{deepest:.2f} m could be read: "
-            f"{count['files']} files *{SUFFIX}, {said}; give a folder or zip as the ISMN archive makes them, with surface sensors"
+            f"{path}: no soil moisture series within 0-{deepest:.2f} m could be read: {count['files']} files, "
+            f"{said}; give a folder or zip as the ISMN archive makes them, with surface sensors"
         )
     return sorted(out, key=lambda s: (s.network, s.name, s.depth_from, s.sensor))
 

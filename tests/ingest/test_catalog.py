@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import pickle
 
 import eosfile
 import numpy as np
@@ -13,6 +14,7 @@ import xarray as xr
 from ssm_net.ingest.catalog import catalog
 from ssm_net.ingest.naming import day_in_name
 from ssm_net.ingest.products import PRODUCTS, product
+from ssm_net.ingest.raster import REMEDY, GranuleError
 
 AUG1 = dt.date(2015, 8, 1)
 OLD = "MYD11A1.A2015213.h26v04.006.2016223183425.hdf"
@@ -146,3 +148,9 @@ def test_real_files_are_dated(real_dir, tmp_path):
             (tmp_path / folder / path.name).symlink_to(path)
     found = catalog(tmp_path)
     assert {k: list(v) for k, v in found.items()} == {k.split(".")[0]: days for k, (_, days) in wanted.items()}
+
+
+def test_error_comes_back_whole_from_another_process():
+    error = pickle.loads(pickle.dumps(GranuleError("a.hdf", "cut short", layer="QC_Day", day=AUG1)))
+    assert (str(error.path), error.layer, error.day) == ("a.hdf", "QC_Day", AUG1)
+    assert str(error) == f"a.hdf, layer 'QC_Day', day {AUG1}: cut short; {REMEDY}"
