@@ -1,6 +1,8 @@
 """What is installed is what is here."""
 
+import ast
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -28,6 +30,22 @@ def test_every_requirement_has_its_version_in_the_constraints():
     fixed = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and not line.startswith("#")]
     assert {requirement_name(line) for line in asked} <= {requirement_name(line) for line in fixed}
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in fixed)
+
+
+def test_what_is_imported_is_required():
+    named_otherwise = {"hydra": "hydra-core", "odc": "odc-geo", "sklearn": "scikit-learn"}
+    extras = PROJECT["project"]["optional-dependencies"]
+    asked = {
+        requirement_name(line) for lines in [PROJECT["project"]["dependencies"], *extras.values()] for line in lines
+    }
+    for file in [*(ROOT / "ssm_net").rglob("*.py"), *ROOT.glob("*.py")]:
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module]
+            tops = {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - {"ssm_net"}
+            missing = {named_otherwise.get(top, top.replace("_", "-")) for top in tops} - asked
+            assert not missing, f"{file}: {missing}: add to pyproject.toml"
 
 
 def test_all_is_every_extra():
