@@ -39,7 +39,9 @@ def read_lst(granules: Sequence[Granule], overpass: str, geobox: GeoBox) -> tupl
         for value, error in _read_lst(granule, layer, overpass, geobox):
             values.append(value)
             errors.append(error)
-    lst, sigma = onto(values, geobox, resampling), onto(errors, geobox, resampling)
+    # The error is a class of its pixel: the nearest says it, at a tenth of the cost of a second interpolation.
+    lst, sigma = onto(values, geobox, resampling), onto(errors, geobox, "nearest")
+    sigma = np.where(np.isnan(sigma), np.float32(LST_ERROR), sigma)
     sigma[np.isnan(lst)] = np.nan
     return lst, sigma
 

@@ -28,7 +28,8 @@ def onto(rasters: Sequence[Raster], geobox: GeoBox, resampling: str) -> np.ndarr
 
     ``resampling`` is a name of rasterio (``bilinear``, ``average``, ``nearest``). Rasters on one grid are mosaicked
     before warping; where they overlap, or rasters of different grids do, the first that has a value counts. A pixel
-    is made of those source pixels in reach that are valid.
+    is made of the valid source pixels in reach; bilinear gives none where the nearest is missing:
+    gaps do not shrink.
     """
     out = np.full(tuple(geobox.shape), np.nan, np.float32)
     groups = _by_grid(rasters)
