@@ -32,8 +32,8 @@ class Tile:
     size: int  # pixels a side: 1200 at 1 km, 2400 at 500 m
     rows: slice
     cols: slice
-    y: NDArray[np.float64]
-    x: NDArray[np.float64]
+    y: NDArray[np.float32]
+    x: NDArray[np.float32]
     inside: NDArray[np.bool_]
 
     @property
@@ -85,7 +85,7 @@ def tiles_of(domain: Domain, size: int) -> list[Tile]:
                 continue
             rows, cols = (slice(int(i[0]), int(i[-1]) + 1) for i in (np.flatnonzero(inside.any(a)) for a in (1, 0)))
             ex, ey, inside = ex[rows, cols], ey[rows, cols], inside[rows, cols]
-            fine_y = (top - ey) / domain.grid.pixel - 0.5
-            fine_x = (ex - left) / domain.grid.pixel - 0.5
+            fine_y = ((top - ey) / domain.grid.pixel - 0.5).astype(np.float32)
+            fine_x = ((ex - left) / domain.grid.pixel - 0.5).astype(np.float32)
             found.append(Tile(h, v, size, rows, cols, fine_y, fine_x, inside))
     return found

