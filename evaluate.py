@@ -6,13 +6,14 @@ python evaluate.py mosaics=OUT cube=CUBE report=REPORT [truth=RAW/truth.zarr] [s
 import hydra
 from omegaconf import DictConfig
 
-from ssm_net.config import EvaluateConfig, load
+from ssm_net.cli import run_verb
+from ssm_net.config import EvaluateConfig
 from ssm_net.evaluation import evaluate
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")
 def main(cfg: DictConfig) -> None:
-    evaluate(load(EvaluateConfig, cfg))
+    run_verb(evaluate, EvaluateConfig, cfg)
 
 
 if __name__ == "__main__":

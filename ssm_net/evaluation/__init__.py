@@ -15,10 +15,10 @@ from rich.progress import track
 
 from ssm_net.config import EvaluateConfig, InferConfig, days_between, parse_day
 from ssm_net.cube import Cube, open_cube
-from ssm_net.evaluation.gather import gather, spread
+from ssm_net.evaluation.gather import Gathered, gather, spread
 from ssm_net.evaluation.scores import PRODUCT
 from ssm_net.evaluation.series import Point, sample_points, score_stations, station_points
-from ssm_net.evaluation.sources import EvaluationError, Mosaics, Truth
+from ssm_net.evaluation.sources import EvaluationError, Mosaics, Truth, runs
 from ssm_net.evaluation.stations import surface_sensors
 from ssm_net.evaluation.tables import plain, show, tables
 from ssm_net.files import write_whole
@@ -43,8 +43,8 @@ def evaluate(cfg: EvaluateConfig) -> dict[str, Any]:
         return _plan(cfg, product, days, missing)
     if importlib.util.find_spec("matplotlib") is None:
         raise EvaluationError("the report needs matplotlib: pip install 'ssm_net[eval]'")
-    for day in missing:
-        log.warning("%s: there is no mosaic of this day; infer.py makes it", day)
+    if missing:
+        log.warning("no mosaic of %s; infer.py makes it", runs(missing))
 
     points, notes = _points(cfg, product, truth, days)
     methods = {PRODUCT: product} | {name: _baseline(cfg, name, cube, days) for name in cfg.baselines}
@@ -60,7 +60,7 @@ def evaluate(cfg: EvaluateConfig) -> dict[str, Any]:
         "methods": list(methods),
         "pixels_scored": found.scores.counted,
         "pixels_offered": found.scores.offered,
-        "notes": [*notes, *found.notes],
+        "notes": [*notes, *_remarks(found, cube, product, days), *found.notes],
         "command": _command(cfg),
         "mosaic_attributes": dict(found.attrs),
         **tables(found, rows, list(methods)),
@@ -75,6 +75,18 @@ def evaluate(cfg: EvaluateConfig) -> dict[str, Any]:
     write_whole(report / "index.html", page.encode())
     show(out, f"{cube.domain.name}, {days[0]} .. {days[-1]} ({len(days)} days)")
     print(f"report: {report / 'index.html'}")
+    return out
+
+
+def _remarks(found: Gathered, cube: Cube, product: Mosaics, days: Sequence[dt.date]) -> list[str]:
+    """What a reader of the scores could otherwise be misled by."""
+    out = []
+    model = found.attrs.get("model", PRODUCT)
+    if model != PRODUCT:
+        out.append(f"the mosaics in {product.folder} say that {model} made them; they stand here as {PRODUCT}")
+    outside = [day for day in cube.days if not days[0] <= day <= days[-1]]
+    if outside:
+        out.append(f"the cube also holds {len(outside)} days outside this period: {runs(outside)}")
     return out
 
 
@@ -98,7 +110,7 @@ def _days(cfg: EvaluateConfig, cube: Cube, product: Mosaics) -> tuple[list[dt.da
 
 def _plan(cfg: EvaluateConfig, product: Mosaics, days: list[dt.date], missing: list[dt.date]) -> dict[str, Any]:
     print(f"would score {len(days)} days, {days[0]} .. {days[-1]}, of {product.folder} ({product.domain.name})")
-    print(f"  days without a mosaic: {len(missing)}" + (f", {missing[0]} .. {missing[-1]}" if missing else ""))
+    print(f"  days without a mosaic: {len(missing)}" + (f": {runs(missing)}" if missing else ""))
     print(f"  truth: {cfg.truth or 'none: no scores at 1 km'}")
     print(f"  stations: {cfg.stations or 'none'}")
     print(f"  baselines, made in {cfg.report}/baselines: {', '.join(cfg.baselines) or 'none'}")

@@ -119,7 +119,15 @@ def time_series(series: Series, picks: Sequence[int]) -> Figure:
             y = values[:, j]
             if method == PRODUCT:
                 half = 1.645 * series.sigma[method][:, j]
-                ax.fill_between(days, y - half, y + half, color=colour(method), alpha=0.18, lw=0, label="90 % interval")
+                ax.fill_between(
+                    days,
+                    np.maximum(y - half, 0),
+                    y + half,
+                    color=colour(method),
+                    alpha=0.18,
+                    lw=0,
+                    label="90 % interval",
+                )
             ax.plot(days, y, color=colour(method), lw=1.8 if method == PRODUCT else 0.9, label=method,
                     zorder=3 if method == PRODUCT else 2)  # fmt: skip
         if np.isfinite(series.truth[:, j]).any():

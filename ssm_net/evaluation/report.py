@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -15,6 +16,8 @@ from ssm_net.evaluation.gather import Gathered, Snapshot
 from ssm_net.evaluation.html import comparison, facts, figure, note, section, table, tiles
 from ssm_net.evaluation.scores import MIN_DAYS, PRODUCT, TRUTH
 from ssm_net.evaluation.series import Series, StationRow
+from ssm_net.evaluation.sources import runs
+from ssm_net.evaluation.stations import ENOUGH
 from ssm_net.evaluation.style import CSS
 from ssm_net.evaluation.tables import Row
 
@@ -80,7 +83,7 @@ def _tiles(out: dict[str, Any]) -> str:
 def _missing(out: dict[str, Any]) -> str:
     texts = []
     if out["missing_days"]:
-        days = ", ".join(out["missing_days"])
+        days = runs([dt.date.fromisoformat(day) for day in out["missing_days"]])
         texts.append(f"{len(out['missing_days'])} days have no mosaic and are not in any number here: {days}.")
     if not out["truth"]:
         texts.append(
@@ -202,13 +205,15 @@ def _stations(out: dict[str, Any]) -> str:
         "the effective number of independent pairs. The gains G (Merlin et al. 2015) compare with the bilinear "
         "coarse map: above 0 the 1 km map is closer to the station."
     )
-    spread = [r for r in out["stations"] if r["stratum"] == "all"]
-    lines = "".join(
-        f"<p class=about>{escape(r['method'])}: median R {_interval(r, 'R')}, ubRMSE {_interval(r, 'ubRMSE')} over "
-        f"{r['stations']} stations{'; ' + escape(r['note']) if r['note'] else ''}.</p>"
-        for r in spread
-    )
-    return section("stations", "Stations", about, f'<div class="cards">{cards}</div>', "<br>", lines,
+    lines = [
+        f"{r['method']}: median R {_interval(r, 'R')}, ubRMSE {_interval(r, 'ubRMSE')}, {r['stations']} stations."
+        for r in out["stations"]
+        if r["stratum"] == "all"
+    ]
+    if short := sorted({r["stratum"] for r in out["stations"] if r["note"]}):
+        lines.append(f"Short records, fewer than {ENOUGH} pairs a station: {', '.join(short)}.")
+    medians_text = f'<p class="about"><br>{"<br>".join(escape(line) for line in lines)}</p>'
+    return section("stations", "Stations", about, f'<div class="cards">{cards}</div>', medians_text,
                    table(rows, columns, "method"))  # fmt: skip
 
 

@@ -119,7 +119,7 @@ def score_series(station: np.ndarray, product: np.ndarray, day: np.ndarray, leve
         if varies
         else float("nan")
     )
-    z, half = np.arctanh(np.clip(r, -0.999999, 0.999999)), stats.norm.ppf(0.5 + level / 2) / np.sqrt(n_r - 3 + 1e-9)
+    z, half = np.arctanh(np.clip(r, -0.999999, 0.999999)), stats.norm.ppf(0.5 + level / 2) / np.sqrt(n_r - 3)
     sd = float(e.std())
     chi = stats.chi2.ppf([0.5 + level / 2, 0.5 - level / 2], n_var - 1)
     t = stats.t.ppf(0.5 + level / 2, n_mean - 1) * e.std(ddof=1) / np.sqrt(n_mean)

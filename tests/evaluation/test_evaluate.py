@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ssm_net.evaluation import EvaluationError, evaluate
+from ssm_net.evaluation.sources import runs
 from ssm_net.ingest import stations as reader
 
 
@@ -44,6 +45,7 @@ def test_scores_and_page(world, baselines, two_stations, capsys):
     assert right["R"] > late["R"] + 0.2
     assert right["note"].startswith("short record")
     assert "1 of 3 stations" in out["notes"][0]
+    assert "say that mosaics made them" in out["notes"][1]
 
     page = (Path(world.folder) / "report/index.html").read_text()
     assert page.count("data:image/png;base64,") == 7
@@ -79,6 +81,7 @@ def test_a_missing_day_is_named(world, baselines, tmp_path, caplog):
                                     start="2016-05-04", end="2016-05-06"))  # fmt: skip
     assert out["missing_days"] == ["2016-05-05"] and out["days"] == 2
     assert "2016-05-05" in caplog.text
+    assert any("11 days outside" in note and "2016-05-07 .. 2016-05-14" in note for note in out["notes"])
     assert "2016-05-05" in (tmp_path / "report/index.html").read_text()
 
 
@@ -117,7 +120,9 @@ def test_plan_does_nothing(world, tmp_path, capsys):
 
 def test_baseline_day_missing(world, baselines, tmp_path, monkeypatch):
     from ssm_net import mosaic
+    from ssm_net.evaluation import report
 
+    monkeypatch.setattr(report, "render", lambda *_: "")  # the figures take the time
     whole = mosaic.infer
 
     def lacks_one(cfg):
@@ -129,3 +134,11 @@ def test_baseline_day_missing(world, baselines, tmp_path, monkeypatch):
                                 end="2016-05-04"))  # fmt: skip
     assert any("2016-05-03" in n and "bilinear" in n for n in out["notes"])
     assert np.isclose(out["pixels_scored"], 3 * (world.water < 0.5).sum())
+
+
+def test_days_as_text():
+    import datetime as dt
+
+    day = [dt.date(2016, 5, n) for n in (1, 2, 3, 5, 7, 8)]
+    assert runs(day) == "2016-05-01 .. 2016-05-03, 2016-05-05, 2016-05-07 .. 2016-05-08"
+    assert runs([]) == ""

@@ -16,6 +16,7 @@ from ssm_net.evaluation.stations import (
     surface_sensors,
 )
 from ssm_net.grid import Domain
+from ssm_net.ingest.stations import read_stations
 
 DAYS = [dt.date(2016, 5, 1) + dt.timedelta(n) for n in range(60)]
 NUMBER = np.arange(60)
@@ -137,3 +138,18 @@ def test_median_over_stations():
     m = median_interval(np.array([0.1, 0.2, 0.3, np.nan]))
     assert m.value == pytest.approx(0.2) and 0.1 <= m.low <= m.high <= 0.3
     assert np.isnan(median_interval(np.array([np.nan])).value)
+
+
+@pytest.mark.real
+def test_a_real_series_has_a_value_at_most_overpasses(real_dir):
+    """Hourly series of any depth: the time axis is what is looked at."""
+    for s in read_stations(next((real_dir / "ismn").glob("*.zip")), deepest=3.0):
+        first = s.time[0].astype("datetime64[D]").astype(object) + dt.timedelta(1)
+        days = [
+            first + dt.timedelta(n) for n in range((s.time[-1].astype("datetime64[D]").astype(object) - first).days)
+        ]
+        got = at_overpass(s.time, s.value, days, s.lon)
+        recorded = np.unique(s.time.astype("datetime64[D]")).size
+        assert np.isfinite(got).sum() > 0.8 * min(recorded, len(days))
+        by_hand = s.value[np.argmin(np.abs(s.time - overpass_utc(days[3], s.lon)))]
+        assert np.isnan(got[3]) or got[3] == by_hand
