@@ -1,0 +1,100 @@
+"""The three principles of the network, as properties."""
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ssm_net.config import ModelConfig
+from ssm_net.estimators import upsample_by_phase
+from ssm_net.grid import upsample
+from ssm_net.model.network import PHASES, SSM_MAX, SSM_MIN, Downscaler, phase_of_cells
+
+LAGS, FEATURES, RATIO = 3, 5, 12
+
+
+def network(seed: int = 0) -> Downscaler:
+    """Weights far from their small start, so that everything the head is given shows in the result."""
+    torch.manual_seed(seed)
+    m = ModelConfig()
+    net = Downscaler(FEATURES, FEATURES, LAGS, 16, m.depth, 16, m.coarse_depth, 0.1, mean=0.2).eval()
+    with torch.no_grad():
+        for p in net.head.parameters():
+            p.normal_(std=0.3)
+    return net
+
+
+def background(net: Downscaler, x: torch.Tensor, ssm: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+    rows, cols = ssm.shape[-2:]
+    phase = phase_of_cells(rows, cols)
+    hidden = ssm[None].repeat(PHASES, 1, 1, 1)
+    for p in range(PHASES):
+        hidden[p, 0][phase == p] = torch.nan
+    context = net.context(hidden, features.expand(PHASES, -1, -1, -1), torch.zeros(PHASES, 2))
+    both = upsample_by_phase(torch.cat([context.base, context.deep], 1), RATIO, (0, rows * RATIO, 0, cols * RATIO))
+    return net.fuse(net.fine(x), both[None, :1], both[None, 1:])[0][0]
+
+
+@given(st.integers(0, 2**31), st.integers(0, 3), st.integers(0, 5), st.sampled_from([0.05, -0.1, float("nan")]))
+@settings(max_examples=15, deadline=None)
+def test_own_value_is_left_out(seed: int, row: int, col: int, change: float) -> None:
+    """Perturbing or removing y(c, t) leaves mu inside c bit-equal, and moves it elsewhere."""
+    net = network()
+    g = torch.Generator().manual_seed(seed)
+    h = net.halo
+    x = torch.randn(1, FEATURES, 4 * RATIO + 2 * h, 6 * RATIO + 2 * h, generator=g)
+    ssm = 0.1 + 0.2 * torch.rand(LAGS, 4, 6, generator=g)
+    features = torch.randn(1, FEATURES, 4, 6, generator=g)
+    with torch.inference_mode():
+        before = background(net, x, ssm, features)
+        ssm[0, row, col] += change
+        after = background(net, x, ssm, features)
+    inside = (slice(row * RATIO, (row + 1) * RATIO), slice(col * RATIO, (col + 1) * RATIO))
+    assert torch.equal(before[inside], after[inside])
+    assert not torch.equal(before, after)
+
+
+def test_yesterdays_own_value_is_seen() -> None:
+    net = network()
+    x, features = torch.randn(1, FEATURES, 2 * RATIO + 4, 2 * RATIO + 4), torch.randn(1, FEATURES, 2, 2)
+    ssm = torch.full((LAGS, 2, 2), 0.2)
+    with torch.inference_mode():
+        before = background(net, x, ssm, features)
+        ssm[1, 0, 0] += 0.1
+        after = background(net, x, ssm, features)
+    assert not torch.equal(before[:RATIO, :RATIO], after[:RATIO, :RATIO])
+
+
+@given(st.integers(0, 3), st.integers(1, 3), st.integers(0, 4), st.integers(1, 3))
+@settings(max_examples=20, deadline=None)
+def test_each_pixel_takes_the_context_of_its_own_phase(r: int, height: int, c: int, width: int) -> None:
+    context = torch.randn(PHASES, 2, 6, 7)
+    whole = torch.stack([upsample(context[p], RATIO) for p in range(PHASES)])
+    pick = phase_of_cells(6, 7).repeat_interleave(RATIO, 0).repeat_interleave(RATIO, 1)
+    want = torch.gather(whole, 0, pick[None, None].expand(1, 2, -1, -1))[0]
+    window = (r * RATIO, (r + height) * RATIO, c * RATIO, (c + width) * RATIO)
+    got = upsample_by_phase(context, RATIO, window)
+    assert torch.allclose(got, want[:, window[0] : window[1], window[2] : window[3]], atol=1e-6)
+
+
+def test_the_receptive_field_is_the_halo() -> None:
+    net = network()
+    h = net.halo
+    assert 2 * h + 1 <= 36
+    x = torch.randn(1, FEATURES, 9 + 2 * h, 9 + 2 * h, requires_grad=True)
+    net.fine(x)[0, :, 4, 4].sum().backward()
+    assert x.grad is not None
+    touched = (x.grad.abs().sum((0, 1)) > 0).nonzero()
+    assert touched.min(0).values.tolist() == [4, 4] and touched.max(0).values.tolist() == [4 + 2 * h, 4 + 2 * h]
+
+
+def test_estimates_stay_in_their_bounds() -> None:
+    net = network()
+    x = 50 * torch.randn(1, FEATURES, 28, 28)
+    mean, log_var = net.fuse(net.fine(x), torch.rand(1, 1, 24, 24), 5 * torch.randn(1, 32, 24, 24))
+    assert float(mean.min()) >= SSM_MIN and float(mean.max()) <= SSM_MAX and bool(torch.isfinite(log_var).all())
+
+
+def test_nothing_observed_gives_the_climatological_mean() -> None:
+    net = network()
+    out = net.own_out(torch.zeros(1, LAGS, 4, 4), torch.zeros(1, LAGS, 4, 4))
+    assert torch.allclose(out, torch.tensor(0.2))

@@ -1,0 +1,70 @@
+"""The update: exact conservation, bounds, gaps, and gains between nothing and everything."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ssm_net.grid import Footprint, block_mean
+from ssm_net.model.update import exact, gain, update
+
+RATIO = 36
+LOW, HIGH = 0.01, 0.60
+
+
+@given(st.integers(0, 2**31), st.floats(0.0, 0.4), st.floats(0, 0.9))
+@settings(max_examples=20, deadline=None)
+def test_exact_keeps_the_coarse_value(seed: int, spread: float, gaps: float) -> None:
+    g = torch.Generator().manual_seed(seed)
+    mu = (0.25 + spread * torch.randn(3 * RATIO, 4 * RATIO, generator=g)).clamp(LOW, HIGH)
+    observed = LOW + 0.01 + (HIGH - LOW - 0.02) * torch.rand(3, 4, generator=g)
+    observed[torch.rand(3, 4, generator=g) < gaps] = torch.nan
+    land = torch.rand(mu.shape, generator=g) < 0.8
+    theta = exact(mu, observed, land, RATIO, LOW, HIGH)
+    miss = (block_mean(theta, RATIO, land) - observed).abs()
+    assert float(torch.nan_to_num(miss).max()) <= 1e-6
+    assert float(theta.min()) >= LOW and float(theta.max()) <= HIGH
+
+
+def test_exact_takes_an_impossible_value_at_the_bound() -> None:
+    theta = exact(torch.full((36, 36), 0.3), torch.tensor([[0.9]]), torch.ones(36, 36, dtype=torch.bool), 36, LOW, HIGH)
+    assert float(theta.mean()) == pytest.approx(HIGH, abs=1e-5) and float(theta.max()) <= HIGH
+
+
+@given(st.floats(1e-6, 1e-2), st.floats(1e-6, 1e-2))
+def test_gain_weighs_by_precision(p: float, r: float) -> None:
+    k = float(gain(torch.tensor(p), torch.tensor(r)))
+    assert 0 < k < 1 and k == pytest.approx(p / (p + r), rel=1e-5)
+
+
+def test_no_observation_no_gain() -> None:
+    assert float(gain(torch.tensor(1e-3), torch.tensor(torch.nan))) == 0
+    mu = torch.rand(72, 72)
+    nothing = torch.full((2, 2), torch.nan)
+    h = Footprint.gaussian((2, 2), RATIO, 43.0)
+    land = torch.ones(72, 72, dtype=torch.bool)
+    mean, variance = update(mu, torch.full_like(mu, 1e-3), nothing, nothing, h, land, RATIO)
+    assert torch.equal(mean, mu) and torch.allclose(variance, torch.tensor(1e-3))
+
+
+def test_the_update_moves_part_of_the_way_and_smoothly() -> None:
+    mu = torch.full((5 * RATIO, 5 * RATIO), 0.2)
+    observed = torch.full((5, 5), torch.nan)
+    observed[2, 2] = 0.3
+    sigma = torch.where(torch.isfinite(observed), 0.03, torch.nan)
+    h = Footprint.gaussian((5, 5), RATIO, 43.0)
+    mean, variance = update(mu, torch.full_like(mu, 9e-4), observed, sigma, h, mu > 0, RATIO)
+    centre = float(mean[2 * RATIO + 18, 2 * RATIO + 18])
+    assert 0.24 < centre < 0.26  # K = 1/2
+    assert float(mean.diff(dim=0).abs().max()) < 0.1 / RATIO  # no block edges
+    assert float(variance.max()) <= 9e-4 and float(variance.min()) >= 4e-4
+
+
+def test_water_does_not_count() -> None:
+    mu = torch.full((72, 72), 0.2)
+    mu[:, :36] = torch.nan
+    land = torch.isfinite(mu)
+    observed = torch.tensor([[torch.nan, 0.3], [torch.nan, 0.3]])
+    mean, _ = update(mu, torch.full_like(mu, 1e-3), observed, torch.full((2, 2), 0.03), Footprint.gaussian(
+        (2, 2), RATIO, 43.0), land, RATIO)  # fmt: skip
+    assert bool(torch.isfinite(mean[land]).all())

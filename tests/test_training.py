@@ -1,0 +1,207 @@
+"""Training: pure samples, the label's footprint, resume after a kill, refusal of mixed settings."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from worlds import tiny_cube
+
+from ssm_net.checkpoint import build, load_trained
+from ssm_net.config import ConfigError, ModelConfig, TrainConfig
+from ssm_net.cube import Cube
+from ssm_net.estimators import NetworkEstimator
+from ssm_net.grid import Footprint
+from ssm_net.inputs import land_mask, read_coarse
+from ssm_net.learning import Learner
+from ssm_net.model.network import PHASES, phase_of_cells
+from ssm_net.mosaic import background
+from ssm_net.patches import Patches, compute_scaling, patch_data
+from ssm_net.split import split
+from ssm_net.training import train
+
+SMALL = ModelConfig(width=8, depth=1, coarse_width=8, coarse_depth=1, lags=3)
+
+
+@pytest.fixture(scope="module")
+def cube(tmp_path_factory: pytest.TempPathFactory) -> Cube:
+    return tiny_cube(tmp_path_factory.mktemp("w") / "c.zarr", cells=(4, 8), days=7)
+
+
+def patches(cube: Cube, **kwargs: object) -> Patches:
+    every = [np.ones(cube.domain.coarse_shape, bool)] * len(cube.days)
+    settings: dict = {"lags": 3, "halo": 1, "patch": 4, "seed": 5} | kwargs
+    return Patches(cube, cube.days, every, compute_scaling(cube, cube.days), **settings)
+
+
+def test_a_sample_is_a_pure_function_of_seed_epoch_index(cube: Cube) -> None:
+    a, b = patches(cube), patches(cube)
+    b[3], b[9]
+    for key in (0, 8, 13):
+        for x, y in zip(a[key].values(), b[key].values(), strict=True):
+            assert torch.equal(torch.nan_to_num(x), torch.nan_to_num(y))
+    assert not torch.equal(a[0]["target"], a[len(a)]["target"]) or not torch.equal(a[1]["target"], a[len(a) + 1]["target"])
+    other = patches(cube, seed=6)
+    assert any(not torch.equal(a[i]["target"], other[i]["target"]) for i in range(len(a)))
+
+
+def test_each_epoch_draws_each_day_once(cube: Cube) -> None:
+    data = patches(cube, patch=8)
+    seasons = {float(data[len(data) * 3 + i]["season"][0]) for i in range(len(data))}
+    assert len(seasons) == len(cube.days)
+
+
+def test_a_footprint_that_leaves_the_patch_is_scored_at_the_domains_edge_only(cube: Cube) -> None:
+    data = patches(cube)
+    score = data.sample(0, 0, 2, torch.zeros(4, 8, dtype=torch.bool))["score"]
+    assert bool(score[:, 1:3].all()) and not bool(score[:, [0, 3]].any())
+    assert bool(data.sample(0, 0, 4, torch.zeros(4, 8, dtype=torch.bool))["score"][:, 3].all())
+
+
+def test_held_out_cells_and_days_are_no_labels(cube: Cube) -> None:
+    parts = split(cube.days, cube.domain.coarse_shape, 0.2, 0.3, seed=3)
+    assert parts.held_cells.any() and max(parts.train_days) < min(parts.held_days)
+    data = patch_data(cube, parts, compute_scaling(cube, parts.train_days), lags=3, halo=1, patch=8, batch_size=2,
+                      workers=0, seed=1)  # fmt: skip
+    for i in range(len(data.train)):
+        assert not bool(data.train[i]["score"][torch.from_numpy(parts.held_cells)].any())
+    assert set(data.train.days) == set(parts.train_days)
+    assert set(parts.held_days) <= set(data.held.days)
+
+
+def test_statistics_come_from_the_training_days(cube: Cube) -> None:
+    early, late = compute_scaling(cube, cube.days[:3]), compute_scaling(cube, cube.days[3:])
+    assert early.first == str(cube.days[0]) and early.last == str(cube.days[2]) and early.mean != late.mean
+    day = read_coarse(cube, cube.days[0], 1, early)
+    assert bool(torch.isfinite(day.features).all()) and float(day.features.abs().max()) < 6
+
+
+def learner(cube: Cube) -> Learner:
+    torch.manual_seed(0)
+    scaling = compute_scaling(cube, cube.days)
+    net = build(SMALL, scaling, 0.22)
+    with torch.no_grad():
+        for p in net.head.parameters():
+            p.normal_(std=0.2)
+    return Learner(net, ratio=36, footprint="gaussian", fwhm=43.0, lr=1e-3, weight_decay=0.0, beta=0.5, subgrid=0.1,
+                   subgrid_std=0.05, seed=1, steps=10)  # fmt: skip
+
+
+def batch_of(cube: Cube, day: int) -> dict[str, torch.Tensor]:
+    data = patches(cube, patch=8, seed=None)
+    return {k: v[None] for k, v in data.sample(day, 0, 0, torch.zeros(4, 8, dtype=torch.bool)).items()}
+
+
+def test_training_and_inference_see_the_same_field(cube: Cube) -> None:
+    """The background of a phase's cells, made by the training step's path and by inference, agrees through H."""
+    one = learner(cube).eval()
+    with torch.no_grad():
+        mean, _, _ = one.background(batch_of(cube, 1))
+    trained = _trained(cube, one)
+    estimator = NetworkEstimator(trained, cube, torch.device("cpu"))
+    land = land_mask(torch.from_numpy(cube.read_static("water_fraction")), cube.domain.fine_shape)
+    coarse = read_coarse(cube, cube.days[1], 3, trained.scaling)
+    phase, h = phase_of_cells(4, 8), Footprint.gaussian((4, 8), 36, 43.0)
+    for p in range(PHASES):
+        # With one phase hidden once and for all, every pixel has that phase's context.
+        mu, _, _ = background(_AllPhases(estimator, p), cube, coarse, torch.ones_like(land), 8)
+        want = h.forward(mu, land.float())[phase == p]
+        assert torch.allclose(mean[0][phase == p], want, atol=1e-5)
+
+
+class _AllPhases:
+    """The estimator with the context of one phase for all pixels."""
+
+    def __init__(self, inner: NetworkEstimator, phase: int) -> None:
+        self.inner, self.phase, self.halo, self.needs = inner, phase, inner.halo, inner.needs
+
+    def context(self, coarse):  # type: ignore[no-untyped-def]
+        by_phase, near = self.inner.context(coarse)
+        return by_phase[self.phase : self.phase + 1].expand(PHASES, -1, -1, -1), near
+
+    def estimate(self, context, fine, window):  # type: ignore[no-untyped-def]
+        return self.inner.estimate(context, fine, window)
+
+
+def _trained(cube: Cube, one: Learner):  # type: ignore[no-untyped-def]
+    from ssm_net.checkpoint import Trained
+
+    return Trained(one.network, compute_scaling(cube, cube.days), SMALL, 36, "gaussian", 43.0, 1.0, 0.03, 0.22, {})
+
+
+def test_the_loss_of_a_cell_does_not_see_its_own_value(cube: Cube) -> None:
+    """Also not through the pixels of its neighbours that its footprint reaches."""
+    one = learner(cube).eval()
+    batch = batch_of(cube, 0)
+    with torch.no_grad():
+        before, _, _ = one.background(batch)
+        batch["ssm"] = batch["ssm"].clone()
+        batch["ssm"][0, 0, 2, 3] += 0.2
+        after, _, _ = one.background(batch)
+    assert before[0, 2, 3] == after[0, 2, 3] and not torch.equal(before, after)
+
+
+def test_missing_observations_reach_neither_loss_nor_gradient(cube: Cube) -> None:
+    one = learner(cube)
+    batch = batch_of(cube, 2)  # half of this day is an orbit gap
+    assert not bool(batch["score"][0, :, :4].any())
+    one.log_dict = lambda *a, **k: None  # type: ignore[method-assign]
+    loss = one.training_step(batch, 0)
+    loss.backward()
+    assert bool(torch.isfinite(loss)) and all(p.grad is None or bool(torch.isfinite(p.grad).all()) for p in one.parameters())
+
+
+def config(cube: Cube, run: Path, **kwargs: object) -> TrainConfig:
+    settings: dict = {"model": SMALL, "epochs": 3, "batch_size": 2, "patch": 4} | kwargs
+    return TrainConfig(cube=str(cube.path), run=str(run), **settings)
+
+
+def test_a_finished_training_is_not_done_again_and_mixed_settings_are_refused(cube: Cube, tmp_path: Path) -> None:
+    cfg = config(cube, tmp_path / "run", epochs=1)
+    first = train(cfg)
+    stamp = (tmp_path / "run" / "model.pt").stat().st_mtime_ns
+    second = train(cfg)
+    assert first is not None and second is not None and first.digest == second.digest
+    assert (tmp_path / "run" / "model.pt").stat().st_mtime_ns == stamp
+    with pytest.raises(ConfigError, match=r"lr=0.1 \(was 0.003\).*restart=true"):
+        train(replace(cfg, lr=0.1))
+    stats = cube.stats(first.scaling.first.replace("-", "") + "_" + first.scaling.last.replace("-", ""))
+    assert stats is not None and stats["last"] == first.provenance["train_days"][1]
+
+
+def test_a_foreign_folder_is_not_taken_for_a_run(cube: Cube, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(ConfigError, match="holds no training"):
+        train(config(cube, tmp_path))
+
+
+def test_killed_training_goes_on_and_ends_like_an_unbroken_one(cube: Cube, tmp_path: Path) -> None:
+    """kill -9 after the first whole epoch; the rest gives the same weights, bit for bit."""
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[3])\n"
+        "from pathlib import Path\nfrom ssm_net.cube import open_cube\nfrom test_training import config\n"
+        "from ssm_net.training import train\n"
+        "train(config(open_cube(sys.argv[1]), Path(sys.argv[2]), epochs=6, patience=99))\n"
+    )
+    run = tmp_path / "killed"
+    args = [sys.executable, "-c", code, str(cube.path), str(run), str(Path(__file__).parent)]
+    env = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(args, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    last = run / "checkpoints" / "last.ckpt"
+    deadline = time.monotonic() + 120
+    while not last.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert last.exists() and not (run / "model.json").exists()
+    for where in (run, tmp_path / "whole"):
+        subprocess.run([*args[:4], str(where), args[5]], env=env, check=True, capture_output=True)
+    a, b = load_trained(run), load_trained(tmp_path / "whole")
+    for x, y in zip(a.network.state_dict().values(), b.network.state_dict().values(), strict=True):
+        assert torch.equal(x, y)
