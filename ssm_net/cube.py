@@ -280,7 +280,8 @@ def open_cube(path: str | Path) -> Cube:
         raise CubeError(f"{path} has format {meta['format']}, this version reads {FORMAT}: prepare it again")
     domain = Domain(meta["domain"], tuple(meta["window"]), Grid(**meta["grid"]))
     days = tuple(EPOCH + dt.timedelta(int(n)) for n in meta["days"])
-    return Cube(path, domain, days, *(tuple(meta[k]) for k in ("fine", "coarse", "static")), attrs=meta["attrs"])
+    fine, coarse, static = (tuple(meta[k]) for k in ("fine", "coarse", "static"))
+    return Cube(path, domain, days, fine, coarse, static, meta["attrs"])
 
 
 def create_cube(
@@ -305,12 +306,12 @@ def create_cube(
         for key, value in want.items():
             if have[key] != json.loads(json.dumps(value)):
                 raise CubeError(
-                    f"{path} was made with {key}={have[key]}, not {value}: give another cube=PATH, "
+                    f"{path} was made with {_difference(key, have[key], value)}: give another cube=PATH, "
                     "the same settings and the same product folders, or delete it and prepare it again"
                 )
         old = open_cube(path)
         new = [day for day in days if day not in old._index]
-        if new and new[0] < old.days[-1]:
+        if new and old.days and new[0] < old.days[-1]:
             raise CubeError(
                 f"{path} holds {old.days[0]} .. {old.days[-1]}; {new[0]} lies before its end and days are only "
                 "added after it: give another cube=PATH for an earlier period"
@@ -327,11 +328,24 @@ def create_cube(
         shutil.rmtree(part, ignore_errors=True)
         _make(part, domain, fine, coarse, static)
         (part / "status").mkdir()
+        # As a cube without days, so that one cut off before it has any is gone on with.
+        write_json(part / "cube.json", want | {"days": []})
         part.rename(path)
     _resize(path, all_days, fine, coarse)
     # The list of days comes last: were it cut off before this line, the next run resizes again to the same size.
     write_json(path / "cube.json", want | {"days": [(day - EPOCH).days for day in all_days]})
     return open_cube(path)
+
+
+def _difference(key: str, have: Any, want: Any) -> str:
+    """ "x=1, not 2", of a mapping only the entries that differ."""
+    if not isinstance(have, Mapping) or not isinstance(want, Mapping):
+        return f"{key}={have}, not {want}"
+    return "; ".join(
+        f"{k}={have.get(k) or 'none'}, not {want.get(k) or 'none'}"
+        for k in sorted({*have, *want})
+        if have.get(k) != want.get(k)
+    )
 
 
 def _make(path: Path, domain: Domain, fine: Sequence[str], coarse: Sequence[str], static: Sequence[str]) -> None:

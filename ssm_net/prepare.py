@@ -25,18 +25,18 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from ssm_net.allweather import AllWeather, ThermalState, fill
-from ssm_net.config import ConfigError, PrepareConfig, days_between
+from ssm_net.config import PrepareConfig, days_between
 from ssm_net.cube import FINE, Cube, create_cube
 from ssm_net.grid import Domain, block_mean
 from ssm_net.ingest.catalog import Catalog, Granule, catalog
 from ssm_net.ingest.fine import read_lst, read_reflectance
 from ssm_net.ingest.overpass import DAY_HOUR, NIGHT_HOUR, utc_day
-from ssm_net.ingest.products import Product, of_role, product
 from ssm_net.ingest.rain import rain_between
 from ssm_net.ingest.raster import GranuleError
 from ssm_net.ingest.ssm import CoarseSSM, read_ssm
 from ssm_net.ingest.static import read_static
 from ssm_net.inputs import OVERPASSES, land_mask
+from ssm_net.sources import Sources, choose_sources, known_product, settled_sources
 
 log = logging.getLogger(__name__)
 console = Console()
@@ -46,25 +46,6 @@ HOURS = {"day": DAY_HOUR, "night": NIGHT_HOUR}
 RELIEF_PIXELS = 3.0  # sigma of the smooth elevation that relief is measured against
 OLDEST = 254  # days; a reflectance is kept until then, its age said
 NOTHING = "nothing to read"
-
-
-@dataclass(frozen=True)
-class Sources:
-    """The products of each role that the archive holds for this cube; an empty tuple where there is none."""
-
-    ssm: tuple[str, ...]
-    lst: tuple[str, ...]
-    reflectance: tuple[str, ...]
-    rain: tuple[str, ...]
-
-    def fine(self) -> list[str]:
-        out: list[str] = []
-        for k in OVERPASSES:
-            if any(p.layer(f"lst_{k}") for p in map(_product, self.lst)):
-                out += [v for v in FINE if v.startswith(f"lst_{k}")]
-        bands = {v for name in self.reflectance for v in _product(name).variables}
-        out += [v for v in ("red", "nir", "swir1", "swir2") if v in bands]
-        return out + (["reflectance_age"] if self.reflectance else []) + (["api"] if self.rain else [])
 
 
 @dataclass(frozen=True)
@@ -98,7 +79,7 @@ def prepare(cfg: PrepareConfig) -> Cube | None:
     raw = Path(cfg.raw)
     one = dt.timedelta(days=1)
     found = catalog(raw, (days[0] - one, days[-1] + one))
-    sources = choose_sources(cfg, found)
+    sources = choose_sources(cfg, found, settled_sources(Path(cfg.cube)))
     static = static_fields(raw, domain, cfg.domain.boundary)
     tasks = {d: task(cfg, domain, found, sources, d) for d in days}
     if cfg.plan:
@@ -141,70 +122,29 @@ def prepare(cfg: PrepareConfig) -> Cube | None:
     return cube
 
 
-def choose_sources(cfg: PrepareConfig, found: Catalog) -> Sources:
-    """The products to use: those named, else the best that are there. Raises ``ConfigError`` for one that is not."""
-
-    def pick(role: str, wanted: str) -> tuple[str, ...]:
-        if wanted == "auto":
-            best = next((p for p in of_role(role) if p.name in found), None)  # type: ignore[arg-type]
-        else:
-            best = product(wanted)
-            if best is None or best.role != role or not ({best.name} | _group(best)) & set(found):
-                have = sorted(n for n in found if _product(n).role == role)
-                raise ConfigError(
-                    f"{role}={wanted}: {cfg.raw} holds no such product with files in or near {cfg.start} .. {cfg.end}; "
-                    f"it holds {', '.join(have) or 'none of this kind'}"
-                )
-        return () if best is None else tuple(sorted(({best.name} | _group(best)) & set(found)))
-
-    ssm = pick("ssm", cfg.ssm)
-    if cfg.ssm == "auto":
-        # Sensors of one record stand side by side in raw/; they are read where the first of the table has no file.
-        ssm = tuple(p.name for p in of_role("ssm") if p.name in found)
-    chosen = Sources(ssm, pick("lst", cfg.lst), pick("reflectance", cfg.reflectance), pick("rain", "auto"))
-    if not chosen.fine():
-        raise ConfigError(
-            f"raw={cfg.raw}: no file of LST, reflectance or rain in or near {cfg.start} .. {cfg.end}; "
-            "see docs/formats.md for which product goes into which folder"
-        )
-    if not chosen.ssm:
-        log.warning("raw=%s: no coarse soil moisture in %s .. %s; nothing to train on", cfg.raw, cfg.start, cfg.end)
-    return chosen
-
-
-def _product(name: str) -> Product:
-    found = product(name)
-    assert found is not None
-    return found
-
-
-def _group(p: Product) -> set[str]:
-    return {q.name for q in of_role(p.role) if p.group and q.group == p.group}
-
-
 def task(cfg: PrepareConfig, domain: Domain, found: Catalog, sources: Sources, day: dt.date) -> Task:
     """Which granules make ``day``, and the interval whose rain it counts (one night overpass to the next, UTC)."""
     west, _, east, _ = domain.bounds_lonlat()
     lon = (west + east) / 2
     granules: dict[str, tuple[Granule, ...]] = {}
     for name in sources.ssm:
-        if "ssm" not in granules and day in found[name]:
+        if "ssm" not in granules and day in found.get(name, {}):
             granules["ssm"] = found[name][day]
     for name in sources.lst:
-        p = _product(name)
+        p = known_product(name)
         for k, hour in HOURS.items():
             if p.layer(f"lst_{k}"):
                 utc = p.family == "hdfeos" and cfg.modis_day == "utc"
                 filed = utc_day(day, hour, lon) if utc else day
-                if filed in found[name]:
+                if filed in found.get(name, {}):
                     granules[f"lst_{k}"] = granules.get(f"lst_{k}", ()) + found[name][filed]
     for name in sources.reflectance:
-        if day in found[name]:
+        if day in found.get(name, {}):
             granules["reflectance"] = found[name][day]
     overpass = np.datetime64(day, "s") + np.timedelta64(round((NIGHT_HOUR - lon / 15) * 3600), "s")
     since = overpass - np.timedelta64(1, "D")
     for name in sources.rain:
-        near = {g.path: g for n in (-2, -1, 0) for g in found[name].get(day + dt.timedelta(days=n), ())}
+        near = {g.path: g for n in (-2, -1, 0) for g in found.get(name, {}).get(day + dt.timedelta(days=n), ())}
         if near:
             granules["rain"] = tuple(near.values())
     return Task(day, domain, granules, since, overpass, cfg.sigma_ssm)
@@ -394,7 +334,11 @@ def _read_ahead(tasks: Sequence[Task], workers: int) -> Iterator[Day]:
 
 
 def _print_plan(
-    cfg: PrepareConfig, domain: Domain, sources: Sources, static: Mapping[str, np.ndarray], tasks: Mapping[dt.date, Task]
+    cfg: PrepareConfig,
+    domain: Domain,
+    sources: Sources,
+    static: Mapping[str, np.ndarray],
+    tasks: Mapping[dt.date, Task],
 ) -> None:
     rows, cols = domain.coarse_shape
     console.print(

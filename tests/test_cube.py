@@ -29,7 +29,9 @@ def test_packing_is_right_to_half_a_step_or_clipped(name: str, values: np.ndarra
     info = np.iinfo(v.dtype)
     lo, hi = info.min * v.scale + v.offset, info.max * v.scale + v.offset
     inside = (values > lo + 2 * v.scale) & (values < hi - 2 * v.scale)
-    np.testing.assert_allclose(out[inside], values[inside], atol=v.scale * 0.5 + 1e-6 * np.abs(values[inside]).max(initial=1))
+    np.testing.assert_allclose(
+        out[inside], values[inside], atol=v.scale * 0.5 + 1e-6 * np.abs(values[inside]).max(initial=1)
+    )
     # What was rounded once is not changed by being stored again: the recursions rest on that.
     np.testing.assert_array_equal(v.pack(out), v.pack(v.unpack(v.pack(out))))
 
@@ -111,12 +113,12 @@ def test_another_domain_or_period_before_it_is_refused(tmp_path: Path) -> None:
         create_cube(cube.path, Domain("other", (0, 4, 0, 4)), cube.days, *rest)
     with pytest.raises(CubeError, match="before its end"):
         create_cube(cube.path, cube.domain, [FIRST - ONE], *rest)
-    with pytest.raises(CubeError, match="was made with attrs"):
+    with pytest.raises(CubeError, match="was made with fwhm_km=43.0, not 50.0: "):
         create_cube(cube.path, cube.domain, cube.days, *rest[:-1], {**cube.attrs, "fwhm_km": 50.0})
 
 
 def test_no_cube_is_said_with_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(CubeError, match="prepare.py"):
+    with pytest.raises(CubeError, match=r"prepare\.py"):
         open_cube(tmp_path)
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "precious").write_text("data")

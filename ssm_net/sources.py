@@ -1,0 +1,100 @@
+"""Which products of raw/ a cube is made of."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from ssm_net.config import ConfigError, PrepareConfig
+from ssm_net.cube import FINE, open_cube
+from ssm_net.ingest.catalog import Catalog
+from ssm_net.ingest.products import Product, Role, of_role, product
+from ssm_net.inputs import OVERPASSES
+
+log = logging.getLogger(__name__)
+
+ROLES: tuple[Role, ...] = ("ssm", "lst", "reflectance", "rain")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The products of each role that the archive holds for this cube; an empty tuple where there is none."""
+
+    ssm: tuple[str, ...]
+    lst: tuple[str, ...]
+    reflectance: tuple[str, ...]
+    rain: tuple[str, ...]
+
+    def fine(self) -> list[str]:
+        out: list[str] = []
+        for k in OVERPASSES:
+            if any(p.layer(f"lst_{k}") for p in map(known_product, self.lst)):
+                out += [v for v in FINE if v.startswith(f"lst_{k}")]
+        bands = {v for name in self.reflectance for v in known_product(name).variables}
+        out += [v for v in ("red", "nir", "swir1", "swir2") if v in bands]
+        return out + (["reflectance_age"] if self.reflectance else []) + (["api"] if self.rain else [])
+
+
+def choose_sources(cfg: PrepareConfig, found: Catalog, settled: Sources | None = None) -> Sources:
+    """The products to use: those named; else those of the cube, where there is one (``settled``), so that days added
+    are made like the days before; else the best that have files. Sensors of one record stand side by side in raw/, so
+    every product of coarse soil moisture counts, whatever its period, in the order of the table.
+
+    Raises ``ConfigError`` for a product that is not there, and where no product has a file.
+    """
+
+    def pick(role: Role, wanted: str) -> tuple[str, ...]:
+        before: tuple[str, ...] = getattr(settled, role) if settled else ()
+        if wanted == "auto":
+            if settled:
+                return before
+            if role == "ssm":
+                here = _folders(Path(cfg.raw))
+                return tuple(p.name for p in of_role("ssm") if p.name in here)
+            best = next((p for p in of_role(role) if p.name in found), None)
+        else:
+            best = product(wanted)
+            if best is not None and best.role == role and best.name in before:
+                return before
+            if best is None or best.role != role or not ({best.name} | _group(best)) & set(found):
+                have = sorted(n for n in found if known_product(n).role == role)
+                raise ConfigError(
+                    f"{role}={wanted}: {cfg.raw} holds no such product with files in or near {cfg.start} .. {cfg.end}; "
+                    f"it holds {', '.join(have) or 'none of this kind'}"
+                )
+        return () if best is None else tuple(sorted(({best.name} | _group(best)) & set(found)))
+
+    chosen = Sources(*(pick(role, getattr(cfg, role, "auto")) for role in ROLES))
+    if not {*chosen.lst, *chosen.reflectance, *chosen.rain} & set(found):
+        wanted = ", ".join((*chosen.lst, *chosen.reflectance, *chosen.rain)) or "LST, reflectance or rain"
+        raise ConfigError(
+            f"raw={cfg.raw}: no file of {wanted} in or near {cfg.start} .. {cfg.end}; "
+            "see docs/formats.md for which product goes into which folder"
+        )
+    if not set(chosen.ssm) & set(found):
+        log.warning("raw=%s: no coarse soil moisture in %s .. %s; nothing to train on", cfg.raw, cfg.start, cfg.end)
+    return chosen
+
+
+def settled_sources(path: Path) -> Sources | None:
+    """The products that the cube at ``path`` is made of; ``None`` where there is no cube yet."""
+    if not (path / "cube.json").exists():
+        return None
+    return Sources(*(tuple(open_cube(path).attrs[role].split()) for role in ROLES))
+
+
+def _folders(raw: Path) -> set[str]:
+    """The products that have a folder with a file in ``raw``, of whatever day."""
+    known = {p: product(p.name) for p in raw.iterdir() if p.is_dir()}
+    return {e.name for p, e in known.items() if e and any(f.suffix.lower() in e.suffixes for f in p.rglob("*"))}
+
+
+def known_product(name: str) -> Product:
+    found = product(name)
+    assert found is not None
+    return found
+
+
+def _group(p: Product) -> set[str]:
+    return {q.name for q in of_role(p.role) if p.group and q.group == p.group}
