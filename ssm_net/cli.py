@@ -9,9 +9,11 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.markup import escape
 
 from ssm_net.config import ConfigError, load
 
@@ -29,12 +31,27 @@ def run_verb(verb: Callable[[T], Any], schema: type[T], cfg: DictConfig) -> Any:
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[quiet], force=True)
     logging.getLogger("ssm_net").setLevel(level if level == logging.DEBUG else logging.WARNING)
     try:
+        _refuse_sweep_over_devices(cfg)
         return verb(load(schema, cfg))
     except (ConfigError, ValueError, OSError) as err:
         if os.environ.get("HYDRA_FULL_ERROR"):
             raise
-        Console(stderr=True).print(f"[bold red]error:[/] {err}", highlight=False, soft_wrap=True)
+        Console(stderr=True).print(f"[bold red]error:[/] {escape(str(err))}", highlight=False, soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
-        Console(stderr=True).print("[yellow]interrupted[/]: what was finished is kept; the same command goes on from it")
+        Console(stderr=True).print(
+            "[yellow]interrupted[/]: what was finished is kept; the same command goes on from it"
+        )
         sys.exit(130)
+
+
+def _refuse_sweep_over_devices(cfg: DictConfig) -> None:
+    """Training on several devices starts the script's own command line once more for each: under ``-m`` every one of
+    them would start the whole sweep again.
+    """
+    devices = OmegaConf.select(cfg, "trainer.devices", default=1)
+    if devices != 1 and HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
+        raise ConfigError(
+            f"trainer.devices={devices} with -m (--multirun): each device's process would start the sweep again; "
+            "sweep with trainer.devices=1, or train one setting at a time"
+        )
