@@ -34,7 +34,8 @@ def load(schema: type[T], cfg: DictConfig | dict[str, Any]) -> T:
             raise ConfigError(f"nothing given for {', '.join(missing)}: add {' '.join(f'{k}=...' for k in missing)}")
         value = OmegaConf.to_object(merged)
     except OmegaConfBaseException as err:
-        raise ConfigError(str(err).splitlines()[0]) from err
+        key = f"{err.full_key}: " if err.full_key else ""
+        raise ConfigError(key + str(err).splitlines()[0]) from err
     assert isinstance(value, schema)
     return value
 
