@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import Progress
@@ -160,9 +159,7 @@ def background(
     return mean, variance, far
 
 
-def _ahead(
-    todo: list[Tile], read: Callable[[Tile], dict[str, Tensor]]
-) -> Iterator[tuple[Tile, dict[str, Tensor]]]:
+def _ahead(todo: list[Tile], read: Callable[[Tile], dict[str, Tensor]]) -> Iterator[tuple[Tile, dict[str, Tensor]]]:
     """Each tile with its pixels, the next one being read while the caller works on this one."""
     with ThreadPoolExecutor(1) as reader:
         coming = [reader.submit(read, tile) for tile in todo[:1]]

@@ -16,7 +16,9 @@ class Tile:
     pixels: Window
 
 
-def tiles(coarse_shape: tuple[int, int], ratio: int, side: int, wanted: Callable[[Window], bool] | None = None) -> list[Tile]:
+def tiles(
+    coarse_shape: tuple[int, int], ratio: int, side: int, wanted: Callable[[Window], bool] | None = None
+) -> list[Tile]:
     """Tiles of at most ``side`` x ``side`` cells that cover the domain once, row by row; those not ``wanted`` left out.
 
     The fine branch pads by its own halo, so tiles neither overlap nor are blended.

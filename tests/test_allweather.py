@@ -12,7 +12,9 @@ DAY = dt.date(2016, 6, 1)
 SHAPE = (144, 144)
 
 
-def step(lst: torch.Tensor, before: ThermalState | None = None, day: dt.date = DAY, z: torch.Tensor | None = None) -> AllWeather:
+def step(
+    lst: torch.Tensor, before: ThermalState | None = None, day: dt.date = DAY, z: torch.Tensor | None = None
+) -> AllWeather:
     return fill(day, lst, torch.full(SHAPE, 1.0), torch.zeros(SHAPE) if z is None else z, before, ratio=36,
                 memory_days=4.0, region_cells=2.0)  # fmt: skip
 

@@ -10,7 +10,9 @@ def test_what_is_masked_reaches_neither_loss_nor_gradient() -> None:
     loss = masked_mean(x * 2, torch.tensor([True, False, False, True]))
     loss.backward()
     assert float(loss) == 4.0 and x.grad is not None
-    assert torch.equal(torch.nan_to_num(x.grad), torch.tensor([1.0, 0.0, 0.0, 1.0])) and bool(torch.isfinite(x.grad).all())
+    assert torch.equal(torch.nan_to_num(x.grad), torch.tensor([1.0, 0.0, 0.0, 1.0])) and bool(
+        torch.isfinite(x.grad).all()
+    )
 
 
 def test_nothing_to_score_is_zero() -> None:
