@@ -50,9 +50,10 @@ check: env  ## ruff (rules and format) and mypy
 test: check  ## check, then all default tests
 	$(BIN)/python -m pytest
 
-real: env  ## the tests on real granules, from ../shared/real or SSM_NET_REAL
-	$(BIN)/python -m pytest -m real -rs -v -s
+real: env  ## the road and the readers on real granules, from ../shared/real or SSM_NET_REAL
+	$(BIN)/python tests/real_road.py
+	$(BIN)/python -m pytest -m real -rs -v
 
-clean:  ## remove what demo, test and builds left (the environment stays)
-	rm -rf demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean:  ## remove what demo, real, test and builds left (the environment stays)
+	rm -rf demo real build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './$(ENV)/*' -prune -exec rm -rf {} +
