@@ -48,8 +48,9 @@ class Trained:
 def build(model: ModelConfig, scaling: Scaling, mean_ssm: float) -> Downscaler:
     n = len(scaling.names)
     return Downscaler(
-        n, n, model.lags, model.width, model.depth, model.coarse_width, model.coarse_depth, model.dropout, mean_ssm
-    )
+        n, n, model.lags, model.kernel, model.width, model.depth, model.coarse_width, model.coarse_depth, model.dropout,
+        mean_ssm,
+    )  # fmt: skip
 
 
 def save_trained(run: Path, trained: Trained) -> None:

@@ -160,16 +160,18 @@ class PrepareConfig:
 class ModelConfig:
     """The size of the network."""
 
+    kernel: int = 3  # receptive field of the fine branch, pixels a side
     width: int = 32  # channels of the fine branch
-    depth: int = 2  # 3 x 3 blocks of the fine branch; the receptive field is 2 * depth + 1 pixels
+    depth: int = 2  # its pixel-wise blocks
     coarse_width: int = 32
     coarse_depth: int = 2
     lags: int = 6  # days the coarse branch looks back
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
-        _require(self.depth >= 0 and 2 * self.depth <= 35, f"model.depth={self.depth}: receptive field over 36 pixels")
-        _require(min(self.width, self.coarse_width, self.coarse_depth, self.lags) >= 1, "model sizes must be >= 1")
+        _require(self.kernel % 2 == 1 and 1 <= self.kernel <= 35, f"model.kernel={self.kernel}: an odd number, 1 to 35")
+        sizes = (self.width, self.depth, self.coarse_width, self.coarse_depth, self.lags)
+        _require(min(sizes) >= 1, "model sizes must be >= 1")
         _require(0 <= self.dropout < 1, f"model.dropout={self.dropout} must lie in [0, 1)")
 
 
@@ -196,6 +198,7 @@ class TrainConfig:
     epochs: int = 30
     batch_size: int = 4
     patch: int = 8  # side of a training patch, coarse cells
+    stride: int = 3  # every stride-th pixel each way stands for a footprint while training
     lr: float = 3e-3
     weight_decay: float = 0.05
     beta: float = 0.5  # of the beta-NLL
@@ -210,6 +213,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         _require(self.epochs >= 1 and self.batch_size >= 1, "epochs and batch_size must be >= 1")
         _require(self.patch >= 4 and self.patch % 2 == 0, f"patch={self.patch} must be an even number of cells, >= 4")
+        _require(self.stride >= 1, f"stride={self.stride} must be >= 1")
         for key in ("validation_fraction", "validation_days"):
             _require(0 <= getattr(self, key) < 1, f"{key} must lie in [0, 1)")
 

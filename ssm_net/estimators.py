@@ -64,7 +64,7 @@ class NetworkEstimator:
             raise ValueError(f"{cube.path} has another grid ratio or footprint than the model was trained with")
         self.trained, self.device = trained, device
         self.network = trained.network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.scaling, self.lags, self.halo = trained.scaling, trained.model.lags, trained.model.depth
+        self.scaling, self.lags, self.halo = trained.scaling, trained.model.lags, trained.network.halo
         self.needs = features.needed(trained.scaling.names)
         self.shape, self.ratio = cube.domain.fine_shape, cube.domain.ratio
 

@@ -36,26 +36,31 @@ class Learner(L.LightningModule):
         subgrid_std: float,
         seed: int,
         steps: int,
+        stride: int,
     ) -> None:
         super().__init__()
         self.network = network
         self.ratio, self.footprint, self.fwhm = ratio, footprint, fwhm
         self.lr, self.weight_decay, self.beta = lr, weight_decay, beta
-        self.subgrid, self.subgrid_std, self.seed, self.steps = subgrid, subgrid_std, seed, steps
+        self.subgrid, self.subgrid_std, self.seed = subgrid, subgrid_std, seed
+        self.steps, self.stride = steps, stride
         # Sums over the scored cells of the validation: innovation^2, R and H variance, for P = Var(innovation) - R.
         self.innovation, self.observation, self.predicted = MeanMetric(), MeanMetric(), MeanMetric()
         self.bias = MeanMetric()
 
-    def background(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    def background(self, batch: Batch, offset: tuple[int, int], stride: int) -> tuple[Tensor, Tensor, Tensor]:
         """Footprint means and variances of the background at each cell, own value left out, (B, R, C), and the mean
-        excess of sub-grid variance (scalar)."""
+        excess of sub-grid variance (scalar). Every ``stride``-th pixel each way from ``offset`` stands for all."""
         rows, cols = batch["target"].shape[-2:]
-        h = Footprint.of(self.footprint, (rows, cols), self.ratio, self.fwhm).to(batch["up_y"])
-        land = batch["land"].to(batch["up_y"])
-        fine = self.network.fine(batch["x"].contiguous(memory_format=torch.channels_last))
-        mean = torch.zeros_like(batch["target"])
-        variance = torch.zeros_like(batch["target"])
-        excess = []
+        oy, ox = offset
+        up_y, up_x = batch["up_y"][:, oy::stride], batch["up_x"][:, ox::stride]
+        land = batch["land"][:, oy::stride, ox::stride].to(up_y)
+        h = Footprint.of(self.footprint, (rows, cols), self.ratio, self.fwhm).to(up_y)
+        h = Footprint(h.rows[:, oy::stride], h.cols[:, ox::stride])  # weighted means: the land weights make them whole
+        x = batch["x"][:, :, oy:, ox:].contiguous(memory_format=torch.channels_last)
+        fine = self.network.fine(x, stride)[:, :, : land.shape[-2], : land.shape[-1]]
+        mean, variance = torch.zeros_like(batch["target"]), torch.zeros_like(batch["target"])
+        excess = torch.zeros((), device=up_y.device)
         for phase in range(PHASES):
             hidden = (batch["phase"] == phase)[:, None]
             today = torch.where(hidden, torch.nan, batch["ssm"][:, :1])
@@ -63,17 +68,18 @@ class Learner(L.LightningModule):
                 torch.cat([today, batch["ssm"][:, 1:]], 1), batch["features"], batch["season"]
             )
             both = torch.cat([context.base, context.deep], 1)
-            both = batch["up_y"][:, None] @ both @ batch["up_x"].transpose(1, 2)[:, None]
+            both = up_y[:, None] @ both @ up_x.transpose(1, 2)[:, None]
             mu, log_var = self.network.fuse(fine, both[:, :1], both[:, 1:])
             own = batch["target_phase"] == phase
             mean = torch.where(own, h.forward(mu, land), mean)
             variance = torch.where(own, h.forward(log_var.exp(), land), variance)
-            if phase == 0:
-                excess.append(subgrid_excess(mu, land, self.ratio, self.subgrid_std).mean())
-        return mean, variance, torch.stack(excess).mean()
+            over = subgrid_excess(mu, land, self.ratio // stride, self.subgrid_std)
+            excess = excess + torch.where(own, over, 0.0).mean()
+        return mean, variance, excess
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        mean, variance, excess = self.background(batch)
+        oy, ox = (int(n) for n in torch.randint(self.stride, (2,)))
+        mean, variance, excess = self.background(batch, (oy, ox), self.stride)
         score = batch["score"]
         mean, variance = torch.nan_to_num(mean), torch.nan_to_num(variance, nan=1.0)
         total = variance + batch["target_sigma"] ** 2
@@ -84,7 +90,8 @@ class Learner(L.LightningModule):
         return loss
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        mean, variance, _ = self.background(batch)
+        middle = self.stride // 2
+        mean, variance, _ = self.background(batch, (middle, middle), self.stride)
         score = batch["score"]
         if not bool(score.any()):
             return
@@ -103,9 +110,9 @@ class Learner(L.LightningModule):
         for metric in (self.innovation, self.observation, self.predicted, self.bias):
             metric.reset()
 
-    def on_train_epoch_start(self) -> None:
-        # Dropout of an epoch depends on seed and epoch alone: a resumed run repeats what an unbroken one does.
-        torch.manual_seed((self.seed * 1_000_003 + self.current_epoch) % 2**63)
+    def on_train_batch_start(self, batch: Batch, index: int) -> None:
+        # Dropout and offsets depend on seed and step alone: a resumed run repeats what an unbroken one does.
+        torch.manual_seed(self.seed * 1_000_003 + self.global_step)
 
     def configure_optimizers(self) -> dict[str, Any]:
         decay = [p for p in self.parameters() if p.ndim >= 2 and p is not self.network.own_out.logits]

@@ -17,13 +17,14 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ssm_net import features
 from ssm_net.cube import Cube
-from ssm_net.grid import interpolation_matrix
-from ssm_net.inputs import Scaling, land_mask, padded, read_coarse, read_fine, variables
+from ssm_net.grid import Window, interpolation_matrix
+from ssm_net.inputs import CoarseDay, Scaling, land_mask, padded, read_coarse, read_fine, variables
 from ssm_net.model.network import phase_of_cells
 from ssm_net.split import Split
 
 MARGIN = 4  # coarse cells of context around a patch: the reach of the coarse branch
 MOST_HIDDEN = 0.5  # of the day's observations, drawn uniformly: practice for orbit gaps
+KEEP_BYTES = 2**31  # of decoded pixels a process keeps
 STRIDE = 7  # pixels between those that statistics are taken from
 
 
@@ -52,6 +53,10 @@ class Patches(Dataset[dict[str, Tensor]]):
         self.size = min(patch, rows), min(patch, cols)
         self.around = min(patch + 2 * MARGIN, rows), min(patch + 2 * MARGIN, cols)
         self.names = features.needed(scaling.names)
+        # Where every patch is the whole domain, its pixels are decoded once and kept, if there is room for all days.
+        height, width = cube.domain.fine_shape
+        small = len(self.days) * len(scaling.names) * height * width * 4 <= KEEP_BYTES
+        self.kept: dict[int, Tensor] | None = {} if self.size == (rows, cols) and small else None
 
     def __len__(self) -> int:
         return len(self.days)
@@ -83,10 +88,7 @@ class Patches(Dataset[dict[str, Tensor]]):
         coarse = read_coarse(self.cube, day, self.lags, self.scaling)
         shown = coarse.without(hide)
         window = (row * ratio, (row + height) * ratio, col * ratio, (col + width) * ratio)
-        inside, pad = padded(window, self.halo, self.cube.domain.fine_shape)
-        fine = read_fine(self.cube, day, inside, self.names, coarse.region)
-        x = self.scaling(features.stack(self.scaling.names, fine))
-        x = torch.nn.functional.pad(x, pad)
+        x = self._pixels(which, window, coarse)
         water = "water_fraction" in self.cube.static
         land = land_mask(
             torch.from_numpy(self.cube.read_static("water_fraction", window)) if water else None,
@@ -111,6 +113,18 @@ class Patches(Dataset[dict[str, Tensor]]):
             "target_phase": phase_of_cells(height, width, row, col),
             "score": score[here],
         }
+
+
+    def _pixels(self, which: int, window: Window, coarse: CoarseDay) -> Tensor:
+        """Normalised features of a window and its halo, (F, y, x)."""
+        if self.kept is not None and which in self.kept:
+            return self.kept[which]
+        inside, pad = padded(window, self.halo, self.cube.domain.fine_shape)
+        fine = read_fine(self.cube, self.days[which], inside, self.names, coarse.region)
+        x = torch.nn.functional.pad(self.scaling(features.stack(self.scaling.names, fine)), pad)
+        if self.kept is not None:
+            self.kept[which] = x
+        return x
 
 
 class EpochSampler(Sampler[int]):

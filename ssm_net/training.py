@@ -60,15 +60,17 @@ def train(cfg: TrainConfig) -> Trained | None:
     scaling = _scaling(cube, parts)
     mean_ssm = _mean_ssm(cube, parts)
     data = patch_data(
-        cube, parts, scaling, lags=cfg.model.lags, halo=cfg.model.depth, patch=cfg.patch, batch_size=cfg.batch_size,
+        cube, parts, scaling, lags=cfg.model.lags, halo=cfg.model.kernel // 2, patch=cfg.patch, batch_size=cfg.batch_size,
         workers=cfg.trainer.workers, seed=cfg.seed,
     )  # fmt: skip
     steps = cfg.epochs * math.ceil(len(data.train) / (cfg.batch_size * cfg.trainer.devices))
+    if cube.domain.ratio % cfg.stride:
+        raise ConfigError(f"stride={cfg.stride} must divide the {cube.domain.ratio} pixels of a cell's side")
     footprint, fwhm = cube.attrs["footprint"], cube.attrs["fwhm_km"] * 1000 / cube.domain.grid.pixel
     learner = Learner(
         build(cfg.model, scaling, mean_ssm), ratio=cube.domain.ratio, footprint=footprint, fwhm=fwhm, lr=cfg.lr,
         weight_decay=cfg.weight_decay, beta=cfg.beta, subgrid=cfg.subgrid, subgrid_std=cfg.subgrid_std, seed=cfg.seed,
-        steps=steps,
+        steps=steps, stride=cfg.stride,
     )  # fmt: skip
     console.print(
         f"training on {len(parts.train_days)} days, {len(scaling.names)} features, "
@@ -149,7 +151,7 @@ def _mean_ssm(cube: Cube, parts: Split) -> float:
 def _trainer(cfg: TrainConfig, run: Path) -> tuple[L.Trainer, ModelCheckpoint]:
     best = ModelCheckpoint(
         run / "checkpoints", filename="best", monitor="val/innovation_rmse", mode="min", save_last=True,
-        enable_version_counter=False, save_on_train_epoch_end=False,
+        enable_version_counter=False, save_on_train_epoch_end=True,
     )  # fmt: skip
     stop = EarlyStopping("val/innovation_rmse", patience=cfg.patience, mode="min")
     loggers: list[Logger] = [CSVLogger(run, name="log", version=0)]

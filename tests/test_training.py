@@ -90,7 +90,7 @@ def learner(cube: Cube) -> Learner:
         for p in net.head.parameters():
             p.normal_(std=0.2)
     return Learner(net, ratio=36, footprint="gaussian", fwhm=43.0, lr=1e-3, weight_decay=0.0, beta=0.5, subgrid=0.1,
-                   subgrid_std=0.05, seed=1, steps=10)  # fmt: skip
+                   subgrid_std=0.05, seed=1, steps=10, stride=1)  # fmt: skip
 
 
 def batch_of(cube: Cube, day: int) -> dict[str, torch.Tensor]:
@@ -102,7 +102,7 @@ def test_training_and_inference_see_the_same_field(cube: Cube) -> None:
     """The background of a phase's cells, made by the training step's path and by inference, agrees through H."""
     one = learner(cube).eval()
     with torch.no_grad():
-        mean, _, _ = one.background(batch_of(cube, 1))
+        mean, _, _ = one.background(batch_of(cube, 1), (0, 0), 1)
     trained = _trained(cube, one)
     estimator = NetworkEstimator(trained, cube, torch.device("cpu"))
     land = land_mask(torch.from_numpy(cube.read_static("water_fraction")), cube.domain.fine_shape)
@@ -140,10 +140,10 @@ def test_the_loss_of_a_cell_does_not_see_its_own_value(cube: Cube) -> None:
     one = learner(cube).eval()
     batch = batch_of(cube, 0)
     with torch.no_grad():
-        before, _, _ = one.background(batch)
+        before, _, _ = one.background(batch, (0, 0), 1)
         batch["ssm"] = batch["ssm"].clone()
         batch["ssm"][0, 0, 2, 3] += 0.2
-        after, _, _ = one.background(batch)
+        after, _, _ = one.background(batch, (0, 0), 1)
     assert before[0, 2, 3] == after[0, 2, 3] and not torch.equal(before, after)
 
 

@@ -16,7 +16,7 @@ def network(seed: int = 0) -> Downscaler:
     """Weights far from their small start, so that everything the head is given shows in the result."""
     torch.manual_seed(seed)
     m = ModelConfig()
-    net = Downscaler(FEATURES, FEATURES, LAGS, 16, m.depth, 16, m.coarse_depth, 0.1, mean=0.2).eval()
+    net = Downscaler(FEATURES, FEATURES, LAGS, 3, 16, m.depth, 16, m.coarse_depth, 0.1, mean=0.2).eval()
     with torch.no_grad():
         for p in net.head.parameters():
             p.normal_(std=0.3)
@@ -55,7 +55,7 @@ def test_own_value_is_left_out(seed: int, row: int, col: int, change: float) -> 
 
 def test_yesterdays_own_value_is_seen() -> None:
     net = network()
-    x, features = torch.randn(1, FEATURES, 2 * RATIO + 4, 2 * RATIO + 4), torch.randn(1, FEATURES, 2, 2)
+    x, features = torch.randn(1, FEATURES, 2 * RATIO + 2, 2 * RATIO + 2), torch.randn(1, FEATURES, 2, 2)
     ssm = torch.full((LAGS, 2, 2), 0.2)
     with torch.inference_mode():
         before = background(net, x, ssm, features)
@@ -89,7 +89,7 @@ def test_the_receptive_field_is_the_halo() -> None:
 
 def test_estimates_stay_in_their_bounds() -> None:
     net = network()
-    x = 50 * torch.randn(1, FEATURES, 28, 28)
+    x = 50 * torch.randn(1, FEATURES, 26, 26)
     mean, log_var = net.fuse(net.fine(x), torch.rand(1, 1, 24, 24), 5 * torch.randn(1, 32, 24, 24))
     assert float(mean.min()) >= SSM_MIN and float(mean.max()) <= SSM_MAX and bool(torch.isfinite(log_var).all())
 
