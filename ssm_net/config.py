@@ -63,6 +63,15 @@ def parse_day(text: str, key: str) -> dt.date:
         raise ConfigError(f"{key}={text} is not a day; write yyyy-mm-dd") from None
 
 
+def _check_period(start: str | None, end: str | None) -> None:
+    """Either end of a period may be left open."""
+    if start is not None and end is not None:
+        days_between(start, end)
+    for key, text in (("start", start), ("end", end)):
+        if text is not None:
+            parse_day(text, key)
+
+
 def _require(ok: bool, message: str) -> None:
     if not ok:
         raise ConfigError(message)
@@ -241,9 +250,7 @@ class InferConfig:
         _require(self.format in ("netcdf", "cog", "zarr"), f"format={self.format}: netcdf, cog or zarr")
         _require(self.update in ("gain", "exact", "none"), f"update={self.update}: gain, exact or none")
         _require(self.tile >= 1, f"tile={self.tile} must be >= 1")
-        for key in ("start", "end"):
-            if getattr(self, key) is not None:
-                parse_day(getattr(self, key), key)
+        _check_period(self.start, self.end)
 
 
 @dataclass(frozen=True)
@@ -259,3 +266,9 @@ class EvaluateConfig:
     start: str | None = None
     end: str | None = None
     plan: bool = False
+
+    def __post_init__(self) -> None:
+        _check_period(self.start, self.end)
+        known = [m for m in METHODS if m != "network"]
+        for name in self.baselines:
+            _require(name in known, f"baselines: {name} is none; choose from {', '.join(known)}")
