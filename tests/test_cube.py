@@ -113,7 +113,7 @@ def test_another_domain_or_period_before_it_is_refused(tmp_path: Path) -> None:
         create_cube(cube.path, Domain("other", (0, 4, 0, 4)), cube.days, *rest)
     with pytest.raises(CubeError, match="before its end"):
         create_cube(cube.path, cube.domain, [FIRST - ONE], *rest)
-    with pytest.raises(CubeError, match="was made with fwhm_km=43.0, not 50.0: "):
+    with pytest.raises(CubeError, match=r"was made with fwhm_km=43\.0, not 50\.0: "):
         create_cube(cube.path, cube.domain, cube.days, *rest[:-1], {**cube.attrs, "fwhm_km": 50.0})
 
 
