@@ -46,10 +46,9 @@ class Trained:
 
 
 def build(model: ModelConfig, scaling: Scaling, mean_ssm: float) -> Downscaler:
-    n = len(scaling.names)
     return Downscaler(
-        n, n, model.lags, model.kernel, model.width, model.depth, model.coarse_width, model.coarse_depth, model.dropout,
-        mean_ssm,
+        len(scaling.names), model.lags, model.kernel, model.width, model.depth, model.coarse_width, model.coarse_depth,
+        model.dropout, mean_ssm,
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ssm_net.grid import Domain
 
 T = TypeVar("T")
-METHODS = ("network", "bilinear", "dispatch")
+METHODS = ("network", "bilinear", "dispatch", "gwr", "forest", "ridge")
 
 
 class ConfigError(ValueError):
@@ -173,13 +173,13 @@ class ModelConfig:
     width: int = 32  # channels of the fine branch
     depth: int = 2  # its pixel-wise blocks
     coarse_width: int = 32
-    coarse_depth: int = 2
+    coarse_depth: int = 0  # 3 x 3 blocks on the coarse grid; 0 for short records
     lags: int = 6  # days the coarse branch looks back
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
         _require(self.kernel % 2 == 1 and 1 <= self.kernel <= 35, f"model.kernel={self.kernel}: an odd number, 1 to 35")
-        sizes = (self.width, self.depth, self.coarse_width, self.coarse_depth, self.lags)
+        sizes = (self.width, self.depth, self.coarse_width, self.coarse_depth + 1, self.lags)
         _require(min(sizes) >= 1, "model sizes must be >= 1")
         _require(0 <= self.dropout < 1, f"model.dropout={self.dropout} must lie in [0, 1)")
 
@@ -234,7 +234,7 @@ class InferConfig:
     cube: str
     mosaics: str
     run: str = ""  # folder of train.py; not needed for a baseline
-    method: str = "network"  # network, or a baseline: bilinear, dispatch
+    method: str = "network"  # network, or a baseline: bilinear, dispatch, gwr, forest, ridge
     start: str | None = None  # the cube's first day
     end: str | None = None  # the cube's last day
     format: str = "netcdf"

@@ -16,18 +16,17 @@ from ssm_net.allweather import LAPSE
 from ssm_net.checkpoint import Trained
 from ssm_net.cube import Cube
 from ssm_net.grid import Window, interpolation_matrix, upsample
-from ssm_net.inputs import CoarseDay, Scaling, padded, variables
+from ssm_net.inputs import NO_FEATURES, CoarseDay, Scaling, padded, variables
 from ssm_net.model import classics
 from ssm_net.model.network import KERNEL, PHASES, phase_of_cells
 
 SUBGRID_STD = 0.05  # m3 m-3, what an interpolated coarse value leaves out at 1 km
 FAR = 5.0  # standard deviations beyond which a feature lies outside what was learned on
-UNKNOWN = Scaling((), (), (), "", "")
 
 
 class Estimator(Protocol):
-    """``needs`` names the variables of a window, ``halo`` the pixels around it, ``lags`` the days of coarse context;
-    ``updates`` says whether today's observation still has to enter (the classics begin with it)."""
+    """``needs`` names the variables of a window, ``halo`` the pixels around it, ``lags`` the days of coarse context,
+    ``scaling`` the features whose cell means it wants; ``updates`` says whether today's observation still has to enter (the classics begin with it)."""
 
     name: str
     needs: list[str]
@@ -64,7 +63,7 @@ class NetworkEstimator:
             raise ValueError(f"{cube.path} has another grid ratio or footprint than the model was trained with")
         self.trained, self.device = trained, device
         self.network = trained.network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.scaling, self.lags, self.halo = trained.scaling, trained.model.lags, trained.network.halo
+        self.scaling, self.lags, self.halo = NO_FEATURES, trained.model.lags, trained.network.halo
         self.needs = features.needed(trained.scaling.names)
         self.shape, self.ratio = cube.domain.fine_shape, cube.domain.ratio
 
@@ -77,10 +76,7 @@ class NetworkEstimator:
         rows, cols = coarse.ssm.shape[-2:]
         phase = phase_of_cells(rows, cols)
         ssm = torch.stack([coarse.without(phase == p).ssm for p in range(PHASES)]).to(self.device)
-        repeat = (PHASES, *(1,) * coarse.features.ndim)
-        out = self.network.context(
-            ssm, coarse.features[None].repeat(repeat).to(self.device), coarse.season.expand(PHASES, 2).to(self.device)
-        )
+        out = self.network.context(ssm)
         seen = torch.isfinite(coarse.ssm).any(0)[None].float()
         near = torch.nn.functional.max_pool2d(seen, KERNEL, stride=1, padding=KERNEL // 2)[0] > 0
         return torch.cat([out.base, out.deep], 1).float(), near
@@ -91,8 +87,8 @@ class NetworkEstimator:
     ) -> tuple[Tensor, Tensor, Tensor]:
         by_phase, near = context
         _, pad = padded(window, self.halo, self.shape)
-        x = features.stack(self.scaling.names, {k: v.to(self.device) for k, v in fine.items()})
-        x = torch.nn.functional.pad(self.scaling(x), pad)[None]
+        x = features.stack(self.trained.scaling.names, {k: v.to(self.device) for k, v in fine.items()})
+        x = torch.nn.functional.pad(self.trained.scaling(x), pad)[None]
         both = upsample_by_phase(by_phase, self.ratio, window)[None]
         deep = self.network.fine(x.contiguous(memory_format=torch.channels_last))
         mean, log_var = self.network.fuse(deep, both[:, :1], both[:, 1:])
@@ -130,7 +126,7 @@ class Bilinear:
     name: str = "bilinear"
     halo: int = 0
     lags: int = 6
-    scaling: Scaling = UNKNOWN
+    scaling: Scaling = NO_FEATURES
     updates: bool = False
 
     @property
@@ -181,4 +177,8 @@ def baseline(method: str, cube: Cube) -> Estimator:
         if missing := {"lst_day", "nir", "red"} - set(cube.fine):
             raise ValueError(f"dispatch needs {', '.join(sorted(missing))}, which {cube.path} does not hold")
         return Dispatch(cube.domain.ratio, elevation="elevation" in cube.static)
-    raise ValueError(f"method {method!r} is no baseline: choose bilinear or dispatch")
+    if method in ("gwr", "forest", "ridge"):
+        from ssm_net.classical import fitted  # it is made of what this module holds
+
+        return fitted(method, cube)
+    raise ValueError(f"method {method!r} is no baseline: choose bilinear, dispatch, gwr, forest or ridge")

@@ -56,7 +56,6 @@ def _overpass(k: str) -> list[Feature]:
         Feature(f"{lst}_seen", (f"{lst}_seen",), _as_is),
         Feature(f"{lst}_memory", (f"{lst}_memory", f"{lst}_weight"), _memory),
         Feature(f"{lst}_confidence", (f"{lst}_weight",), _confidence),
-        Feature(lst, (lst,), _as_is),
     ]
 
 

@@ -60,6 +60,9 @@ class Scaling:
         return features.normalise(x, torch.tensor(self.mean).to(x), torch.tensor(self.std).to(x))
 
 
+NO_FEATURES = Scaling((), (), (), "", "")  # for who asks for the observations only
+
+
 def variables(cube: Cube) -> list[str]:
     """Names that features may need and this cube can give."""
     out = [*cube.fine, *cube.static]

@@ -64,9 +64,7 @@ class Learner(L.LightningModule):
         for phase in range(PHASES):
             hidden = (batch["phase"] == phase)[:, None]
             today = torch.where(hidden, torch.nan, batch["ssm"][:, :1])
-            context = self.network.context(
-                torch.cat([today, batch["ssm"][:, 1:]], 1), batch["features"], batch["season"]
-            )
+            context = self.network.context(torch.cat([today, batch["ssm"][:, 1:]], 1))
             both = torch.cat([context.base, context.deep], 1)
             both = up_y[:, None] @ both @ up_x.transpose(1, 2)[:, None]
             mu, log_var = self.network.fuse(fine, both[:, :1], both[:, 1:])

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from ssm_net import features
 from ssm_net.cube import Cube
 from ssm_net.grid import Window, interpolation_matrix
-from ssm_net.inputs import CoarseDay, Scaling, land_mask, padded, read_coarse, read_fine, variables
+from ssm_net.inputs import NO_FEATURES, CoarseDay, Scaling, land_mask, padded, read_coarse, read_fine, variables
 from ssm_net.model.network import phase_of_cells
 from ssm_net.split import Split
 
@@ -85,7 +85,7 @@ class Patches(Dataset[dict[str, Tensor]]):
         near = (slice(r0, r0 + tall), slice(c0, c0 + wide))
         here = (slice(row, row + height), slice(col, col + width))
 
-        coarse = read_coarse(self.cube, day, self.lags, self.scaling)
+        coarse = read_coarse(self.cube, day, self.lags, NO_FEATURES)
         shown = coarse.without(hide)
         window = (row * ratio, (row + height) * ratio, col * ratio, (col + width) * ratio)
         x = self._pixels(which, window, coarse)
@@ -103,8 +103,6 @@ class Patches(Dataset[dict[str, Tensor]]):
             "x": x,
             "land": land,
             "ssm": shown.ssm[:, *near],
-            "features": coarse.features[:, *near],
-            "season": coarse.season,
             "phase": phase_of_cells(tall, wide, r0, c0),
             "up_y": interpolation_matrix(range((row - r0) * ratio, (row - r0 + height) * ratio), tall, ratio),
             "up_x": interpolation_matrix(range((col - c0) * ratio, (col - c0 + width) * ratio), wide, ratio),
@@ -113,7 +111,6 @@ class Patches(Dataset[dict[str, Tensor]]):
             "target_phase": phase_of_cells(height, width, row, col),
             "score": score[here],
         }
-
 
     def _pixels(self, which: int, window: Window, coarse: CoarseDay) -> Tensor:
         """Normalised features of a window and its halo, (F, y, x)."""
@@ -189,9 +186,8 @@ def compute_scaling(cube: Cube, days: Sequence[dt.date], most_days: int = 24) ->
     some = days[:: max(1, len(days) // most_days)]
     height, width = cube.domain.fine_shape
     total = np.zeros((3, len(names)))
-    empty = Scaling(tuple(names), (0.0,) * len(names), (1.0,) * len(names), str(days[0]), str(days[-1]))
     for day in some:
-        coarse = read_coarse(cube, day, 1, empty)
+        coarse = read_coarse(cube, day, 1, NO_FEATURES)
         fine = read_fine(cube, day, (0, height, 0, width), features.needed(names), coarse.region)
         x = features.stack(names, {k: v[::STRIDE, ::STRIDE] for k, v in fine.items()}).double().flatten(1).numpy()
         total += np.stack([np.isfinite(x).sum(1), np.nansum(x, 1), np.nansum(x**2, 1)])

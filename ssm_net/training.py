@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import shutil
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,9 @@ def train(cfg: TrainConfig) -> Trained | None:
         console.print(f"[green]{run} is trained already[/]; restart=true trains again")
         return load_trained(run)
 
+    # Lightning's own words on devices and plugins are no news to a user; its warnings on short runs neither.
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning")
     L.seed_everything(cfg.seed, verbose=False)
     scaling = _scaling(cube, parts)
     mean_ssm = _mean_ssm(cube, parts)
@@ -123,7 +127,9 @@ def _same_settings(run: Path, cfg: TrainConfig) -> None:
         write_json(file, want)
         return
     have = json.loads(file.read_text())
-    if differ := [f"{k}={want.get(k)} (was {have.get(k)})" for k in sorted({*have, *want}) if have.get(k) != want.get(k)]:
+    if differ := [
+        f"{k}={want.get(k)} (was {have.get(k)})" for k in sorted({*have, *want}) if have.get(k) != want.get(k)
+    ]:
         raise ConfigError(
             f"run={run} holds a training with other settings: {'; '.join(differ)}. "
             "Choose another run=FOLDER, or restart=true to throw it away"

@@ -40,7 +40,7 @@ def phase_of_cells(rows: int, cols: int, row0: int = 0, col0: int = 0) -> Tensor
 @dataclass(frozen=True)
 class Context:
     """What the coarse branch tells: ``base`` (B, 1, R, C) mean of the visible observations, m3 m-3; ``deep``
-    (B, 2W, R, C) scale and shift for the fine branch's channels."""
+    (B, W, R, C) what is added to the fine branch's channels."""
 
     base: Tensor
     deep: Tensor
@@ -91,39 +91,44 @@ class CoarseBlock(nn.Module):
 
 
 class LeaveOwnOutMean(nn.Module):
-    """Normalised convolution of the visible observations in space and time, with learned positive weights.
+    """Normalised convolutions of the visible observations in space and time, with learned positive weights.
 
-    A kriging of sorts: w = exp(logits) over (lag, dy, dx), plus a little weight for the climatological mean. That the
-    own value is left out is the caller's part: it is hidden in ``seen``.
+    A kriging of sorts: w = exp(logits) over (kernel, lag, dy, dx), plus a little weight for the climatological mean.
+    That the own value is left out is the caller's part: it is hidden in ``seen``. The kernels start with different
+    reaches in space (cells) and time (days); the first is the broadest-minded of them and serves as the base.
     """
+
+    REACH = ((1.5, 2.5), (0.8, 1.0), (3.0, 0.7), (0.7, 6.0))
 
     def __init__(self, lags: int, mean: float) -> None:
         super().__init__()
         d = torch.arange(KERNEL) - KERNEL // 2
         far = torch.sqrt((d[:, None] ** 2 + d[None] ** 2).float())
-        lag = torch.arange(lags).float()
-        self.logits = nn.Parameter(-far[None] / 1.5 - lag[:, None, None] / 2.5)
-        self.prior = nn.Parameter(torch.tensor(-3.0))
+        lag = torch.arange(lags).float()[:, None, None]
+        self.logits = nn.Parameter(torch.stack([-far / space - lag / time for space, time in self.REACH]))
+        self.prior = nn.Parameter(torch.full((len(self.REACH),), -3.0))
         self.register_buffer("mean", torch.tensor(mean))
 
-    def forward(self, ssm: Tensor, seen: Tensor) -> Tensor:
-        """``ssm`` and ``seen`` (B, L, R, C) to (B, 1, R, C), m3 m-3."""
-        w = self.logits.exp()[None]
+    def forward(self, ssm: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """``ssm`` and ``seen`` (B, L, R, C) to the means (B, K, R, C), m3 m-3, and the weight behind each."""
+        w = self.logits.exp()
         total = F.conv2d((ssm - self.mean) * seen, w, padding=KERNEL // 2)
-        return self.mean + total / (F.conv2d(seen, w, padding=KERNEL // 2) + self.prior.exp())
+        weight = F.conv2d(seen, w, padding=KERNEL // 2) + self.prior.exp()[:, None, None]
+        return self.mean + total / weight, weight
 
 
 class Downscaler(nn.Module):
     """Mean and variance of soil moisture at the pixels of a window.
 
-    ``fine`` and ``coarse`` count the features at each scale, ``lags`` the days of observations; ``mean`` is the
-    climatological mean of the training observations, m3 m-3.
+    ``fine`` counts the features of a pixel, ``lags`` the days of observations; ``mean`` is the climatological mean of
+    the training observations, m3 m-3. The coarse branch is given observations only, neither cell means of the
+    features nor the date: a record of a season has some thousand labels, and a network that can tell cells and days
+    apart learns their noise instead of what the pixels say (measured: docs/decisions.md).
     """
 
     def __init__(
         self,
         fine: int,
-        coarse: int,
         lags: int,
         kernel: int,
         width: int,
@@ -136,15 +141,15 @@ class Downscaler(nn.Module):
         super().__init__()
         self.halo = kernel // 2
         self.stem = nn.Conv2d(fine, width, kernel)
-        self.blocks = nn.Sequential(*(PixelBlock(width, dropout) for _ in range(depth)))
-        self.fine_norm = ChannelNorm(width)
-
         self.own_out = LeaveOwnOutMean(lags, mean)
-        self.coarse_stem = nn.Conv2d(2 * lags + coarse + 3, coarse_width, 1)
-        self.coarse_blocks = nn.Sequential(*(CoarseBlock(coarse_width, dropout) for _ in range(coarse_depth)))
-        self.to_deep = nn.Sequential(ChannelNorm(coarse_width), nn.Conv2d(coarse_width, 2 * width, 1))
-
-        self.head = nn.Sequential(nn.GELU(), nn.Conv2d(width, width, 1), nn.GELU(), nn.Conv2d(width, 2, 1))
+        means = len(LeaveOwnOutMean.REACH)
+        self.coarse = nn.Sequential(
+            nn.Conv2d(2 * means, coarse_width, 1),
+            *(CoarseBlock(coarse_width, dropout) for _ in range(coarse_depth)),
+            nn.Conv2d(coarse_width, width, 1),
+        )
+        self.blocks = nn.Sequential(*(PixelBlock(width, dropout) for _ in range(depth)))
+        self.head = nn.Sequential(ChannelNorm(width), nn.GELU(), nn.Dropout(dropout), nn.Conv2d(width, 2, 1))
         last = self.head[-1]
         assert isinstance(last, nn.Conv2d) and last.bias is not None
         nn.init.normal_(last.weight, std=1e-2)
@@ -156,31 +161,21 @@ class Downscaler(nn.Module):
 
         With ``stride`` only every ``stride``-th pixel each way, the first at the first.
         """
-        first = nn.functional.conv2d(x, self.stem.weight, self.stem.bias, stride)
-        out: Tensor = self.fine_norm(self.blocks(first))
-        return out
+        return F.conv2d(x, self.stem.weight, self.stem.bias, stride)
 
-    def context(self, ssm: Tensor, features: Tensor, season: Tensor) -> Context:
-        """The coarse branch on what is visible.
-
-        ``ssm`` (B, L, R, C) m3 m-3 with NaN where hidden or not observed; ``features`` (B, F, R, C) normalised;
-        ``season`` (B, 2).
-        """
-        seen = torch.isfinite(ssm).to(features)
-        ssm = torch.nan_to_num(ssm).to(features)
-        base = self.own_out(ssm, seen)
-        scaled = (ssm - self.own_out.mean) * seen / SSM_SCALE
-        year = season[:, :, None, None].expand(-1, -1, *ssm.shape[-2:])
-        x = torch.cat([scaled, seen, features, year, (base - self.own_out.mean) / SSM_SCALE], 1)
-        return Context(base, self.to_deep(self.coarse_blocks(self.coarse_stem(x))))
+    def context(self, ssm: Tensor) -> Context:
+        """The coarse branch on what is visible: ``ssm`` (B, L, R, C) m3 m-3, NaN where hidden or not observed."""
+        seen = torch.isfinite(ssm).to(self.own_out.mean)
+        means, weight = self.own_out(torch.nan_to_num(ssm).to(seen), seen)
+        told = torch.cat([(means - self.own_out.mean) / SSM_SCALE, weight.log()], 1)
+        return Context(means[:, :1], self.coarse(told))
 
     def fuse(self, fine: Tensor, base: Tensor, deep: Tensor) -> tuple[Tensor, Tensor]:
         """Fine branch and interpolated context at the same pixels to mean and log-variance, each (B, y, x).
 
         The mean lies in (SSM_MIN, SSM_MAX): the head moves the base's logit.
         """
-        scale, shift = deep.chunk(2, 1)
-        delta, log_var = self.head(fine * (1 + scale) + shift).float().unbind(1)
+        delta, log_var = self.head(self.blocks(fine + deep)).float().unbind(1)
         start = ((base[:, 0].float() - SSM_MIN) / (SSM_MAX - SSM_MIN)).clamp(1e-3, 1 - 1e-3)
         mean = SSM_MIN + (SSM_MAX - SSM_MIN) * torch.sigmoid(torch.logit(start) + delta)
         return mean, log_var.clamp(-12, -2)
