@@ -106,3 +106,20 @@ def test_real_zip(real_dir):
     found = read_stations(path, deepest=0.25)
     assert [s.name for s in found] == ["ARM-1", "Barrow-ARM"]
     assert found[0].time[0] == np.datetime64("2017-08-10T00:00") and found[0].value[0] == np.float32(0.141)
+
+
+@pytest.mark.real
+def test_real_series_are_those_of_the_ismn_package(real_dir, tmp_path):
+    from ismn.interface import ISMN_Interface
+
+    path = next((real_dir / "ismn").glob("*.zip"))
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(tmp_path)  # the package writes its index beside what it reads
+    referee = ISMN_Interface(tmp_path, parallel=False)
+    series = [referee.read(i) for i in referee.get_dataset_ids("soil_moisture", 0, 0.25)]
+    ours = read_stations(path, deepest=0.25)
+    assert len(series) == len(ours) == 2
+    for table, station in zip(series, ours, strict=True):
+        good = table[table["soil_moisture_flag"] == "G"]
+        np.testing.assert_array_equal(good.index.values.astype("datetime64[s]"), station.time)
+        np.testing.assert_allclose(good["soil_moisture"].to_numpy(), station.value, atol=1e-6)
