@@ -17,6 +17,7 @@ import ssm_net
 from ssm_net.checkpoint import load_trained
 from ssm_net.config import InferConfig, parse_day
 from ssm_net.cube import Cube, open_cube
+from ssm_net.days import runs
 from ssm_net.estimators import Estimator, NetworkEstimator, baseline
 from ssm_net.formats.product import Attribute, Flag, Mosaic
 from ssm_net.grid import Footprint, Window, expand
@@ -60,7 +61,7 @@ def infer(cfg: InferConfig) -> list[dt.date]:
     else:
         estimator = baseline(cfg.method, cube)
         attrs = {"model": cfg.method, "checkpoint": "none"}
-    attrs |= _describe(cfg, cube)
+    attrs |= _describe(cfg, cube, estimator.updates)
     land = _land(cube)
     # The file of a day is compressed and written while the next day is computed; its error surfaces with that day.
     with ThreadPoolExecutor(1) as writer, Progress(console=console) as bar:
@@ -90,7 +91,7 @@ def plan_days(cfg: InferConfig, cube: Cube) -> list[dt.date]:
             "run prepare.py for these days"
         )
     if missing := sorted(set(inside) - set(days)):
-        log.warning("%s: not prepared yet, left out: %s", cube.path, ", ".join(map(str, missing)))
+        log.warning("%s: not prepared yet, left out: %s", cube.path, runs(missing))
     return days
 
 
@@ -217,11 +218,11 @@ def _flags(cube: Cube, day: dt.date, observed: Tensor, land: Tensor, far: Tensor
     return flags, frozen
 
 
-def _describe(cfg: InferConfig, cube: Cube) -> dict[str, Attribute]:
+def _describe(cfg: InferConfig, cube: Cube, updates: bool) -> dict[str, Attribute]:
     """Global attributes that say what a mosaic was made of; nothing in them changes from run to run."""
     products = {k: v for k, v in cube.attrs.items() if k in ("ssm", "lst", "reflectance", "rain") and v}
     return {
-        "update": cfg.update if cfg.method == "network" else "none",
+        "update": cfg.update if updates else "none",
         "mode": "looks back only",
         "inputs": ", ".join(f"{k}: {v}" for k, v in sorted(products.items())),
         "coarse_footprint": f"{cube.attrs['footprint']}, FWHM {cube.attrs['fwhm_km']} km",

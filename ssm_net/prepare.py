@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import multiprocessing
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
@@ -25,8 +25,9 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from ssm_net.allweather import AllWeather, ThermalState, fill
-from ssm_net.config import PrepareConfig, days_between
+from ssm_net.config import ConfigError, PrepareConfig, days_between
 from ssm_net.cube import FINE, Cube, create_cube
+from ssm_net.days import runs
 from ssm_net.grid import Domain, block_mean
 from ssm_net.ingest.catalog import Catalog, Granule, catalog
 from ssm_net.ingest.fine import read_lst, read_reflectance
@@ -45,7 +46,6 @@ T = TypeVar("T")
 HOURS = {"day": DAY_HOUR, "night": NIGHT_HOUR}
 RELIEF_PIXELS = 3.0  # sigma of the smooth elevation that relief is measured against
 OLDEST = 254  # days; a reflectance is kept until then, its age said
-NOTHING = "nothing to read"
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,8 @@ def prepare(cfg: PrepareConfig) -> Cube | None:
     domain, days = cfg.domain.domain(), days_between(cfg.start, cfg.end)
     raw = Path(cfg.raw)
     one = dt.timedelta(days=1)
-    found = catalog(raw, (days[0] - one, days[-1] + one))
+    # In the far east the rain of a day begins two UTC days before it.
+    found = catalog(raw, (days[0] - 2 * one, days[-1] + one))
     sources = choose_sources(cfg, found, settled_sources(Path(cfg.cube)))
     static = static_fields(raw, domain, cfg.domain.boundary)
     tasks = {d: task(cfg, domain, found, sources, d) for d in days}
@@ -102,19 +103,31 @@ def prepare(cfg: PrepareConfig) -> Cube | None:
         if not todo:
             console.print(f"[green]{cube.path} holds all {len(days)} days already[/]")
             return cube
+        if holes := [d for d in cube.days if d < todo[-1] and d not in tasks and not cube.done(d)]:
+            raise ConfigError(
+                f"{cube.path} lacks {runs(holes)}, which later days rest on: give start={holes[0]}, so that they are "
+                "made first"
+            )
         land = land_mask(
             torch.from_numpy(static["water_fraction"]) if "water_fraction" in static else None, domain.fine_shape
         )
         elevation = torch.from_numpy(static.get("elevation", np.zeros(domain.fine_shape, "float32"))).nan_to_num()
-        problems = 0
+        problems, missing = 0, defaultdict(list)
         with Progress(console=console) as bar:
             shown = bar.add_task("prepare: days", total=len(days), completed=len(days) - len(todo))
             for seen in _read_ahead([tasks[d] for d in todo], cfg.workers):
                 for problem in seen.problems:
-                    log.warning("%s", problem)
+                    log.warning("%s: %s", seen.day, problem)
                 problems += len(seen.problems)
-                store(cube, seen, elevation, land)
+                for kind in store(cube, seen, elevation, land):
+                    missing[kind].append(seen.day)
                 bar.advance(shown)
+    # Of composites there is no file on most days: the last one stands, and its age is said.
+    if said := "; ".join(f"{kind} on {runs(at)}" for kind, at in missing.items() if kind != "reflectance"):
+        log.warning(
+            "no usable granule: %s. These days are filled from the days before and around them. To make one again with "
+            "new files, delete its %s/status/yyyymmdd.json and give the same command", said, cube.path,
+        )  # fmt: skip
     console.print(
         f"[green]{len(todo)} days[/] in {cube.path}"
         + (f"; [yellow]{problems} problems with granules[/], each logged above" if problems else "")
@@ -183,8 +196,10 @@ def read_day(work: Task) -> Day:
     )
 
 
-def store(cube: Cube, seen: Day, elevation: Tensor, land: Tensor) -> None:
-    """Fill, remember, age, pack and write one day, leaning on the last stored day before it."""
+def store(cube: Cube, seen: Day, elevation: Tensor, land: Tensor) -> list[str]:
+    """Fill, remember, age, pack and write one day, leaning on the last stored day before it; what it was made without
+    (``ssm``, ``lst_day``, ``rain`` ..).
+    """
     earlier = [d for d in cube.done_days() if d < seen.day]
     before = earlier[-1] if earlier else None
     fine: dict[str, np.ndarray] = {}
@@ -231,9 +246,8 @@ def store(cube: Cube, seen: Day, elevation: Tensor, land: Tensor) -> None:
         else:
             coarse |= {"ssm": seen.ssm.ssm, "ssm_sigma": seen.ssm.sigma, "source": seen.ssm.source.astype("float32")}
             info["observed"] = int(np.isfinite(seen.ssm.ssm).sum())
-    if info["missing"]:
-        log.info("%s: made without %s (%s)", seen.day, ", ".join(info["missing"]), NOTHING)
     cube.write_day(seen.day, fine, coarse, info)
+    return info["missing"]
 
 
 def _thermal_state(cube: Cube, day: dt.date | None, k: str) -> ThermalState | None:

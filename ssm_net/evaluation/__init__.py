@@ -15,10 +15,11 @@ from rich.progress import track
 
 from ssm_net.config import EvaluateConfig, InferConfig, days_between, parse_day
 from ssm_net.cube import Cube, open_cube
+from ssm_net.days import runs
 from ssm_net.evaluation.gather import Gathered, gather, spread
 from ssm_net.evaluation.scores import PRODUCT
 from ssm_net.evaluation.series import Point, sample_points, score_stations, station_points
-from ssm_net.evaluation.sources import EvaluationError, Mosaics, Truth, runs
+from ssm_net.evaluation.sources import EvaluationError, Mosaics, Truth
 from ssm_net.evaluation.stations import surface_sensors
 from ssm_net.evaluation.tables import plain, show, tables
 from ssm_net.files import write_whole

@@ -11,12 +11,12 @@ import matplotlib as mpl
 import numpy as np
 
 from ssm_net import __version__
+from ssm_net.days import runs
 from ssm_net.evaluation import figures
 from ssm_net.evaluation.gather import Gathered, Snapshot
 from ssm_net.evaluation.html import comparison, facts, figure, note, section, table, tiles
 from ssm_net.evaluation.scores import MIN_DAYS, PRODUCT, TRUTH
 from ssm_net.evaluation.series import Series, StationRow
-from ssm_net.evaluation.sources import runs
 from ssm_net.evaluation.stations import ENOUGH
 from ssm_net.evaluation.style import CSS
 from ssm_net.evaluation.tables import Row

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,17 +89,6 @@ class Truth:
         if day not in self.days:
             return None
         return self.dataset["ssm"].isel(time=self.days[day]).values.astype("float32")
-
-
-def runs(days: Sequence[dt.date]) -> str:
-    """Days as text, consecutive ones as ``first .. last``; ``days`` ascend."""
-    parts: list[list[dt.date]] = []
-    for day in days:
-        if parts and day - parts[-1][-1] == dt.timedelta(1):
-            parts[-1].append(day)
-        else:
-            parts.append([day])
-    return ", ".join(str(p[0]) if len(p) == 1 else f"{p[0]} .. {p[-1]}" for p in parts)
 
 
 def coarse_observation(cube: Cube, day: dt.date) -> np.ndarray | None:

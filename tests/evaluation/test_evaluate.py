@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ssm_net.days import runs
 from ssm_net.evaluation import EvaluationError, evaluate
-from ssm_net.evaluation.sources import runs
 from ssm_net.ingest import stations as reader
 
 
