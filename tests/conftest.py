@@ -6,6 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+import road
+
+from ssm_net.prepare import prepare
+from ssm_net.simulate import simulate
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +19,17 @@ def real_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real observations at {folder}; set SSM_NET_REAL to the folder that holds them")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The granules of eight days of a tiny world, and its truth. Read only."""
+    return simulate(road.simulation(tmp_path_factory.mktemp("tiny") / "raw"))
+
+
+@pytest.fixture(scope="session")
+def tiny_cube_path(tiny_raw: Path) -> Path:
+    """The cube of all its days, prepared at once. Read only."""
+    cube = prepare(road.preparation(tiny_raw, tiny_raw.parent / "cube.zarr"))
+    assert cube is not None
+    return cube.path
