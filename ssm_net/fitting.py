@@ -1,0 +1,95 @@
+"""What estimators that are fitted when they are made are fitted to: the cube's training days and cells.
+
+Days and cells are those that a network with the default settings would be trained on (``ssm_net.split``). The fits stay
+in memory. The same cube gives the same estimator; a longer cube gives another one, so a series to be compared should be
+made in one go.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ssm_net import features
+from ssm_net.config import TrainConfig
+from ssm_net.cube import Cube
+from ssm_net.grid import Footprint, Window
+from ssm_net.inputs import CoarseDay, Scaling, land_mask, read_coarse, read_fine
+from ssm_net.patches import compute_scaling
+from ssm_net.split import split
+
+SEED = 1
+FOLDS = 5
+MOST_DAYS = 60  # of the training days that a fit reads
+LAGS = 12  # days of observations behind a coarse field
+BAND = 4  # coarse rows whose pixels are read at once: the cube's chunk
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What the fits share: the cube, its land pixels (y, x) bool, the statistics of its features, the training days
+    with observations, the cells (R, C) bool that may be labels, and the group of blocks of each, (R, C) 0..FOLDS-1."""
+
+    cube: Cube
+    land: Tensor
+    scaling: Scaling
+    days: tuple[dt.date, ...]
+    cells: Tensor
+    fold: Tensor
+
+    @classmethod
+    def of(cls, cube: Cube) -> Ground:
+        """Raises ``ValueError`` where the cube holds no day with an observation."""
+        days = [d for d in cube.done_days() if (cube.status(d) or {}).get("observed", 0) > 0]
+        if not days:
+            raise ValueError(f"{cube.path}: no day with a coarse observation; was its product in raw/? See prepare.py")
+        shape, given = cube.domain.coarse_shape, TrainConfig
+        parts = split(days, shape, given.validation_fraction, given.validation_days, given.seed)
+        water = torch.from_numpy(cube.read_static("water_fraction")) if "water_fraction" in cube.static else None
+        return cls(
+            cube,
+            land_mask(water, cube.domain.fine_shape),
+            compute_scaling(cube, parts.train_days),
+            parts.train_days,
+            torch.from_numpy(~parts.held_cells),
+            _block_folds(shape),
+        )
+
+    def read(self, day: dt.date) -> CoarseDay:
+        return read_coarse(self.cube, day, LAGS, self.scaling)
+
+    def some_days(self) -> tuple[dt.date, ...]:
+        return self.days[:: -(-len(self.days) // MOST_DAYS)]
+
+    def labels(self, coarse: CoarseDay) -> Tensor:
+        """Cells (R, C) whose observation of the day may be learned from."""
+        return self.cells & torch.isfinite(coarse.ssm[0]) & (coarse.land > 0.5)
+
+    def bands(self, coarse: CoarseDay) -> Iterator[tuple[Window, Tensor]]:
+        """The day's pixels in bands of whole cells: the window, and the features (F, y, x), normalised."""
+        rows, cols = self.cube.domain.coarse_shape
+        ratio, names = self.cube.domain.ratio, self.scaling.names
+        for r in range(0, rows, BAND):
+            window = (r * ratio, min(r + BAND, rows) * ratio, 0, cols * ratio)
+            fine = read_fine(self.cube, coarse.day, window, features.needed(names), coarse.region)
+            yield window, self.scaling(features.stack(names, fine))
+
+
+def _block_folds(shape: tuple[int, int]) -> Tensor:
+    """Groups of blocks of cells, (R, C); the blocks are as large as those of ``ssm_net.split``."""
+    side = 4 if min(shape) >= 24 else 2
+    rows, cols = -(-shape[0] // side), -(-shape[1] // side)
+    order = np.random.default_rng(np.random.SeedSequence([SEED, 11])).permutation(rows * cols) % FOLDS
+    whole = np.kron(order.reshape(rows, cols), np.ones((side, side), int))
+    return torch.from_numpy(whole[: shape[0], : shape[1]].copy())
+
+
+def footprint(cube: Cube) -> Footprint:
+    """The sensor operator that the cube was prepared for."""
+    fwhm = cube.attrs["fwhm_km"] * 1000 / cube.domain.grid.pixel
+    return Footprint.of(cube.attrs["footprint"], cube.domain.coarse_shape, cube.domain.ratio, fwhm)

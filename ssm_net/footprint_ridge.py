@@ -1,0 +1,120 @@
+"""The ridge on random features behind the estimators' interface: the strong baseline, without a network."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+
+import torch
+from torch import Tensor
+
+from ssm_net import features
+from ssm_net.estimators import FAR, upsample_by_phase
+from ssm_net.fitting import FOLDS, LAGS, SEED, Ground, footprint
+from ssm_net.grid import Window, interpolation_matrix
+from ssm_net.inputs import CoarseDay
+from ssm_net.model import ridge
+
+
+class Ridge:
+    """Random features of a pixel and of its coarse context, the own value left out, fitted through the footprint.
+
+    The first context is as sharp as predicts the observations best, the second looks further in space and time. The
+    variance of the background is what cross-validation's innovations leave after the observations' error; where that
+    claims more than ``1 - LEAST`` of it, part of the claimed error is one that neighbours share and predict.
+    """
+
+    name = "ridge"
+    updates = True
+    halo = 0
+    lags = LAGS
+    STRIDE = 3  # every third pixel each way stands for a footprint
+    CELLS, DAYS = (0.5, 0.8, 1.2, 2.0), (1.0, 2.0, 4.0, 8.0)  # scales tried for the first context
+    WIDER, LONGER = 2.0, 4.0  # of the second context
+    LEAST = 0.5
+    UNRESOLVED = 0.04  # m3 m-3; what a pixel by itself leaves unexplained inside a cell
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground, self.scaling, self.ratio = ground, ground.scaling, ground.cube.domain.ratio
+        self.needs = features.needed(ground.scaling.names)
+        days = [ground.read(day) for day in ground.some_days()]
+        seen = [(coarse, ground.labels(coarse)) for coarse in days]
+        self.mean = float(torch.cat([coarse.ssm[0][here] for coarse, here in seen]).mean())
+        first = min(itertools.starmap(ridge.Scale, itertools.product(self.CELLS, self.DAYS)),
+                    key=lambda scale: self._innovation(seen, scale))  # fmt: skip
+        self.scales = (first, ridge.Scale(self.WIDER * first.cells, self.LONGER * first.days))
+        self.phi = ridge.RandomFeatures.draw(len(self.scaling.names) + len(self.scales), SEED)
+        folds = self._folds(seen)
+        penalty, error = ridge.choose_ridge(folds)
+        self.ridge, self.innovation = penalty, error**0.5
+        self.weight = functools.reduce(ridge.Gram.__add__, folds).solve(penalty).float()
+        observation = torch.cat([coarse.sigma[here] for coarse, here in seen])
+        self.variance = max(error - float((observation**2).mean()), self.LEAST * error)
+
+    def _innovation(self, days: list[tuple[CoarseDay, Tensor]], scale: ridge.Scale) -> float:
+        """Mean squared distance of a context of that scale alone from the observations it does not see."""
+        miss = [
+            (ridge.own_phase(ridge.contexts(coarse.ssm, self.mean, [scale]))[0] - coarse.ssm[0])[here]
+            for coarse, here in days
+        ]
+        return float((torch.cat(miss) ** 2).mean())
+
+    def _folds(self, days: list[tuple[CoarseDay, Tensor]]) -> list[ridge.Gram]:
+        """Footprint means of phi against observation less footprint mean of base, by group of blocks."""
+        samples = [self._footprints(coarse) for coarse, _ in days]
+        out = []
+        for k in range(FOLDS):
+            a, t = [], []
+            for (phi, base), (coarse, here) in zip(samples, days, strict=True):
+                mine = here & (self.ground.fold == k)
+                a.append(phi[:, mine].T)
+                t.append((coarse.ssm[0] - base)[mine])
+            out.append(ridge.Gram.of(torch.cat(a), torch.cat(t)))
+        return out
+
+    def _footprints(self, coarse: CoarseDay) -> tuple[Tensor, Tensor]:
+        """Footprint mean of phi (K, R, C) and of the base (R, C), each cell's from the run with its phase hidden."""
+        domain, step = self.ground.cube.domain, self.STRIDE
+        first = step // 2
+        (rows, cols), h = domain.coarse_shape, footprint(self.ground.cube)
+        context = ridge.contexts(coarse.ssm, self.mean, self.scales)
+        up_x = interpolation_matrix(range(cols * self.ratio), cols, self.ratio)[first::step]
+        out = torch.zeros(len(context), self.phi.size + 1, rows, cols)
+        total = torch.zeros(rows, cols)
+        for (y0, y1, _, _), x in self.ground.bands(coarse):
+            up_y = interpolation_matrix(range(y0, y1), rows, self.ratio)[first::step]
+            h_rows, h_cols = h.rows[:, y0:y1][:, first::step], h.cols[:, first::step]
+            land = self.ground.land[y0:y1][first::step, first::step].float()
+            total += h_rows @ land @ h_cols.T
+            for p, hidden in enumerate(context):
+                up = up_y @ hidden @ up_x.T
+                phi = self.phi(self._inputs(x[:, first::step, first::step], up))
+                out[p] += h_rows @ (torch.cat([phi, up[:1]]) * land) @ h_cols.T
+        own = ridge.own_phase(out) / total.clamp(min=1e-6)
+        return own[:-1], own[-1]
+
+    def _inputs(self, x: Tensor, context: Tensor) -> Tensor:
+        return torch.cat([x, (context - self.mean) / ridge.SPREAD])
+
+    def unresolved(self) -> float:
+        return self.UNRESOLVED
+
+    def context(self, coarse: CoarseDay) -> tuple[Tensor, Tensor]:
+        """Contexts with each phase hidden, (phase, scale, R, C), and where any observation was near, (R, C)."""
+        seen = torch.isfinite(coarse.ssm).any(0)[None].float()
+        reach = ridge.REACH
+        near = torch.nn.functional.max_pool2d(seen, 2 * reach + 1, stride=1, padding=reach)[0] > 0
+        return ridge.contexts(coarse.ssm, self.mean, self.scales), near
+
+    def estimate(
+        self, context: tuple[Tensor, Tensor], fine: dict[str, Tensor], window: Window
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        by_phase, near = context
+        x = self.scaling(features.stack(self.scaling.names, fine))
+        up = upsample_by_phase(by_phase, self.ratio, window)
+        z = self._inputs(x, up)
+        # A row of cells at a time: all of a tile's random features would take a gigabyte.
+        rise = torch.cat([torch.einsum("k,kyx->yx", self.weight, self.phi(part)) for part in z.split(self.ratio, 1)])
+        y0, y1, x0, x1 = (n // self.ratio for n in window)
+        alone = (~near[y0:y1, x0:x1]).repeat_interleave(self.ratio, 0).repeat_interleave(self.ratio, 1)
+        return up[0] + rise, torch.full_like(rise, self.variance), (x.abs() > FAR).any(0) | alone
