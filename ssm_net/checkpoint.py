@@ -71,7 +71,7 @@ def load_trained(run: str | Path) -> Trained:
     meta = json.loads((run / "model.json").read_text())
     if _digest(run / "model.pt") != meta["digest"]:
         raise ModelError(f"{run}/model.pt is not the file that model.json describes; train again with restart=true")
-    scaling = Scaling(**{k: tuple(v) if isinstance(v, list) else v for k, v in meta.pop("scaling").items()})
+    scaling = Scaling.from_json(meta.pop("scaling"))
     model = ModelConfig(**meta.pop("model"))
     network = build(model, scaling, meta["mean_ssm"])
     network.load_state_dict(torch.load(run / "model.pt", map_location="cpu", weights_only=True))

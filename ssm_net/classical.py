@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssm_net.cube import Cube
+from ssm_net.cube import API_DAYS, Cube
 from ssm_net.estimators import SUBGRID_STD, Estimator
 from ssm_net.fitting import LAGS, MOST_DAYS, SEED, Ground
 from ssm_net.footprint_ridge import Ridge
@@ -83,8 +83,10 @@ class GWR(CoarseToFine):
     well and knows no slope.
     """
 
-    PREDICTORS = ("lst_day_today", "lst_day_memory", "lst_night_memory", "lst_day", "lst_night", "ndvi", "ndwi",
-                  "swir_index", "api", "elevation", "sand", "clay")  # fmt: skip
+    PREDICTORS = (
+        "lst_day_today", "lst_day_memory", "lst_night_memory", "lst_day", "lst_night", "ndvi", "ndwi", "swir_index",
+        "rain", *API_DAYS, "elevation", "sand", "clay",
+    )  # fmt: skip
     BANDWIDTHS = (1.0, 2.0, 4.0, 8.0)  # cells
     RIDGES = (1.0, 10.0, 100.0)  # in observations of a feature of unit variance
     POOLED = (1, 5, 15)  # days that one fit takes its cells from

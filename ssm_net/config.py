@@ -150,7 +150,6 @@ class PrepareConfig:
     footprint: str = "gaussian"
     fwhm_km: float = 43.0
     sigma_ssm: float = 0.04  # error of a coarse observation where the product gives none, m3 m-3
-    api_decay: float = 0.9  # antecedent precipitation index: kept from one day to the next
     memory: MemoryConfig = field(default_factory=MemoryConfig)
     workers: int = 1
     plan: bool = False
@@ -161,7 +160,6 @@ class PrepareConfig:
         _require(self.footprint in ("gaussian", "box"), f"footprint={self.footprint}: choose gaussian or box")
         _require(self.fwhm_km > 0, f"fwhm_km={self.fwhm_km} must be > 0")
         _require(0 < self.sigma_ssm < 0.5, f"sigma_ssm={self.sigma_ssm} must lie in (0, 0.5) m3 m-3")
-        _require(0 < self.api_decay < 1, f"api_decay={self.api_decay} must lie in (0, 1)")
         _require(self.workers >= 1, f"workers={self.workers} must be >= 1")
 
 

@@ -33,6 +33,8 @@ from ssm_net.files import write_whole
 from ssm_net.grid import Domain, Grid, Window, block_mean
 
 EPOCH = dt.date(2000, 1, 1)
+# Antecedent precipitation indices by their e-folding time, days: of the surface, the top soil, the root zone.
+API_DAYS = {"api_2": 2, "api_10": 10, "api_30": 30}
 FORMAT = 1
 CHUNK = 144
 
@@ -109,7 +111,11 @@ FINE = {
             for band, wave in {"red": "0.65 um", "nir": "0.86 um", "swir1": "1.64 um", "swir2": "2.13 um"}.items()
         ),
         Variable("reflectance_age", "d", "days since the reflectance was last seen", "uint8", 1.0, 0.0, 255),
-        Variable("api", "mm", "antecedent precipitation index", "uint16", 0.01, 0.0, 65535),
+        Variable("rain", "mm", "rain since the overpass of the day before", "uint16", 0.01, 0.0, 65535),
+        *(
+            Variable(name, "mm", f"antecedent precipitation index, e-folding {days} days", "uint16", 0.01, 0.0, 65535)
+            for name, days in API_DAYS.items()
+        ),
     ]
 }  # fmt: skip
 

@@ -26,20 +26,27 @@ FAR = 5.0  # standard deviations beyond which a feature lies outside what was le
 
 class Estimator(Protocol):
     """``needs`` names the variables of a window, ``halo`` the pixels around it, ``lags`` the days of coarse context,
-    ``scaling`` the features whose cell means it wants; ``updates`` says whether today's observation still has to enter (the classics begin with it)."""
+    ``scaling`` the features whose cell means it wants; ``updates`` says whether today's observation still has to enter
+    (the classics begin with it)."""
 
-    name: str
-    needs: list[str]
-    halo: int
-    lags: int
-    scaling: Scaling
-    updates: bool
+    @property
+    def name(self) -> str: ...
+    @property
+    def needs(self) -> list[str]: ...
+    @property
+    def halo(self) -> int: ...
+    @property
+    def lags(self) -> int: ...
+    @property
+    def scaling(self) -> Scaling: ...
+    @property
+    def updates(self) -> bool: ...
 
     def context(self, coarse: CoarseDay) -> Any:
         """What the whole domain's coarse fields tell about the day."""
 
     def estimate(self, context: Any, fine: dict[str, Tensor], window: Window) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean (m3 m-3), variance of the part of the error that a cell shares, and where it is extrapolated (bool),
+        """Mean (m3 m-3), variance of the error that a cell shares, and where it is extrapolated (bool),
         each (y, x) of ``window``; ``fine`` holds ``needs`` on the window grown by ``halo`` inside the domain."""
 
     def unresolved(self) -> float:
@@ -56,8 +63,8 @@ class NetworkEstimator:
         have = features.available(variables(cube))
         if missing := [n for n in trained.scaling.names if n not in have]:
             raise ValueError(
-                f"{cube.path} lacks what the model was trained on: {', '.join(missing)}; prepare the cube with the same "
-                "products, or train a model for this cube"
+                f"{cube.path} lacks what the model was trained on: {', '.join(missing)}; prepare the cube with the "
+                "same products, or train a model for this cube"
             )
         if (cube.domain.ratio, cube.attrs["footprint"]) != (trained.ratio, trained.footprint):
             raise ValueError(f"{cube.path} has another grid ratio or footprint than the model was trained with")

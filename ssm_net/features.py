@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ssm_net.allweather import LAPSE, SHRINK
+from ssm_net.cube import API_DAYS
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Feature:
     name: str
     needs: tuple[str, ...]
     make: Callable[..., Tensor]
+    classics_only: bool = False  # tells days apart, which a network on a season's record would learn by heart
 
 
 def _today(lst: Tensor, seen: Tensor, region: Tensor, elevation: Tensor) -> Tensor:
@@ -56,6 +58,7 @@ def _overpass(k: str) -> list[Feature]:
         Feature(f"{lst}_seen", (f"{lst}_seen",), _as_is),
         Feature(f"{lst}_memory", (f"{lst}_memory", f"{lst}_weight"), _memory),
         Feature(f"{lst}_confidence", (f"{lst}_weight",), _confidence),
+        Feature(lst, (lst,), _as_is, classics_only=True),
     ]
 
 
@@ -67,7 +70,7 @@ FEATURES = [
     Feature("swir_index", ("swir1", "swir2"), _index),
     Feature("swir2", ("swir2",), _as_is),
     Feature("reflectance_age", ("reflectance_age",), torch.log1p),
-    Feature("api", ("api",), torch.log1p),
+    *(Feature(v, (v,), torch.log1p) for v in ("rain", *API_DAYS)),
     Feature("elevation", ("elevation",), _as_is),
     Feature("relief", ("relief",), _as_is),
     Feature("sand", ("sand",), _as_is),
@@ -76,10 +79,10 @@ FEATURES = [
 ]
 
 
-def available(variables: Sequence[str]) -> list[str]:
-    """Names of the features that these variables allow, in the table's order."""
+def available(variables: Sequence[str], *, classics: bool = False) -> list[str]:
+    """Names of the features that these variables allow, in the table's order; those for the classics if asked for."""
     have = set(variables)
-    return [f.name for f in FEATURES if have.issuperset(f.needs)]
+    return [f.name for f in FEATURES if have.issuperset(f.needs) and (classics or not f.classics_only)]
 
 
 def needed(names: Sequence[str]) -> list[str]:

@@ -54,7 +54,7 @@ class Ground:
         return cls(
             cube,
             land_mask(water, cube.domain.fine_shape),
-            compute_scaling(cube, parts.train_days),
+            compute_scaling(cube, parts.train_days, classics=True),
             parts.train_days,
             torch.from_numpy(~parts.held_cells),
             _block_folds(shape),

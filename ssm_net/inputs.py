@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -55,6 +56,12 @@ class Scaling:
     std: tuple[float, ...]
     first: str
     last: str
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Scaling:
+        """From what ``dataclasses.asdict`` gave, read back."""
+        names, mean, std = (tuple(stored[k]) for k in ("names", "mean", "std"))
+        return cls(names, mean, std, stored["first"], stored["last"])
 
     def __call__(self, x: Tensor) -> Tensor:
         return features.normalise(x, torch.tensor(self.mean).to(x), torch.tensor(self.std).to(x))

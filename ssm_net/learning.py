@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torchmetrics import MeanMetric
 
@@ -112,7 +112,7 @@ class Learner(L.LightningModule):
         # Dropout and offsets depend on seed and step alone: a resumed run repeats what an unbroken one does.
         torch.manual_seed(self.seed * 1_000_003 + self.global_step)
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         decay = [p for p in self.parameters() if p.ndim >= 2 and p is not self.network.own_out.logits]
         chosen = {id(p) for p in decay}
         rest = [p for p in self.parameters() if id(p) not in chosen]

@@ -180,9 +180,9 @@ def patch_data(
     return PatchData(train, held, batch_size, workers)
 
 
-def compute_scaling(cube: Cube, days: Sequence[dt.date], most_days: int = 24) -> Scaling:
+def compute_scaling(cube: Cube, days: Sequence[dt.date], most_days: int = 24, *, classics: bool = False) -> Scaling:
     """Mean and standard deviation of each feature over land pixels of (some of) ``days``, every 7th pixel each way."""
-    names = features.available(variables(cube))
+    names = features.available(variables(cube), classics=classics)
     some = days[:: max(1, len(days) // most_days)]
     height, width = cube.domain.fine_shape
     total = np.zeros((3, len(names)))

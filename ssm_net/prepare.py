@@ -26,7 +26,7 @@ from torch import Tensor
 
 from ssm_net.allweather import AllWeather, ThermalState, fill
 from ssm_net.config import ConfigError, PrepareConfig, days_between
-from ssm_net.cube import FINE, Cube, create_cube
+from ssm_net.cube import API_DAYS, FINE, Cube, create_cube
 from ssm_net.days import runs
 from ssm_net.grid import Domain, block_mean
 from ssm_net.ingest.catalog import Catalog, Granule, catalog
@@ -93,7 +93,7 @@ def prepare(cfg: PrepareConfig) -> Cube | None:
     attrs = {
         "ssm": " ".join(sources.ssm), "lst": " ".join(sources.lst), "reflectance": " ".join(sources.reflectance),
         "rain": " ".join(sources.rain), "footprint": cfg.footprint, "fwhm_km": cfg.fwhm_km, "sigma_ssm": cfg.sigma_ssm,
-        "modis_day": cfg.modis_day, "api_decay": cfg.api_decay, "memory_days": cfg.memory.days,
+        "modis_day": cfg.modis_day, "memory_days": cfg.memory.days,
         "memory_region": cfg.memory.region, "boundary": Path(cfg.domain.boundary).name if cfg.domain.boundary else "",
     }  # fmt: skip
     cube = create_cube(cfg.cube, domain, days, fine, coarse, sorted(static), attrs)
@@ -225,13 +225,15 @@ def store(cube: Cube, seen: Day, elevation: Tensor, land: Tensor) -> list[str]:
         if seen.reflectance is None:
             info["missing"].append("reflectance")
         _put_reflectance(cube, before, bands, seen, fine)
-    if "api" in cube.fine:
+    if "rain" in cube.fine:
         if seen.rain is None:
             info["missing"].append("rain")
         rain = np.zeros_like(nowhere) if seen.rain is None else np.nan_to_num(seen.rain)
-        old = np.zeros_like(nowhere) if before is None else np.nan_to_num(cube.read("api", before))
         gap = 1 if before is None else (seen.day - before).days
-        fine["api"] = FINE["api"].pack(old * np.float32(cube.attrs["api_decay"]) ** gap + rain)
+        fine["rain"] = FINE["rain"].pack(rain)
+        for name, memory in API_DAYS.items():
+            old = np.zeros_like(nowhere) if before is None else np.nan_to_num(cube.read(name, before))
+            fine[name] = FINE[name].pack(old * np.float32(np.exp(-gap / memory)) + rain)
 
     for name in cube.coarse:
         if name in fine:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ssm_net.config import ConfigError, PrepareConfig
-from ssm_net.cube import FINE, open_cube
+from ssm_net.cube import API_DAYS, FINE, open_cube
 from ssm_net.ingest.catalog import Catalog
 from ssm_net.ingest.products import Product, Role, of_role, product
 from ssm_net.inputs import OVERPASSES
@@ -33,7 +33,7 @@ class Sources:
                 out += [v for v in FINE if v.startswith(f"lst_{k}")]
         bands = {v for name in self.reflectance for v in known_product(name).variables}
         out += [v for v in ("red", "nir", "swir1", "swir2") if v in bands]
-        return out + (["reflectance_age"] if self.reflectance else []) + (["api"] if self.rain else [])
+        return out + (["reflectance_age"] if self.reflectance else []) + (["rain", *API_DAYS] if self.rain else [])
 
 
 def choose_sources(cfg: PrepareConfig, found: Catalog, settled: Sources | None = None) -> Sources:

@@ -19,10 +19,11 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 from rich.console import Console
 
 import ssm_net
+from ssm_net import features
 from ssm_net.checkpoint import Trained, build, load_trained, save_trained
 from ssm_net.config import ConfigError, TrainConfig
 from ssm_net.cube import Cube, open_cube, write_json
-from ssm_net.inputs import Scaling
+from ssm_net.inputs import Scaling, variables
 from ssm_net.learning import Learner
 from ssm_net.patches import compute_scaling, patch_data
 from ssm_net.split import Split, split
@@ -64,8 +65,8 @@ def train(cfg: TrainConfig) -> Trained | None:
     scaling = _scaling(cube, parts)
     mean_ssm = _mean_ssm(cube, parts)
     data = patch_data(
-        cube, parts, scaling, lags=cfg.model.lags, halo=cfg.model.kernel // 2, patch=cfg.patch, batch_size=cfg.batch_size,
-        workers=cfg.trainer.workers, seed=cfg.seed,
+        cube, parts, scaling, lags=cfg.model.lags, halo=cfg.model.kernel // 2, patch=cfg.patch,
+        batch_size=cfg.batch_size, workers=cfg.trainer.workers, seed=cfg.seed,
     )  # fmt: skip
     steps = cfg.epochs * math.ceil(len(data.train) / (cfg.batch_size * cfg.trainer.devices))
     if cube.domain.ratio % cfg.stride:
@@ -139,11 +140,11 @@ def _same_settings(run: Path, cfg: TrainConfig) -> None:
 def _scaling(cube: Cube, parts: Split) -> Scaling:
     """Statistics of the training days, kept in the cube under their dates and the features they are for."""
     stored = cube.stats(parts.name)
-    if stored is None:
+    if stored is None or list(stored["names"]) != features.available(variables(cube)):
         scaling = compute_scaling(cube, parts.train_days)
         cube.write_stats(parts.name, asdict(scaling))
         return scaling
-    return Scaling(**{k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()})
+    return Scaling.from_json(stored)
 
 
 def _mean_ssm(cube: Cube, parts: Split) -> float:

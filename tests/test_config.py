@@ -112,7 +112,6 @@ WRONG = [
     ("prepare", ["footprint=round"], "footprint=round"),
     ("prepare", ["fwhm_km=0"], "fwhm_km"),
     ("prepare", ["sigma_ssm=4"], r"sigma_ssm=4.*m3 m-3"),
-    ("prepare", ["api_decay=1"], "api_decay"),
     ("prepare", ["memory.days=0"], r"memory\.days"),
     ("train", ["epochs=0"], "epochs"),
     ("train", ["patch=5"], "patch=5 must be an even number"),

@@ -14,7 +14,7 @@ from ssm_net.grid import Domain, Footprint, block_mean
 
 FIRST = dt.date(2016, 4, 15)
 ATTRS = {"ssm": "NNsm", "lst": "MYD11A1", "reflectance": "MCD43A4", "rain": "", "footprint": "gaussian",
-         "fwhm_km": 43.0, "sigma_ssm": 0.04, "modis_day": "utc", "api_decay": 0.9, "memory_days": 4.0,
+         "fwhm_km": 43.0, "sigma_ssm": 0.04, "modis_day": "utc", "memory_days": 4.0,
          "memory_region": 2.0, "boundary": ""}  # fmt: skip
 
 

@@ -107,6 +107,7 @@ class LeaveOwnOutMean(nn.Module):
         lag = torch.arange(lags).float()[:, None, None]
         self.logits = nn.Parameter(torch.stack([-far / space - lag / time for space, time in self.REACH]))
         self.prior = nn.Parameter(torch.full((len(self.REACH),), -3.0))
+        self.mean: Tensor
         self.register_buffer("mean", torch.tensor(mean))
 
     def forward(self, ssm: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
