@@ -202,12 +202,12 @@ class TrainConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     seed: int = 1
-    epochs: int = 30
+    epochs: int = 20
     batch_size: int = 4
     patch: int = 8  # side of a training patch, coarse cells
-    stride: int = 3  # every stride-th pixel each way stands for a footprint while training
-    lr: float = 3e-3
-    weight_decay: float = 0.05
+    stride: int = 6  # every stride-th pixel each way stands for a footprint while training
+    lr: float = 5e-3
+    weight_decay: float = 0.1
     beta: float = 0.5  # of the beta-NLL
     subgrid: float = 0.5  # weight of the penalty on sub-grid variance above its prior
     subgrid_std: float = 0.05  # prior of the sub-grid standard deviation, m3 m-3

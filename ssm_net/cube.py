@@ -30,110 +30,16 @@ import zarr
 from zarr.codecs import BloscCodec, BloscShuffle
 
 from ssm_net.files import write_whole
-from ssm_net.grid import Domain, Grid, Window, block_mean
+from ssm_net.grid import Domain, Footprint, Grid, Window, block_mean
+from ssm_net.variables import COARSE, FINE, STATIC_UNITS
 
 EPOCH = dt.date(2000, 1, 1)
-# Antecedent precipitation indices by their e-folding time, days: of the surface, the top soil, the root zone.
-API_DAYS = {"api_2": 2, "api_10": 10, "api_30": 30}
 FORMAT = 1
 CHUNK = 144
 
 
 class CubeError(ValueError):
     """The cube is missing, of another domain or format, locked or damaged; the message names the remedy."""
-
-
-@dataclass(frozen=True)
-class Variable:
-    """How a variable is stored: ``value = packed * scale + offset``; ``fill`` marks what is missing (NaN)."""
-
-    name: str
-    units: str
-    long_name: str
-    dtype: str = "float32"
-    scale: float = 1.0
-    offset: float = 0.0
-    fill: float = float("nan")
-
-    def pack(self, values: np.ndarray) -> np.ndarray:
-        """Float to stored type; out of range values are clipped to the range, NaN becomes ``fill``."""
-        if self.dtype == "float32":
-            return np.asarray(values, "float32")
-        info = np.iinfo(self.dtype)
-        lo, hi = int(info.min), int(info.max)
-        lo, hi = (lo + 1, hi) if self.fill == lo else (lo, hi - 1) if self.fill == hi else (lo, hi)
-        missing = ~np.isfinite(values)
-        scaled = np.rint((np.where(missing, 0.0, values) - self.offset) / self.scale)
-        out = np.clip(scaled, lo, hi).astype(self.dtype)
-        out[missing] = self.fill
-        return out
-
-    def unpack(self, packed: np.ndarray) -> np.ndarray:
-        """Stored type to float32, NaN where missing."""
-        if self.dtype == "float32":
-            return np.asarray(packed, "float32")
-        out = packed.astype("float32")
-        out *= np.float32(self.scale)
-        if self.offset:
-            out += np.float32(self.offset)
-        out[packed == np.asarray(self.fill).astype(self.dtype)] = np.nan
-        return out
-
-    def attrs(self) -> dict[str, Any]:
-        out: dict[str, Any] = {"units": self.units, "long_name": self.long_name}
-        if self.dtype != "float32":
-            out |= {"scale_factor": self.scale, "add_offset": self.offset, "_FillValue": int(self.fill)}
-        return out
-
-
-def _lst(overpass: str) -> list[Variable]:
-    hour = {"day": "13:30", "night": "01:30"}[overpass]
-    name = f"lst_{overpass}"
-    return [
-        Variable(name, "K", f"all-weather land surface temperature, about {hour}", "uint16", 0.02, 0.0, 0),
-        Variable(f"{name}_sigma", "K", f"standard error of {name}", "uint8", 0.1, 0.0, 255),
-        Variable(f"{name}_lineage", "1", "0 seen, 1 other overpass, 2 neighbours in space-time, 3 cycle only", "uint8",
-                 1.0, 0.0, 255),
-        Variable(f"{name}_memory", "K", f"fading mean of clear-sky anomalies of {name} against the surroundings",
-                 "int16", 0.01, 0.0, -32768),
-        Variable(f"{name}_weight", "1", f"fading number of clear views behind {name}_memory", "uint16", 1e-4, 0.0,
-                 65535),
-    ]  # fmt: skip
-
-
-FINE = {
-    v.name: v
-    for v in [
-        *_lst("day"),
-        *_lst("night"),
-        *(
-            Variable(band, "1", f"surface reflectance, {wave}", "uint16", 1e-4, 0.0, 65535)
-            for band, wave in {"red": "0.65 um", "nir": "0.86 um", "swir1": "1.64 um", "swir2": "2.13 um"}.items()
-        ),
-        Variable("reflectance_age", "d", "days since the reflectance was last seen", "uint8", 1.0, 0.0, 255),
-        Variable("rain", "mm", "rain since the overpass of the day before", "uint16", 0.01, 0.0, 65535),
-        *(
-            Variable(name, "mm", f"antecedent precipitation index, e-folding {days} days", "uint16", 0.01, 0.0, 65535)
-            for name, days in API_DAYS.items()
-        ),
-    ]
-}  # fmt: skip
-
-COARSE = {
-    v.name: v
-    for v in [
-        Variable("ssm", "m3 m-3", "coarse surface soil moisture, 0-5 cm, as observed"),
-        Variable("ssm_sigma", "m3 m-3", "standard error of the coarse observation"),
-        Variable("lst_day_seen", "1", "part of the cell's land seen by day"),
-        Variable("lst_night_seen", "1", "part of the cell's land seen by night"),
-        Variable("source", "1", "sensor of the coarse observation, 0 none", "uint8", 1.0, 0.0, 0),
-        Variable("lst_day_region", "K", "smooth clear-sky LST of the surroundings at sea level, day"),
-        Variable("lst_night_region", "K", "smooth clear-sky LST of the surroundings at sea level, night"),
-        *(Variable(v.name, v.units, f"cell mean: {v.long_name}") for v in FINE.values()),
-    ]
-}
-
-STATIC_UNITS = {"elevation": "m", "sand": "percent", "clay": "percent", "water_fraction": "1"}
 
 
 @dataclass(frozen=True)
@@ -206,6 +112,11 @@ class Cube:
                 f"{self.path / key} of {what} cannot be read ({err}); the shard is damaged: "
                 f"delete {self.path}/status/{what.replace('-', '')}.json and run prepare.py again for that day"
             ) from err
+
+    def footprint(self) -> Footprint:
+        """The sensor operator that the cube was prepared for."""
+        fwhm = self.attrs["fwhm_km"] * 1000 / self.domain.grid.pixel
+        return Footprint.of(self.attrs["footprint"], self.domain.coarse_shape, self.domain.ratio, fwhm)
 
     # ---- status ------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ssm_net.allweather import LAPSE, SHRINK
-from ssm_net.cube import API_DAYS
+from ssm_net.variables import API_DAYS
 
 
 @dataclass(frozen=True)

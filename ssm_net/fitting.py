@@ -18,7 +18,7 @@ from torch import Tensor
 from ssm_net import features
 from ssm_net.config import TrainConfig
 from ssm_net.cube import Cube
-from ssm_net.grid import Footprint, Window
+from ssm_net.grid import Window
 from ssm_net.inputs import CoarseDay, Scaling, land_mask, read_coarse, read_fine
 from ssm_net.patches import compute_scaling
 from ssm_net.split import split
@@ -87,9 +87,3 @@ def _block_folds(shape: tuple[int, int]) -> Tensor:
     order = np.random.default_rng(np.random.SeedSequence([SEED, 11])).permutation(rows * cols) % FOLDS
     whole = np.kron(order.reshape(rows, cols), np.ones((side, side), int))
     return torch.from_numpy(whole[: shape[0], : shape[1]].copy())
-
-
-def footprint(cube: Cube) -> Footprint:
-    """The sensor operator that the cube was prepared for."""
-    fwhm = cube.attrs["fwhm_km"] * 1000 / cube.domain.grid.pixel
-    return Footprint.of(cube.attrs["footprint"], cube.domain.coarse_shape, cube.domain.ratio, fwhm)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ssm_net import features
 from ssm_net.estimators import FAR, upsample_by_phase
-from ssm_net.fitting import FOLDS, LAGS, SEED, Ground, footprint
+from ssm_net.fitting import FOLDS, LAGS, SEED, Ground
 from ssm_net.grid import Window, interpolation_matrix
 from ssm_net.inputs import CoarseDay
 from ssm_net.model import ridge
@@ -76,7 +76,7 @@ class Ridge:
         """Footprint mean of phi (K, R, C) and of the base (R, C), each cell's from the run with its phase hidden."""
         domain, step = self.ground.cube.domain, self.STRIDE
         first = step // 2
-        (rows, cols), h = domain.coarse_shape, footprint(self.ground.cube)
+        (rows, cols), h = domain.coarse_shape, self.ground.cube.footprint()
         context = ridge.contexts(coarse.ssm, self.mean, self.scales)
         up_x = interpolation_matrix(range(cols * self.ratio), cols, self.ratio)[first::step]
         out = torch.zeros(len(context), self.phi.size + 1, rows, cols)

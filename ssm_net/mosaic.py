@@ -20,7 +20,7 @@ from ssm_net.cube import Cube, open_cube
 from ssm_net.days import runs
 from ssm_net.estimators import Estimator, NetworkEstimator, baseline
 from ssm_net.formats.product import Attribute, Flag, Mosaic
-from ssm_net.grid import Footprint, Window, expand
+from ssm_net.grid import Window, expand
 from ssm_net.inputs import OVERPASSES, CoarseDay, land_mask, padded, read_coarse, read_fine
 from ssm_net.model.network import SSM_MAX, SSM_MIN
 from ssm_net.model.update import exact, update
@@ -116,7 +116,7 @@ def predict_day(
     mean, variance, far = background(estimator, cube, coarse, land, side)
     ratio, observed = cube.domain.ratio, coarse.ssm[0]
     if estimator.updates and how != "none":
-        h = footprint(cube)
+        h = cube.footprint()
         if how == "gain":
             mean, variance = update(mean, variance, observed, coarse.sigma, h, land, ratio)
         else:
@@ -170,12 +170,6 @@ def _ahead(todo: list[Tile], read: Callable[[Tile], dict[str, Tensor]]) -> Itera
             if i + 1 < len(todo):
                 coming.append(reader.submit(read, todo[i + 1]))
             yield tile, fine
-
-
-def footprint(cube: Cube) -> Footprint:
-    """The sensor operator that the cube was prepared for."""
-    fwhm = cube.attrs["fwhm_km"] * 1000 / cube.domain.grid.pixel
-    return Footprint.of(cube.attrs["footprint"], cube.domain.coarse_shape, cube.domain.ratio, fwhm)
 
 
 def _land(cube: Cube) -> Tensor:

@@ -9,80 +9,46 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import multiprocessing
-from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import Progress
-from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from ssm_net.allweather import AllWeather, ThermalState, fill
 from ssm_net.config import ConfigError, PrepareConfig, days_between
-from ssm_net.cube import API_DAYS, FINE, Cube, create_cube
+from ssm_net.cube import Cube, create_cube, open_cube
 from ssm_net.days import runs
+from ssm_net.granules import Day, Task, read_ahead, task
 from ssm_net.grid import Domain, block_mean
-from ssm_net.ingest.catalog import Catalog, Granule, catalog
-from ssm_net.ingest.fine import read_lst, read_reflectance
-from ssm_net.ingest.overpass import DAY_HOUR, NIGHT_HOUR, utc_day
-from ssm_net.ingest.rain import rain_between
-from ssm_net.ingest.raster import GranuleError
-from ssm_net.ingest.ssm import CoarseSSM, read_ssm
-from ssm_net.ingest.static import read_static
+from ssm_net.ingest.catalog import catalog
 from ssm_net.inputs import OVERPASSES, land_mask
-from ssm_net.sources import Sources, choose_sources, known_product, settled_sources
+from ssm_net.sources import Sources, choose_sources, settled_sources
+from ssm_net.static_maps import static_fields, write_static
+from ssm_net.variables import API_DAYS, FINE
 
 log = logging.getLogger(__name__)
 console = Console()
-T = TypeVar("T")
 
-HOURS = {"day": DAY_HOUR, "night": NIGHT_HOUR}
-RELIEF_PIXELS = 3.0  # sigma of the smooth elevation that relief is measured against
+RAIN_BEFORE = 60  # days of rain before a record that its first day counts, where there are files
 OLDEST = 254  # days; a reflectance is kept until then, its age said
-
-
-@dataclass(frozen=True)
-class Task:
-    """All that reading one day needs."""
-
-    day: dt.date
-    domain: Domain
-    granules: Mapping[str, tuple[Granule, ...]]  # by what is made of them: ssm, lst_day, lst_night, reflectance, rain
-    rain_from: np.datetime64
-    rain_to: np.datetime64
-    sigma_ssm: float
-
-
-@dataclass(frozen=True)
-class Day:
-    """A day on the grid as it was seen: arrays (y, x) or, for ``ssm``, (R, C); ``None`` where no granule was usable."""
-
-    day: dt.date
-    ssm: CoarseSSM | None
-    lst: Mapping[str, tuple[np.ndarray, np.ndarray] | None]
-    reflectance: Mapping[str, np.ndarray] | None
-    rain: np.ndarray | None
-    files: tuple[str, ...]
-    problems: tuple[str, ...]
 
 
 def prepare(cfg: PrepareConfig) -> Cube | None:
     """Make or extend the cube; returns it, or ``None`` with ``plan=true``. Days already stored are left alone."""
     domain, days = cfg.domain.domain(), days_between(cfg.start, cfg.end)
     raw = Path(cfg.raw)
-    one = dt.timedelta(days=1)
-    # In the far east the rain of a day begins two UTC days before it.
-    found = catalog(raw, (days[0] - 2 * one, days[-1] + one))
+    back = _days_since_stored(Path(cfg.cube), days[0])
+    # In the far east the rain of a day begins two UTC days before it, and its LST is filed a day off.
+    found = catalog(raw, (days[0] - dt.timedelta(days=back + 1), days[-1] + dt.timedelta(days=1)))
     sources = choose_sources(cfg, found, settled_sources(Path(cfg.cube)))
     static = static_fields(raw, domain, cfg.domain.boundary)
-    tasks = {d: task(cfg, domain, found, sources, d) for d in days}
+    tasks = {d: task(cfg, domain, found, sources, d, back if d == days[0] else 1) for d in days}
     if cfg.plan:
         _print_plan(cfg, domain, sources, static, tasks)
         return None
@@ -98,7 +64,7 @@ def prepare(cfg: PrepareConfig) -> Cube | None:
     }  # fmt: skip
     cube = create_cube(cfg.cube, domain, days, fine, coarse, sorted(static), attrs)
     with cube.writing():
-        _write_static(cube, static)
+        write_static(cube, static)
         todo = [d for d in cube.days if d in tasks and not cube.done(d)]
         if not todo:
             console.print(f"[green]{cube.path} holds all {len(days)} days already[/]")
@@ -115,7 +81,7 @@ def prepare(cfg: PrepareConfig) -> Cube | None:
         problems, missing = 0, defaultdict(list)
         with Progress(console=console) as bar:
             shown = bar.add_task("prepare: days", total=len(days), completed=len(days) - len(todo))
-            for seen in _read_ahead([tasks[d] for d in todo], cfg.workers):
+            for seen in read_ahead([tasks[d] for d in todo], cfg.workers):
                 for problem in seen.problems:
                     log.warning("%s: %s", seen.day, problem)
                 problems += len(seen.problems)
@@ -135,65 +101,10 @@ def prepare(cfg: PrepareConfig) -> Cube | None:
     return cube
 
 
-def task(cfg: PrepareConfig, domain: Domain, found: Catalog, sources: Sources, day: dt.date) -> Task:
-    """Which granules make ``day``, and the interval whose rain it counts (one night overpass to the next, UTC)."""
-    west, _, east, _ = domain.bounds_lonlat()
-    lon = (west + east) / 2
-    granules: dict[str, tuple[Granule, ...]] = {}
-    for name in sources.ssm:
-        if "ssm" not in granules and day in found.get(name, {}):
-            granules["ssm"] = found[name][day]
-    for name in sources.lst:
-        p = known_product(name)
-        for k, hour in HOURS.items():
-            if p.layer(f"lst_{k}"):
-                utc = p.family == "hdfeos" and cfg.modis_day == "utc"
-                filed = utc_day(day, hour, lon) if utc else day
-                if filed in found.get(name, {}):
-                    granules[f"lst_{k}"] = granules.get(f"lst_{k}", ()) + found[name][filed]
-    for name in sources.reflectance:
-        if day in found.get(name, {}):
-            granules["reflectance"] = found[name][day]
-    overpass = np.datetime64(day, "s") + np.timedelta64(round((NIGHT_HOUR - lon / 15) * 3600), "s")
-    since = overpass - np.timedelta64(1, "D")
-    for name in sources.rain:
-        near = {g.path: g for n in (-2, -1, 0) for g in found.get(name, {}).get(day + dt.timedelta(days=n), ())}
-        if near:
-            granules["rain"] = tuple(near.values())
-    return Task(day, domain, granules, since, overpass, cfg.sigma_ssm)
-
-
-def read_day(work: Task) -> Day:
-    """Read and warp the granules of a day. What cannot be read is named in ``problems`` and left out."""
-    problems: list[str] = []
-    files: list[str] = []
-    fine = work.domain.fine
-
-    def careful(key: str, read: Callable[[Sequence[Granule]], T]) -> T | None:
-        left = list(work.granules.get(key, ()))
-        while left:
-            try:
-                out = read(left)
-            except GranuleError as err:
-                if not any(g.path == err.path for g in left):
-                    raise
-                problems.append(str(err))
-                left = [g for g in left if g.path != err.path]
-            else:
-                files.extend(g.path.name for g in left)
-                return out
-        return None
-
-    lst = {k: careful(f"lst_{k}", lambda g, k=k: read_lst(g, k, fine)) for k in OVERPASSES}  # type: ignore[misc]
-    return Day(
-        work.day,
-        careful("ssm", lambda g: read_ssm(g, work.domain, work.sigma_ssm)),
-        lst,
-        careful("reflectance", lambda g: read_reflectance(g, fine)),
-        careful("rain", lambda g: rain_between(g, work.rain_from, work.rain_to, fine)),
-        tuple(sorted(set(files))),
-        tuple(problems),
-    )
+def _days_since_stored(cube: Path, first: dt.date) -> int:
+    """Days whose rain the first new day has to count: since the last stored day, or what a new record begins with."""
+    stored = [d for d in open_cube(cube).done_days() if d < first] if (cube / "cube.json").exists() else []
+    return min((first - stored[-1]).days, RAIN_BEFORE) if stored else RAIN_BEFORE
 
 
 def store(cube: Cube, seen: Day, elevation: Tensor, land: Tensor) -> list[str]:
@@ -226,14 +137,15 @@ def store(cube: Cube, seen: Day, elevation: Tensor, land: Tensor) -> list[str]:
             info["missing"].append("reflectance")
         _put_reflectance(cube, before, bands, seen, fine)
     if "rain" in cube.fine:
-        if seen.rain is None:
+        if seen.rain[0] is None:
             info["missing"].append("rain")
-        rain = np.zeros_like(nowhere) if seen.rain is None else np.nan_to_num(seen.rain)
-        gap = 1 if before is None else (seen.day - before).days
-        fine["rain"] = FINE["rain"].pack(rain)
+        fallen = [np.zeros_like(nowhere) if r is None else np.nan_to_num(r) for r in seen.rain]
+        fine["rain"] = FINE["rain"].pack(fallen[0])
+        gap = 0 if before is None else (seen.day - before).days
         for name, memory in API_DAYS.items():
             old = np.zeros_like(nowhere) if before is None else np.nan_to_num(cube.read(name, before))
-            fine[name] = FINE[name].pack(old * np.float32(np.exp(-gap / memory)) + rain)
+            new = sum(np.float32(np.exp(-n / memory)) * r for n, r in enumerate(fallen))
+            fine[name] = FINE[name].pack(old * np.float32(np.exp(-gap / memory)) + new)
 
     for name in cube.coarse:
         if name in fine:
@@ -302,53 +214,6 @@ def _put_reflectance(
     fine["reflectance_age"] = FINE["reflectance_age"].pack(np.where(fresh, 0, age).astype("float32"))
 
 
-def static_fields(raw: Path, domain: Domain, boundary: str | None) -> dict[str, np.ndarray]:
-    """The static maps there are, (y, x) float32, and what is made of them: relief (m), inside (0 or 1)."""
-    out = read_static(raw, domain.fine)
-    if "elevation" in out:
-        z = out["elevation"]
-        known = np.isfinite(z).astype("float32")
-        smooth = gaussian_filter(np.nan_to_num(z), RELIEF_PIXELS) / np.maximum(
-            gaussian_filter(known, RELIEF_PIXELS), 1e-3
-        )
-        out["relief"] = (z - smooth).astype("float32")
-    if boundary is not None:
-        from odc.geo.xr import rasterize
-
-        from ssm_net.ingest.boundary import read_boundary
-
-        inside = rasterize(read_boundary(boundary).to_crs(domain.grid.crs), domain.fine)
-        out["inside"] = np.asarray(inside.values, "float32")
-    return out
-
-
-def _write_static(cube: Cube, static: Mapping[str, np.ndarray]) -> None:
-    """Once; a cube whose static maps are there keeps them, so that stored days and new ones rest on the same."""
-    if cube.static and cube.stats("static_written") is None:
-        for name, values in static.items():
-            cube.write_static(name, values)
-        cube.write_stats("static_written", {"names": sorted(static)})
-
-
-def _read_ahead(tasks: Sequence[Task], workers: int) -> Iterator[Day]:
-    """Days in order; with more than one worker, read by processes (pyhdf is not thread-safe) a few days ahead."""
-    if workers == 1:
-        yield from map(read_day, tasks)
-        return
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("forkserver")) as pool:
-        coming: deque[Future[Day]] = deque()
-        try:
-            for work in tasks:
-                coming.append(pool.submit(read_day, work))
-                if len(coming) > workers + 1:
-                    yield coming.popleft().result()
-            while coming:
-                yield coming.popleft().result()
-        finally:
-            for future in coming:
-                future.cancel()
-
-
 def _print_plan(
     cfg: PrepareConfig,
     domain: Domain,
@@ -365,6 +230,9 @@ def _print_plan(
     for role in ("ssm", "lst", "reflectance", "rain"):
         names = getattr(sources, role)
         keys = ("lst_day", "lst_night") if role == "lst" else (role,)
-        with_files = sum(any(k in t.granules for k in keys) for t in tasks.values())
+        with_files = sum(
+            any(k in t.granules for k in keys) if role != "rain" else any(i.granules for i in t.rain[:1])
+            for t in tasks.values()
+        )
         console.print(f"  {role}: {', '.join(names) or 'none'}, files on {with_files} of {len(tasks)} days")
     console.print(f"  static: {', '.join(sorted(static)) or 'none'}")

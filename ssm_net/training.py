@@ -31,8 +31,8 @@ from ssm_net.split import Split, split
 log = logging.getLogger(__name__)
 console = Console()
 
-UNRESOLVED = 0.03  # m3 m-3; what no predictor explains inside a cell, 0.02-0.04 (aggregates cannot tell)
-LEAST_VARIANCE = 0.1  # of the predicted variance, where the innovations leave no room for P
+UNRESOLVED = 0.04  # m3 m-3; what no predictor explains inside a cell: 0.02-0.04, and aggregates cannot tell
+LEAST_PART = 0.2  # of Var(innovation) is P at least: a stated R that is too large must not close the update
 
 
 class TrainingError(ValueError):
@@ -93,10 +93,11 @@ def train(cfg: TrainConfig) -> Trained | None:
     state = torch.load(best.best_model_path or last, map_location="cpu", weights_only=True)
     learner.load_state_dict(state["state_dict"])
     numbers = _validate(trainer, learner, data)
-    scale = max(numbers["val/background_variance"], 0.0) / max(numbers["val/predicted_variance"], 1e-8)
+    p = max(numbers["val/background_variance"], LEAST_PART * numbers["val/innovation_rmse"] ** 2)
+    scale = p / numbers["val/predicted_variance"]
     trained = Trained(
         learner.network.eval().cpu(), scaling, cfg.model, cube.domain.ratio, footprint, fwhm,
-        variance_scale=max(scale, LEAST_VARIANCE), unresolved=UNRESOLVED, mean_ssm=mean_ssm,
+        variance_scale=scale, unresolved=UNRESOLVED, mean_ssm=mean_ssm,
         provenance={
             "ssm_net": ssm_net.__version__, "torch": torch.__version__.split("+")[0], "cube": cube.path.name,
             "domain": cube.domain.name, "inputs": dict(cube.attrs), "train_days": [str(d) for d in (

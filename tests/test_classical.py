@@ -14,7 +14,7 @@ from ssm_net.classical import GWR, CoarseToFine, Law, fitted
 from ssm_net.config import InferConfig
 from ssm_net.cube import Cube
 from ssm_net.estimators import Bilinear
-from ssm_net.fitting import Ground, footprint
+from ssm_net.fitting import Ground
 from ssm_net.footprint_ridge import Ridge
 from ssm_net.grid import block_mean
 from ssm_net.inputs import CoarseDay
@@ -114,7 +114,7 @@ def test_footprint_means_of_the_features(ground: Ground, estimators: dict, monke
     phi, base = one._footprints(coarse)
     by_phase = ridge.contexts(coarse.ssm, one.mean, one.scales)
     x = torch.cat([x for _, x in ground.bands(coarse)], 1)
-    h, cell = footprint(ground.cube), (1, 2)  # of phase 2
+    h, cell = ground.cube.footprint(), (1, 2)  # of phase 2
     up = torch.nn.functional.interpolate(by_phase[2:3], scale_factor=36, mode="bilinear", align_corners=False)[0]
     direct = h.forward(one.phi(one._inputs(x, up)), ground.land.float())
     torch.testing.assert_close(phi[:, *cell], direct[:, *cell], atol=1e-3, rtol=1e-3)

@@ -14,13 +14,14 @@ import road
 import xarray as xr
 
 from ssm_net.config import ConfigError
-from ssm_net.cube import FINE, open_cube
+from ssm_net.cube import open_cube
 from ssm_net.evaluation import evaluate
 from ssm_net.mosaic import infer
 from ssm_net.outputs import days_done, read_day
 from ssm_net.prepare import prepare
 from ssm_net.simulate import simulate
 from ssm_net.training import train
+from ssm_net.variables import FINE
 
 REPOSITORY = Path(__file__).parents[1]
 ONE = dt.timedelta(1)
@@ -173,3 +174,12 @@ def test_the_cube_holds_what_its_table_says(tiny_cube_path: Path) -> None:
         values = cube.read(name, cube.days[3])
         assert FINE[name].units == {"lst_day": "K", "lst_night": "K", "rain": "mm"}.get(name, "1")
         assert np.nanmin(values) >= low and np.nanmax(values) <= high
+
+
+def test_a_record_begins_with_the_rain_before_it(tiny_cube_path: Path) -> None:
+    """The first day counts the rain of the weeks before, day by day fading; a later day only its own and the index."""
+    cube = open_cube(tiny_cube_path)
+    first, second = cube.days[:2]
+    assert cube.read("api_30", first).mean() > 2 * cube.read("rain", first).mean() + 1
+    want = cube.read("api_10", first) * np.exp(-1 / 10) + cube.read("rain", second)
+    np.testing.assert_allclose(cube.read("api_10", second), want, atol=0.02)

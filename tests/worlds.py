@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 
-from ssm_net.cube import FINE, Cube, create_cube
+from ssm_net.cube import Cube, create_cube
 from ssm_net.grid import Domain, Footprint, block_mean
+from ssm_net.variables import FINE
 
 FIRST = dt.date(2016, 4, 15)
 ATTRS = {"ssm": "NNsm", "lst": "MYD11A1", "reflectance": "MCD43A4", "rain": "", "footprint": "gaussian",

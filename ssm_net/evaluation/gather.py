@@ -16,7 +16,6 @@ from ssm_net.evaluation.series import Point, PointDay, Series, collect
 from ssm_net.evaluation.sources import Mosaics, Truth, coarse_observation
 from ssm_net.evaluation.statistics import Moments, merge
 from ssm_net.formats.product import Attribute, Flag
-from ssm_net.grid import Footprint
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +63,7 @@ def gather(
     ``days`` are those that the product has; a day that a baseline lacks is not scored, and a note says so.
     """
     domain = cube.domain
-    footprint = _footprint(cube)
+    footprint = cube.footprint()
     show = set(spread(days, 3))
     transform = set(spread(days, SPECTRUM_DAYS))
     scores, coarse, coverage = DayScores.none(), dict[str, Moments](), dict[str, Coverage]()
@@ -105,12 +104,6 @@ def spread(days: Sequence[dt.date], count: int) -> list[dt.date]:
     if len(days) <= count:
         return list(days)
     return [days[int((i + 0.5) * len(days) / count)] for i in range(count)]
-
-
-def _footprint(cube: Cube) -> Footprint:
-    domain = cube.domain
-    kind, fwhm = cube.attrs["footprint"], float(cube.attrs["fwhm_km"])
-    return Footprint.of(kind, domain.coarse_shape, domain.ratio, fwhm * 1000 / domain.grid.pixel)
 
 
 def _snapshot(

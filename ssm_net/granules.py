@@ -1,0 +1,146 @@
+"""A day's granules: which they are, and what they give on the grid. Nothing here leans on another day."""
+
+from __future__ import annotations
+
+import datetime as dt
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from ssm_net.config import PrepareConfig
+from ssm_net.grid import Domain
+from ssm_net.ingest.catalog import Catalog, Granule
+from ssm_net.ingest.fine import read_lst, read_reflectance
+from ssm_net.ingest.overpass import DAY_HOUR, NIGHT_HOUR, utc_day
+from ssm_net.ingest.rain import rain_between
+from ssm_net.ingest.raster import GranuleError
+from ssm_net.ingest.ssm import CoarseSSM, read_ssm
+from ssm_net.inputs import OVERPASSES
+from ssm_net.sources import Sources, known_product
+
+T = TypeVar("T")
+HOURS = {"day": DAY_HOUR, "night": NIGHT_HOUR}
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A day of rain: its bounds in UTC and the granules that may hold it."""
+
+    start: np.datetime64
+    end: np.datetime64
+    granules: tuple[Granule, ...]
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that reading one day needs."""
+
+    day: dt.date
+    domain: Domain
+    granules: Mapping[str, tuple[Granule, ...]]  # by what is made of them: ssm, lst_day, lst_night, reflectance
+    rain: tuple[Interval, ...]  # from one night overpass to the next, the latest first
+    sigma_ssm: float
+
+
+@dataclass(frozen=True)
+class Day:
+    """A day on the grid as it was seen: arrays (y, x) or, for ``ssm``, (R, C); ``None`` where no granule was usable."""
+
+    day: dt.date
+    ssm: CoarseSSM | None
+    lst: Mapping[str, tuple[np.ndarray, np.ndarray] | None]
+    reflectance: Mapping[str, np.ndarray] | None
+    rain: tuple[np.ndarray | None, ...]  # mm, of the day and the days before it that no stored day counted
+    files: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def task(
+    cfg: PrepareConfig, domain: Domain, found: Catalog, sources: Sources, day: dt.date, rain_days: int = 1
+) -> Task:
+    """Which granules make ``day``; it counts the rain of ``rain_days`` days, from one night overpass to the next."""
+    west, _, east, _ = domain.bounds_lonlat()
+    lon = (west + east) / 2
+    granules: dict[str, tuple[Granule, ...]] = {}
+    for name in sources.ssm:
+        if "ssm" not in granules and day in found.get(name, {}):
+            granules["ssm"] = found[name][day]
+    for name in sources.lst:
+        p = known_product(name)
+        for k, hour in HOURS.items():
+            if p.layer(f"lst_{k}"):
+                utc = p.family == "hdfeos" and cfg.modis_day == "utc"
+                filed = utc_day(day, hour, lon) if utc else day
+                if filed in found.get(name, {}):
+                    granules[f"lst_{k}"] = granules.get(f"lst_{k}", ()) + found[name][filed]
+    for name in sources.reflectance:
+        if day in found.get(name, {}):
+            granules["reflectance"] = found[name][day]
+    overpass = np.datetime64(day, "s") + np.timedelta64(round((NIGHT_HOUR - lon / 15) * 3600), "s")
+    rain = []
+    for n in range(rain_days if sources.rain else 0):
+        end = overpass - np.timedelta64(n, "D")
+        # East of Greenwich the rain before 01:30 fell on the UTC day before, and began on the one before that.
+        utc_days = [day - dt.timedelta(days=n + back) for back in (2, 1, 0)]
+        near = {g.path: g for name in sources.rain for d in utc_days for g in found.get(name, {}).get(d, ())}
+        rain.append(Interval(end - np.timedelta64(1, "D"), end, tuple(near.values())))
+    return Task(day, domain, granules, tuple(rain), cfg.sigma_ssm)
+
+
+def read_day(work: Task) -> Day:
+    """Read and warp the granules of a day. What cannot be read is named in ``problems`` and left out."""
+    problems: list[str] = []
+    files: list[str] = []
+    fine = work.domain.fine
+
+    def careful(granules: Sequence[Granule], read: Callable[[Sequence[Granule]], T]) -> T | None:
+        left = list(granules)
+        while left:
+            try:
+                out = read(left)
+            except GranuleError as err:
+                if not any(g.path == err.path for g in left):
+                    raise
+                problems.append(str(err))
+                left = [g for g in left if g.path != err.path]
+            else:
+                files.extend(g.path.name for g in left)
+                return out
+        return None
+
+    given = work.granules
+    lst = {k: careful(given.get(f"lst_{k}", ()), lambda g, k=k: read_lst(g, k, fine)) for k in OVERPASSES}  # type: ignore[misc]
+    rain = tuple(careful(i.granules, lambda g, i=i: rain_between(g, i.start, i.end, fine)) for i in work.rain)  # type: ignore[misc]
+    return Day(
+        work.day,
+        careful(given.get("ssm", ()), lambda g: read_ssm(g, work.domain, work.sigma_ssm)),
+        lst,
+        careful(given.get("reflectance", ()), lambda g: read_reflectance(g, fine)),
+        rain,
+        tuple(sorted(set(files))),
+        tuple(problems),
+    )
+
+
+def read_ahead(tasks: Sequence[Task], workers: int) -> Iterator[Day]:
+    """Days in order; with more than one worker, read by processes (pyhdf is not thread-safe) a few days ahead."""
+    if workers == 1:
+        yield from map(read_day, tasks)
+        return
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("forkserver")) as pool:
+        coming: deque[Future[Day]] = deque()
+        try:
+            for work in tasks:
+                coming.append(pool.submit(read_day, work))
+                if len(coming) > workers + 1:
+                    yield coming.popleft().result()
+            while coming:
+                yield coming.popleft().result()
+        finally:
+            for future in coming:
+                future.cancel()
