@@ -16,6 +16,7 @@ from rich.progress import track
 from ssm_net.config import EvaluateConfig, InferConfig, days_between, parse_day
 from ssm_net.cube import Cube, open_cube
 from ssm_net.days import runs
+from ssm_net.evaluation.freshness import fingerprint, same
 from ssm_net.evaluation.gather import Gathered, gather, spread
 from ssm_net.evaluation.scores import PRODUCT
 from ssm_net.evaluation.series import Point, sample_points, score_stations, station_points
@@ -44,6 +45,13 @@ def evaluate(cfg: EvaluateConfig) -> dict[str, Any]:
         return _plan(cfg, product, days, missing)
     if importlib.util.find_spec("matplotlib") is None:
         raise EvaluationError("the report needs matplotlib: pip install 'ssm_net[eval]'")
+    report = Path(cfg.report)
+    made_from = _made_from(cfg, cube, days)
+    if (report / "index.html").exists() and same(report, made_from, "scores.json"):
+        done: dict[str, Any] = json.loads((report / "scores.json").read_text())
+        show(done, _title(cube, days))
+        print(f"nothing has changed since {report / 'index.html'} was made")
+        return done
     if missing:
         log.warning("no mosaic of %s; infer.py makes it", runs(missing))
 
@@ -70,13 +78,24 @@ def evaluate(cfg: EvaluateConfig) -> dict[str, Any]:
 
     from ssm_net.evaluation.report import render  # with matplotlib, which nothing else needs
 
-    report = Path(cfg.report)
     page = render(out, found, rows)
-    write_whole(report / "scores.json", json.dumps(out, indent=1).encode())
     write_whole(report / "index.html", page.encode())
-    show(out, f"{cube.domain.name}, {days[0]} .. {days[-1]} ({len(days)} days)")
+    write_whole(report / "scores.json", json.dumps(out | {"fingerprint": made_from}, indent=1).encode())
+    show(out, _title(cube, days))
     print(f"report: {report / 'index.html'}")
     return out
+
+
+def _title(cube: Cube, days: Sequence[dt.date]) -> str:
+    return f"{cube.domain.name}, {days[0]} .. {days[-1]} ({len(days)} days)"
+
+
+def _made_from(cfg: EvaluateConfig, cube: Cube, days: Sequence[dt.date]) -> str:
+    """What the scores rest on: the mosaics, the cube, the truth and the stations."""
+    paths = [Path(cfg.mosaics), cube.path / "cube.json", cube.path / "status"]
+    paths += [Path(cfg.truth) / "zarr.json"] if cfg.truth else []
+    paths += [Path(cfg.stations)] if cfg.stations else []
+    return fingerprint(paths, cfg.baselines, days)
 
 
 def _remarks(found: Gathered, cube: Cube, product: Mosaics, days: Sequence[dt.date]) -> list[str]:
@@ -124,7 +143,15 @@ def _baseline(cfg: EvaluateConfig, name: str, cube: Cube, days: Sequence[dt.date
     from ssm_net.mosaic import infer
 
     folder = Path(cfg.report) / "baselines" / name
-    infer(InferConfig(cube=cfg.cube, mosaics=str(folder), method=name, start=str(days[0]), end=str(days[-1])))
+    # A cube is extended in place; one that was made anew at the same path makes its baselines anew.
+    made_from = fingerprint([cube.path / "zarr.json"])
+    again = folder.exists() and not same(folder, made_from)
+    infer(
+        InferConfig(
+            cube=cfg.cube, mosaics=str(folder), method=name, start=str(days[0]), end=str(days[-1]), overwrite=again
+        )
+    )
+    write_whole(folder / "made_from.json", json.dumps({"fingerprint": made_from}).encode())
     return Mosaics.open(folder, cube.domain)
 
 

@@ -65,6 +65,26 @@ def test_same_page_twice(world, baselines):
     assert pages[0] == pages[1]
 
 
+def test_what_is_scored_is_not_scored_again_until_something_changes(world, baselines, monkeypatch, capsys):
+    cfg = world.config(start="2016-05-02", end="2016-05-03", baselines=[])
+    first = evaluate(cfg)
+    capsys.readouterr()
+
+    def scored(*args, **kwargs):
+        raise AssertionError("scored again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ssm_net.evaluation.gather", scored)
+        again = evaluate(cfg)
+        assert again["truth"] == first["truth"]
+        said = capsys.readouterr().out
+        assert "nothing has changed" in said and "ubRMSE" in said
+        mosaic = next((Path(world.folder) / "mosaics").glob("*.nc"))
+        mosaic.touch()
+        with pytest.raises(AssertionError, match="scored again"):
+            evaluate(cfg)
+
+
 def test_without_truth_it_says_so(world, baselines):
     out = evaluate(world.config(truth=None, report=f"{world.folder}/bare", baselines=["bilinear"], end="2016-05-02"))
     assert out["truth"] == [] and out["texture"] == []
