@@ -101,10 +101,12 @@ class Learner(L.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         if self.innovation.update_called:
-            self.log("val/innovation_rmse", self.innovation.compute().sqrt(), prog_bar=True)
-            self.log("val/innovation_bias", self.bias.compute())
-            self.log("val/background_variance", self.innovation.compute() - self.observation.compute())
-            self.log("val/predicted_variance", self.predicted.compute())
+            # The metrics gather over processes themselves: the same number everywhere.
+            squared, r = self.innovation.compute(), self.observation.compute()
+            self.log("val/innovation_rmse", squared.sqrt(), prog_bar=True, sync_dist=True)
+            self.log("val/innovation_bias", self.bias.compute(), sync_dist=True)
+            self.log("val/background_variance", squared - r, sync_dist=True)
+            self.log("val/predicted_variance", self.predicted.compute(), sync_dist=True)
         for metric in (self.innovation, self.observation, self.predicted, self.bias):
             metric.reset()
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import Progress
@@ -20,7 +21,7 @@ from ssm_net.cube import Cube, open_cube
 from ssm_net.days import runs
 from ssm_net.estimators import Estimator, NetworkEstimator, baseline
 from ssm_net.formats.product import Attribute, Flag, Mosaic
-from ssm_net.grid import Window, expand
+from ssm_net.grid import Window
 from ssm_net.inputs import OVERPASSES, CoarseDay, land_mask, padded, read_coarse, read_fine
 from ssm_net.model.network import SSM_MAX, SSM_MIN
 from ssm_net.model.update import exact, update
@@ -124,14 +125,14 @@ def predict_day(
             mean = exact(mean, observed, land, ratio, SSM_MIN, SSM_MAX)
     mean = mean.clamp(SSM_MIN, SSM_MAX)
     sigma = torch.sqrt(variance + estimator.unresolved() ** 2).clamp(max=0.5)
-    flags, frozen = _flags(cube, day, observed, land, far)
-    masked = ~land | frozen
+    flags, frozen = _flags(cube, day, observed, land.numpy(), far.numpy())
+    masked = ~land | torch.from_numpy(frozen)
     return Mosaic(
         day,
         cube.domain,
         torch.where(masked, torch.nan, mean).float().numpy(),
         torch.where(masked, torch.nan, sigma).float().numpy(),
-        flags.numpy(),
+        flags,
         attrs,
     )
 
@@ -181,34 +182,27 @@ def _land(cube: Cube) -> Tensor:
     return land
 
 
-def _flags(cube: Cube, day: dt.date, observed: Tensor, land: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:
+def _flags(
+    cube: Cube, day: dt.date, observed: Tensor, land: np.ndarray, far: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Flags of each pixel (uint8) and where the ground is frozen (bool), (y, x)."""
-    seen = torch.zeros(cube.domain.fine_shape, dtype=torch.bool)
-    known, temperatures = torch.zeros_like(seen), []
+    shape = cube.domain.fine_shape
+    seen, total, count = np.zeros(shape, bool), np.zeros(shape, np.float32), np.zeros(shape, np.uint8)
     for k in OVERPASSES:
         if f"lst_{k}" in cube.fine:
-            seen |= torch.from_numpy(cube.read_packed(f"lst_{k}_lineage", day) <= 1)
-            temperatures.append(torch.from_numpy(cube.read(f"lst_{k}", day)))
-            known |= torch.isfinite(temperatures[-1])
-    frozen = torch.zeros_like(seen)
-    if temperatures:
-        frozen = torch.stack(temperatures).nanmean(0) < FROZEN
-    have = expand(torch.isfinite(observed), cube.domain.ratio)
-    water = torch.zeros_like(seen)
+            seen |= cube.read_packed(f"lst_{k}_lineage", day) <= 1
+            lst = cube.read(f"lst_{k}", day)
+            known = ~np.isnan(lst)
+            total += np.where(known, lst, 0)
+            count += known
+    frozen = (count > 0) & (total < FROZEN * count)
+    have = np.kron(torch.isfinite(observed).numpy(), np.ones((cube.domain.ratio,) * 2, bool))
+    flags = np.where(have, np.uint8(Flag.COARSE_OBSERVED), np.where(land, np.uint8(Flag.ORBIT_GAP_FILLED), np.uint8(0)))
+    flags |= np.where(seen, np.uint8(Flag.LST_SEEN), np.where(count > 0, np.uint8(Flag.LST_FILLED), np.uint8(0)))
+    flags |= (frozen & land) * np.uint8(Flag.FROZEN_OR_SNOW)
     if "water_fraction" in cube.static:
-        water = torch.from_numpy(cube.read_static("water_fraction")) >= 0.5
-    bits = {
-        Flag.COARSE_OBSERVED: have,
-        Flag.ORBIT_GAP_FILLED: ~have & land,
-        Flag.LST_SEEN: seen,
-        Flag.LST_FILLED: ~seen & known,
-        Flag.FROZEN_OR_SNOW: frozen & land,
-        Flag.WATER: water,
-        Flag.EXTRAPOLATED: far & land,
-    }
-    flags = torch.zeros(cube.domain.fine_shape, dtype=torch.uint8)
-    for bit, where in bits.items():
-        flags |= where.to(torch.uint8) * int(bit)
+        flags |= (cube.read_static("water_fraction") >= 0.5) * np.uint8(Flag.WATER)
+    flags |= (far & land) * np.uint8(Flag.EXTRAPOLATED)
     return flags, frozen
 
 

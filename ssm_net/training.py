@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import shutil
 import warnings
 from dataclasses import asdict
@@ -29,7 +30,7 @@ from ssm_net.patches import compute_scaling, patch_data
 from ssm_net.split import Split, split
 
 log = logging.getLogger(__name__)
-console = Console()
+console = Console(quiet=os.environ.get("LOCAL_RANK", "0") != "0")  # of several processes the first speaks
 
 UNRESOLVED = 0.04  # m3 m-3; what no predictor explains inside a cell: 0.02-0.04, and aggregates cannot tell
 LEAST_PART = 0.2  # of Var(innovation) is P at least: a stated R that is too large must not close the update
@@ -46,6 +47,8 @@ def train(cfg: TrainConfig) -> Trained | None:
     days = [d for d in cube.done_days() if (cube.status(d) or {}).get("observed", 0) > 0]
     if not days:
         raise TrainingError(f"{cube.path}: no day with a coarse observation; was its product in raw/? See prepare.py")
+    if cube.domain.ratio % cfg.stride:
+        raise ConfigError(f"stride={cfg.stride} must divide the {cube.domain.ratio} pixels of a cell's side")
     parts = split(days, cube.domain.coarse_shape, cfg.validation_fraction, cfg.validation_days, cfg.seed)
     if cfg.plan:
         _print_plan(cfg, cube, parts)
@@ -69,8 +72,6 @@ def train(cfg: TrainConfig) -> Trained | None:
         batch_size=cfg.batch_size, workers=cfg.trainer.workers, seed=cfg.seed,
     )  # fmt: skip
     steps = cfg.epochs * math.ceil(len(data.train) / (cfg.batch_size * cfg.trainer.devices))
-    if cube.domain.ratio % cfg.stride:
-        raise ConfigError(f"stride={cfg.stride} must divide the {cube.domain.ratio} pixels of a cell's side")
     footprint, fwhm = cube.attrs["footprint"], cube.attrs["fwhm_km"] * 1000 / cube.domain.grid.pixel
     learner = Learner(
         build(cfg.model, scaling, mean_ssm), ratio=cube.domain.ratio, footprint=footprint, fwhm=fwhm, lr=cfg.lr,
@@ -105,7 +106,9 @@ def train(cfg: TrainConfig) -> Trained | None:
             "settings": _settings(cfg), "validation": numbers, "epochs_done": int(state["epoch"]) + 1,
         },
     )  # fmt: skip
-    save_trained(run, trained)
+    if trainer.is_global_zero:
+        save_trained(run, trained)
+    trainer.strategy.barrier("model saved")
     console.print(
         f"[green]trained[/]: innovation RMSE {numbers['val/innovation_rmse']:.4f} m3 m-3 on held-out cells and days "
         f"(bias {numbers['val/innovation_bias']:+.4f}); model in {run}"
