@@ -66,7 +66,7 @@ SIZES = {
     "small": Size((68, 76, 772, 780), "2016-04-15", "2016-06-13"),
     "full": Size((60, 84, 764, 788), "2016-04-15", "2016-08-12"),
 }
-ORACLE_EPOCHS = 2  # times those of the network: so many labels do not overfit, and the line must be a low one
+ORACLE_EPOCHS = 40  # twice those of a network: so many labels do not overfit, and the line must be a low one
 
 
 def flat(scores: DayScores, methods: Sequence[str]) -> Scores:
@@ -117,7 +117,7 @@ def world(folder: Path, size: Size, family: str, seed: int, commit: str) -> dict
     opened = open_cube(cube)
     truth = Truth.open(raw / "truth.zarr", opened.domain)
     with timed(folder, "train oracle", commit):
-        longer = TrainConfig(run=str(runs / "oracle"), epochs=ORACLE_EPOCHS * size.epochs, **cfg)
+        longer = TrainConfig(run=str(runs / "oracle"), epochs=ORACLE_EPOCHS, **cfg)
         train_oracle(opened, truth, trained, longer)
 
     methods = {}
