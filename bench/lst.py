@@ -1,0 +1,313 @@
+"""How well LST is filled: real views hidden under the shapes of real clouds, and worlds whose LST under cloud is known.
+
+    python bench/lst.py [--world FOLDER ..] [--out bench/results/lst.json] [--check]
+
+A world is a folder with ``raw/truth.zarr`` and ``cube.zarr``; without ``--world`` it is what ``make demo`` leaves. Real
+files are those of ../shared/real or SSM_NET_REAL; where they are absent that part is left out, and the table says so.
+
+``fill`` looks back only. The baselines it must beat are given more: interpolation in time and the annual cycle see
+the days after, too. All are scored on the same pixels, those for which each of them has a value.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import datetime as dt
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import rasterio
+import torch
+import xarray as xr
+from rich.console import Console
+from rich.table import Table
+from scipy.spatial import cKDTree
+
+from ssm_net.allweather import LAPSE, SEEN, fill
+from ssm_net.config import MemoryConfig
+from ssm_net.cube import open_cube, write_json
+from ssm_net.inputs import OVERPASSES
+
+ROOT = Path(__file__).resolve().parents[1]
+RATIO = 36
+PATCH = 64  # pixels a side of the real patches
+CLOUDY = (0.2, 0.95)  # cloud cover of the masks that patches are hidden under
+ONE_IN = 3  # of a world's days one in so many is hidden under the clouds of another
+HARMONIC_RIDGE = 0.2  # views of prior belief in the mean cycle of the whole scene
+NEIGHBOURS = 24  # views that inverse-distance weighting leans on
+RATIO_GOAL, INSIDE_GOAL, INSIDE_WITHIN, IMAGE_GOAL = 0.80, 0.68, 0.05, 2.5
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Days of one place: ``visible`` (T, y, x) K is what the methods are given, NaN elsewhere; ``target`` (T, y, x) K
+    is what each must find, NaN where there is nothing to find. ``elevation`` (y, x) m.
+    """
+
+    days: tuple[dt.date, ...]
+    visible: np.ndarray
+    target: dict[str, np.ndarray]
+    elevation: np.ndarray
+
+
+@dataclass(frozen=True)
+class Score:
+    """Errors of one part of the bench, K; ``inside`` is the part of the hidden values within one sigma of ``fill``."""
+
+    part: str
+    pixels: int
+    rmse: dict[str, float]
+    bias: float
+    inside: float
+
+    @property
+    def ratio(self) -> float:
+        return self.rmse["fill"] / min(v for k, v in self.rmse.items() if k != "fill")
+
+    def missed(self) -> list[str]:
+        out = []
+        if self.ratio > RATIO_GOAL:
+            out.append(f"{self.part}: RMSE {self.ratio:.2f} of the best baseline, goal {RATIO_GOAL:.2f}")
+        if abs(self.inside - INSIDE_GOAL) > INSIDE_WITHIN:
+            goal = f"goal {INSIDE_GOAL:.0%} +- {INSIDE_WITHIN:.0%}"
+            out.append(f"{self.part}: {self.inside:.0%} within one sigma, {goal}")
+        if self.part.startswith("one image") and self.rmse["fill"] > IMAGE_GOAL:
+            out.append(f"{self.part}: RMSE {self.rmse['fill']:.2f} K, goal {IMAGE_GOAL} K")
+        return out
+
+
+# --- the methods: (T, y, x) with NaN where not visible, to (T, y, x) -----------------------------------------------
+
+
+def temporal(scene: Scene) -> np.ndarray:
+    """Linear interpolation in time at each pixel, the nearest view before the first and after the last."""
+    when = np.array([d.toordinal() for d in scene.days], "float32")
+    seen = np.isfinite(scene.visible)
+    at = np.where(seen, np.arange(len(when))[:, None, None], -1)
+    before = np.maximum.accumulate(at, 0)
+    after = np.minimum.accumulate(np.where(seen, at, len(when))[::-1], 0)[::-1]
+    first = np.where(before < 0, after, before)
+    last = np.where(after == len(when), before, after)
+    never = first == len(when)
+    first, last = np.where(never, 0, first), np.where(never, 0, last)
+    t0, t1 = when[first], when[last]
+    part = np.where(t1 > t0, (when[:, None, None] - t0) / np.maximum(t1 - t0, 1), 0)
+    v0, v1 = np.take_along_axis(scene.visible, first, 0), np.take_along_axis(scene.visible, last, 0)
+    return v0 + part * (v1 - v0)
+
+
+def harmonic(scene: Scene) -> np.ndarray:
+    """Mean and annual cycle of each pixel, by least squares, shrunk to those of the whole scene."""
+    angle = 2 * np.pi * np.array([d.timetuple().tm_yday for d in scene.days]) / 365.25
+    basis = np.stack([np.ones_like(angle), np.cos(angle), np.sin(angle)], 1)
+    seen = np.isfinite(scene.visible)
+    value = np.where(seen, scene.visible, 0.0).reshape(len(angle), -1).astype("float64")
+    weight = seen.reshape(len(angle), -1).astype("float64")
+    normal = np.einsum("ti,tp,tj->pij", basis, weight, basis)
+    right = np.einsum("ti,tp->pi", basis, value)
+    common = np.linalg.solve(normal.sum(0) + 1e-3 * np.eye(3), right.sum(0))
+    own = HARMONIC_RIDGE * np.eye(3)
+    law = np.linalg.solve(normal + own, (right + own @ common)[..., None])[..., 0]
+    return (basis @ law.T).reshape(scene.visible.shape).astype("float32")
+
+
+def spatial(scene: Scene) -> np.ndarray:
+    """Inverse squared distance weighting of the day's nearest views, reduced to sea level; NaN on a day without."""
+    out = np.full_like(scene.visible, np.nan)
+    for i, lst in enumerate(scene.visible):
+        seen = np.isfinite(lst)
+        want = ~seen & np.any([np.isfinite(t[i]) for t in scene.target.values()], axis=0)
+        if not want.any() or seen.sum() < NEIGHBOURS:
+            continue
+        distance, nearest = cKDTree(np.argwhere(seen)).query(np.argwhere(want), k=NEIGHBOURS)
+        reduced = (lst + LAPSE * scene.elevation)[seen]
+        weight = distance**-2.0
+        out[i][want] = (weight * reduced[nearest]).sum(1) / weight.sum(1) - LAPSE * scene.elevation[want]
+    return out
+
+
+METHODS = {"temporal": temporal, "harmonic": harmonic, "spatial": spatial}
+
+
+def filled(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+    """``fill`` and its sigma, day after day with the settings of ``prepare``."""
+    memory, pad = MemoryConfig(), [(-n) % RATIO for n in scene.elevation.shape]
+
+    def padded(field: np.ndarray, value: float) -> torch.Tensor:
+        return torch.from_numpy(np.pad(field, [(0, pad[0]), (0, pad[1])], constant_values=value).astype("float32"))
+
+    elevation, state, out = padded(scene.elevation, 0.0), None, []
+    rows, cols = scene.elevation.shape
+    for day, lst in zip(scene.days, scene.visible, strict=True):
+        seen = padded(lst, np.nan)
+        done = fill(
+            day, seen, torch.where(torch.isfinite(seen), 1.0, torch.nan), elevation, state, ratio=RATIO,
+            memory_days=memory.days, region_cells=memory.region,
+        )  # fmt: skip
+        state = done.state
+        out.append((done.lst[:rows, :cols].numpy(), done.sigma[:rows, :cols].numpy()))
+    return np.stack([lst for lst, _ in out]), np.stack([sigma for _, sigma in out])
+
+
+def scores(part: str, scenes: list[Scene], methods: Iterable[str] = METHODS) -> list[Score]:
+    """One score for each target that the scenes have, over all of them."""
+    errors: dict[str, list[np.ndarray]] = defaultdict(list)
+    for scene in scenes:
+        lst, sigma = filled(scene)
+        guesses = {"fill": lst, **{m: METHODS[m](scene) for m in methods}}
+        for name, target in scene.target.items():
+            everyone = np.isfinite(target) & np.all([np.isfinite(g) for g in guesses.values()], axis=0)
+            columns = [*(g[everyone] - target[everyone] for g in guesses.values()), sigma[everyone]]
+            errors[name].append(np.stack(columns))
+    out = []
+    for name, parts in errors.items():
+        *missed, sigma = np.concatenate(parts, 1).astype("float64")
+        if not sigma.size:
+            raise SystemExit(f"{part}: nothing was hidden that every method can fill; take more days")
+        rmse = {m: round(float(np.sqrt((e**2).mean())), 3) for m, e in zip(("fill", *methods), missed, strict=True)}
+        bias, inside = missed[0].mean(), (np.abs(missed[0]) <= sigma).mean()
+        label = f"{part}, {name}" if name else part
+        out.append(Score(label, sigma.size, rmse, round(float(bias), 3), round(float(inside), 3)))
+    return out
+
+
+# --- what is hidden ------------------------------------------------------------------------------------------------
+
+
+def clouds(real: Path) -> list[np.ndarray]:
+    """Cloud masks (y, x) of the day and the night view of a whole real MODIS tile: true under cloud."""
+    from pyhdf.SD import SD
+
+    file = next((real / "modis").glob("MOD11A1*.hdf"))
+    tile = SD(str(file))
+    return [tile.select(name).get() == 0 for name in ("LST_Day_1km", "LST_Night_1km")]
+
+
+def windows(masks: list[np.ndarray], shape: tuple[int, int], step: int) -> list[np.ndarray]:
+    """All windows of that shape, ``step`` pixels apart."""
+    return [
+        mask[y : y + shape[0], x : x + shape[1]]
+        for mask in masks
+        for y in range(0, mask.shape[0] - shape[0] + 1, step)
+        for x in range(0, mask.shape[1] - shape[1] + 1, step)
+    ]
+
+
+def patches(real: Path, rng: np.random.Generator) -> Iterator[Score]:
+    """A year of clear days at 15 places of tile h18v04, each day under the clouds of its own window of another tile."""
+    folder = real / "modis_h18v04_2020"
+    covers = [w for w in windows(clouds(real), (PATCH, PATCH), 16) if CLOUDY[0] <= w.mean() <= CLOUDY[1]]
+    places: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
+    for row in csv.DictReader((folder / "index.csv").read_text().splitlines()):
+        if row["product"] == "MOD11A1":
+            places[row["col"], row["row"]].append(row)
+    for band, overpass in enumerate(OVERPASSES, 1):
+        scenes = []
+        for rows in places.values():
+            rows = sorted(rows, key=lambda r: r["date"])
+            lst = np.stack([_patch(folder, r["file"], band) for r in rows])
+            hidden = np.stack([covers[rng.integers(len(covers))] for _ in rows]) & np.isfinite(lst)
+            days = tuple(dt.date.fromisoformat(r["date"]) for r in rows)
+            scenes.append(Scene(days, np.where(hidden, np.nan, lst), {"": np.where(hidden, lst, np.nan)},
+                                np.zeros((PATCH, PATCH), "float32")))  # fmt: skip
+        yield from scores(f"MODIS patches, {overpass}", scenes)
+
+
+def _patch(folder: Path, file: str, band: int) -> np.ndarray:
+    # The archive holds them below a folder a product, with or without a leading "./".
+    with rasterio.open(f"/vsitar/{folder}/patches.tar.gz/MOD11A1/{file}") as source:
+        lst = source.read(band).astype("float32")
+    return np.where(lst > 200.0, lst, np.nan)  # no nodata tag: what is missing reads as 0 or below
+
+
+def image(real: Path) -> Iterator[Score]:
+    """One monthly field of 500 x 300 pixels with 30 % of it gone in large holes, ten times: no other day, no relief."""
+    with xr.open_dataset(next((real / "lst_china").glob("*.nc"))) as dataset:
+        lst = dataset["lst"].values[0, :, :300]
+    holes = sorted(windows(clouds(real), lst.shape, 50), key=lambda w: abs(w.mean() - 0.3))[:10]
+    none = np.zeros(lst.shape, "float32")
+    scenes = [
+        Scene((dt.date(2015, 8, 15),), np.where(h, np.nan, lst)[None], {"": np.where(h, lst, np.nan)[None]}, none)
+        for h in holes
+    ]
+    yield from scores("one image", scenes, ("spatial",))
+
+
+def world(folder: Path, rng: np.random.Generator) -> Iterator[Score]:
+    """A synthetic world: views hidden under another day's clouds (found as seen), and the truth under real clouds."""
+    cube = open_cube(folder / "cube.zarr")
+    truth = xr.open_zarr(folder / "raw" / "truth.zarr", chunks=None, consolidated=False)
+    known = {d: i for i, d in enumerate(truth["time"].values.astype("datetime64[D]").astype(object))}
+    days = tuple(d for d in cube.done_days() if d in known)
+    land = truth["water"].values < 0.5
+    for k in OVERPASSES:
+        lst = np.stack([cube.read(f"lst_{k}", d) for d in days])
+        seen = np.stack([cube.read_packed(f"lst_{k}_lineage", d) for d in days]) == SEEN
+        true = np.stack([truth[f"lst_{k}"].isel(time=known[d]).values for d in days]).astype("float32")
+        hidden = np.zeros_like(seen)
+        for i in range(ONE_IN - 1, len(days), ONE_IN):
+            hidden[i] = seen[i] & ~seen[rng.integers(len(days))]
+        target = {
+            "clear": np.where(hidden & land, lst, np.nan),
+            "cloudy": np.where(~seen & land, true, np.nan),
+        }
+        elevation = np.nan_to_num(cube.read_static("elevation")).astype("float32")
+        yield from scores(
+            f"{folder.name}, {k}", [Scene(days, np.where(seen & ~hidden, lst, np.nan), target, elevation)]
+        )
+
+
+def table(found: list[Score]) -> Table:
+    out = Table(title="Filling of LST: RMSE, K")
+    for name in ("hidden", "pixels", *METHODS, "fill", "of the best", "bias", "within 1 sigma"):
+        out.add_column(name, justify="left" if name == "hidden" else "right")
+    for s in found:
+        rmse = [f"{s.rmse[m]:.2f}" if m in s.rmse else "" for m in (*METHODS, "fill")]
+        out.add_row(s.part, f"{s.pixels:,}", *rmse, f"{s.ratio:.2f}", f"{s.bias:+.2f}", f"{s.inside:.0%}")
+    return out
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    arguments.add_argument("--world", action="append", type=Path, help="folder with raw/truth.zarr and cube.zarr")
+    arguments.add_argument("--out", type=Path, default=ROOT / "bench" / "results" / "lst.json")
+    arguments.add_argument("--check", action="store_true", help="exit 1 where a goal is missed")
+    asked = arguments.parse_args()
+    console = Console(width=120)
+    real = Path(os.environ.get("SSM_NET_REAL", ROOT.parent / "shared" / "real"))
+    found: list[Score] = []
+    if real.is_dir():
+        found += [*patches(real, np.random.default_rng(1)), *image(real)]
+    else:
+        console.print(f"no real files at {real}: only synthetic worlds. SSM_NET_REAL names the folder that holds them")
+    worlds = asked.world or ([ROOT / "demo"] if (ROOT / "demo" / "cube.zarr").exists() else [])
+    if not worlds:
+        console.print("no world: make demo leaves one, or give --world FOLDER")
+    for folder in worlds:
+        found += world(folder, np.random.default_rng(2))
+    if not found:
+        return 1
+    console.print(table(found))
+    missed = [m for s in found for m in s.missed()]
+    for m in missed:
+        console.print(f"[yellow]missed[/] {m}")
+    asked.out.parent.mkdir(parents=True, exist_ok=True)
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
+    report = {
+        "command": " ".join(["python", *sys.argv]), "commit": commit.stdout.strip(), "missed": missed,
+        "scores": [{**asdict(s), "ratio": round(s.ratio, 3)} for s in found],
+    }  # fmt: skip
+    write_json(asked.out, report)
+    console.print(f"{asked.out} written")
+    return 1 if asked.check and missed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
