@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,7 +18,7 @@ from torch import Tensor
 import ssm_net
 from ssm_net.checkpoint import load_trained
 from ssm_net.config import InferConfig, parse_day
-from ssm_net.cube import Cube, open_cube
+from ssm_net.cube import Cube, open_cube, write_json
 from ssm_net.days import runs
 from ssm_net.estimators import Estimator, NetworkEstimator, baseline
 from ssm_net.formats.product import Attribute, Flag, Mosaic
@@ -48,20 +49,21 @@ def infer(cfg: InferConfig) -> list[dt.date]:
             f"tiles of {side} x {side} pixels; the other {len(days) - len(todo)} are done"
         )
         return []
-    if not todo:
-        console.print(f"[green]{out} holds all {len(days)} days already[/]; overwrite=true makes them again")
-        return []
-    device = choose_device(cfg.device)
     if cfg.method == "network":
         trained = load_trained(cfg.run)
-        estimator: Estimator = NetworkEstimator(trained, cube, device)
+        estimator: Estimator | None = NetworkEstimator(trained, cube, choose_device(cfg.device))
         attrs: dict[str, Attribute] = {
             "model": "ssm_net", "checkpoint": trained.digest, "features": " ".join(trained.scaling.names),
             "trained_on": f"{trained.provenance['cube']} {' .. '.join(trained.provenance['train_days'])}",
         }  # fmt: skip
     else:
-        estimator = baseline(cfg.method, cube)
+        estimator = None  # the classics are fitted to the cube, where there is something to do
         attrs = {"model": cfg.method, "checkpoint": "none"}
+    _one_maker(out, {**attrs, "update": cfg.update, "domain": cube.domain.name}, cfg.overwrite)
+    if not todo:
+        console.print(f"[green]{out} holds all {len(days)} days already[/]; overwrite=true makes them again")
+        return []
+    estimator = estimator or baseline(cfg.method, cube)
     attrs |= _describe(cfg, cube, estimator.updates)
     land = _land(cube)
     # The file of a day is compressed and written while the next day is computed; its error surfaces with that day.
@@ -78,6 +80,19 @@ def infer(cfg: InferConfig) -> list[dt.date]:
             writing.result()
     console.print(f"[green]{len(todo)} mosaics[/] in {out}")
     return todo
+
+
+def _one_maker(out: Path, made_by: dict[str, Attribute], overwrite: bool) -> None:
+    """Refuse to put the days of two models, or of two ways of updating, into one folder and call them a record."""
+    file = out / "made_by.json"
+    have = json.loads(file.read_text()) if file.exists() and not overwrite else made_by
+    if differ := [f"{k}={made_by[k]} (there: {have.get(k)})" for k in made_by if have.get(k) != made_by[k]]:
+        raise ValueError(
+            f"the days in {out} were made otherwise: {'; '.join(differ)}; give another mosaics=FOLDER, or "
+            "overwrite=true to make all of them again"
+        )
+    if overwrite or not file.exists():
+        write_json(file, made_by)
 
 
 def plan_days(cfg: InferConfig, cube: Cube) -> list[dt.date]:

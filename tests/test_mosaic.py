@@ -124,7 +124,7 @@ def test_flags_tell_gap_water_and_sky(cube: Cube, estimator: NetworkEstimator) -
 def test_inference_goes_on_a_day_at_a_time(cube: Cube, run: Path, tmp_path: Path) -> None:
     cfg = InferConfig(cube=str(cube.path), run=str(run), mosaics=str(tmp_path), tile=4)
     first = infer(replace(cfg, end="2016-04-16"))
-    stamps = {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in tmp_path.iterdir()}
+    stamps = {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in tmp_path.glob("*.nc")}
     assert len(first) == 2 and len(stamps) == 2
     rest = infer(cfg)
     assert rest == list(cube.days[2:])
@@ -135,6 +135,17 @@ def test_inference_goes_on_a_day_at_a_time(cube: Cube, run: Path, tmp_path: Path
     assert len(again) == 4
     for name, (_, data) in stamps.items():
         assert (tmp_path / name).read_bytes() == data  # the same day is the same file
+
+
+def test_two_models_do_not_share_a_folder(cube: Cube, run: Path, tmp_path: Path) -> None:
+    cfg = InferConfig(cube=str(cube.path), run=str(run), mosaics=str(tmp_path), end="2016-04-15")
+    infer(cfg)
+    with pytest.raises(ValueError, match=r"made otherwise: model=bilinear \(there: ssm_net\).*overwrite=true"):
+        infer(replace(cfg, method="bilinear"))
+    with pytest.raises(ValueError, match=r"update=exact \(there: gain\)"):
+        infer(replace(cfg, update="exact"))
+    assert infer(replace(cfg, update="exact", overwrite=True)) == [FIRST]
+    assert infer(replace(cfg, update="exact")) == []
 
 
 def test_plan_does_nothing(cube: Cube, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
