@@ -104,7 +104,9 @@ def score_table(family: str, found: Mapping[str, Any]) -> Table:
         "coverage 90": ("in 90%", 3), "CRPS": ("CRPS", 4), "block index": ("block", 3),
         "spectral slope": ("slope", 2), "seconds": ("s", 0),
     }  # fmt: skip
-    table = Table(title=f"Family {family}, mean of seeds {', '.join(map(str, found['seeds']))}; ± spread over seeds",
+    seeds = ", ".join(map(str, found["seeds"]))
+    several = f"mean ± standard deviation of seeds {seeds}" if len(found["seeds"]) > 1 else f"seed {seeds}"
+    table = Table(title=f"Family {family}, {several}",
                   caption="m3 m-3; sub: inside 36 km cells, std over that of the truth; slope of the power spectrum; "
                   "s: seconds from the cube to the mosaics, training or fitting included",
                   title_justify="left", caption_justify="left")  # fmt: skip
