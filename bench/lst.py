@@ -301,7 +301,7 @@ def main() -> int:
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
     report = {
-        "command": " ".join(["python", *sys.argv]), "commit": commit.stdout.strip(), "missed": missed,
+        "command": " ".join(["python", *sys.argv]), "commit": commit.stdout.strip() or "unknown", "missed": missed,
         "scores": [{**asdict(s), "ratio": round(s.ratio, 3)} for s in found],
     }  # fmt: skip
     write_json(asked.out, report)
