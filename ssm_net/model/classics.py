@@ -12,8 +12,8 @@ from torch import Tensor
 from ssm_net.grid import block_mean, expand
 
 NDVI_SOIL, NDVI_FULL = 0.15, 0.90
-# a of the linear form. Public implementations use 0.5, 1 over-disperses. Chosen on the truth of the demonstration world, in
-# the baseline's favour: a classic should be given its best.
+# a of the linear form. Public implementations use 0.5, 1 over-disperses. Chosen on the truth of the demonstration
+# world, in the baseline's favour: a classic should be given its best.
 DAMPING = 0.3
 END_MEMBERS = (0.02, 0.98)  # robust minimum and maximum of soil temperature in a cell
 
