@@ -14,10 +14,11 @@ from typing import Any
 
 import torch
 
+from ssm_net.calibration import Calibration
 from ssm_net.config import ModelConfig
 from ssm_net.cube import write_json
 from ssm_net.inputs import Scaling
-from ssm_net.model.network import Downscaler
+from ssm_net.model.network import Committee, Downscaler
 
 
 class ModelError(ValueError):
@@ -26,29 +27,30 @@ class ModelError(ValueError):
 
 @dataclass(frozen=True)
 class Trained:
-    """A network and all that is needed to use it.
+    """Networks and all that is needed to use them.
 
-    ``variance_scale`` turns the predicted variance into the background variance P measured on held-out cells;
-    ``unresolved`` (m3 m-3) is the standard deviation inside a cell that no predictor explains.
+    ``calibration`` turns the variance they state into the one measured on withheld observations.
     """
 
-    network: Downscaler
+    network: Committee
     scaling: Scaling
     model: ModelConfig
     ratio: int
     footprint: str
     fwhm: float
-    variance_scale: float
-    unresolved: float
     mean_ssm: float
+    calibration: Calibration
     provenance: dict[str, Any]
     digest: str = ""
 
 
-def build(model: ModelConfig, scaling: Scaling, mean_ssm: float) -> Downscaler:
-    return Downscaler(
-        len(scaling.names), model.lags, model.kernel, model.width, model.depth, model.coarse_width, model.coarse_depth,
-        model.dropout, mean_ssm,
+def build(model: ModelConfig, scaling: Scaling, mean_ssm: float) -> Committee:
+    return Committee(
+        Downscaler(
+            len(scaling.names), model.lags, model.kernel, model.width, model.depth, model.coarse_width,
+            model.coarse_depth, model.cells, model.dropout, mean_ssm,
+        )
+        for _ in range(model.members)
     )  # fmt: skip
 
 
@@ -58,8 +60,9 @@ def save_trained(run: Path, trained: Trained) -> None:
     torch.save({k: v.contiguous() for k, v in trained.network.state_dict().items()}, part)
     os.replace(part, run / "model.pt")
     meta = {k: getattr(trained, k) for k in (
-        "ratio", "footprint", "fwhm", "variance_scale", "unresolved", "mean_ssm", "provenance")}  # fmt: skip
-    meta |= {"scaling": asdict(trained.scaling), "model": asdict(trained.model), "digest": _digest(run / "model.pt")}
+        "ratio", "footprint", "fwhm", "mean_ssm", "provenance")}  # fmt: skip
+    meta |= {k: asdict(getattr(trained, k)) for k in ("scaling", "model", "calibration")}
+    meta["digest"] = _digest(run / "model.pt")
     write_json(run / "model.json", meta)
 
 
@@ -73,6 +76,7 @@ def load_trained(run: str | Path) -> Trained:
         raise ModelError(f"{run}/model.pt is not the file that model.json describes; train again with restart=true")
     scaling = Scaling.from_json(meta.pop("scaling"))
     model = ModelConfig(**meta.pop("model"))
+    meta["calibration"] = Calibration(**meta["calibration"])
     network = build(model, scaling, meta["mean_ssm"])
     network.load_state_dict(torch.load(run / "model.pt", map_location="cpu", weights_only=True))
     network.eval()

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ssm_net.cube import Cube
-from ssm_net.estimators import SUBGRID_STD, Estimator
+from ssm_net.estimators import SUBGRID_STD, Estimate, Estimator, plain
 from ssm_net.fitting import LAGS, MOST_DAYS, SEED, Ground
 from ssm_net.footprint_ridge import Ridge
 from ssm_net.grid import Window, block_mean, upsample
@@ -56,9 +56,6 @@ class CoarseToFine:
         """f on that day."""
         raise NotImplementedError
 
-    def unresolved(self) -> float:
-        return SUBGRID_STD
-
     def context(self, coarse: CoarseDay) -> tuple[Tensor, Tensor, Tensor]:
         """f of all pixels (y, x), the residual of the cells (R, C) and the error of the coarse field (R, C)."""
         law = self.law(coarse)
@@ -67,13 +64,11 @@ class CoarseToFine:
         error = torch.nan_to_num(coarse.sigma, nan=2 * float(torch.nan_to_num(coarse.sigma, nan=0.04).mean()))
         return trend, residual, error
 
-    def estimate(
-        self, context: tuple[Tensor, Tensor, Tensor], fine: dict[str, Tensor], window: Window
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def estimate(self, context: tuple[Tensor, Tensor, Tensor], fine: dict[str, Tensor], window: Window) -> Estimate:
         trend, residual, error = context
         y0, y1, x0, x1 = window
         mean = trend[y0:y1, x0:x1] + upsample(residual, self.ratio, window)
-        return mean, upsample(error, self.ratio, window) ** 2, torch.zeros_like(mean, dtype=torch.bool)
+        return plain(mean, upsample(error, self.ratio, window) ** 2, SUBGRID_STD)
 
 
 class GWR(CoarseToFine):

@@ -116,7 +116,7 @@ class SimulateConfig:
     end: str
     domain: DomainConfig = field(default_factory=DomainConfig)
     seed: int = 1
-    family: str = "A"  # the physics of the world; families differ in structure
+    family: str = "A"  # the physics of the world; several letters: drawn between families
     plan: bool = False
 
     def __post_init__(self) -> None:
@@ -165,19 +165,21 @@ class PrepareConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The size of the network."""
+    """The size of the networks."""
 
+    members: int = 3  # networks that differ in their first weights; their mean is the estimate
     kernel: int = 3  # receptive field of the fine branch, pixels a side
     width: int = 32  # channels of the fine branch
     depth: int = 2  # its pixel-wise blocks
     coarse_width: int = 32
     coarse_depth: int = 0  # 3 x 3 blocks on the coarse grid; 0 for short records
+    cells: bool = False  # whether the coarse branch is given cell means of the features
     lags: int = 6  # days the coarse branch looks back
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
         _require(self.kernel % 2 == 1 and 1 <= self.kernel <= 35, f"model.kernel={self.kernel}: an odd number, 1 to 35")
-        sizes = (self.width, self.depth, self.coarse_width, self.coarse_depth + 1, self.lags)
+        sizes = (self.members, self.width, self.depth, self.coarse_width, self.coarse_depth + 1, self.lags)
         _require(min(sizes) >= 1, "model sizes must be >= 1")
         _require(0 <= self.dropout < 1, f"model.dropout={self.dropout} must lie in [0, 1)")
 
@@ -199,6 +201,9 @@ class TrainConfig:
 
     cube: str
     run: str
+    prior: str = "shipped"  # networks to start from: shipped, none, or a folder of pretrain.py
+    stations: str | None = None  # ISMN folder or archive zip to learn from, a little
+    exclude: list[str] = field(default_factory=list)  # features not to be used
     model: ModelConfig = field(default_factory=ModelConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     seed: int = 1
@@ -211,6 +216,7 @@ class TrainConfig:
     beta: float = 0.5  # of the beta-NLL
     subgrid: float = 0.5  # weight of the penalty on sub-grid variance above its prior
     subgrid_std: float = 0.05  # prior of the sub-grid standard deviation, m3 m-3
+    physics: float = 0.1  # weight of the penalty where soil gets wetter with heat, in the clear, over sparse vegetation
     validation_fraction: float = 0.15  # of the coarse cells, in blocks
     validation_days: float = 0.15  # the last part of the period, never trained on
     patience: int = 8  # epochs without a better validation before training stops
@@ -223,6 +229,33 @@ class TrainConfig:
         _require(self.stride >= 1, f"stride={self.stride} must be >= 1")
         for key in ("validation_fraction", "validation_days"):
             _require(0 <= getattr(self, key) < 1, f"{key} must lie in [0, 1)")
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """``pretrain.py``: networks that know what simulated worlds have in common."""
+
+    worlds: str
+    run: str
+    families: list[str] = field(default_factory=lambda: ["AC", "BC"])  # each several letters: drawn between them
+    count: int = 30  # worlds a family
+    days: int = 48  # of a world
+    cells: int = 8  # a side of a world, coarse cells
+    model: ModelConfig = field(default_factory=lambda: ModelConfig(width=64, coarse_width=64, coarse_depth=2))
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    seed: int = 1
+    epochs: int = 24
+    batch_size: int = 16
+    lr: float = 2e-3
+    weight_decay: float = 0.02
+    workers: int = 1  # processes that make worlds
+    plan: bool = False
+
+    def __post_init__(self) -> None:
+        _require(bool(self.families) and self.count >= 1, "families must name at least one, and count be >= 1")
+        _require(self.cells >= 8 and self.cells % 4 == 0, f"cells={self.cells}: a multiple of 4, at least 8")
+        _require(self.days >= 10 and self.epochs >= 1 and self.batch_size >= 1 and self.workers >= 1,
+                 "days must be >= 10; epochs, batch_size and workers >= 1")  # fmt: skip
 
 
 @dataclass(frozen=True)

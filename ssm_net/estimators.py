@@ -6,22 +6,33 @@ Everything downstream (tiling, update, flags, files, evaluation) treats them ali
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from ssm_net import features
 from ssm_net.allweather import LAPSE
+from ssm_net.calibration import any_near
 from ssm_net.checkpoint import Trained
 from ssm_net.cube import Cube
-from ssm_net.grid import Window, interpolation_matrix, upsample
+from ssm_net.grid import Window, expand, interpolation_matrix, upsample
 from ssm_net.inputs import NO_FEATURES, CoarseDay, Scaling, padded, variables
 from ssm_net.model import classics
-from ssm_net.model.network import KERNEL, PHASES, phase_of_cells
+from ssm_net.model.network import PHASES, phase_of_cells
 
 SUBGRID_STD = 0.05  # m3 m-3, what an interpolated coarse value leaves out at 1 km
 FAR = 5.0  # standard deviations beyond which a feature lies outside what was learned on
+
+
+class Estimate(NamedTuple):
+    """Of the pixels of a window, each (y, x): the ``mean`` (m3 m-3), the variance of the error that a cell shares,
+    which an observation can lessen, that of the error inside the cell, and where it is extrapolated (bool)."""
+
+    mean: Tensor
+    shared: Tensor
+    local: Tensor
+    far: Tensor
 
 
 class Estimator(Protocol):
@@ -45,23 +56,19 @@ class Estimator(Protocol):
     def context(self, coarse: CoarseDay) -> Any:
         """What the whole domain's coarse fields tell about the day."""
 
-    def estimate(self, context: Any, fine: dict[str, Tensor], window: Window) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean (m3 m-3), variance of the error that a cell shares, and where it is extrapolated (bool),
-        each (y, x) of ``window``; ``fine`` holds ``needs`` on the window grown by ``halo`` inside the domain."""
-
-    def unresolved(self) -> float:
-        """Standard deviation inside cells that the variance does not hold, m3 m-3."""
+    def estimate(self, context: Any, fine: dict[str, Tensor], window: Window) -> Estimate:
+        """The pixels of ``window``; ``fine`` holds ``needs`` on the window grown by ``halo`` inside the domain."""
 
 
 class NetworkEstimator:
-    """The trained network, own value left out."""
+    """The trained networks, own value left out; where several were trained, their mean."""
 
     name = "network"
     updates = True
 
     def __init__(self, trained: Trained, cube: Cube, device: torch.device) -> None:
         have = features.available(variables(cube))
-        if missing := [n for n in trained.scaling.names if n not in have]:
+        if missing := [n for n in trained.scaling.present if n not in have]:
             raise ValueError(
                 f"{cube.path} lacks what the model was trained on: {', '.join(missing)}; prepare the cube with the "
                 "same products, or train a model for this cube"
@@ -70,40 +77,50 @@ class NetworkEstimator:
             raise ValueError(f"{cube.path} has another grid ratio or footprint than the model was trained with")
         self.trained, self.device = trained, device
         self.network = trained.network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.scaling, self.lags, self.halo = NO_FEATURES, trained.model.lags, trained.network.halo
-        self.needs = features.needed(trained.scaling.names)
+        self.scaling = trained.scaling if trained.model.cells else NO_FEATURES
+        self.lags, self.halo = trained.model.lags, trained.network.halo
+        self.needs = features.needed(trained.scaling.present)
         self.shape, self.ratio = cube.domain.fine_shape, cube.domain.ratio
 
-    def unresolved(self) -> float:
-        return self.trained.unresolved
-
     @torch.inference_mode()
-    def context(self, coarse: CoarseDay) -> tuple[Tensor, Tensor]:
-        """(phase, channel, R, C): the context with each phase hidden; and where any observation was near, (R, C)."""
+    def context(self, coarse: CoarseDay) -> NetworkContext:
         rows, cols = coarse.ssm.shape[-2:]
         phase = phase_of_cells(rows, cols)
         ssm = torch.stack([coarse.without(phase == p).ssm for p in range(PHASES)]).to(self.device)
-        out = self.network.context(ssm)
-        seen = torch.isfinite(coarse.ssm).any(0)[None].float()
-        near = torch.nn.functional.max_pool2d(seen, KERNEL, stride=1, padding=KERNEL // 2)[0] > 0
-        return torch.cat([out.base, out.deep], 1).float(), near
+        cells = coarse.features.to(self.device).expand(PHASES, -1, -1, -1)
+        told = [member.context(ssm, cells) for member in self.network]
+        by_phase = tuple(torch.cat([c.base, c.deep], 1).float() for c in told)
+        return NetworkContext(by_phase, self.trained.calibration.scale(coarse).to(self.device), ~any_near(coarse.ssm))
 
     @torch.inference_mode()
-    def estimate(
-        self, context: tuple[Tensor, Tensor], fine: dict[str, Tensor], window: Window
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        by_phase, near = context
+    def estimate(self, context: NetworkContext, fine: dict[str, Tensor], window: Window) -> Estimate:
         _, pad = padded(window, self.halo, self.shape)
         x = features.stack(self.trained.scaling.names, {k: v.to(self.device) for k, v in fine.items()})
         x = torch.nn.functional.pad(self.trained.scaling(x), pad)[None]
-        both = upsample_by_phase(by_phase, self.ratio, window)[None]
-        deep = self.network.fine(x.contiguous(memory_format=torch.channels_last))
-        mean, log_var = self.network.fuse(deep, both[:, :1], both[:, 1:])
-        h, (y0, y1, x0, x1) = self.halo, window
+        x = x.contiguous(memory_format=torch.channels_last)
+        means, shared, local = [], [], []
+        for member, by_phase in zip(self.network, context.by_phase, strict=True):
+            both = upsample_by_phase(by_phase, self.ratio, window)[None]
+            mean, log_shared, log_local = member.fuse(member.fine(x), both[:, :1], both[:, 1:])
+            means.append(mean[0])
+            shared.append(log_shared[0].exp())
+            local.append(log_local[0].exp())
+        mean, disagreement = torch.stack(means).mean(0), torch.stack(means).var(0, correction=0)
+        stated = (torch.stack(shared).mean(0) + disagreement) * upsample(context.scale, self.ratio, window)
+        h, (y0, y1, x0, x1) = self.halo, (n // self.ratio for n in window)
         far = (x[0, :, h : x.shape[2] - h, h : x.shape[3] - h].abs() > FAR).any(0).cpu()
-        alone = ~near[y0 // self.ratio : y1 // self.ratio, x0 // self.ratio : x1 // self.ratio]
-        alone = alone.repeat_interleave(self.ratio, 0).repeat_interleave(self.ratio, 1)
-        return mean[0].cpu(), log_var[0].exp().cpu() * self.trained.variance_scale, far | alone
+        far |= expand(context.alone[y0:y1, x0:x1], self.ratio)
+        return Estimate(mean.cpu(), stated.cpu(), torch.stack(local).mean(0).cpu(), far)
+
+
+@dataclass(frozen=True)
+class NetworkContext:
+    """A member's context each, with each phase hidden, (phase, channel, R, C); by what the stated variance is
+    multiplied, (R, C); where nothing was observed near, today or on the days before, (R, C) bool."""
+
+    by_phase: tuple[Tensor, ...]
+    scale: Tensor
+    alone: Tensor
 
 
 def upsample_by_phase(context: Tensor, ratio: int, window: Window) -> Tensor:
@@ -125,6 +142,11 @@ def upsample_by_phase(context: Tensor, ratio: int, window: Window) -> Tensor:
     return out.reshape(len(out), y1 - y0, x1 - x0)
 
 
+def plain(mean: Tensor, shared: Tensor, local: float) -> Estimate:
+    """An estimate whose error inside cells is ``local`` (m3 m-3) everywhere."""
+    return Estimate(mean, shared, torch.full_like(mean, local**2), torch.zeros_like(mean, dtype=torch.bool))
+
+
 @dataclass(frozen=True)
 class Bilinear:
     """The coarse field, gaps filled from neighbours, interpolated."""
@@ -140,19 +162,14 @@ class Bilinear:
     def needs(self) -> list[str]:
         return []
 
-    def unresolved(self) -> float:
-        return SUBGRID_STD
-
     def context(self, coarse: CoarseDay) -> tuple[Tensor, Tensor]:
         field = classics.complete(coarse.ssm)
         error = torch.nan_to_num(coarse.sigma, nan=2 * float(torch.nan_to_num(coarse.sigma, nan=0.04).mean()))
         return field, error
 
-    def estimate(
-        self, context: tuple[Tensor, Tensor], fine: dict[str, Tensor], window: Window
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def estimate(self, context: tuple[Tensor, Tensor], fine: dict[str, Tensor], window: Window) -> Estimate:
         field, error = (upsample(c, self.ratio, window) for c in context)
-        return field, error**2, torch.zeros_like(field, dtype=torch.bool)
+        return plain(field, error**2, SUBGRID_STD)
 
 
 @dataclass(frozen=True)
@@ -166,14 +183,12 @@ class Dispatch(Bilinear):
     def needs(self) -> list[str]:
         return ["lst_day", "nir", "red", *(["elevation"] if self.elevation else [])]
 
-    def estimate(
-        self, context: tuple[Tensor, Tensor], fine: dict[str, Tensor], window: Window
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def estimate(self, context: tuple[Tensor, Tensor], fine: dict[str, Tensor], window: Window) -> Estimate:
         field, error = (upsample(c, self.ratio, window) for c in context)
         lst = fine["lst_day"] + (LAPSE * torch.nan_to_num(fine["elevation"]) if self.elevation else 0.0)
         ndvi = (fine["nir"] - fine["red"]) / (fine["nir"] + fine["red"]).clamp(min=1e-3)
         mean = classics.dispatch(field, lst, ndvi, self.ratio)
-        return mean.clamp(0.01, 0.6), error**2, torch.zeros_like(field, dtype=torch.bool)
+        return plain(mean.clamp(0.01, 0.6), error**2, SUBGRID_STD)
 
 
 def baseline(method: str, cube: Cube) -> Estimator:

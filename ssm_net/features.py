@@ -91,9 +91,15 @@ def needed(names: Sequence[str]) -> list[str]:
 
 
 def stack(names: Sequence[str], variables: Mapping[str, Tensor]) -> Tensor:
-    """Features in physical units, (len(names), ...), NaN where missing; ``variables`` are floats of one shape."""
+    """Features in physical units, (len(names), ...), NaN where missing; ``variables`` are floats of one shape.
+
+    A feature that ``variables`` do not allow is missing everywhere.
+    """
     table = {f.name: f for f in FEATURES}
-    return torch.stack([table[n].make(*(variables[v] for v in table[n].needs)) for n in names])
+    none = torch.full_like(next(iter(variables.values())), torch.nan)
+    made = [table[n].make(*(variables[v] for v in table[n].needs)) if variables.keys() >= {*table[n].needs} else none
+            for n in names]  # fmt: skip
+    return torch.stack(made)
 
 
 def normalise(x: Tensor, mean: Tensor, std: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ssm_net import features
-from ssm_net.estimators import FAR, upsample_by_phase
+from ssm_net.estimators import FAR, Estimate, upsample_by_phase
 from ssm_net.fitting import FOLDS, LAGS, SEED, Ground
 from ssm_net.grid import Window, interpolation_matrix
 from ssm_net.inputs import CoarseDay
@@ -96,9 +96,6 @@ class Ridge:
     def _inputs(self, x: Tensor, context: Tensor) -> Tensor:
         return torch.cat([x, (context - self.mean) / ridge.SPREAD])
 
-    def unresolved(self) -> float:
-        return self.UNRESOLVED
-
     def context(self, coarse: CoarseDay) -> tuple[Tensor, Tensor]:
         """Contexts with each phase hidden, (phase, scale, R, C), and where any observation was near, (R, C)."""
         seen = torch.isfinite(coarse.ssm).any(0)[None].float()
@@ -106,9 +103,7 @@ class Ridge:
         near = torch.nn.functional.max_pool2d(seen, 2 * reach + 1, stride=1, padding=reach)[0] > 0
         return ridge.contexts(coarse.ssm, self.mean, self.scales), near
 
-    def estimate(
-        self, context: tuple[Tensor, Tensor], fine: dict[str, Tensor], window: Window
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def estimate(self, context: tuple[Tensor, Tensor], fine: dict[str, Tensor], window: Window) -> Estimate:
         by_phase, near = context
         x = self.scaling(features.stack(self.scaling.names, fine))
         up = upsample_by_phase(by_phase, self.ratio, window)
@@ -117,4 +112,5 @@ class Ridge:
         rise = torch.cat([torch.einsum("k,kyx->yx", self.weight, self.phi(part)) for part in z.split(self.ratio, 1)])
         y0, y1, x0, x1 = (n // self.ratio for n in window)
         alone = (~near[y0:y1, x0:x1]).repeat_interleave(self.ratio, 0).repeat_interleave(self.ratio, 1)
-        return up[0] + rise, torch.full_like(rise, self.variance), (x.abs() > FAR).any(0) | alone
+        inside = torch.full_like(rise, self.UNRESOLVED**2)
+        return Estimate(up[0] + rise, torch.full_like(rise, self.variance), inside, (x.abs() > FAR).any(0) | alone)

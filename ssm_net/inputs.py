@@ -29,7 +29,8 @@ class CoarseDay:
     ``ssm`` (L, R, C): the observation of the day and of the L-1 days before it (lag 0 first), m3 m-3, NaN where there
     is none; ``sigma`` (R, C) its standard error on the day, NaN where there is none; ``features`` (F, R, C) cell
     means of the features, normalised; ``season`` (2,): sine and cosine of the day of year; ``land`` (R, C) land
-    fraction; ``region`` maps overpass names to (R, C) temperatures of the surroundings, K.
+    fraction; ``seen`` (R, C) part of the land whose LST was seen, by day or by night, whichever is more; ``region``
+    maps overpass names to (R, C) temperatures of the surroundings, K.
     """
 
     day: dt.date
@@ -38,6 +39,7 @@ class CoarseDay:
     features: Tensor
     season: Tensor
     land: Tensor
+    seen: Tensor
     region: dict[str, Tensor]
 
     def without(self, hide: Tensor) -> CoarseDay:
@@ -49,22 +51,32 @@ class CoarseDay:
 
 @dataclass(frozen=True)
 class Scaling:
-    """Mean and standard deviation of each feature, by name, and the days they were computed from."""
+    """Mean and standard deviation of each feature, by name, and the days they were computed from.
+
+    Those ``absent`` are given to a network at their mean, whether a cube has them or not: it was trained so.
+    """
 
     names: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
     first: str
     last: str
+    absent: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Scaling:
         """From what ``dataclasses.asdict`` gave, read back."""
-        names, mean, std = (tuple(stored[k]) for k in ("names", "mean", "std"))
-        return cls(names, mean, std, stored["first"], stored["last"])
+        names, mean, std, absent = (tuple(stored[k]) for k in ("names", "mean", "std", "absent"))
+        return cls(names, mean, std, stored["first"], stored["last"], absent)
+
+    @property
+    def present(self) -> list[str]:
+        return [n for n in self.names if n not in self.absent]
 
     def __call__(self, x: Tensor) -> Tensor:
-        return features.normalise(x, torch.tensor(self.mean).to(x), torch.tensor(self.std).to(x))
+        """Features (..., F, y, x) in physical units to order one, what is missing at 0."""
+        std = torch.tensor([torch.inf if n in self.absent else s for n, s in zip(self.names, self.std, strict=True)])
+        return features.normalise(x, torch.tensor(self.mean).to(x), std.to(x))
 
 
 NO_FEATURES = Scaling((), (), (), "", "")  # for who asks for the observations only
@@ -77,18 +89,28 @@ def variables(cube: Cube) -> list[str]:
     return out
 
 
+def usable(cube: Cube, names: Sequence[str]) -> list[str]:
+    """The variables that these features are made of, as far as the cube can give them."""
+    have = set(variables(cube))
+    return [v for v in features.needed(names) if v in have]
+
+
+def read_cells(cube: Cube, day: dt.date, names: Sequence[str]) -> Tensor:
+    """Features of the cell means, in physical units, (F, R, C), NaN where missing."""
+    given = {
+        v: torch.from_numpy(cube.read_static_cell(v)) if v in cube.static else _coarse(cube, v, day)
+        for v in usable(cube, names)
+    }
+    return features.stack(names, given)
+
+
 def read_coarse(cube: Cube, day: dt.date, lags: int, scaling: Scaling) -> CoarseDay:
     """The coarse fields of ``day`` and the observations of the ``lags - 1`` days before it."""
     past = [day - dt.timedelta(n) for n in range(lags)]
     none = torch.full(cube.domain.coarse_shape, torch.nan)
     ssm = torch.stack([_coarse(cube, "ssm", d) if "ssm" in cube.coarse and cube.done(d) else none for d in past])
     region = {k: _coarse(cube, f"lst_{k}_region", day) for k in OVERPASSES if f"lst_{k}" in cube.fine}
-    given: dict[str, Tensor] = {}
-    for name in features.needed(scaling.names):
-        if name in cube.static:
-            given[name] = torch.from_numpy(cube.read_static_cell(name))
-        else:
-            given[name] = _coarse(cube, name, day)
+    seen = torch.stack([torch.zeros(cube.domain.coarse_shape), *(_coarse(cube, f"lst_{k}_seen", day) for k in region)])
     angle = 2 * math.pi * (day.timetuple().tm_yday - 1) / 365.25
     land = torch.ones(cube.domain.coarse_shape)
     if "water_fraction" in cube.static:
@@ -97,9 +119,10 @@ def read_coarse(cube: Cube, day: dt.date, lags: int, scaling: Scaling) -> Coarse
         day,
         ssm,
         torch.where(torch.isfinite(ssm[0]), _coarse(cube, "ssm_sigma", day), torch.nan),
-        scaling(features.stack(scaling.names, given)) if scaling.names else torch.empty(0, *land.shape),
+        scaling(read_cells(cube, day, scaling.names)) if scaling.names else torch.empty(0, *land.shape),
         torch.tensor([math.sin(angle), math.cos(angle)]),
         land,
+        torch.nan_to_num(seen).amax(0),
         region,
     )
 
@@ -109,7 +132,7 @@ def read_fine(
 ) -> dict[str, Tensor]:
     """Variables of a window of pixels, (y, x) float32, NaN where missing.
 
-    ``region`` (from ``CoarseDay``) is interpolated to the pixels. Features ask for names by ``features.needed``.
+    ``region`` (from ``CoarseDay``) is interpolated to the pixels. Features ask for names by ``usable``.
     """
     out = {}
     for name in names:

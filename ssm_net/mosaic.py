@@ -20,7 +20,7 @@ from ssm_net.checkpoint import load_trained
 from ssm_net.config import InferConfig, parse_day
 from ssm_net.cube import Cube, open_cube, write_json
 from ssm_net.days import runs
-from ssm_net.estimators import Estimator, NetworkEstimator, baseline
+from ssm_net.estimators import Estimate, Estimator, NetworkEstimator, baseline
 from ssm_net.formats.product import Attribute, Flag, Mosaic
 from ssm_net.grid import Window
 from ssm_net.inputs import OVERPASSES, CoarseDay, land_mask, padded, read_coarse, read_fine
@@ -129,7 +129,7 @@ def predict_day(
     in coarse cells.
     """
     coarse = read_coarse(cube, day, estimator.lags, estimator.scaling)
-    mean, variance, far = background(estimator, cube, coarse, land, side)
+    mean, variance, local, far = background(estimator, cube, coarse, land, side)
     ratio, observed = cube.domain.ratio, coarse.ssm[0]
     if estimator.updates and how != "none":
         h = cube.footprint()
@@ -139,7 +139,7 @@ def predict_day(
             _, variance = update(mean, variance, observed, coarse.sigma, h, land, ratio)
             mean = exact(mean, observed, land, ratio, SSM_MIN, SSM_MAX)
     mean = mean.clamp(SSM_MIN, SSM_MAX)
-    sigma = torch.sqrt(variance + estimator.unresolved() ** 2).clamp(max=0.5)
+    sigma = torch.sqrt(variance + local).clamp(max=0.5)
     flags, frozen = _flags(cube, day, observed, land.numpy(), far.numpy())
     masked = ~land | torch.from_numpy(frozen)
     return Mosaic(
@@ -152,13 +152,11 @@ def predict_day(
     )
 
 
-def background(
-    estimator: Estimator, cube: Cube, coarse: CoarseDay, land: Tensor, side: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean, variance and extrapolation flag before the update, (y, x); tiles without land are skipped (NaN)."""
+def background(estimator: Estimator, cube: Cube, coarse: CoarseDay, land: Tensor, side: int) -> Estimate:
+    """The estimate before the update on the whole domain; tiles without land are skipped (NaN)."""
     shape, ratio = cube.domain.fine_shape, cube.domain.ratio
-    mean, variance = torch.full(shape, torch.nan), torch.full(shape, torch.nan)
-    far = torch.zeros(shape, dtype=torch.bool)
+    mean, shared, local = (torch.full(shape, torch.nan) for _ in range(3))
+    whole = Estimate(mean, shared, local, torch.zeros(shape, dtype=torch.bool))
     context = estimator.context(coarse)
 
     def wanted(cells: Window) -> bool:
@@ -172,8 +170,9 @@ def background(
     for tile, fine in _ahead(tiles(cube.domain.coarse_shape, ratio, side, wanted), read):
         y0, y1, x0, x1 = tile.pixels
         here = (slice(y0, y1), slice(x0, x1))
-        mean[here], variance[here], far[here] = estimator.estimate(context, fine, tile.pixels)
-    return mean, variance, far
+        for field, part in zip(whole, estimator.estimate(context, fine, tile.pixels), strict=True):
+            field[here] = part
+    return whole
 
 
 def _ahead(todo: list[Tile], read: Callable[[Tile], dict[str, Tensor]]) -> Iterator[tuple[Tile, dict[str, Tensor]]]:

@@ -17,18 +17,36 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ssm_net import features
 from ssm_net.cube import Cube
-from ssm_net.grid import Window, interpolation_matrix
-from ssm_net.inputs import NO_FEATURES, CoarseDay, Scaling, land_mask, padded, read_coarse, read_fine, variables
+from ssm_net.grid import Window, interpolation_matrix, upsample
+from ssm_net.inputs import (
+    NO_FEATURES,
+    CoarseDay,
+    Scaling,
+    land_mask,
+    padded,
+    read_coarse,
+    read_fine,
+    usable,
+    variables,
+)
 from ssm_net.model.network import phase_of_cells
 from ssm_net.split import Split
 
 MARGIN = 4  # coarse cells of context around a patch: the reach of the coarse branch
 MOST_HIDDEN = 0.5  # of the day's observations, drawn uniformly: practice for orbit gaps
 KEEP_BYTES = 2**31  # of decoded pixels a process keeps
+SPARSE, WARM = 0.6, 278.0  # NDVI below which, and K above which, heat tells of dry soil
 STRIDE = 7  # pixels between those that statistics are taken from
 
 
-class Patches(Dataset[dict[str, Tensor]]):
+class Samples(Dataset[dict[str, Tensor]]):
+    """Samples of which there is a number, an epoch's: item ``epoch * n + i`` is the i-th of an epoch."""
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+
+class Patches(Samples):
     """Samples of ``days``; a label is an observed cell where ``labels`` (R, C) is true.
 
     With ``seed=None`` (validation) nothing is drawn: item i is day i, on the patch in the domain's middle, with every
@@ -45,6 +63,7 @@ class Patches(Dataset[dict[str, Tensor]]):
         lags: int,
         halo: int,
         patch: int,
+        cells: bool,
         seed: int | None,
     ) -> None:
         self.cube, self.days, self.labels, self.scaling = cube, tuple(days), tuple(labels), scaling
@@ -52,7 +71,8 @@ class Patches(Dataset[dict[str, Tensor]]):
         rows, cols = cube.domain.coarse_shape
         self.size = min(patch, rows), min(patch, cols)
         self.around = min(patch + 2 * MARGIN, rows), min(patch + 2 * MARGIN, cols)
-        self.names = features.needed(scaling.names)
+        self.names = usable(cube, scaling.present)
+        self.cells = scaling if cells else NO_FEATURES
         # Where every patch is the whole domain, its pixels are decoded once and kept, if there is room for all days.
         height, width = cube.domain.fine_shape
         small = len(self.days) * len(scaling.names) * height * width * 4 <= KEEP_BYTES
@@ -85,7 +105,7 @@ class Patches(Dataset[dict[str, Tensor]]):
         near = (slice(r0, r0 + tall), slice(c0, c0 + wide))
         here = (slice(row, row + height), slice(col, col + width))
 
-        coarse = read_coarse(self.cube, day, self.lags, NO_FEATURES)
+        coarse = read_coarse(self.cube, day, self.lags, self.cells)
         shown = coarse.without(hide)
         window = (row * ratio, (row + height) * ratio, col * ratio, (col + width) * ratio)
         x = self._pixels(which, window, coarse)
@@ -102,15 +122,30 @@ class Patches(Dataset[dict[str, Tensor]]):
         return {
             "x": x,
             "land": land,
+            "gate": self._gate(x, coarse, window),
+            "cells": coarse.features[:, *near],
             "ssm": shown.ssm[:, *near],
             "phase": phase_of_cells(tall, wide, r0, c0),
             "up_y": interpolation_matrix(range((row - r0) * ratio, (row - r0 + height) * ratio), tall, ratio),
             "up_x": interpolation_matrix(range((col - c0) * ratio, (col - c0 + width) * ratio), wide, ratio),
+            "place": torch.arange(rows * cols).reshape(rows, cols)[here],
             "target": torch.nan_to_num(coarse.ssm[0][here]),
             "target_sigma": torch.nan_to_num(coarse.sigma[here], nan=1.0),
             "target_phase": phase_of_cells(height, width, row, col),
             "score": score[here],
         }
+
+    def _gate(self, x: Tensor, coarse: CoarseDay, window: Window) -> Tensor:
+        """Where heat tells of dry soil, (y, x) bool: seen today, sparsely grown, not near freezing."""
+        h = self.halo
+        inner = x[:, h : x.shape[1] - h, h : x.shape[2] - h]
+        at = {name: i for i, name in enumerate(self.scaling.names)}
+        if not {"lst_day_seen", "ndvi"} <= at.keys() or "day" not in coarse.region:
+            return torch.zeros(inner.shape[1:], dtype=torch.bool)
+        std, mean = self.scaling.std, self.scaling.mean
+        seen, ndvi = (inner[at[n]] * std[at[n]] + mean[at[n]] for n in ("lst_day_seen", "ndvi"))
+        warm = upsample(coarse.region["day"], self.cube.domain.ratio, window) > WARM
+        return (seen > 0.5) & (ndvi < SPARSE) & warm
 
     def _pixels(self, which: int, window: Window, coarse: CoarseDay) -> Tensor:
         """Normalised features of a window and its halo, (F, y, x)."""
@@ -143,11 +178,11 @@ class EpochSampler(Sampler[int]):
 class PatchData(L.LightningDataModule):
     """Training and validation loaders. Workers are forkserver processes: zarr's codecs may hang after a fork."""
 
-    def __init__(self, train: Patches, held: Patches, batch_size: int, workers: int) -> None:
+    def __init__(self, train: Samples, held: Samples, batch_size: int, workers: int) -> None:
         super().__init__()
         self.train, self.held, self.batch_size, self.workers = train, held, batch_size, workers
 
-    def _loader(self, data: Patches, sampler: Sampler[int] | None) -> DataLoader[Any]:
+    def _loader(self, data: Samples, sampler: Sampler[int] | None) -> DataLoader[Any]:
         return DataLoader(
             data,
             batch_size=self.batch_size,
@@ -166,12 +201,12 @@ class PatchData(L.LightningDataModule):
 
 
 def patch_data(
-    cube: Cube, split: Split, scaling: Scaling, *, lags: int, halo: int, patch: int, batch_size: int, workers: int,
-    seed: int,
+    cube: Cube, split: Split, scaling: Scaling, *, lags: int, halo: int, patch: int, cells: bool, batch_size: int,
+    workers: int, seed: int,
 ) -> PatchData:  # fmt: skip
     """Train on the cells not held out of the days not held out; validate on the rest of both."""
     every = np.ones(cube.domain.coarse_shape, bool)
-    kwargs: dict[str, Any] = {"lags": lags, "halo": halo, "patch": patch}
+    kwargs: dict[str, Any] = {"lags": lags, "halo": halo, "patch": patch, "cells": cells}
     train = Patches(cube, split.train_days, [~split.held_cells] * len(split.train_days), scaling, seed=seed, **kwargs)
     # Held cells on some of the days trained on tell of space, every cell of the held days of time.
     seen_days = split.train_days[:: max(1, len(split.train_days) // max(1, len(split.held_days)))]
@@ -180,9 +215,12 @@ def patch_data(
     return PatchData(train, held, batch_size, workers)
 
 
-def compute_scaling(cube: Cube, days: Sequence[dt.date], most_days: int = 24, *, classics: bool = False) -> Scaling:
-    """Mean and standard deviation of each feature over land pixels of (some of) ``days``, every 7th pixel each way."""
-    names = features.available(variables(cube), classics=classics)
+def compute_scaling(
+    cube: Cube, days: Sequence[dt.date], most_days: int = 24, *, classics: bool = False, exclude: Sequence[str] = ()
+) -> Scaling:
+    """Mean and standard deviation of each feature but those to ``exclude`` over land pixels of (some of) ``days``,
+    every 7th pixel each way."""
+    names = [n for n in features.available(variables(cube), classics=classics) if n not in exclude]
     some = days[:: max(1, len(days) // most_days)]
     height, width = cube.domain.fine_shape
     total = np.zeros((3, len(names)))

@@ -8,7 +8,8 @@ import math
 import os
 import shutil
 import warnings
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +22,21 @@ from rich.console import Console
 
 import ssm_net
 from ssm_net import features
+from ssm_net.adaptation import Site, adapt, gather, innovations, some_of
+from ssm_net.calibration import Innovations, calibrate
 from ssm_net.checkpoint import Trained, build, load_trained, save_trained
 from ssm_net.config import ConfigError, TrainConfig
 from ssm_net.cube import Cube, open_cube, write_json
 from ssm_net.inputs import Scaling, variables
 from ssm_net.learning import Learner
+from ssm_net.model.network import Committee
 from ssm_net.patches import compute_scaling, patch_data
 from ssm_net.split import Split, split
 
 log = logging.getLogger(__name__)
 console = Console(quiet=os.environ.get("LOCAL_RANK", "0") != "0")  # of several processes the first speaks
 
-UNRESOLVED = 0.04  # m3 m-3; what no predictor explains inside a cell: 0.02-0.04, and aggregates cannot tell
-LEAST_PART = 0.2  # of Var(innovation) is P at least: a stated R that is too large must not close the update
+HOT = ("lst_day_today", "lst_day_memory")  # features that are high where the ground is hot
 
 
 class TrainingError(ValueError):
@@ -49,39 +52,123 @@ def train(cfg: TrainConfig) -> Trained | None:
         raise TrainingError(f"{cube.path}: no day with a coarse observation; was its product in raw/? See prepare.py")
     if cube.domain.ratio % cfg.stride:
         raise ConfigError(f"stride={cfg.stride} must divide the {cube.domain.ratio} pixels of a cell's side")
+    if unknown := sorted(set(cfg.exclude) - set(features.available(variables(cube)))):
+        raise ConfigError(f"exclude: {', '.join(unknown)} is no feature of {cube.path}; it has "
+                          f"{', '.join(features.available(variables(cube)))}")  # fmt: skip
     parts = split(days, cube.domain.coarse_shape, cfg.validation_fraction, cfg.validation_days, cfg.seed)
+    prior = _prior(cfg, cube)
     if cfg.plan:
         _print_plan(cfg, cube, parts)
         return None
     if cfg.restart:
         shutil.rmtree(run, ignore_errors=True)
     run.mkdir(parents=True, exist_ok=True)
-    _same_settings(run, cfg)
+    _same_settings(run, cfg, prior)
     if (run / "model.json").exists():
         console.print(f"[green]{run} is trained already[/]; restart=true trains again")
         return load_trained(run)
+    if prior is None:
+        network, scaling, mean_ssm = _from_nothing(cfg, cube, parts, run)
+        model = cfg.model
+    else:
+        network, mean_ssm, model = prior.network, prior.mean_ssm, prior.model
+        have = features.available(variables(cube))
+        absent = tuple(n for n in prior.scaling.names if n not in have or n in cfg.exclude)
+        scaling = replace(prior.scaling, absent=absent)
+        console.print(f"starting from networks that know {prior.provenance['worlds']} simulated worlds"
+                      + (f"; without {', '.join(absent)}" if absent else ""))  # fmt: skip
+    if int(os.environ.get("LOCAL_RANK", "0")):
+        return None  # of several processes the first goes on
+    network = network.eval().cpu()
+    sites = _sites(cfg, cube, parts) if cfg.stations else []
+    some = some_of(parts.train_days)
+    with console.status("learning what they miss here" if prior else "last layer"):
+        adapt(network, gather(network, cube, scaling, some, ~parts.held_cells, lags=model.lags, sites=sites))
+    with console.status("measuring the error on withheld observations"):
+        every = np.ones_like(parts.held_cells)
+        # A prior has hardly been fitted to these observations: all of them tell its error.
+        withheld = [(some, every if prior else parts.held_cells), (some_of(parts.held_days), every)]
+        found = [innovations(gather(network, cube, scaling, d, cells, lags=model.lags))
+                 for d, cells in withheld if d and cells.any()]  # fmt: skip
+    if not found:
+        raise TrainingError("nothing was held out to measure the background error on; raise validation_fraction")
+    whole = Innovations(*(torch.cat([getattr(f, k.name) for f in found]) for k in fields(Innovations)))
+    numbers = {"innovation_rmse": float((whole.innovation**2).mean().sqrt()),
+               "innovation_bias": float(whole.innovation.mean()), "observations": len(whole.innovation)}  # fmt: skip
+    footprint, fwhm = cube.attrs["footprint"], cube.attrs["fwhm_km"] * 1000 / cube.domain.grid.pixel
+    save_trained(run, Trained(
+        network, scaling, model, cube.domain.ratio, footprint, fwhm, mean_ssm,
+        calibrate(whole, least=1.0 if prior else 0.0),
+        provenance={
+            "ssm_net": ssm_net.__version__, "torch": torch.__version__.split("+")[0], "cube": cube.path.name,
+            "domain": cube.domain.name, "inputs": dict(cube.attrs), "train_days": [str(d) for d in (
+                parts.train_days[0], parts.train_days[-1])], "held_cells": np.argwhere(parts.held_cells).tolist(),
+            "settings": _settings(cfg, prior), "validation": numbers, "prior": prior.provenance if prior else None,
+            "stations": [s.name for s in sites],
+        },
+    ))  # fmt: skip
+    console.print(
+        f"[green]trained[/]: innovation RMSE {numbers['innovation_rmse']:.4f} m3 m-3 "
+        f"(bias {numbers['innovation_bias']:+.4f}) on {numbers['observations']:,} withheld observations; model in {run}"
+    )
+    return load_trained(run)
 
+
+def _prior(cfg: TrainConfig, cube: Cube) -> Trained | None:
+    """The networks to start from. Raises ``ConfigError`` where they do not fit the cube."""
+    if cfg.prior == "none":
+        return None
+    prior = load_trained(Path(__file__).parent / "prior" if cfg.prior == "shipped" else cfg.prior)
+    if prior.ratio != cube.domain.ratio or not set(prior.scaling.names) & set(features.available(variables(cube))):
+        raise ConfigError(f"prior={cfg.prior}: these networks are for another grid or other products than {cube.path}; "
+                          "prior=none trains from nothing")  # fmt: skip
+    return prior
+
+
+def _sites(cfg: TrainConfig, cube: Cube, parts: Split) -> list[Site]:
+    """The stations in cells that are not held out, with their values at the overpass; the others are for judging."""
+    from ssm_net.evaluation.series import station_points
+    from ssm_net.evaluation.stations import at_overpass, surface_sensors
+    from ssm_net.ingest.stations import read_stations
+
+    assert cfg.stations is not None
+    points, _ = station_points(surface_sensors(read_stations(Path(cfg.stations))), cube.domain)
+    out = []
+    for p in points:
+        if p.station is None or parts.held_cells[p.row // cube.domain.ratio, p.col // cube.domain.ratio]:
+            continue
+        values = at_overpass(p.station.time, p.station.value, parts.train_days, p.lon)
+        out.append(Site(p.label, p.row, p.col, dict(zip(parts.train_days, values.tolist(), strict=True))))
+    if not out:
+        raise TrainingError(f"stations={cfg.stations}: none lies in {cube.domain.name} outside the cells held out")
+    console.print(f"learning from {len(out)} of {len(points)} stations; the others lie in cells that are held out")
+    return out
+
+
+def _from_nothing(cfg: TrainConfig, cube: Cube, parts: Split, run: Path) -> tuple[Committee, Scaling, float]:
+    """Networks trained on the cube's coarse observations alone; an earlier run that was cut off goes on."""
     # Lightning's own words on devices and plugins are no news to a user; its warnings on short runs neither.
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")
     L.seed_everything(cfg.seed, verbose=False)
-    scaling = _scaling(cube, parts)
-    mean_ssm = _mean_ssm(cube, parts)
+    scaling = _scaling(cube, parts, cfg.exclude)
+    mean_ssm, observations = _mean_ssm(cube, parts)
     data = patch_data(
-        cube, parts, scaling, lags=cfg.model.lags, halo=cfg.model.kernel // 2, patch=cfg.patch,
+        cube, parts, scaling, lags=cfg.model.lags, halo=cfg.model.kernel // 2, patch=cfg.patch, cells=cfg.model.cells,
         batch_size=cfg.batch_size, workers=cfg.trainer.workers, seed=cfg.seed,
     )  # fmt: skip
-    steps = cfg.epochs * math.ceil(len(data.train) / (cfg.batch_size * cfg.trainer.devices))
-    footprint, fwhm = cube.attrs["footprint"], cube.attrs["fwhm_km"] * 1000 / cube.domain.grid.pixel
     learner = Learner(
-        build(cfg.model, scaling, mean_ssm), ratio=cube.domain.ratio, footprint=footprint, fwhm=fwhm, lr=cfg.lr,
-        weight_decay=cfg.weight_decay, beta=cfg.beta, subgrid=cfg.subgrid, subgrid_std=cfg.subgrid_std, seed=cfg.seed,
-        steps=steps, stride=cfg.stride,
+        build(cfg.model, scaling, mean_ssm), ratio=cube.domain.ratio, footprint=cube.attrs["footprint"],
+        fwhm=cube.attrs["fwhm_km"] * 1000 / cube.domain.grid.pixel, lr=cfg.lr, weight_decay=cfg.weight_decay,
+        beta=cfg.beta, subgrid=cfg.subgrid, subgrid_std=cfg.subgrid_std, physics=cfg.physics,
+        hot=[i for i, n in enumerate(scaling.names) if n in HOT], cells=parts.held_cells.size,
+        observations=observations, seed=cfg.seed, stride=cfg.stride,
+        steps=cfg.epochs * math.ceil(len(data.train) / (cfg.batch_size * cfg.trainer.devices)),
     )  # fmt: skip
     console.print(
-        f"training on {len(parts.train_days)} days, {len(scaling.names)} features, "
-        f"{sum(p.numel() for p in learner.parameters()):,} parameters; held out: {len(parts.held_days)} days, "
-        f"{int(parts.held_cells.sum())} of {parts.held_cells.size} cells"
+        f"training on {len(parts.train_days)} days, {len(scaling.names)} features, {cfg.model.members} networks of "
+        f"{sum(p.numel() for p in learner.network.parameters()) // cfg.model.members:,} parameters; held out: "
+        f"{len(parts.held_days)} days, {int(parts.held_cells.sum())} of {parts.held_cells.size} cells"
     )
     trainer, best = _trainer(cfg, run)
     last = run / "checkpoints" / "last.ckpt"
@@ -90,42 +177,26 @@ def train(cfg: TrainConfig) -> Trained | None:
     trainer.fit(learner, datamodule=data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
     if trainer.interrupted:
         raise KeyboardInterrupt("training was interrupted; the same command goes on from the last whole epoch")
-
     state = torch.load(best.best_model_path or last, map_location="cpu", weights_only=True)
     learner.load_state_dict(state["state_dict"])
-    numbers = _validate(trainer, learner, data)
-    p = max(numbers["val/background_variance"], LEAST_PART * numbers["val/innovation_rmse"] ** 2)
-    scale = p / numbers["val/predicted_variance"]
-    trained = Trained(
-        learner.network.eval().cpu(), scaling, cfg.model, cube.domain.ratio, footprint, fwhm,
-        variance_scale=scale, unresolved=UNRESOLVED, mean_ssm=mean_ssm,
-        provenance={
-            "ssm_net": ssm_net.__version__, "torch": torch.__version__.split("+")[0], "cube": cube.path.name,
-            "domain": cube.domain.name, "inputs": dict(cube.attrs), "train_days": [str(d) for d in (
-                parts.train_days[0], parts.train_days[-1])], "held_cells": np.argwhere(parts.held_cells).tolist(),
-            "settings": _settings(cfg), "validation": numbers, "epochs_done": int(state["epoch"]) + 1,
-        },
-    )  # fmt: skip
-    if trainer.is_global_zero:
-        save_trained(run, trained)
-    trainer.strategy.barrier("model saved")
-    console.print(
-        f"[green]trained[/]: innovation RMSE {numbers['val/innovation_rmse']:.4f} m3 m-3 on held-out cells and days "
-        f"(bias {numbers['val/innovation_bias']:+.4f}); model in {run}"
-    )
-    return load_trained(run)
+    return learner.network, scaling, mean_ssm
 
 
-def _settings(cfg: TrainConfig) -> dict[str, Any]:
+def _settings(cfg: TrainConfig, prior: Trained | None) -> dict[str, Any]:
     """What decides the result; where it runs and where it is written do not."""
     out = asdict(cfg)
+    if prior is not None:  # nothing of these counts for networks that are there already
+        for key in ("model", "epochs", "batch_size", "patch", "lr", "weight_decay", "beta", "subgrid", "subgrid_std",
+                    "physics", "patience"):  # fmt: skip
+            del out[key]
+        out["prior"] = prior.digest
     for key in ("run", "restart", "plan", "trainer"):
         del out[key]
     return out | {"precision": cfg.trainer.precision, "cube": str(Path(cfg.cube).resolve().name)}
 
 
-def _same_settings(run: Path, cfg: TrainConfig) -> None:
-    file, want = run / "settings.json", json.loads(json.dumps(_settings(cfg)))
+def _same_settings(run: Path, cfg: TrainConfig, prior: Trained | None) -> None:
+    file, want = run / "settings.json", json.loads(json.dumps(_settings(cfg, prior)))
     if not file.exists():
         if any(run.iterdir()):
             raise ConfigError(f"run={run} is not empty and holds no training; choose another folder")
@@ -141,22 +212,24 @@ def _same_settings(run: Path, cfg: TrainConfig) -> None:
         )
 
 
-def _scaling(cube: Cube, parts: Split) -> Scaling:
+def _scaling(cube: Cube, parts: Split, exclude: Sequence[str]) -> Scaling:
     """Statistics of the training days, kept in the cube under their dates and the features they are for."""
     stored = cube.stats(parts.name)
-    if stored is None or list(stored["names"]) != features.available(variables(cube)):
-        scaling = compute_scaling(cube, parts.train_days)
+    names = [n for n in features.available(variables(cube)) if n not in exclude]
+    if stored is None or list(stored["names"]) != names:
+        scaling = compute_scaling(cube, parts.train_days, exclude=exclude)
         cube.write_stats(parts.name, asdict(scaling))
         return scaling
     return Scaling.from_json(stored)
 
 
-def _mean_ssm(cube: Cube, parts: Split) -> float:
+def _mean_ssm(cube: Cube, parts: Split) -> tuple[float, int]:
+    """Mean of the observations of the training days, m3 m-3, and their number."""
     total, n = 0.0, 0
     for day in parts.train_days:
         y = cube.read_coarse("ssm", day)
         total, n = total + float(np.nansum(y)), n + int(np.isfinite(y).sum())
-    return total / n
+    return total / n, n
 
 
 def _trainer(cfg: TrainConfig, run: Path) -> tuple[L.Trainer, ModelCheckpoint]:
@@ -182,16 +255,10 @@ def _trainer(cfg: TrainConfig, run: Path) -> tuple[L.Trainer, ModelCheckpoint]:
     return trainer, best
 
 
-def _validate(trainer: L.Trainer, learner: Learner, data: L.LightningDataModule) -> dict[str, float]:
-    (numbers,) = trainer.validate(learner, datamodule=data, verbose=False)
-    if "val/innovation_rmse" not in numbers:
-        raise TrainingError("nothing was held out to measure the background error on; raise validation_fraction")
-    return {k: float(v) for k, v in numbers.items()}
-
-
 def _print_plan(cfg: TrainConfig, cube: Cube, parts: Split) -> None:
+    how = f"train {cfg.epochs} epochs from nothing" if cfg.prior == "none" else f"learn from prior={cfg.prior}"
     console.print(
-        f"would train {cfg.epochs} epochs on {len(parts.train_days)} days of {cube.path} "
+        f"would {how} on {len(parts.train_days)} days of {cube.path} "
         f"({parts.train_days[0]} .. {parts.train_days[-1]}), holding out {len(parts.held_days)} days and "
         f"{int(parts.held_cells.sum())} of {parts.held_cells.size} cells, into {cfg.run}"
     )

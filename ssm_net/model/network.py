@@ -18,6 +18,7 @@ Three principles are built in, because they cannot be added later:
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,6 +29,7 @@ PHASES = 4
 SSM_MIN, SSM_MAX = 0.01, 0.60  # m3 m-3: residual water of any soil; porosity of all but organic soils (Cosby 1984)
 SSM_SCALE = 0.1  # m3 m-3, brings observations to order one
 KERNEL = 5  # cells a side of the leave-own-out mean
+UNRESOLVED = 0.04  # m3 m-3; what no predictor explains inside a cell is 0.02-0.04, and aggregates cannot tell
 
 
 def phase_of_cells(rows: int, cols: int, row0: int = 0, col0: int = 0) -> Tensor:
@@ -98,7 +100,7 @@ class LeaveOwnOutMean(nn.Module):
     reaches in space (cells) and time (days); the first is the broadest-minded of them and serves as the base.
     """
 
-    REACH = ((1.5, 2.5), (0.8, 1.0), (3.0, 0.7), (0.7, 6.0))
+    REACH = ((1.5, 2.5), (0.8, 1.0), (3.0, 0.7), (0.7, 6.0), (0.4, 30.0))
 
     def __init__(self, lags: int, mean: float) -> None:
         super().__init__()
@@ -122,9 +124,9 @@ class Downscaler(nn.Module):
     """Mean and variance of soil moisture at the pixels of a window.
 
     ``fine`` counts the features of a pixel, ``lags`` the days of observations; ``mean`` is the climatological mean of
-    the training observations, m3 m-3. The coarse branch is given observations only, neither cell means of the
-    features nor the date: a record of a season has some thousand labels, and a network that can tell cells and days
-    apart learns their noise instead of what the pixels say (measured: docs/decisions.md).
+    the training observations, m3 m-3. With ``cells`` the coarse branch is given the features' cell means beside the
+    observations: a network trained beforehand on many worlds can use them, one that learns from the some thousand
+    labels of a season learns their noise instead of what the pixels say (measured: docs/decisions.md).
     """
 
     def __init__(
@@ -136,47 +138,92 @@ class Downscaler(nn.Module):
         depth: int,
         coarse_width: int,
         coarse_depth: int,
+        cells: bool,
         dropout: float,
         mean: float,
     ) -> None:
         super().__init__()
-        self.halo = kernel // 2
+        self.halo, self.cells = kernel // 2, cells
         self.stem = nn.Conv2d(fine, width, kernel)
         self.own_out = LeaveOwnOutMean(lags, mean)
-        means = len(LeaveOwnOutMean.REACH)
+        told = 2 * len(LeaveOwnOutMean.REACH) + (fine + 2 if cells else 0)
         self.coarse = nn.Sequential(
-            nn.Conv2d(2 * means, coarse_width, 1),
+            nn.Conv2d(told, coarse_width, 1),
             *(CoarseBlock(coarse_width, dropout) for _ in range(coarse_depth)),
             nn.Conv2d(coarse_width, width, 1),
         )
         self.blocks = nn.Sequential(*(PixelBlock(width, dropout) for _ in range(depth)))
-        self.head = nn.Sequential(ChannelNorm(width), nn.GELU(), nn.Dropout(dropout), nn.Conv2d(width, 2, 1))
-        last = self.head[-1]
-        assert isinstance(last, nn.Conv2d) and last.bias is not None
-        nn.init.normal_(last.weight, std=1e-2)
+        self.last = nn.Sequential(ChannelNorm(width), nn.GELU(), nn.Dropout(dropout))
+        # What a pixel's features say by themselves passes beside the blocks.
+        self.head = nn.Conv2d(width + fine, 3, 1)
+        assert self.head.bias is not None
+        nn.init.normal_(self.head.weight, std=1e-2)
+        nn.init.zeros_(self.head.weight[2])  # what is inside a cell stays a constant where nothing teaches it
         with torch.no_grad():
-            last.bias.copy_(torch.tensor([0.0, 2 * math.log(0.03)]))  # 0.03 m3 m-3, an innovation's usual size
+            # An innovation's usual size, and what no predictor explains inside a cell, m3 m-3.
+            self.head.bias.copy_(torch.tensor([0.0, 2 * math.log(0.03), 2 * math.log(UNRESOLVED)]))
 
     def fine(self, x: Tensor, stride: int = 1) -> Tensor:
-        """Normalised features with their halo, (B, F, y + 2 halo, x + 2 halo), to (B, W, y, x).
+        """Normalised features with their halo, (B, F, y + 2 halo, x + 2 halo), to (B, W + F, y, x).
 
         With ``stride`` only every ``stride``-th pixel each way, the first at the first.
         """
-        return F.conv2d(x, self.stem.weight, self.stem.bias, stride)
+        h = self.halo
+        centre = x[:, :, h : x.shape[2] - h : stride, h : x.shape[3] - h : stride]
+        return torch.cat([F.conv2d(x, self.stem.weight, self.stem.bias, stride), centre], 1)
 
-    def context(self, ssm: Tensor) -> Context:
-        """The coarse branch on what is visible: ``ssm`` (B, L, R, C) m3 m-3, NaN where hidden or not observed."""
+    def warmer(self, fine: Tensor, features: Sequence[int]) -> Tensor:
+        """``fine`` with those features a standard deviation higher everywhere."""
+        width, hot = self.stem.out_channels, list(features)
+        more = fine.new_zeros(fine.shape[1])
+        more[:width] = self.stem.weight[:, hot].sum((1, 2, 3))
+        more[[width + n for n in hot]] = 1
+        return fine + more[:, None, None]
+
+    def context(self, ssm: Tensor, cells: Tensor) -> Context:
+        """The coarse branch on what is visible: ``ssm`` (B, L, R, C) m3 m-3, NaN where hidden or not observed;
+        ``cells`` (B, F, R, C) cell means of the normalised features."""
         seen = torch.isfinite(ssm).to(self.own_out.mean)
-        means, weight = self.own_out(torch.nan_to_num(ssm).to(seen), seen)
-        told = torch.cat([(means - self.own_out.mean) / SSM_SCALE, weight.log()], 1)
-        return Context(means[:, :1], self.coarse(told))
+        known = torch.nan_to_num(ssm).to(seen)
+        means, weight = self.own_out(known, seen)
+        told = [(means - self.own_out.mean) / SSM_SCALE, weight.log()]
+        if self.cells:
+            # Beside the features, the day's own visible observations: what these say of those may differ by region.
+            told += [(known[:, :1] - self.own_out.mean) / SSM_SCALE * seen[:, :1], seen[:, :1], cells]
+        return Context(means[:, :1], self.coarse(torch.cat(told, 1)))
 
-    def fuse(self, fine: Tensor, base: Tensor, deep: Tensor) -> tuple[Tensor, Tensor]:
-        """Fine branch and interpolated context at the same pixels to mean and log-variance, each (B, y, x).
+    def basis(self, fine: Tensor, deep: Tensor) -> Tensor:
+        """What the head is a linear map of, (B, W + F, y, x)."""
+        width = deep.shape[1]
+        return torch.cat([self.last(self.blocks(fine[:, :width] + deep)), fine[:, width:]], 1)
+
+    def fuse(self, fine: Tensor, base: Tensor, deep: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Fine branch and interpolated context at the same pixels to the mean, the log-variance of the error that a
+        cell shares, and that of the error inside it, each (B, y, x).
 
         The mean lies in (SSM_MIN, SSM_MAX): the head moves the base's logit.
         """
-        delta, log_var = self.head(self.blocks(fine + deep)).float().unbind(1)
-        start = ((base[:, 0].float() - SSM_MIN) / (SSM_MAX - SSM_MIN)).clamp(1e-3, 1 - 1e-3)
-        mean = SSM_MIN + (SSM_MAX - SSM_MIN) * torch.sigmoid(torch.logit(start) + delta)
-        return mean, log_var.clamp(-12, -2)
+        delta, shared, local = self.head(self.basis(fine, deep)).float().unbind(1)
+        return bounded(base[:, 0], delta), shared.clamp(-12, -2), local.clamp(-12, -2)
+
+
+class Committee(nn.Module):
+    """Networks of one kind that differ in their first weights. Their mean is the estimate; where they disagree, none
+    of them knows: the variance between them counts as one that a cell shares."""
+
+    def __init__(self, members: Iterable[Downscaler]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def __iter__(self) -> Iterator[Downscaler]:
+        return iter(self.members)  # type: ignore[arg-type]
+
+    @property
+    def halo(self) -> int:
+        return int(next(iter(self)).halo)
+
+
+def bounded(base: Tensor, delta: Tensor) -> Tensor:
+    """Soil moisture whose logit between the bounds is that of ``base`` (m3 m-3) moved by ``delta``."""
+    start = ((base.float() - SSM_MIN) / (SSM_MAX - SSM_MIN)).clamp(1e-3, 1 - 1e-3)
+    return SSM_MIN + (SSM_MAX - SSM_MIN) * torch.sigmoid(torch.logit(start) + delta)

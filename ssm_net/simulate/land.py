@@ -44,13 +44,13 @@ class Land:
 
 def make_land(domain: Domain, laws: Laws, seed: int) -> Land:
     """The ground of a domain, a function of its seed."""
-    shape = domain.fine_shape
+    shape, k = domain.fine_shape, laws.texture
 
     def texture(purpose: str, length: float, nu: float = np.inf, step: int = 0) -> Array:
         return Texture(shape, length, nu, step).sample(stream(seed, purpose))
 
     relief = texture("relief", 120, nu=0.6, step=1)  # spectrum k^-3.2
-    elevation = (1250 + 300 * relief + 120 * relief**2).astype(np.float32)
+    elevation = (1250 + laws.relief * (300 * relief + 120 * relief**2)).astype(np.float32)
     pixel_m = domain.grid.pixel
     down, right = np.gradient(elevation, pixel_m)
     steep = np.hypot(down, right)
@@ -60,23 +60,24 @@ def make_land(domain: Domain, laws: Laws, seed: int) -> Land:
     hollow = ndimage.gaussian_filter(elevation, 8, mode="nearest") - elevation
     wetness = np.clip(hollow / hollow.std() + 0.6 * texture("hollow", 3), -2.5, 2.5)
 
-    sand = np.clip(48 + 14 * texture("sand", 35) + 15 * texture("sand fine", 5, nu=1.0), 5, 90)
-    clay = np.clip(22 - 0.25 * (sand - 48) + 7 * texture("clay", 8, nu=1.0), 4, 55)
+    sand = np.clip(48 + 14 * texture("sand", 35 * k) + 15 * texture("sand fine", 5 * k, nu=1.0), 5, 90)
+    clay = np.clip(22 - 0.25 * (sand - 48) + 7 * texture("clay", 8 * k, nu=1.0), 4, 55)
     clay = np.minimum(clay, 97 - sand)
 
     lake = texture("lake", 4) + 0.8 * texture("lake district", 40) + 0.5 * wetness
     water = ndtr((lake - np.quantile(lake, 0.978)) / 0.12)
     water[water < 0.02] = 0
-    farm = texture("farm", 5) + 0.7 * texture("farm district", 30) - 0.4 * np.tanh(slope / 3)
-    labels, _ = ndimage.label((farm > np.quantile(farm, 0.90)) & (water < 0.2))
+    farm = texture("farm", 5 * k) + 0.7 * texture("farm district", 30) - 0.4 * np.tanh(slope / 3)
+    labels, _ = ndimage.label((farm > np.quantile(farm, 1 - laws.irrigated)) & (water < 0.2))
 
     lon, lat = domain.lonlat()
-    trend = 0.48 + 0.012 * (lon[None] - 108) - 0.022 * (lat[:, None] - 37)  # China: humid to the south-east
+    # China: humid to the south-east.
+    trend = 0.48 + laws.moist + 0.012 * (lon[None] - 108) - 0.022 * (lat[:, None] - 37)
     moist = np.clip(trend + 0.09 * texture("climate", 60), 0, 1).astype(np.float32)
     irrigated = labels > 0
-    low = np.clip(0.10 + 0.15 * moist + 0.03 * texture("green low", 10), 0.06, 0.35)
-    high = np.clip(0.22 + 0.55 * moist + 0.09 * texture("green high", 7) + 0.2 * irrigated, 0.2, 0.9)
-    up = 118 + 8 * texture("green up", 15) + 8 * irrigated
+    low = np.clip(0.10 + 0.15 * moist + 0.03 * texture("green low", 10 * k), 0.06, 0.35)
+    high = np.clip(0.22 + 0.55 * moist + 0.09 * texture("green high", 7 * k) + 0.2 * irrigated, 0.2, 0.9)
+    up = 118 + 8 * texture("green up", 15 * k) + 8 * irrigated
     f32 = np.float32
     return Land(
         domain,
@@ -90,7 +91,7 @@ def make_land(domain: Domain, laws: Laws, seed: int) -> Land:
         water=water.astype(f32),
         fields=labels.astype(np.int32),
         moist=moist,
-        rough=texture("rough", 6, nu=0.5),
+        rough=texture("rough", 6 * k, nu=0.5),
         green_low=low.astype(f32),
         green_high=high.astype(f32),
         green_up=up.astype(f32),

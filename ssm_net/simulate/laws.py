@@ -1,6 +1,55 @@
-"""The families of worlds, by name."""
+"""The families of worlds by name, and worlds drawn between them.
 
+A family is one letter. Several letters name no family but a draw: each law is taken from one of those families, and
+every number is drawn from a range around what they have. Networks are trained beforehand on such worlds: what holds in
+all of them is what may be relied on in a world that nobody has seen. A family that is to judge a network must not be
+among the letters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ssm_net.simulate.fields import stream
 from ssm_net.simulate.physics import FAMILY_A, Laws
 from ssm_net.simulate.physics_b import FAMILY_B
+from ssm_net.simulate.physics_c import FAMILY_C
 
-FAMILIES: dict[str, Laws] = {law.name: law for law in (FAMILY_A, FAMILY_B)}
+FAMILIES: dict[str, Laws] = {law.name: law for law in (FAMILY_A, FAMILY_B, FAMILY_C)}
+LAWS = ("soil", "efficiency", "drainage", "runoff", "cover", "mix", "rain", "cloud", "cloud_nu")
+
+# Factors by which numbers are multiplied, drawn evenly in the logarithm.
+FACTORS = {
+    "demand": 1.35, "heating": 1.4, "canopy_heating": 1.8, "night_cooling": 1.6, "darkening": 1.5, "response": 2.0,
+    "response_days": 1.5, "transpiration": 1.6, "roughness": 1.8, "gust": 1.8, "sunny_side": 1.8, "lst_error": 1.4,
+    "soil_colour": 1.6, "rain_amount": 1.4, "rain_error": 1.5, "relief": 2.0, "texture": 1.6, "irrigated": 2.0,
+    "irrigation": 1.8,
+}  # fmt: skip
+SENSOR_FACTORS = {"noise": 1.3, "bias": 1.4, "gain": 2.0, "water": 1.5}
+
+
+def laws_of(family: str, seed: int) -> Laws:
+    """The laws of a family, or those drawn by ``seed`` between several. Raises ``ValueError`` for an unknown letter."""
+    if unknown := sorted(set(family) - set(FAMILIES)) or not family:
+        raise ValueError(f"family={family}: {unknown or 'nothing'} is none; choose of {', '.join(FAMILIES)}")
+    if len(family) == 1:
+        return FAMILIES[family]
+    pool = [FAMILIES[letter] for letter in sorted(set(family))]
+    rng = stream(seed, f"laws of {''.join(sorted(set(family)))}")
+
+    def around(x: float, factor: float) -> float:
+        return float(x * np.exp(rng.uniform(-1, 1) * np.log(factor)))
+
+    def one() -> Laws:
+        return pool[rng.integers(len(pool))]
+
+    drawn = {name: getattr(one(), name) for name in LAWS}
+    drawn |= {name: around(getattr(one(), name), factor) for name, factor in FACTORS.items()}
+    sensor = one().sensor  # its orbit and beam belong together
+    errors: dict[str, Any] = {name: around(getattr(sensor, name), f) for name, f in SENSOR_FACTORS.items()}
+    sensor = replace(sensor, **errors)
+    cover = float(np.clip(one().cloud_cover + rng.uniform(-0.08, 0.08), 0.3, 0.7))
+    return Laws(family, **drawn, cloud_cover=cover, moist=float(rng.uniform(-0.15, 0.15)), sensor=sensor)

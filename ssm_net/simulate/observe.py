@@ -81,6 +81,7 @@ class Observer:
         margin, true = getattr(day, f"margin_{part}"), getattr(day, f"lst_{part}")
         rng = stream(self.seed, f"lst {part}", day.date.toordinal())
         error = WHITE * rng.standard_normal(self._shape, dtype=np.float32) + CORRELATED * self._lst_error.sample(rng)
+        error *= np.float32(self.laws.lst_error)
         tilt = rng.uniform(-1, 1)  # one end of the scene is seen at a wider angle than the other
         error += (tilt * np.linspace(-1, 1, self._shape[1]) * min(1.0, self._shape[1] / 1000)).astype(np.float32)
         missed = rng.uniform(size=self._shape) < UNDETECTED
@@ -94,7 +95,7 @@ class Observer:
         clear = day.clear_recent
         quality = np.where(clear < 0.12, 255, np.where(clear < 0.3, 1, 0)).astype(np.uint8)
         rng = stream(self.seed, "reflectance", day.date.toordinal())
-        bright = 1 + 0.12 * Texture(self._shape, 4).sample(stream(self.seed, "soil colour"))
+        bright = 1 + self.laws.soil_colour * Texture(self._shape, 4).sample(stream(self.seed, "soil colour"))
         noise = np.where(quality == 1, 0.02, 0.01)
         bands = {}
         for band, dry, leaf, lake, dark in zip(BANDS, DRY_SOIL, CANOPY, OPEN_WATER, DARKENING, strict=True):
@@ -105,10 +106,11 @@ class Observer:
         return bands, quality
 
     def rain(self, day: Day, grid: RainGrid) -> Array:
-        """Rain on the 0.1 degree grid, mm in the 24 hours before 01:30: right on average, 35 % wrong at a place."""
+        """Rain on the 0.1 degree grid, mm in the 24 hours before 01:30: right on average, wrong at a place."""
         true = grid.down @ day.rain @ grid.along.T
         rng = stream(self.seed, "rain product", day.date.toordinal())
-        factor = np.exp(0.35 * Texture(true.shape, 3.0).sample(rng) - 0.5 * 0.35**2)
+        wrong = self.laws.rain_error
+        factor = np.exp(wrong * Texture(true.shape, 3.0).sample(rng) - 0.5 * wrong**2)
         seen = np.where(rng.uniform(size=true.shape) < 0.05, 0, true * factor)  # and some of it is missed
         return np.where(seen < 0.1, 0, seen).astype(np.float32)
 

@@ -65,7 +65,7 @@ class Laws:
     runoff: Callable[[Array, Soil, Array], Array]
     cover: Callable[[Array], Array]
     mix: Callable[[Array, Array, Array], Array]
-    rain: str = "latent"  # a thresholded Gaussian field, or "storms": a Poisson cluster of cells
+    rain: str = "latent"  # a thresholded Gaussian field; "storms": a Poisson cluster of cells; or "both"
     cloud: tuple[float, float, float] = (0.7, 0.65, 0.35)  # weights of rain, 200 km and 6 km fields
     cloud_nu: float = 0.8
     cloud_cover: float = 0.54
@@ -76,6 +76,19 @@ class Laws:
     darkening: float = 1.0  # multiplies the decrease of soil reflectance with moisture
     response: float = 0.10  # NDVI gained by a month without stress
     response_days: float = 30.0
+    transpiration: float = 0.3  # share of the demand that the canopy draws from the top soil
+    roughness: float = 3.0  # K by day over bare soil, one standard deviation of colour and roughness of the ground
+    gust: float = 1.5  # the same, of the day's wind
+    sunny_side: float = 3.0  # K by day, a slope to the sun above flat ground
+    lst_error: float = 1.0  # multiplies the error of a clear-sky LST
+    soil_colour: float = 0.12  # relative, one standard deviation
+    rain_amount: float = 1.0  # multiplies the rain of a wet day
+    rain_error: float = 0.35  # relative, of the rain product
+    moist: float = 0.0  # added to the climate's wetness, 0 arid .. 1 humid
+    relief: float = 1.0  # multiplies the height of the relief
+    texture: float = 1.0  # multiplies the lengths over which soil, greenness and roughness vary
+    irrigated: float = 0.10  # share of the land
+    irrigation: float = 0.35  # chance a day that a dry field is watered
     sensor: Sensor = Sensor()
 
 
@@ -162,7 +175,8 @@ def step(
     through = np.maximum(wet - high, 0)  # more than the pores hold runs through
     held = wet - through
     moist = held / DEPTH
-    evaporation = demand * ((1 - cover) * laws.efficiency(moist, soil) + 0.3 * cover * soil.stress(moist))
+    use = laws.transpiration * cover * soil.stress(moist)
+    evaporation = demand * ((1 - cover) * laws.efficiency(moist, soil) + use)
     evaporation = np.clip(evaporation, 0, held - low)
     drainage = np.clip(laws.drainage(moist, soil, wetness, days), 0, held - evaporation - low)
     left = held - evaporation - drainage

@@ -19,7 +19,7 @@ from ssm_net.grid import Domain
 from ssm_net.simulate import modis, netcdf, stations
 from ssm_net.simulate.fields import Array
 from ssm_net.simulate.land import Land, make_land
-from ssm_net.simulate.laws import FAMILIES
+from ssm_net.simulate.laws import laws_of
 from ssm_net.simulate.observe import Observer, RainGrid
 from ssm_net.simulate.sinusoidal import Tile, tiles_of
 from ssm_net.simulate.truth import TruthStore
@@ -41,8 +41,10 @@ def simulate(cfg: SimulateConfig) -> Path:
     console = Console()
     domain = cfg.domain.domain()
     wanted = days_between(cfg.start, cfg.end)
-    if cfg.family not in FAMILIES:
-        raise ConfigError(f"family={cfg.family}: choose {' or '.join(FAMILIES)}")
+    try:
+        laws = laws_of(cfg.family, cfg.seed)
+    except ValueError as err:
+        raise ConfigError(str(err)) from err
     raw = Path(cfg.raw)
     settings = {
         "version": VERSION,
@@ -67,7 +69,6 @@ def simulate(cfg: SimulateConfig) -> Path:
         return raw
     raw.mkdir(parents=True, exist_ok=True)
     _mark(raw, settings, done=False)
-    laws = FAMILIES[cfg.family]
     land = make_land(domain, laws, cfg.seed)
     checks = summarise(_write(raw, land, Observer(land, laws, cfg.seed), wanted[0], wanted[-1], console))
     report(checks, raw / "validity.json", console)

@@ -120,12 +120,16 @@ def _rain(
 ) -> tuple[Array, Array]:
     """Rain of a day, mm, and a standard normal latent that clouds follow."""
     chance = np.clip((0.16 + 0.22 * land.moist) * (1.05 + 0.5 * season(doy)), 0.02, 0.6)
-    scale = (4.0 + 2.0 * land.moist) * (1 + 0.25 * season(doy)) / GAMMA
+    scale = laws.rain_amount * (4.0 + 2.0 * land.moist) * (1 + 0.25 * season(doy)) / GAMMA
     if laws.rain == "storms":
         return _storms(land, chance, scale * GAMMA, seed, ordinal, tex, rain)
     latent = (0.9 * tex.rain.field(rain) + 0.4 * tex.shower.field(shower)) / math.hypot(0.9, 0.4)
     excess = np.clip((ndtr(latent) - (1 - chance)) / chance, 0, 0.9995)
-    return (gammaincinv(GAMMA, excess) * scale).astype(np.float32), latent.astype(np.float32)
+    amount = (gammaincinv(GAMMA, excess) * scale).astype(np.float32)
+    if laws.rain == "both":
+        storm, cells = _storms(land, chance, scale * GAMMA, seed, ordinal, tex, rain)
+        amount, latent = (0.5 * amount + 0.5 * storm).astype(np.float32), (latent + cells) / math.sqrt(2)
+    return amount, latent.astype(np.float32)
 
 
 def _storms(

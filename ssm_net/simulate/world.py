@@ -21,7 +21,6 @@ from ssm_net.simulate.weather import Textures, Weather, first_sky, next_weather,
 
 SPIN_UP = 30  # days before the first one that is wanted
 HALVES = (0.55, 0.45)  # of a day's evaporation before and after 13:30
-ROUGHNESS, GUST = 3.0, 1.5  # K by day over bare soil, one standard deviation
 NIGHT_HOUR, DAY_HOUR = 1.5, 13.5  # local solar time of the overpasses
 
 
@@ -73,7 +72,7 @@ def days(land: Land, laws: Laws, seed: int, first: dt.date, last: dt.date) -> It
         ordinal, doy = date.toordinal(), date.timetuple().tm_yday
         weather, sky = next_weather(land, laws, tex, sky, seed, ordinal, doy)
         eta = 0.5 * noise.sample(stream(seed, "balance noise", ordinal))
-        gust = GUST * wind.sample(stream(seed, "wind", ordinal))
+        gust = laws.gust * wind.sample(stream(seed, "wind", ordinal))
         day, state = _one_day(land, laws, state, weather, eta, gust, stream(seed, "irrigation", ordinal), date)
         yield day
 
@@ -94,7 +93,7 @@ def _one_day(
     cover = laws.cover(ndvi)
     cloudy = 1 / (1 + np.exp(weather.margin_day / 0.15))
     demand = laws.demand * (2.7 + 1.6 * season(doy - 8)) * (1.2 - 0.6 * cloudy)
-    water = irrigation(land, state.ssm, doy, rng)
+    water = irrigation(land, laws.irrigation, state.ssm, doy, rng)
     half = partial(
         step, laws, soil, rain=0.5 * weather.rain, noise=0.5 * eta, cover=cover, wetness=land.wetness,
         slope=land.slope, days=0.5,
@@ -135,14 +134,15 @@ def greenness(land: Land, laws: Laws, doy: int, unstressed: Array) -> Array:
     return np.clip(ndvi * (1 - land.water), 0.02, 0.95).astype(np.float32)
 
 
-def irrigation(land: Land, ssm: Array, doy: int, rng: np.random.Generator) -> Array:
-    """Water given to whole fields whose mean stress factor S is below 0.4, April to September: 15-30 mm, mm."""
+def irrigation(land: Land, chance: float, ssm: Array, doy: int, rng: np.random.Generator) -> Array:
+    """15-30 mm of water for whole fields whose mean stress factor S is below 0.4, with that ``chance`` a day, April to
+    September; mm."""
     count = int(land.fields.max())
     if count == 0 or not 91 <= doy <= 273:
         return np.zeros_like(ssm)
     number = np.arange(1, count + 1)
     dry = ndimage.mean(land.soil.stress(ssm), land.fields, number) < 0.4
-    given = np.where(dry & (rng.uniform(size=count) < 0.35), rng.uniform(15, 30, count), 0)
+    given = np.where(dry & (rng.uniform(size=count) < chance), rng.uniform(15, 30, count), 0)
     return np.concatenate([[0.0], given]).astype(np.float32)[land.fields]
 
 
@@ -158,8 +158,9 @@ def temperature(
     seen_day = np.where(weather.margin_day > 0, 1.0, 0.15)
     seen_night = np.where(weather.margin_night > 0, 1.0, 0.4)
     heat = sun * seen_day
-    bare = weather.air_day + 2 + laws.heating * heat * (1 - laws.efficiency(noon, soil)) + 3 * heat * land.aspect
-    bare = bare + heat * (ROUGHNESS * land.rough + gust)
+    bare = weather.air_day + 2 + laws.heating * heat * (1 - laws.efficiency(noon, soil))
+    bare = bare + laws.sunny_side * heat * land.aspect
+    bare = bare + heat * (laws.roughness * land.rough + gust)
     canopy = weather.air_day + 1 + laws.canopy_heating * heat * (1 - soil.stress(noon)) + heat * land.rough
     lst_day = laws.mix(bare, canopy, cover)
     bare = weather.air_night - 1 - laws.night_cooling * seen_night * (1 - laws.efficiency(ssm, soil))
