@@ -3,7 +3,8 @@
 Innovations, observation less background, have the variance P + R where the background's is P (of its footprint mean)
 and the observation's R. Their excess over R, and over what the networks state, is told apart by regime: ground that was
 seen on the day or lay under cloud, and days whose observations nearby are there or are missing altogether. No truth at
-1 km is needed. What the networks state of the error inside cells stays as it is: no aggregate can tell.
+1 km is needed. Of the error inside cells no aggregate can tell: there, networks trained beforehand are known to state
+too little in worlds whose laws they have not seen, by a factor found in such worlds.
 """
 
 from __future__ import annotations
@@ -30,11 +31,14 @@ def any_near(ssm: Tensor) -> Tensor:
 @dataclass(frozen=True)
 class Calibration:
     """Factors of the stated variance that a cell shares: where the ground was seen, where it was not, and the further
-    factor where no observation of the day was near."""
+    factor where no observation of the day was near; the factor of that inside cells, ``inside``; and the error of the
+    ``level`` of the whole domain (m3 m-3), which the sensor's lasting bias leaves and no observation lessens."""
 
     clear: float = 1.0
     cloudy: float = 1.0
     alone: float = 1.0
+    inside: float = 1.0
+    level: float = 0.0
 
     def scale(self, coarse: CoarseDay) -> Tensor:
         """The factor of each cell on that day, (R, C)."""
@@ -56,9 +60,9 @@ class Innovations:
     stated_alone: Tensor
 
 
-def calibrate(found: Innovations, *, least: float) -> Calibration:
+def calibrate(found: Innovations, *, least: float, inside: float, level: float) -> Calibration:
     """Factors that make the stated variance the measured one, regime by regime, each drawn to that of all together
-    where it rests on few innovations. None is below ``least``."""
+    where it rests on few innovations. None is below ``least``; ``inside`` and ``level`` are known otherwise."""
     everywhere = torch.ones_like(found.seen, dtype=torch.bool)
 
     def factor(innovation: Tensor, stated: Tensor, which: Tensor) -> float:
@@ -73,5 +77,5 @@ def calibrate(found: Innovations, *, least: float) -> Calibration:
         mine = factor(found.innovation, found.stated, which) if n else whole
         return max((n * mine + FEW * whole) / (n + FEW), least)
 
-    alone = max(factor(found.innovation_alone, found.stated_alone, everywhere), least) / max(whole, least)
-    return Calibration(drawn(found.seen >= 0.5), drawn(found.seen < 0.5), alone)
+    alone = max(factor(found.innovation_alone, found.stated_alone, everywhere) / max(whole, least), 1.0)
+    return Calibration(drawn(found.seen >= 0.5), drawn(found.seen < 0.5), alone, inside, level)

@@ -231,18 +231,23 @@ class TrainConfig:
             _require(0 <= getattr(self, key) < 1, f"{key} must lie in [0, 1)")
 
 
+PRIOR_MODEL = ModelConfig(
+    width=64, coarse_width=64, coarse_depth=2, cells=True, lags=10, dropout=0.05
+)  # many worlds leave no room for learning by heart
+
+
 @dataclass(frozen=True)
 class PretrainConfig:
     """``pretrain.py``: networks that know what simulated worlds have in common."""
 
     worlds: str
     run: str
-    families: list[str] = field(default_factory=lambda: ["AC", "BC"])  # each several letters: drawn between them
-    count: int = 30  # worlds a family
+    families: list[str] = field(default_factory=lambda: ["AB", "AC", "BC"])  # each several letters: drawn between them
+    count: int = 20  # worlds a family
     days: int = 48  # of a world
     cells: int = 8  # a side of a world, coarse cells
-    model: ModelConfig = field(default_factory=lambda: ModelConfig(width=64, coarse_width=64, coarse_depth=2))
-    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    model: ModelConfig = field(default_factory=lambda: PRIOR_MODEL)
+    trainer: TrainerConfig = field(default_factory=lambda: TrainerConfig(precision="bf16-mixed"))
     seed: int = 1
     epochs: int = 24
     batch_size: int = 16

@@ -110,7 +110,9 @@ class NetworkEstimator:
         h, (y0, y1, x0, x1) = self.halo, (n // self.ratio for n in window)
         far = (x[0, :, h : x.shape[2] - h, h : x.shape[3] - h].abs() > FAR).any(0).cpu()
         far |= expand(context.alone[y0:y1, x0:x1], self.ratio)
-        return Estimate(mean.cpu(), stated.cpu(), torch.stack(local).mean(0).cpu(), far)
+        known = self.trained.calibration
+        inside = known.inside * torch.stack(local).mean(0) + known.level**2
+        return Estimate(mean.cpu(), stated.cpu(), inside.cpu(), far)
 
 
 @dataclass(frozen=True)

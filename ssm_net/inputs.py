@@ -66,8 +66,8 @@ class Scaling:
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Scaling:
         """From what ``dataclasses.asdict`` gave, read back."""
-        names, mean, std, absent = (tuple(stored[k]) for k in ("names", "mean", "std", "absent"))
-        return cls(names, mean, std, stored["first"], stored["last"], absent)
+        names, mean, std = (tuple(stored[k]) for k in ("names", "mean", "std"))
+        return cls(names, mean, std, stored["first"], stored["last"], tuple(stored.get("absent", ())))
 
     @property
     def present(self) -> list[str]:

@@ -56,6 +56,8 @@ def infer(cfg: InferConfig) -> list[dt.date]:
             "model": "ssm_net", "checkpoint": trained.digest, "features": " ".join(trained.scaling.names),
             "trained_on": f"{trained.provenance['cube']} {' .. '.join(trained.provenance['train_days'])}",
         }  # fmt: skip
+        if stations := trained.provenance.get("stations"):
+            attrs["stations_trained_on"] = "; ".join(stations)
     else:
         estimator = None  # the classics are fitted to the cube, where there is something to do
         attrs = {"model": cfg.method, "checkpoint": "none"}

@@ -15,18 +15,20 @@ from ssm_net.config import (
     EvaluateConfig,
     InferConfig,
     PrepareConfig,
+    PretrainConfig,
     SimulateConfig,
     TrainConfig,
     load,
 )
 
 CONF = Path(__file__).parents[1] / "conf"
-SCHEMAS = {"simulate": SimulateConfig, "prepare": PrepareConfig, "train": TrainConfig, "infer": InferConfig,
-           "evaluate": EvaluateConfig}  # fmt: skip
+SCHEMAS = {"simulate": SimulateConfig, "prepare": PrepareConfig, "pretrain": PretrainConfig, "train": TrainConfig,
+           "infer": InferConfig, "evaluate": EvaluateConfig}  # fmt: skip
 PERIOD = {"start": "2016-04-15", "end": "2016-06-13"}
 NEEDED: dict[str, dict[str, Any]] = {
     "simulate": {"raw": "RAW", **PERIOD},
     "prepare": {"raw": "RAW", "cube": "CUBE", **PERIOD},
+    "pretrain": {"worlds": "WORLDS", "run": "RUN"},
     "train": {"cube": "CUBE", "run": "RUN"},
     "infer": {"cube": "CUBE", "run": "RUN", "mosaics": "OUT"},
     "evaluate": {"mosaics": "OUT", "cube": "CUBE", "report": "REPORT"},

@@ -9,6 +9,7 @@ import pytest
 import torch
 from worlds import FIRST, tiny_cube
 
+from ssm_net.calibration import Calibration
 from ssm_net.checkpoint import Trained, build, load_trained, save_trained
 from ssm_net.config import InferConfig, ModelConfig
 from ssm_net.cube import Cube, open_cube
@@ -31,15 +32,16 @@ def cube(tmp_path_factory: pytest.TempPathFactory) -> Cube:
 def run(cube: Cube, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network with loud random weights: what it is fed shows."""
     torch.manual_seed(1)
-    model = ModelConfig(width=16, coarse_width=16)
+    model = ModelConfig(members=2, width=16, coarse_width=16, cells=True)
     scaling = compute_scaling(cube, cube.days)
     network = build(model, scaling, 0.22).eval()
     with torch.no_grad():
-        for p in network.head.parameters():
-            p.normal_(std=0.2)
+        for member in network:
+            for p in member.head.parameters():
+                p.normal_(std=0.2)
     out = tmp_path_factory.mktemp("run")
-    save_trained(out, Trained(network, scaling, model, 36, "gaussian", 43.0 * 1000 / cube.domain.grid.pixel, 1.0, 0.03,
-                              0.22, {"cube": "c", "train_days": ["a", "b"]}))  # fmt: skip
+    save_trained(out, Trained(network, scaling, model, 36, "gaussian", 43.0 * 1000 / cube.domain.grid.pixel,
+                              0.22, Calibration(0.9, 1.2, 1.5), {"cube": "c", "train_days": ["a", "b"]}))  # fmt: skip
     return out
 
 
@@ -61,10 +63,10 @@ def test_own_observation_does_not_reach_its_cell(
     cube: Cube, estimator: NetworkEstimator, cell: tuple[int, int]
 ) -> None:
     coarse, land = coarse_of(cube, estimator), land_of(cube)
-    before, variance, _ = background(estimator, cube, coarse, land, 8)
+    before, variance, *_ = background(estimator, cube, coarse, land, 8)
     ssm = coarse.ssm.clone()
     ssm[0, cell[0], cell[1]] += 0.1
-    after, variance_after, _ = background(estimator, cube, replace(coarse, ssm=ssm), land, 8)
+    after, variance_after, *_ = background(estimator, cube, replace(coarse, ssm=ssm), land, 8)
     here = tuple(slice(36 * n, 36 * (n + 1)) for n in cell)
     assert torch.equal(before[here], after[here]) and torch.equal(variance[here], variance_after[here])
     assert not torch.equal(before, after)
@@ -76,15 +78,15 @@ def test_tiled_equals_untiled(cube: Cube, estimator: NetworkEstimator, side: int
     everywhere = torch.ones(cube.domain.fine_shape, dtype=torch.bool)
     whole = background(estimator, cube, coarse, everywhere, 8)
     tiled = background(estimator, cube, coarse, everywhere, side)
-    for a, b in zip(whole[:2], tiled[:2], strict=True):
+    for a, b in zip(whole[:3], tiled[:3], strict=True):
         assert float((a - b).abs().max()) <= 1e-5
-    assert torch.equal(whole[2], tiled[2])
+    assert torch.equal(whole.far, tiled.far)
 
 
 def test_tiles_without_land_are_skipped(cube: Cube, estimator: NetworkEstimator) -> None:
     land = torch.zeros(cube.domain.fine_shape, dtype=torch.bool)
     land[:36, :36] = True
-    mean, _, _ = background(estimator, cube, coarse_of(cube, estimator), land, 2)
+    mean = background(estimator, cube, coarse_of(cube, estimator), land, 2).mean
     assert bool(torch.isfinite(mean[:72, :72]).all()) and bool(torch.isnan(mean[:, 72:]).all())
 
 

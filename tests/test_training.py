@@ -26,7 +26,7 @@ from ssm_net.patches import Patches, compute_scaling, patch_data
 from ssm_net.split import split
 from ssm_net.training import train
 
-SMALL = ModelConfig(width=8, depth=1, coarse_width=8, coarse_depth=1, lags=3)
+SMALL = ModelConfig(members=2, width=8, depth=1, coarse_width=8, coarse_depth=1, lags=3)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def cube(tmp_path_factory: pytest.TempPathFactory) -> Cube:
 
 def patches(cube: Cube, **kwargs: object) -> Patches:
     every = [np.ones(cube.domain.coarse_shape, bool)] * len(cube.days)
-    settings: dict = {"lags": 3, "halo": 1, "patch": 4, "seed": 5} | kwargs
+    settings: dict = {"lags": 3, "halo": 1, "patch": 4, "cells": True, "seed": 5} | kwargs
     return Patches(cube, cube.days, every, compute_scaling(cube, cube.days), **settings)
 
 
@@ -69,8 +69,8 @@ def test_a_footprint_that_leaves_the_patch_is_scored_at_the_domains_edge_only(cu
 def test_held_out_cells_and_days_are_no_labels(cube: Cube) -> None:
     parts = split(cube.days, cube.domain.coarse_shape, 0.2, 0.3, seed=3)
     assert parts.held_cells.any() and max(parts.train_days) < min(parts.held_days)
-    data = patch_data(cube, parts, compute_scaling(cube, parts.train_days), lags=3, halo=1, patch=8, batch_size=2,
-                      workers=0, seed=1)  # fmt: skip
+    data = patch_data(cube, parts, compute_scaling(cube, parts.train_days), lags=3, halo=1, patch=8, cells=False,
+                      batch_size=2, workers=0, seed=1)  # fmt: skip
     for i in range(len(data.train)):
         assert not bool(data.train[i]["score"][torch.from_numpy(parts.held_cells)].any())
     assert set(data.train.days) == set(parts.train_days)
@@ -90,10 +90,12 @@ def learner(cube: Cube) -> Learner:
     scaling = compute_scaling(cube, cube.days)
     net = build(SMALL, scaling, 0.22)
     with torch.no_grad():
-        for p in net.head.parameters():
-            p.normal_(std=0.2)
+        for member in net:
+            for p in member.head.parameters():
+                p.normal_(std=0.2)
     return Learner(net, ratio=36, footprint="gaussian", fwhm=43.0, lr=1e-3, weight_decay=0.0, beta=0.5, subgrid=0.1,
-                   subgrid_std=0.05, seed=1, steps=10, stride=1)  # fmt: skip
+                   subgrid_std=0.05, physics=0.1, hot=[0], cells=32, observations=100, seed=1, steps=10,
+                   stride=1)  # fmt: skip
 
 
 def batch_of(cube: Cube, day: int) -> dict[str, torch.Tensor]:
@@ -105,7 +107,7 @@ def test_training_and_inference_see_the_same_field(cube: Cube) -> None:
     """The background of a phase's cells, made by the training step's path and by inference, agrees through H."""
     one = learner(cube).eval()
     with torch.no_grad():
-        mean, _, _ = one.background(batch_of(cube, 1), (0, 0), 1)
+        mean = one.background(batch_of(cube, 1), (0, 0), 1).mean.mean(0)
     trained = _trained(cube, one)
     estimator = NetworkEstimator(trained, cube, torch.device("cpu"))
     land = land_mask(torch.from_numpy(cube.read_static("water_fraction")), cube.domain.fine_shape)
@@ -113,7 +115,7 @@ def test_training_and_inference_see_the_same_field(cube: Cube) -> None:
     phase, h = phase_of_cells(4, 8), Footprint.gaussian((4, 8), 36, 43.0)
     for p in range(PHASES):
         # With one phase hidden once and for all, every pixel has that phase's context.
-        mu, _, _ = background(_AllPhases(estimator, p), cube, coarse, torch.ones_like(land), 8)
+        mu = background(_AllPhases(estimator, p), cube, coarse, torch.ones_like(land), 8).mean
         want = h.forward(mu, land.float())[phase == p]
         assert torch.allclose(mean[0][phase == p], want, atol=1e-5)
 
@@ -125,17 +127,19 @@ class _AllPhases:
         self.inner, self.phase, self.halo, self.needs = inner, phase, inner.halo, inner.needs
 
     def context(self, coarse):  # type: ignore[no-untyped-def]
-        by_phase, near = self.inner.context(coarse)
-        return by_phase[self.phase : self.phase + 1].expand(PHASES, -1, -1, -1), near
+        told = self.inner.context(coarse)
+        one = (c[self.phase : self.phase + 1].expand(PHASES, -1, -1, -1) for c in told.by_phase)
+        return replace(told, by_phase=tuple(one))
 
     def estimate(self, context, fine, window):  # type: ignore[no-untyped-def]
         return self.inner.estimate(context, fine, window)
 
 
 def _trained(cube: Cube, one: Learner):  # type: ignore[no-untyped-def]
+    from ssm_net.calibration import Calibration
     from ssm_net.checkpoint import Trained
 
-    return Trained(one.network, compute_scaling(cube, cube.days), SMALL, 36, "gaussian", 43.0, 1.0, 0.03, 0.22, {})
+    return Trained(one.network, compute_scaling(cube, cube.days), SMALL, 36, "gaussian", 43.0, 0.22, Calibration(), {})
 
 
 def test_the_loss_of_a_cell_does_not_see_its_own_value(cube: Cube) -> None:
@@ -143,11 +147,11 @@ def test_the_loss_of_a_cell_does_not_see_its_own_value(cube: Cube) -> None:
     one = learner(cube).eval()
     batch = batch_of(cube, 0)
     with torch.no_grad():
-        before, _, _ = one.background(batch, (0, 0), 1)
+        before = one.background(batch, (0, 0), 1).mean[:, 0]
         batch["ssm"] = batch["ssm"].clone()
         batch["ssm"][0, 0, 2, 3] += 0.2
-        after, _, _ = one.background(batch, (0, 0), 1)
-    assert before[0, 2, 3] == after[0, 2, 3] and not torch.equal(before, after)
+        after = one.background(batch, (0, 0), 1).mean[:, 0]
+    assert torch.equal(before[:, 2, 3], after[:, 2, 3]) and not torch.equal(before, after)
 
 
 def test_missing_observations_reach_neither_loss_nor_gradient(cube: Cube) -> None:
@@ -163,7 +167,7 @@ def test_missing_observations_reach_neither_loss_nor_gradient(cube: Cube) -> Non
 
 
 def config(cube: Cube, run: Path, **kwargs: object) -> TrainConfig:
-    settings: dict = {"model": SMALL, "epochs": 3, "batch_size": 2, "patch": 4} | kwargs
+    settings: dict = {"prior": "none", "model": SMALL, "epochs": 3, "batch_size": 2, "patch": 4} | kwargs
     return TrainConfig(cube=str(cube.path), run=str(run), **settings)
 
 

@@ -16,7 +16,7 @@ def network(seed: int = 0) -> Downscaler:
     """Weights far from their small start, so that everything the head is given shows in the result."""
     torch.manual_seed(seed)
     m = ModelConfig()
-    net = Downscaler(FEATURES, LAGS, 3, 16, m.depth, 16, 1, 0.1, mean=0.2).eval()
+    net = Downscaler(FEATURES, LAGS, 3, 16, m.depth, 16, 1, True, 0.1, mean=0.2).eval()
     with torch.no_grad():
         for p in net.head.parameters():
             p.normal_(std=0.3)
@@ -29,7 +29,8 @@ def background(net: Downscaler, x: torch.Tensor, ssm: torch.Tensor) -> torch.Ten
     hidden = ssm[None].repeat(PHASES, 1, 1, 1)
     for p in range(PHASES):
         hidden[p, 0][phase == p] = torch.nan
-    context = net.context(hidden)
+    cells = x[:, :, :rows, :cols].expand(PHASES, -1, -1, -1)
+    context = net.context(hidden, cells)
     both = upsample_by_phase(torch.cat([context.base, context.deep], 1), RATIO, (0, rows * RATIO, 0, cols * RATIO))
     return net.fuse(net.fine(x), both[None, :1], both[None, 1:])[0][0]
 
@@ -89,8 +90,17 @@ def test_the_receptive_field_is_the_halo() -> None:
 def test_estimates_stay_in_their_bounds() -> None:
     net = network()
     x = 50 * torch.randn(1, FEATURES, 26, 26)
-    mean, log_var = net.fuse(net.fine(x), torch.rand(1, 1, 24, 24), 5 * torch.randn(1, 16, 24, 24))
-    assert float(mean.min()) >= SSM_MIN and float(mean.max()) <= SSM_MAX and bool(torch.isfinite(log_var).all())
+    mean, shared, local = net.fuse(net.fine(x), torch.rand(1, 1, 24, 24), 5 * torch.randn(1, 16, 24, 24))
+    assert float(mean.min()) >= SSM_MIN - 1e-6 and float(mean.max()) <= SSM_MAX + 1e-6  # float32 rounds
+    assert bool(torch.isfinite(shared).all()) and bool(torch.isfinite(local).all())
+
+
+def test_warmer_is_what_the_first_layer_makes_of_hotter_features() -> None:
+    net = network()
+    x = torch.randn(1, FEATURES, 14, 14)
+    hotter = x.clone()
+    hotter[:, [1, 3]] += 1
+    assert torch.allclose(net.warmer(net.fine(x), [1, 3]), net.fine(hotter), atol=1e-5)
 
 
 def test_nothing_observed_gives_the_climatological_mean() -> None:

@@ -1,0 +1,189 @@
+"""Worlds thinned to samples, networks trained on their truth, and the road from there to a target."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+from worlds import tiny_cube
+
+from ssm_net.calibration import Calibration
+from ssm_net.checkpoint import Trained, build, load_trained, save_trained
+from ssm_net.config import ConfigError, ModelConfig, PretrainConfig, TrainConfig
+from ssm_net.cube import Cube
+from ssm_net.estimators import NetworkEstimator
+from ssm_net.evaluation.sources import Truth
+from ssm_net.inputs import read_coarse
+from ssm_net.mosaic import background
+from ssm_net.patches import compute_scaling
+from ssm_net.pretraining import Place, pretrain
+from ssm_net.samples import KERNEL, STRIDE, World, thin
+from ssm_net.supervised import PART, Supervised, TruthSamples
+from ssm_net.training import train
+
+MODEL = ModelConfig(members=2, width=8, depth=1, coarse_width=8, coarse_depth=1, cells=True, lags=3)
+
+
+@pytest.fixture(scope="module")
+def cube(tmp_path_factory: pytest.TempPathFactory) -> Cube:
+    return tiny_cube(tmp_path_factory.mktemp("w") / "c.zarr", cells=(8, 8), days=6)
+
+
+@pytest.fixture(scope="module")
+def truth(cube: Cube) -> Truth:
+    """What the remembered temperatures of the tiny cube were made of."""
+    ssm = np.stack([0.22 - cube.read("lst_day_memory", day) / 60 for day in cube.days])
+    ssm[:, cube.read_static("water_fraction") > 0.5] = np.nan
+    where = {d: np.asarray(cube.domain.fine.coordinates[d].values) for d in cube.domain.fine.dims}
+    data = {"ssm": (("time", "y", "x"), ssm), "water": (("y", "x"), cube.read_static("water_fraction"))}
+    path = cube.path.with_name("truth.zarr")
+    xr.Dataset(data, {"time": np.array(cube.days, "datetime64[ns]"), **where}).to_zarr(
+        path, zarr_format=3, consolidated=False
+    )
+    return Truth.open(path, cube.domain)
+
+
+@pytest.fixture(scope="module")
+def world(cube: Cube, truth: Truth, tmp_path_factory: pytest.TempPathFactory) -> World:
+    file = tmp_path_factory.mktemp("s") / "world.npz"
+    thin(cube, truth, compute_scaling(cube, cube.days).names, file, seed=1)
+    return World.load(file)
+
+
+def samples(cube: Cube, world: World, seed: int | None, **other: object) -> TruthSamples:
+    return TruthSamples([world], compute_scaling(cube, cube.days), ratio=36, lags=3, seed=seed, **other)  # type: ignore[arg-type]
+
+
+def loud(cube: Cube) -> Trained:
+    torch.manual_seed(0)
+    scaling = compute_scaling(cube, cube.days)
+    network = build(MODEL, scaling, 0.22).eval()
+    with torch.no_grad():
+        for member in network:
+            member.head.weight.normal_(std=0.2)
+    return Trained(network, scaling, MODEL, 36, "gaussian", 43.0, 0.22, Calibration(), {"worlds": 1})
+
+
+def test_samples_are_the_pixels_of_the_world(cube: Cube, truth: Truth, world: World) -> None:
+    t = 3
+    field = truth.read(cube.days[t])
+    assert field is not None
+    dy, dx = world.offset[t].tolist()
+    n = 288 // STRIDE
+    want = field[dy::STRIDE, dx::STRIDE][:n, :n]
+    np.testing.assert_allclose(world.truth[t].float(), want, atol=2e-4)
+    names = list(compute_scaling(cube, cube.days).names)
+    sand = world.x[t, names.index("sand")].float()
+    near = cube.read_static("sand")[dy - 1 if dy else dy : dy + 2, :]
+    assert sand.shape == (n * KERNEL, n * KERNEL)
+    middle = sand[1::KERNEL, 1::KERNEL]
+    np.testing.assert_allclose(middle, cube.read_static("sand")[dy::STRIDE, dx::STRIDE][:n, :n], rtol=1e-3)
+    assert near.shape[0] >= 2
+
+
+def test_the_thinned_road_is_that_of_inference(cube: Cube, world: World) -> None:
+    """Networks see in training on truth what they see when a mosaic is made."""
+    trained = loud(cube)
+    learner = Supervised(trained.network, ratio=36, lr=1e-3, weight_decay=0.0, steps=1, seed=0, bf16=False)
+    t = 3
+    with torch.inference_mode():
+        out = learner.pixels({k: v[None] for k, v in samples(cube, world, None)[t].items()})
+    mean = torch.stack([m for m, _, _ in out]).mean(0)[0]
+    estimator = NetworkEstimator(trained, cube, torch.device("cpu"))
+    coarse = read_coarse(cube, cube.days[t], estimator.lags, estimator.scaling)
+    every = torch.ones(cube.domain.fine_shape, dtype=torch.bool)
+    whole = background(estimator, cube, coarse, every, 4).mean
+    dy, dx = world.offset[t].tolist()
+    want = whole[dy::STRIDE, dx::STRIDE][: len(mean), : len(mean)]
+    assert float((mean - want).abs().max()) < 3e-3  # the samples are float16
+
+
+def test_a_turned_sample_is_the_same_world(cube: Cube, world: World) -> None:
+    """Turning and mirroring changes places, not what belongs together: footprint, context and truth."""
+    data = samples(cube, world, 7)
+    shapes = {k: v.shape for k, v in data[0].items()}
+    assert shapes["truth"] == (PART * 6, PART * 6) and shapes["x"][1:] == (PART * 6 * KERNEL, PART * 6 * KERNEL)
+    at = list(data.scaling.names).index("lst_day_memory")
+    for key in range(60):
+        one = data[key]
+        memory = one["x"][at, 1::KERNEL, 1::KERNEL] * data.scaling.std[at] + data.scaling.mean[at]
+        if bool((one["x"][at] == 0).all()):
+            continue  # this sample lacks that group of features
+        shrunk = memory * (2.0 + 0.3) / 2.0
+        miss = (0.22 - shrunk / 60 - one["truth"])[one["known"]]
+        assert float(miss.abs().max()) < 4e-3
+
+
+def test_samples_are_pure_functions_of_seed_epoch_index(cube: Cube, world: World) -> None:
+    a, b = samples(cube, world, 5), samples(cube, world, 5)
+    b[2], b[8]
+    for key in (0, 7, 11):
+        for x, y in zip(a[key].values(), b[key].values(), strict=True):
+            assert torch.equal(torch.nan_to_num(x), torch.nan_to_num(y))
+
+
+def test_pixels_of_cells_held_out_are_no_labels(cube: Cube, world: World) -> None:
+    labels = torch.ones(6, 8, 8, dtype=torch.bool)
+    labels[:, :, 3] = False
+    labels[4] = False
+    data = samples(cube, world, None, labels=[labels])
+    assert len(data) == 5
+    assert not bool(data[0]["known"][:, 18:24].any()) and bool(data[0]["known"][30:, 24:].all())
+
+
+def test_places_are_decided_by_family_and_seed() -> None:
+    one = Place.draw("BC", 103, 8, 48)
+    assert one == Place.draw("BC", 103, 8, 48) and one != Place.draw("AC", 103, 8, 48)
+    assert all(n % 4 == 0 for n in one.window) and (one.end - one.start).days == 47
+
+
+def test_training_starts_from_a_prior_and_says_what_it_lacks(cube: Cube, tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
+    prior = loud(cube)
+    names = (*prior.scaling.names, "rain")
+    wider = replace(prior.scaling, names=names, mean=(*prior.scaling.mean, 1.0), std=(*prior.scaling.std, 1.0))
+    torch.manual_seed(1)
+    save_trained(tmp_path, replace(prior, scaling=wider, network=build(MODEL, wider, 0.22)))
+    cfg = TrainConfig(str(cube.path), str(tmp_path / "run"), prior=str(tmp_path), exclude=["sand"])
+    trained = train(cfg)
+    assert trained is not None and set(trained.scaling.absent) == {"rain", "sand"}
+    assert "without sand, rain" in capsys.readouterr().out.replace("\n", " ")
+    # What was not used in training is not used for mosaics: sand may be anything.
+    estimator = NetworkEstimator(trained, cube, torch.device("cpu"))
+    assert "sand" not in estimator.needs and "rain" not in estimator.needs
+    assert train(cfg).digest == trained.digest  # type: ignore[union-attr]
+    with pytest.raises(ConfigError, match="exclude"):
+        train(replace(cfg, exclude=["gravel"], run=str(tmp_path / "other")))
+
+
+def test_a_prior_of_other_products_is_refused(cube: Cube, tmp_path: Path) -> None:
+    prior = loud(cube)
+    scaling = replace(prior.scaling, names=("rain",), mean=(0.0,), std=(1.0,))
+    save_trained(tmp_path, replace(prior, scaling=scaling, network=build(MODEL, scaling, 0.2)))
+    with pytest.raises(ConfigError, match="prior=none"):
+        train(TrainConfig(str(cube.path), str(tmp_path / "run"), prior=str(tmp_path)))
+
+
+def test_the_shipped_prior_is_there_and_knows_its_making() -> None:
+    prior = load_trained(Path(__file__).parents[1] / "ssm_net" / "prior")
+    assert prior.provenance["worlds"] >= 20 and "elevation" not in prior.scaling.names
+
+
+@pytest.mark.slow
+def test_pretraining_goes_on_and_is_done_once(tmp_path: Path) -> None:
+    cfg = PretrainConfig(str(tmp_path / "worlds"), str(tmp_path / "run"), families=["AC"], count=2, days=10, epochs=2,
+                         model=MODEL, batch_size=4)  # fmt: skip
+    first = pretrain(cfg)
+    assert first is not None and len(list((tmp_path / "worlds").iterdir())) == 2
+    assert (tmp_path / "run" / "checkpoints" / "last.ckpt").exists()
+    again = pretrain(cfg)
+    assert again is not None and again.digest == first.digest
+
+
+def test_a_pretraining_plan_makes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cfg = PretrainConfig(str(tmp_path / "worlds"), str(tmp_path / "run"), plan=True)
+    assert pretrain(cfg) is None and not list(tmp_path.iterdir())
+    assert "would make 60 of 60 worlds" in capsys.readouterr().out.replace("\n", " ")
