@@ -75,7 +75,8 @@ class Evidence:
 
 
 def some_of(days: Sequence[dt.date]) -> list[dt.date]:
-    return list(days[:: -(-len(days) // MOST_DAYS)])
+    """At most ``MOST_DAYS`` of them."""
+    return list(days[:: max(1, -(-len(days) // MOST_DAYS))])
 
 
 @torch.inference_mode()
@@ -88,8 +89,9 @@ def gather(
     *,
     lags: int,
     sites: Sequence[Site] = (),
-) -> Evidence:
-    """What the observations of ``days`` in cells where ``labels`` (R, C) is true, and the stations, tell."""
+) -> Evidence | None:
+    """What the observations of ``days`` in cells where ``labels`` (R, C) is true, and the stations, tell; None where
+    there is no observation."""
     ratio, (rows, cols) = cube.domain.ratio, cube.domain.coarse_shape
     phase, at = phase_of_cells(rows, cols), torch.arange(rows * cols).reshape(rows, cols)
     observed: list[list[Tensor]] = []
@@ -135,8 +137,8 @@ def gather(
             own = found.gather(0, phase.expand(1, *found.shape[1:]))[0][:, here]
             alone = found[PHASES][-2:, here]
             told[m].append((own[:-2].T, own[-2], own[-1], alone[0], alone[1]))
-    if not observed:
-        raise ValueError(f"{cube.path}: no observation to learn from in {days[0]} .. {days[-1]}")
+    if not any(len(value) for value, *_ in observed):
+        return None
     none = torch.empty(0)
     value, sigma, seen, group = (torch.cat(part) for part in zip(*observed, strict=True))
     return Evidence(

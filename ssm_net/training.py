@@ -87,13 +87,16 @@ def train(cfg: TrainConfig) -> Trained | None:
     sites = _sites(cfg, cube, parts) if cfg.stations else []
     some = some_of(parts.train_days)
     with console.status("learning what they miss here" if prior else "last layer"):
-        adapt(network, gather(network, cube, scaling, some, ~parts.held_cells, lags=model.lags, sites=sites))
+        told = gather(network, cube, scaling, some, ~parts.held_cells, lags=model.lags, sites=sites)
+        if told is None:
+            raise TrainingError(f"{cube.path}: every observation is held out; lower validation_fraction")
+        adapt(network, told)
     with console.status("measuring the error on withheld observations"):
         every = np.ones_like(parts.held_cells)
         # A prior has hardly been fitted to these observations: all of them tell its error.
         withheld = [(some, every if prior else parts.held_cells), (some_of(parts.held_days), every)]
-        found = [innovations(gather(network, cube, scaling, d, cells, lags=model.lags))
-                 for d, cells in withheld if d and cells.any()]  # fmt: skip
+        evidence = [gather(network, cube, scaling, some_days, cells, lags=model.lags) for some_days, cells in withheld]
+        found = [innovations(e) for e in evidence if e is not None]
     if not found:
         raise TrainingError("nothing was held out to measure the background error on; raise validation_fraction")
     whole = Innovations(*(torch.cat([getattr(f, k.name) for f in found]) for k in fields(Innovations)))

@@ -59,10 +59,10 @@ def test_tiled_equals_untiled(cube: Cube, ground: Ground, estimators: dict, name
 @pytest.mark.parametrize("cell", [(0, 0), (1, 3), (2, 6), (3, 7)])
 def test_ridge_leaves_the_own_value_out(cube: Cube, ground: Ground, estimators: dict, cell: tuple[int, int]) -> None:
     coarse = ground.read(FIRST)
-    before, variance, _ = background(estimators["ridge"], cube, coarse, ground.land, 8)
+    before, variance, *_ = background(estimators["ridge"], cube, coarse, ground.land, 8)
     ssm = coarse.ssm.clone()
     ssm[0, cell[0], cell[1]] += 0.1
-    after, variance_after, _ = background(estimators["ridge"], cube, replace(coarse, ssm=ssm), ground.land, 8)
+    after, variance_after, *_ = background(estimators["ridge"], cube, replace(coarse, ssm=ssm), ground.land, 8)
     here = tuple(slice(36 * n, 36 * (n + 1)) for n in cell)
     assert torch.equal(before[here], after[here]) and torch.equal(variance[here], variance_after[here])
     assert not torch.equal(before, after)

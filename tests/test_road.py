@@ -153,8 +153,8 @@ def test_the_five_scripts(tiny_raw: Path, tmp_path: Path) -> None:
 
 def test_a_sweep_trains_each_setting(tiny_cube_path: Path, tmp_path: Path) -> None:
     small = [f"model.{k}={v}" for k, v in road.SMALL.items()]
-    script(tmp_path, "train", "-m", f"cube={tiny_cube_path}", "run=runs/${hydra:job.num}", "lr=1e-3,3e-3", "epochs=1",
-           "patch=4", *small)  # fmt: skip
+    script(tmp_path, "train", "-m", f"cube={tiny_cube_path}", "run=runs/${hydra:job.num}", "prior=none",
+           "lr=1e-3,3e-3", "epochs=1", "patch=4", *small)  # fmt: skip
     rates = [json.loads((tmp_path / "runs" / n / "settings.json").read_text())["lr"] for n in "01"]
     assert rates == [1e-3, 3e-3] and (tmp_path / "runs" / "1" / "model.json").exists()
 

@@ -73,7 +73,8 @@ def test_drydown(family: str) -> None:
         series.append(float(theta[0, 0]))
     loss = -np.diff(series)
     assert (loss >= -1e-7).all()
-    assert 0.5 * 4 / DEPTH < loss[0] <= 4 / DEPTH + 1e-6
+    drained = float(laws.drainage(soil.capacity, soil, 0 * one, 1.0)[0, 0])  # some soils still drain there
+    assert 0.5 * 4 < DEPTH * loss[0] <= 4 + drained + 1e-4
     assert loss[30] < 0.2 * loss[0]
     assert series[-1] >= float(soil.residual[0, 0])
     assert 0.06 < series[0] - series[5] < 0.30
