@@ -1,6 +1,6 @@
 # make demo and make test work in a fresh clone: both make their environment first.
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check real clean
+.PHONY: help env demo test check smoke real clean
 SHELL := bash
 
 ENV := .venv
@@ -49,6 +49,9 @@ check: env  ## ruff (rules and format) and mypy
 
 test: check  ## check, then all default tests
 	$(BIN)/python -m pytest
+
+smoke: env  ## the skill benchmark at its smallest: every method, the oracle, every score; no goal is reached
+	$(BIN)/python bench/skill.py build/smoke --size smoke --families A --seeds 1 --results build/smoke
 
 real: env  ## the road and the readers on real granules, from ../shared/real or SSM_NET_REAL
 	$(BIN)/python tests/real_road.py

@@ -249,7 +249,7 @@ class PretrainConfig:
     model: ModelConfig = field(default_factory=lambda: PRIOR_MODEL)
     trainer: TrainerConfig = field(default_factory=lambda: TrainerConfig(precision="bf16-mixed"))
     seed: int = 1
-    epochs: int = 24
+    epochs: int = 12
     batch_size: int = 16
     lr: float = 2e-3
     weight_decay: float = 0.02
