@@ -1,3 +1,3 @@
 """Daily 1 km soil moisture maps from coarse passive-microwave retrievals, MODIS and weather."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

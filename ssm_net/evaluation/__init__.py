@@ -69,7 +69,8 @@ def evaluate(cfg: EvaluateConfig) -> dict[str, Any]:
         "methods": list(methods),
         "pixels_scored": found.scores.counted,
         "pixels_offered": found.scores.offered,
-        "notes": [*notes, *_remarks(found, cube, product, days), *found.notes],
+        "stations_learned_from": found.learned_from,
+        "notes": [*notes, *_learned_from(found, points), *_remarks(found, cube, product, days), *found.notes],
         "command": _command(cfg),
         "mosaic_attributes": dict(found.attrs),
         **tables(found, rows, list(methods)),
@@ -82,6 +83,8 @@ def evaluate(cfg: EvaluateConfig) -> dict[str, Any]:
     write_whole(report / "index.html", page.encode())
     write_whole(report / "scores.json", json.dumps(out | {"fingerprint": made_from}, indent=1).encode())
     show(out, _title(cube, days))
+    for line in _learned_from(found, points):
+        print(line)
     print(f"report: {report / 'index.html'}")
     return out
 
@@ -96,6 +99,18 @@ def _made_from(cfg: EvaluateConfig, cube: Cube, days: Sequence[dt.date]) -> str:
     paths += [Path(cfg.truth) / "zarr.json"] if cfg.truth else []
     paths += [Path(cfg.stations)] if cfg.stations else []
     return fingerprint(paths, cfg.baselines, days)
+
+
+def _learned_from(found: Gathered, points: Sequence[Point]) -> list[str]:
+    """That stations are not scored because the networks learned from them."""
+    of = sum(p.station is not None for p in points)
+    if not found.learned_from:
+        return []
+    if found.learned_from == of:
+        return [
+            f"all {of} stations were learned from: no station is scored; train without some of them to judge by these"
+        ]
+    return [f"{found.learned_from} of {of} stations were learned from and are not scored"]
 
 
 def _remarks(found: Gathered, cube: Cube, product: Mosaics, days: Sequence[dt.date]) -> list[str]:
@@ -179,7 +194,7 @@ def _data(cfg: EvaluateConfig) -> str:
     if cfg.truth:
         return "a synthetic world with a known 1 km truth: these are not scores of real soil moisture"
     if cfg.stations:
-        return "no 1 km truth was given: skill is shown at stations, where there are any in the domain"
+        return "no 1 km truth was given: skill is shown at stations in the domain, at those not learned from"
     return "neither a 1 km truth nor stations were given: consistency and coverage only, no skill"
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from ssm_net.cube import Cube
 from ssm_net.evaluation.coverage import Coverage
 from ssm_net.evaluation.scores import PRODUCT, DayScores, coarse_consistency, score_day
-from ssm_net.evaluation.series import Point, PointDay, Series, collect
+from ssm_net.evaluation.series import Point, PointDay, Series, collect, unseen
 from ssm_net.evaluation.sources import Mosaics, Truth, coarse_observation
 from ssm_net.evaluation.statistics import Moments, merge
 from ssm_net.formats.product import Attribute, Flag
@@ -43,7 +43,8 @@ class Gathered:
     scores: DayScores
     coarse: dict[str, Moments]
     coverage: dict[str, Coverage]  # by month, yyyy-mm
-    series: Series
+    series: Series  # without the stations that were learned from
+    learned_from: int  # stations of the domain that the mosaics' networks learned from
     snapshots: tuple[Snapshot, ...]
     attrs: dict[str, Attribute]  # of the product's last mosaic
     scored: tuple[dt.date, ...]  # days with a truth and every method
@@ -69,10 +70,12 @@ def gather(
     scores, coarse, coverage = DayScores.none(), dict[str, Moments](), dict[str, Coverage]()
     at_points, snapshots, notes, scored = [], [], [], []
     attrs: dict[str, Attribute] = {}
+    trained_on = set()  # of all days: those of two networks may lie in one folder
     for day in progress(days):
         fields = {name: m.read(day) for name, m in methods.items() if day in m.days}
         product = fields[PRODUCT]
         attrs = product.attrs
+        trained_on.add(str(attrs.get("stations_trained_on", "")))
         field = truth.read(day) if truth else None
         water = (product.flags & int(Flag.WATER)) > 0
         if truth is not None:
@@ -95,8 +98,10 @@ def gather(
             scored.append(day)
     for note in notes:
         log.warning(note)
-    series = collect(points, at_points, list(methods))
-    return Gathered(scores, coarse, coverage, series, tuple(snapshots), attrs, tuple(scored), tuple(notes))
+    series, learned_from = unseen(collect(points, at_points, list(methods)), trained_on)
+    return Gathered(
+        scores, coarse, coverage, series, learned_from, tuple(snapshots), attrs, tuple(scored), tuple(notes)
+    )
 
 
 def spread(days: Sequence[dt.date], count: int) -> list[dt.date]:

@@ -15,7 +15,7 @@ from ssm_net.days import runs
 from ssm_net.evaluation import figures
 from ssm_net.evaluation.gather import Gathered, Snapshot
 from ssm_net.evaluation.html import comparison, facts, figure, note, section, table, tiles
-from ssm_net.evaluation.scores import MIN_DAYS, PRODUCT, TRUTH
+from ssm_net.evaluation.scores import MIN_DAYS, PRODUCT, TILE, TRUTH
 from ssm_net.evaluation.series import Series, StationRow
 from ssm_net.evaluation.stations import ENOUGH
 from ssm_net.evaluation.style import CSS
@@ -90,7 +90,7 @@ def _missing(out: dict[str, Any]) -> str:
             "No 1 km truth was given, or none covers these days: there are no scores at 1 km. Give "
             "truth=RAW/truth.zarr of a synthetic world for them."
         )
-    if not out["station"]:
+    if not out["station"] and not out["stations_learned_from"]:
         texts.append("No station lies in the domain or none was given: stations=FOLDER adds them.")
     return "".join(note(t) for t in [*texts, *out["notes"]])
 
@@ -152,13 +152,23 @@ def _texture(out: dict[str, Any], found: Gathered) -> str:
         return ""
     columns = {
         "method": ("", 0), "sub-grid std": (f"sub-grid std, {UNIT}", 4), "spectral slope": ("spectral slope", 2),
-        "block index": ("block index", 3), "temporal ubRMSE": (f"temporal ubRMSE, {UNIT}", 4),
-        "temporal R": ("temporal R", 3),
+        "block index": ("block index", 3), "seam index": ("seam index", 3),
+        "temporal ubRMSE": (f"temporal ubRMSE, {UNIT}", 4), "temporal R": ("temporal R", 3),
     }  # fmt: skip
+    tiled = any("seam index" in row for row in out["texture"])
+    if not tiled:
+        del columns["seam index"]
+    seams = (
+        f"The seam index is the mean step across tile seams (every {TILE} cells) over that across other cell edges; "
+        "by chance that of the truth is not 1 either. "
+        if tiled
+        else ""
+    )
     about = (
         "How much a map varies inside the 36 km cells, over which distances, and whether the coarse grid shows "
         "through: the block index is the mean step across cell edges over that inside cells, 1 where no trace is left. "
-        f"Temporal scores are those of single pixels over days, averaged over pixels with at least {MIN_DAYS} days."
+        f"{seams}Temporal scores are those of single pixels over days, averaged over pixels with at least {MIN_DAYS} "
+        "days."
     )
     return section(
         "texture", "Texture", about, table(out["texture"], columns, "method"),
@@ -212,8 +222,15 @@ def _stations(out: dict[str, Any]) -> str:
     ]
     if short := sorted({r["stratum"] for r in out["stations"] if r["note"]}):
         lines.append(f"Short records, fewer than {ENOUGH} pairs a station: {', '.join(short)}.")
+    networks = ""
+    if len({r["network"] for r in out["networks"]}) > 1:
+        shown = {"network": ("network", 0), "method": ("", 0), "stations": ("stations", 0), "R ±": ("median R", 2),
+                 "ubRMSE ±": (f"median ubRMSE, {UNIT}", 3), "note": ("note", 0)}  # fmt: skip
+        networks = table(
+            [r | {f"{k} ±": _interval(r, k) for k in ("R", "ubRMSE")} for r in out["networks"]], shown, "method"
+        )
     medians_text = f'<p class="about"><br>{"<br>".join(escape(line) for line in lines)}</p>'
-    return section("stations", "Stations", about, f'<div class="cards">{cards}</div>', medians_text,
+    return section("stations", "Stations", about, f'<div class="cards">{cards}</div>', medians_text, networks,
                    table(rows, columns, "method"))  # fmt: skip
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ssm_net.evaluation.spatial import Blockiness, Spectrum, SubgridSpread, cell_mean, subgrid
+from ssm_net.config import InferConfig
+from ssm_net.evaluation.spatial import Blockiness, Seams, Spectrum, SubgridSpread, cell_mean, subgrid
 from ssm_net.evaluation.statistics import Histogram, Intervals, Moments, Sums, merge
 from ssm_net.formats.product import Flag, Mosaic
 from ssm_net.grid import Footprint
@@ -16,6 +17,7 @@ from ssm_net.grid import Footprint
 STRATA = ("all", "clear", "cloudy", "orbit gap")
 PRODUCT = "ssm_net"
 TRUTH = "truth"
+TILE = InferConfig.tile  # what infer.py makes mosaics in unless told otherwise, coarse cells
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Texture(Sums):
 
     spread: SubgridSpread
     blockiness: Blockiness
+    seams: Seams
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,11 @@ def score_day(
         for stratum, part in parts.items()
     }
     texture = {
-        name: Texture(SubgridSpread.of(left[name], mean, where, ratio), Blockiness.of(field, where, ratio))
+        name: Texture(
+            SubgridSpread.of(left[name], mean, where, ratio),
+            Blockiness.of(field, where, ratio),
+            Seams.of(field, where, ratio, TILE),
+        )
         for name, field in fields.items()
     }
     spectra = {name: Spectrum.of(field, where, ratio) for name, field in fields.items()} if spectrum else {}

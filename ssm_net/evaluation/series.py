@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -127,6 +127,30 @@ def collect(points: Sequence[Point], days: Sequence[PointDay], methods: Sequence
     )
 
 
+def unseen(series: Series, lists: Iterable[str]) -> tuple[Series, int]:
+    """The series without the stations that a network learned from, and how many stations these are.
+
+    ``lists`` are the mosaics' attributes ``stations_trained_on``: "NETWORK NAME; NETWORK NAME".
+    """
+    # Looked for, not split: a name may itself hold a semicolon, and a station that is missed would be scored.
+    named = [f"; {text}; " for text in lists]
+    keep = [
+        j
+        for j, p in enumerate(series.points)
+        if p.station is None or not any(f"; {p.label}; " in text for text in named)
+    ]
+    kept = replace(
+        series,
+        points=tuple(series.points[j] for j in keep),
+        ssm={m: v[:, keep] for m, v in series.ssm.items()},
+        sigma={m: v[:, keep] for m, v in series.sigma.items()},
+        flags=series.flags[:, keep],
+        truth=series.truth[:, keep],
+        station=series.station[:, keep],
+    )
+    return kept, len(series.points) - len(keep)
+
+
 @dataclass(frozen=True)
 class StationRow:
     """A station's scores: ``scores[method, stratum]`` of the pairs that all methods have."""
@@ -168,13 +192,15 @@ def score_stations(series: Series) -> list[StationRow]:
     return out
 
 
-def summarise(rows: Sequence[StationRow], methods: Sequence[str]) -> list[dict[str, float | int | str]]:
+def summarise(
+    rows: Sequence[StationRow], methods: Sequence[str], sky: Sequence[str] = STRATA
+) -> list[dict[str, float | int | str]]:
     """Medians over stations, a row a method and stratum, with 95 % bootstrap intervals.
 
     Stations with at least ``ENOUGH`` pairs count; where there is none of these, the short records do.
     """
     long = {(m, s): [r for r in rows if (m, s) in r.scores and r.scores[m, s].n >= ENOUGH]
-            for m in methods for s in STRATA}  # fmt: skip
+            for m in methods for s in sky}  # fmt: skip
     out: list[dict[str, float | int | str]] = []
     for (method, stratum), enough in long.items():
         used = enough or [r for r in rows if (method, stratum) in r.scores]
@@ -187,3 +213,14 @@ def summarise(rows: Sequence[StationRow], methods: Sequence[str]) -> list[dict[s
         row["note"] = "" if enough else f"short records: fewer than {ENOUGH} pairs each"
         out.append(row)
     return out
+
+
+def by_network(rows: Sequence[StationRow], methods: Sequence[str]) -> list[dict[str, float | int | str]]:
+    """Medians over the stations of each network, all sky, a row a network and method; for a network left out."""
+    networks: dict[str, list[StationRow]] = {}
+    for r in rows:
+        assert r.point.station is not None
+        networks.setdefault(r.point.station.network, []).append(r)
+    return [
+        {"network": name, **row} for name in sorted(networks) for row in summarise(networks[name], methods, ["all"])
+    ]

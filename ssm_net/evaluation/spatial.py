@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +54,18 @@ class SubgridSpread(Sums):
         return np.sqrt(divide(self.variance, self.n))
 
 
+def _steps(x: np.ndarray, where: np.ndarray, every: int = 1) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """|Difference of neighbours| down the rows, then along them: line, count of pairs that both count, sum.
+
+    Line k lies between pixels k - 1 and k; of the lines each ``every``-th.
+    """
+    for a, ok in ((x, where), (x.T, where.T)):
+        low, high = np.s_[every - 1 : -1 : every], np.s_[every::every]
+        both = ok[low] & ok[high]
+        step = np.where(both, np.abs(a[high] - a[low]), 0)
+        yield np.arange(every, a.shape[0], every), both.sum(1), step.sum(1, dtype="float64")
+
+
 @dataclass(frozen=True)
 class Blockiness(Sums):
     """Sums of |difference of neighbours| across the edges of coarse cells, and inside cells."""
@@ -64,21 +77,43 @@ class Blockiness(Sums):
 
     @classmethod
     def of(cls, x: np.ndarray, where: np.ndarray, ratio: int) -> Blockiness:
-        """``x`` (Ny, Nx); only pairs of neighbours that both count."""
+        """``x`` (Ny, Nx) on cells of ``ratio`` x ``ratio`` pixels."""
         sums = np.zeros(4)
-        for a, ok in ((x, where), (x.T, where.T)):
-            step = np.abs(np.diff(a, axis=0))
-            both = ok[1:] & ok[:-1]
-            total = np.where(both, step, 0).sum(1, dtype="float64")
-            count = both.sum(1)
-            is_edge = np.arange(1, a.shape[0]) % ratio == 0
-            sums += [count[is_edge].sum(), total[is_edge].sum(), count[~is_edge].sum(), total[~is_edge].sum()]
+        for line, count, total in _steps(x, where):
+            edge = line % ratio == 0
+            sums += [count[edge].sum(), total[edge].sum(), count[~edge].sum(), total[~edge].sum()]
         return cls(*(np.asarray(v) for v in sums))
 
     @property
     def index(self) -> float:
         """Mean |gradient| across cell edges over that inside: 1 where the coarse grid has left no trace."""
         return float(divide(divide(self.edge, self.n_edge), divide(self.inside, self.n_inside)))
+
+
+@dataclass(frozen=True)
+class Seams(Sums):
+    """Sums of |difference of neighbours| across the seams of tiles, and across the other edges of coarse cells."""
+
+    n_seam: np.ndarray
+    seam: np.ndarray
+    n_edge: np.ndarray
+    edge: np.ndarray
+
+    @classmethod
+    def of(cls, x: np.ndarray, where: np.ndarray, ratio: int, tile: int) -> Seams:
+        """``x`` (Ny, Nx) made in tiles of ``tile`` cells a side, from the upper left corner on."""
+        sums = np.zeros(4)
+        for line, count, total in _steps(x, where, ratio):
+            seam = line % (ratio * tile) == 0
+            sums += [count[seam].sum(), total[seam].sum(), count[~seam].sum(), total[~seam].sum()]
+        return cls(*(np.asarray(v) for v in sums))
+
+    @property
+    def index(self) -> float:
+        """Mean |gradient| across seams over that across other cell edges, so that traces of the coarse grid do not
+        count: 1 where tiles have left none. NaN where a single tile, or tiles of one cell, leave nothing to compare.
+        """
+        return float(divide(divide(self.seam, self.n_seam), divide(self.edge, self.n_edge)))
 
 
 @dataclass(frozen=True)

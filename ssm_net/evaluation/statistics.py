@@ -78,18 +78,33 @@ class Moments(Sums):
 
     @property
     def std_x(self) -> np.ndarray:
-        return np.sqrt(np.maximum(divide(self.xx, self.n) - divide(self.x, self.n) ** 2, 0))
+        """0 where x varies by no more than rounding does."""
+        return _std(self.n, self.x, self.xx)
 
     @property
     def std_y(self) -> np.ndarray:
-        return np.sqrt(np.maximum(divide(self.yy, self.n) - divide(self.y, self.n) ** 2, 0))
+        return _std(self.n, self.y, self.yy)
 
     @property
     def r(self) -> np.ndarray:
         """Pearson's correlation; NaN where x or y does not vary."""
         cov = divide(self.xy, self.n) - divide(self.x, self.n) * divide(self.y, self.n)
-        spread = self.std_x * self.std_y
-        return np.clip(divide(cov, np.where(spread > 1e-12, spread, 0)), -1, 1)
+        return np.clip(divide(cov, self.std_x * self.std_y), -1, 1)
+
+
+FLAT = 1e-6  # m3 m-3: a hundredth of a count of the files
+
+
+def _std(n: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Standard deviation from the sums of ``n`` values and of their squares.
+
+    The difference of two sums keeps some rounding even where nothing varies: that is taken as 0, or a constant would
+    be given a correlation.
+    """
+    square = divide(second, n)
+    variance = square - divide(first, n) ** 2
+    least = np.maximum(FLAT**2, 64 * np.finfo(second.dtype).eps * square)
+    return np.sqrt(np.where(variance <= least, 0, variance))
 
 
 def divide(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from ssm_net.evaluation.gather import Gathered
 from ssm_net.evaluation.scores import STRATA, DayScores, temporal
-from ssm_net.evaluation.series import StationRow, summarise
+from ssm_net.evaluation.series import StationRow, by_network, summarise
 from ssm_net.evaluation.statistics import LEVELS, Moments
 
 Row = dict[str, Any]
@@ -38,7 +38,8 @@ def truth_table(scores: DayScores, methods: Sequence[str]) -> list[Row]:
 
 
 def texture_table(scores: DayScores) -> list[Row]:
-    """A row a method and one for the truth: sub-grid std (m3 m-3), slope of the spectrum, block-artefact index."""
+    """A row a method and one for the truth: sub-grid std (m3 m-3), slope of the spectrum, block-artefact index,
+    and that of seams where there is more than one tile."""
     out = []
     for name, t in scores.texture.items():
         cells = t.spread.n.sum()
@@ -48,6 +49,8 @@ def texture_table(scores: DayScores) -> list[Row]:
             "spectral slope": scores.spectrum[name].slope() if name in scores.spectrum else math.nan,
             "block index": t.blockiness.index,
         }
+        if t.seams.n_seam:
+            row["seam index"] = t.seams.index
         if name in scores.pixels:
             row |= temporal(scores.pixels[name])
         out.append(row)
@@ -103,6 +106,7 @@ def tables(found: Gathered, rows: Sequence[StationRow], methods: Sequence[str]) 
         "texture": texture_table(found.scores) if scored else [],
         "calibration": calibration_table(found.scores, methods) if scored else [],
         "stations": summarise(rows, methods),
+        "networks": by_network(rows, methods),
         "station": station_table(rows, methods),
         "coarse": coarse_table(found.coarse),
         "coverage": [{"month": month, **c.row()} for month, c in sorted(found.coverage.items())],
@@ -142,7 +146,9 @@ def headline(found: dict[str, list[Row]], title: str) -> Table:
     else:
         columns = {"cells": 0, "R": 3, "RMSD": 4, "bias": 4}
         rows = [{"stratum": "all", **row} for row in found["coarse"]]
-        caption = "Footprint means against the coarse observation: consistency, not skill. No truth, no stations."
+        caption = (
+            "Footprint means against the coarse observation: consistency, not skill. No truth, and no station to score."
+        )
     table = Table(title=title, caption=caption, title_justify="left", caption_justify="left",
                   box=box.SIMPLE, show_edge=False, pad_edge=False, padding=0)  # fmt: skip
     table.add_column("sky", no_wrap=True)

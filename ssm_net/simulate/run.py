@@ -23,7 +23,7 @@ from ssm_net.simulate.laws import laws_of
 from ssm_net.simulate.observe import Observer, RainGrid
 from ssm_net.simulate.sinusoidal import Tile, tiles_of
 from ssm_net.simulate.truth import TruthStore
-from ssm_net.simulate.validity import DayStatistics, observe_day, report, summarise
+from ssm_net.simulate.validity import DayStatistics, ground, observe_day, report, summarise
 from ssm_net.simulate.world import DAY_HOUR, NIGHT_HOUR, SPIN_UP, Day, days
 
 VERSION = 1  # of the world: raised whenever the same settings give other numbers
@@ -71,7 +71,7 @@ def simulate(cfg: SimulateConfig) -> Path:
     _mark(raw, settings, done=False)
     land = make_land(domain, laws, cfg.seed)
     checks = summarise(_write(raw, land, Observer(land, laws, cfg.seed), wanted[0], wanted[-1], console))
-    report(checks, raw / "validity.json", console)
+    report(checks + ground(land), raw / "validity.json", console)
     _mark(raw, settings, done=True)
     return raw
 

@@ -85,6 +85,14 @@ def _moments(lst: Array, ssm: Array, mask: NDArray[np.bool_], ratio: int) -> lis
     return [float(mask.sum()), *sums]
 
 
+def ground(land: Land) -> list[Check]:
+    """Rows of the table for what does not change."""
+    return [
+        Check("lakes", 100 * float(land.water.mean()), 1, 6, "%"),
+        Check("irrigated fields", 100 * float((land.fields > 0).mean()), 4, 20, "%"),
+    ]
+
+
 def summarise(days: Sequence[DayStatistics]) -> list[Check]:
     """The table's rows, in order."""
     cells = np.stack([d.cell_mean for d in days])

@@ -12,6 +12,7 @@ import pytest
 from ssm_net.days import runs
 from ssm_net.evaluation import EvaluationError, evaluate
 from ssm_net.ingest import stations as reader
+from ssm_net.outputs import day_path, days_done, read_day, write_day
 
 
 @pytest.fixture
@@ -55,6 +56,50 @@ def test_scores_and_page(world, baselines, two_stations, capsys):
     saved = json.loads((Path(world.folder) / "report/scores.json").read_text())
     assert saved["truth"] == out["truth"]
     assert "ubRMSE" in capsys.readouterr().out
+
+
+@pytest.fixture
+def learned(world, tmp_path, monkeypatch, station_at):
+    """Two stations of one network and one of another, and mosaics that say what was learned from."""
+    there = [station_at("A", 100, 100), station_at("A 2", 50, 120), replace(station_at("B", 60, 60), network="OTHER")]
+    monkeypatch.setattr(reader, "read_stations", lambda path: there)
+
+    def score(first: str, last: str) -> dict:
+        folder = world.folder / "mosaics"
+        for i, day in enumerate(days_done(folder, "tiny", "netcdf")):
+            m = read_day(day_path(folder, "tiny", day, "netcdf"), day)
+            named = first if i < 7 else last
+            write_day(replace(m, attrs={"model": "ssm_net"} | ({"stations_trained_on": named} if named else {})),
+                      tmp_path / "mosaics")  # fmt: skip
+        return evaluate(world.config(mosaics=f"{tmp_path}/mosaics", report=f"{tmp_path}/report", truth=None,
+                                     stations="ismn", baselines=["bilinear"]))  # fmt: skip
+
+    return score
+
+
+def test_stations_that_were_learned_from_are_not_scored(learned, baselines, tmp_path, capsys):
+    out = learned("FAKE A; FAR AWAY", "FAKE A; FAR AWAY")
+    assert [r["station"] for r in out["station"]] == ["A 2", "B"]
+    assert {r["stations"] for r in rows(out["stations"], stratum="all")} == {2}
+    assert [(r["network"], r["method"], r["stations"]) for r in out["networks"]] == [
+        ("FAKE", "ssm_net", 1), ("FAKE", "bilinear", 1), ("OTHER", "ssm_net", 1), ("OTHER", "bilinear", 1),
+    ]  # fmt: skip
+    one = rows(out["networks"], network="OTHER", method="ssm_net")[0]
+    assert one["R"] == rows(out["station"], station="B")[0]["R"]
+    said = "1 of 3 stations were learned from and are not scored"
+    page = (tmp_path / "report/index.html").read_text()
+    assert said in out["notes"] and said in page and said in capsys.readouterr().out
+    assert "median ubRMSE" in page
+
+
+def test_where_all_stations_were_learned_from_none_is_scored(learned, baselines, tmp_path, capsys):
+    """The days of two networks, each of which learned from some of them."""
+    out = learned("FAKE A 2; OTHER B", "FAKE A")
+    assert out["station"] == out["stations"] == out["networks"] == []
+    page = (tmp_path / "report/index.html").read_text()
+    assert "all 3 stations were learned from: no station is scored" in page
+    assert "No station lies in the domain" not in page and "Median" not in page
+    assert "no station to score" in " ".join(capsys.readouterr().out.split())
 
 
 def test_same_page_twice(world, baselines):

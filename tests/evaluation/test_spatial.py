@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from ssm_net.evaluation.spatial import Blockiness, Spectrum, SubgridSpread, cell_mean, subgrid
+from ssm_net.evaluation.spatial import Blockiness, Seams, Spectrum, SubgridSpread, cell_mean, subgrid
 from ssm_net.evaluation.statistics import Moments
 
 RATIO = 12
@@ -67,3 +69,63 @@ def test_spread_by_wetness():
     where = np.ones(x.shape, bool)
     s = SubgridSpread.of(subgrid(x, where, RATIO), cell_mean(x, where, RATIO), where, RATIO)
     np.testing.assert_allclose(s.std[s.n > 0], [0.01, 0.05], rtol=0.2)
+
+
+RAMP = np.add.outer(np.arange(72), np.arange(96)).astype("float64")  # the same step everywhere
+
+
+def stairs(every: int) -> np.ndarray:
+    """One step up at each ``every``-th line, either way."""
+    return np.add.outer(np.arange(72) // every, np.arange(96) // every).astype("float64")
+
+
+MASKS = st.integers(0, 2**16).map(lambda seed: np.random.default_rng(seed).random(RAMP.shape) > 0.3)
+
+
+@settings(max_examples=30, deadline=None)
+@given(step=st.floats(0, 5), where=MASKS)
+def test_the_block_index_is_the_ratio_of_steps_whatever_is_masked(step, where):
+    x = np.where(where, RAMP + step * stairs(RATIO), np.nan)
+    assert Blockiness.of(x, where, RATIO).index == pytest.approx(1 + step)
+
+
+@settings(max_examples=30, deadline=None)
+@given(cell=st.floats(0, 5), seam=st.floats(0, 5), tile=st.integers(2, 5), where=MASKS)
+def test_the_seam_index_sees_seams_and_not_cells(cell, seam, tile, where):
+    x = np.where(where, RAMP + cell * stairs(RATIO) + seam * stairs(RATIO * tile), np.nan)
+    assert Seams.of(x, where, RATIO, tile).index == pytest.approx((1 + cell + seam) / (1 + cell))
+
+
+def test_seams_by_hand():
+    """Four cells of two pixels each way in tiles of two cells: one seam each way, two other edges."""
+    x = np.zeros((8, 8))
+    x[4:] += 6.0
+    x[:, 2:] += 1.0
+    s = Seams.of(x, np.ones(x.shape, bool), 2, 2)
+    assert (s.n_seam, s.n_edge) == (16, 32)
+    assert (s.seam, s.edge) == (6 * 8, 1 * 8)
+    assert s.index == pytest.approx(12)
+    assert (s + s).index == pytest.approx(12)
+
+
+@pytest.mark.parametrize("tile", [1, 8])
+def test_one_tile_has_no_seam_and_tiles_of_one_cell_nothing_else(tile):
+    assert np.isnan(Seams.of(FIELD, ALL, RATIO, tile).index)
+
+
+def test_a_smooth_field_has_no_seams():
+    fields = gaussian_filter(RNG.normal(size=(30, 96, 96)), (0, 3, 3), mode="wrap")  # a single one is not 1 by chance
+    sums = [Seams.of(x, ALL, RATIO, 2) for x in fields]
+    assert sum(sums[1:], start=sums[0]).index == pytest.approx(1, abs=0.05)
+
+
+def test_a_wave_stands_in_its_ring():
+    wave = np.sin(2 * np.pi * np.arange(96) / RATIO)[None] * np.ones((96, 1))
+    s = Spectrum.of(wave, ALL, RATIO)
+    assert s is not None and s.n == 1
+    assert s.wavelength[np.argmax(s.mean)] == RATIO
+
+
+def test_white_noise_has_a_flat_spectrum():
+    s = Spectrum.of(RNG.normal(size=(288, 288)), np.ones((288, 288), bool), 36)
+    assert s is not None and s.slope() == pytest.approx(0, abs=0.1)

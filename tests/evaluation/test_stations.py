@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
+from ssm_net.evaluation.series import Point, Series, station_points, unseen
 from ssm_net.evaluation.stations import (
     SeriesScore,
     at_overpass,
@@ -138,6 +139,20 @@ def test_median_over_stations():
     m = median_interval(np.array([0.1, 0.2, 0.3, np.nan]))
     assert m.value == pytest.approx(0.2) and 0.1 <= m.low <= m.high <= 0.3
     assert np.isnan(median_interval(np.array([np.nan])).value)
+
+
+def test_only_whole_names_are_taken_as_learned_from(station_at):
+    domain = Domain("tiny", (84, 88, 776, 780))
+    stations = [station_at(name, 5, 5) for name in ("A", "A 2", "B; C", "2")]
+    points, _ = station_points(stations, domain)
+    points += [Point("dry pixel", 1, 1, 0.0, 0.0)]
+    field = np.arange(10.0).reshape(2, 5)
+    series = Series(tuple(points), (DAYS[0], DAYS[1]), {"m": field}, {"m": field}, field.astype("uint8"), field, field)
+    kept, count = unseen(series, ["", "FAKE A; FAKE B; C; X"])
+    assert [p.label for p in kept.points] == ["FAKE A 2", "FAKE 2", "dry pixel"] and count == 2
+    for values in (kept.ssm["m"], kept.sigma["m"], kept.flags, kept.truth, kept.station):
+        np.testing.assert_array_equal(values, field[:, [1, 3, 4]])
+    assert unseen(series, [""])[1] == 0
 
 
 @pytest.mark.real

@@ -48,6 +48,23 @@ def test_perfect_and_empty():
     assert np.isnan(Moments.of(X, np.full_like(X, 0.2)).r)
 
 
+@pytest.mark.parametrize("value", [0.1, 0.2, 0.3, 0.37])
+@pytest.mark.parametrize("n", [500, 5000, 20_000])
+def test_a_constant_has_no_correlation_however_sums_are_rounded(n, value):
+    x = RNG.uniform(0, 0.5, n)
+    m = Moments.of(x, np.full(n, value, "float32"))
+    assert np.isnan(m.r) and m.std_y == 0
+    varies = Moments.of(x, value + 1e-4 * x)  # no more than a count of the files, but it varies
+    assert varies.r == pytest.approx(1) and varies.std_y == pytest.approx(1e-4 * x.std(), rel=1e-6)
+    assert np.isnan(Moments.of(x[:0], x[:0]).std_y)
+
+
+def test_a_constant_pixel_has_no_correlation_in_time():
+    still = np.linspace(0.05, 0.5, 300, dtype="float32")
+    sums = [Moments.per_pixel(x, still, np.ones(300, bool)) for x in RNG.uniform(0, 0.5, (60, 300))]
+    assert np.isnan(sum(sums[1:], start=sums[0]).r).all()
+
+
 def test_pixels_in_time_are_the_scores_of_each_pixel():
     x, y = RNG.uniform(0, 0.5, (2, 20, 3, 4)).astype("float32")
     seen = RNG.random((20, 3, 4)) > 0.2
