@@ -1,0 +1,302 @@
+"""What each part of the method is worth: the same worlds mapped with one part left out or done otherwise.
+
+    python bench/ablations.py runs/skill [--families A,B] [--seeds 31] [--alone-families A] [--size small]
+
+The folder is that of bench/skill.py, whose worlds, cubes, models and mosaics are used where they are there and made
+where they are not. Each variant is kept in WORLD/ablations/NAME (model and mosaics): the same command goes on where it
+was cut off. All are scored together, by the code of bench/skill.py, against the 1 km truth. Prints one table and writes
+bench/results/ablations.json. A variant on the prior takes a minute or two a world, one from nothing three to five.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import torch
+from goals import mean_and_spread
+from rich.console import Console
+from rich.table import Table
+from skill import FIRST_SEED, PRIORS, ROOT, SIZES, Size, commit_of, flat, timed, world
+
+from ssm_net import adaptation, estimators, features, learning, training
+from ssm_net.calibration import Calibration
+from ssm_net.checkpoint import load_trained, save_trained
+from ssm_net.config import InferConfig, TrainConfig
+from ssm_net.config import TrainerConfig as Trainer
+from ssm_net.cube import Cube, open_cube, write_json
+from ssm_net.evaluation.gather import gather
+from ssm_net.evaluation.scores import PRODUCT
+from ssm_net.evaluation.sources import Mosaics, Truth
+from ssm_net.evaluation.tables import number, plain
+from ssm_net.inputs import CoarseDay, variables
+from ssm_net.model.network import Downscaler
+from ssm_net.mosaic import infer
+from ssm_net.training import train
+
+MEMORY = [f"lst_{k}_{what}" for k in ("day", "night") for what in ("memory", "confidence")]
+RAIN = ["rain", "api_2", "api_10", "api_30"]
+NO_BIAS = 1e-6  # m3 m-3: as good as none, and nothing is divided by zero
+COLUMNS = {"RMSE": ("RMSE", 4), "ratio": ("/ ref", 3), "RMSE clear": ("clear", 4), "RMSE cloudy": ("cloudy", 4),
+           "RMSE orbit gap": ("gap", 4), "sub-grid R": ("sub R", 3), "sub-grid std ratio": ("sub std", 2)}  # fmt: skip
+
+
+@contextmanager
+def own_value_shown() -> Iterator[None]:
+    """Networks see the observation they are scored on, in training and in inference.
+
+    Only here, never an option: no map should be made so. The days withheld as a whole, of which the calibration asks,
+    stay withheld.
+    """
+
+    def shown(batch: learning.Batch, phase: int) -> torch.Tensor:
+        return batch["ssm"]
+
+    def of_no_phase(rows: int, cols: int, row0: int = 0, col0: int = 0) -> torch.Tensor:
+        return torch.full((rows, cols), -1)
+
+    given = adaptation._contexts
+
+    def contexts(member: Downscaler, coarse: CoarseDay, phase: torch.Tensor) -> torch.Tensor:
+        return given(member, coarse, torch.full_like(phase, -1))
+
+    with ExitStack() as stack:
+        for module, name, other in (
+            (learning, "hidden", shown),
+            (estimators, "phase_of_cells", of_no_phase),  # of which NetworkEstimator.context hides one after another
+            (adaptation, "_contexts", contexts),
+        ):
+            stack.enter_context(mock.patch.object(module, name, other))
+        yield
+
+
+@contextmanager
+def no_lasting_bias() -> Iterator[None]:
+    """Days of one cell are independent witnesses, as if the sensor had no error that lasts."""
+    with ExitStack() as stack:
+        for module in (learning, adaptation, training):
+            stack.enter_context(mock.patch.object(module, "BIAS", NO_BIAS))
+        yield
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A row of the table: its folder's ``name`` and what it is. ``change`` replaces settings of ``TrainConfig`` (a
+    dict: values within one). ``shares`` names the variant, or the run of bench/skill.py, whose model is taken;
+    ``left`` the mosaics that are there from bench/skill.py; ``during`` is in force while training and mapping."""
+
+    name: str
+    what: str
+    alone: bool = False  # trained from nothing
+    change: Mapping[str, Any] = field(default_factory=dict)
+    update: str = "gain"
+    during: Callable[[], AbstractContextManager[None]] = nullcontext
+    shares: str = ""
+    left: str = ""
+    adapted: bool = True
+    footprint: str = ""
+    stations: bool = False
+
+
+VARIANTS = (
+    Variant("reference", "reference: prior, adapted, gain", left="network"),
+    Variant("not-adapted", "prior not adapted", adapted=False),
+    Variant("update-none", "update none (K = 0)", update="none", shares="network"),
+    Variant("update-exact", "update exact (K = 1)", update="exact", shares="network"),
+    Variant("no-memory", "without LST memory", change={"exclude": MEMORY}),
+    Variant("no-rain", "without rain", change={"exclude": RAIN}),
+    Variant("no-memory-no-rain", "without LST memory and rain", change={"exclude": MEMORY + RAIN}),
+    Variant("box", "box footprint", footprint="box"),
+    Variant("stations", "stations on", stations=True),
+    Variant("alone", "from nothing", alone=True, left="alone"),
+    Variant("own-value", "  own value as an input", alone=True, during=own_value_shown),
+    Variant("own-value-none", "  the same, update none", alone=True, during=own_value_shown, update="none",
+            shares="own-value"),
+    Variant("no-bias", "  no lasting bias modelled", alone=True, during=no_lasting_bias),
+    Variant("one-member", "  one network", alone=True, change={"model": {"members": 1}}),
+    Variant("no-physics", "  without the physics hinge", alone=True, change={"physics": 0.0}),
+    Variant("ridge", "ridge", left="ridge"),
+)  # fmt: skip
+
+
+def with_footprint(cube: Path, out: Path, footprint: str) -> Path:
+    """The same cube said to have another footprint: its data are links, its statistics its own."""
+    out.mkdir(parents=True, exist_ok=True)
+    for item in cube.iterdir():
+        if item.name not in ("cube.json", "stats", ".lock") and not (out / item.name).exists():
+            (out / item.name).symlink_to(item.resolve())
+    meta = json.loads((cube / "cube.json").read_text())
+    write_json(out / "cube.json", meta | {"attrs": meta["attrs"] | {"footprint": footprint}})
+    return out
+
+
+def unadapted(prior: Path, cube: Cube, run: Path) -> None:
+    """The prior's networks as they are, saved as a model of this cube: no step of the last layer, no calibration."""
+    if (run / "model.json").exists():
+        return
+    run.mkdir(parents=True, exist_ok=True)
+    known, have, days = load_trained(prior), features.available(variables(cube)), cube.done_days()
+    save_trained(run, replace(
+        known, footprint=cube.attrs["footprint"], calibration=Calibration(),
+        scaling=replace(known.scaling, absent=tuple(n for n in known.scaling.names if n not in have)),
+        provenance={"cube": cube.path.name, "train_days": [str(days[0]), str(days[-1])], "prior": known.provenance},
+    ))  # fmt: skip
+
+
+def settings(variant: Variant, folder: Path, cube: Path, size: Size, family: str, seed: int, run: Path) -> TrainConfig:
+    """Those of bench/skill.py with what the variant changes."""
+    prior = "none" if variant.alone else str(ROOT / "bench" / "priors" / PRIORS[family])
+    base = TrainConfig(
+        str(cube), str(run), prior=prior, model=size.model, trainer=Trainer(accelerator="auto"), seed=seed,
+        epochs=size.epochs, patch=min(TrainConfig.patch, size.window[1] - size.window[0]),
+        stations=str(folder / "raw" / "ismn") if variant.stations else None,
+    )  # fmt: skip
+    change = {k: replace(getattr(base, k), **v) if isinstance(v, Mapping) else v for k, v in variant.change.items()}
+    return replace(base, **change)
+
+
+def mapped(variant: Variant, folder: Path, size: Size, family: str, seed: int, commit: str) -> Path:
+    """The folder of the variant's mosaics; what is there is not made again."""
+    if variant.left:
+        return folder / "mosaics" / variant.left
+    home, cube = folder / "ablations", folder / "cube.zarr"
+    mine = home / variant.name
+    mine.mkdir(parents=True, exist_ok=True)
+    if variant.footprint:
+        cube = with_footprint(cube, mine / "cube.zarr", variant.footprint)
+    run = mine / "run"
+    with variant.during():
+        if variant.shares:
+            run = folder / "runs" / variant.shares
+            if any(v.name == variant.shares and not v.left for v in VARIANTS):
+                run = home / variant.shares / "run"
+        elif not variant.adapted:
+            unadapted(ROOT / "bench" / "priors" / PRIORS[family], open_cube(cube), run)
+        else:
+            with timed(home, f"train {variant.name}", commit):
+                train(settings(variant, folder, cube, size, family, seed, run))
+        with timed(home, f"infer {variant.name}", commit):
+            infer(InferConfig(str(cube), str(mine / "mosaics"), run=str(run), update=variant.update))
+    return mine / "mosaics"
+
+
+def left_whole(folder: Path) -> bool:
+    """Whether bench/skill.py has left all that is used of it."""
+    if not (folder / "cube.zarr" / "cube.json").exists():
+        return False
+    cube = open_cube(folder / "cube.zarr")
+    mosaics = [folder / "mosaics" / v.left for v in VARIANTS if v.left]
+    return all(m.is_dir() and Mosaics.open(m, cube.domain).days == tuple(cube.done_days()) for m in mosaics)
+
+
+def ablate(
+    folder: Path, size: Size, family: str, seed: int, commit: str, chosen: Sequence[Variant], console: Console
+) -> dict[str, Any]:
+    """Make and score the variants in one world. Returns its record for the results."""
+    if not left_whole(folder):
+        console.print(f"{folder}: not there as a whole; made as bench/skill.py makes it")
+        world(folder, size, family, seed, commit)
+    cube = open_cube(folder / "cube.zarr")
+    truth = Truth.open(folder / "raw" / "truth.zarr", cube.domain)
+    methods = {}
+    for n, variant in enumerate(chosen, 1):
+        console.print(f"[bold]{n} of {len(chosen)}: {variant.what.strip()}[/] ({variant.name})")
+        out = mapped(variant, folder, size, family, seed, commit)
+        # The product says where it is clear or cloudy, and gives these strata their pixels: the reference here too.
+        methods[PRODUCT if variant.name == "reference" else variant.name] = Mosaics.open(out, cube.domain)
+    console.print(f"scoring {len(methods)} variants")
+    found = gather(methods, truth, cube, methods[PRODUCT].days, ()).scores
+    scores = flat(found, list(methods))
+    scores["reference"] = scores.pop("network")  # as the product is named in the tables of bench/skill.py
+    kept = {v.name: {k: scores[v.name][k] for k in COLUMNS if k != "ratio"} for v in chosen}
+    for row in kept.values():
+        row["ratio"] = round(row["RMSE"] / kept["reference"]["RMSE"], 4)
+    steps: dict[str, Any] = json.loads((folder / "steps.json").read_text())
+    if (folder / "ablations" / "steps.json").exists():
+        steps |= json.loads((folder / "ablations" / "steps.json").read_text())
+    return {"family": family, "seed": seed, "pixels scored": found.counted, "scores": kept, "steps": steps}
+
+
+def summary(worlds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Mean and standard deviation over the seeds of each family."""
+    out = {}
+    for family in dict.fromkeys(w["family"] for w in worlds):
+        mine = [w for w in worlds if w["family"] == family]
+        out[family] = {
+            "seeds": [w["seed"] for w in mine],
+            "scores": {name: mean_and_spread([w["scores"][name] for w in mine]) for name in mine[0]["scores"]},
+        }
+    return out
+
+
+def table_of(families: Mapping[str, Any]) -> Table:
+    """All variants, family by family; those not made in a family are left out there."""
+    seeds = "; ".join(f"{f}: seed {', '.join(map(str, found['seeds']))}" for f, found in families.items())
+    table = Table(title=f"Ablations ({seeds})", title_justify="left", caption_justify="left",
+                  caption="m3 m-3, against the 1 km truth; / ref: RMSE over that of the reference; sub: inside 36 km "
+                  "cells, std over that of the truth")  # fmt: skip
+    for heading in ("family", "variant"):
+        table.add_column(heading, no_wrap=True)
+    for heading, _ in COLUMNS.values():
+        table.add_column(heading, justify="right", no_wrap=True)
+    for family, found in families.items():
+        rows = [v for v in VARIANTS if v.name in found["scores"]]
+        for v in rows:
+            score = found["scores"][v.name]
+            cells = [number(score[k]["mean"], digits) for k, (_, digits) in COLUMNS.items()]
+            table.add_row(family, v.what, *cells, end_section=v is rows[-1])
+    return table
+
+
+def machine() -> dict[str, Any]:
+    """Where the numbers come from."""
+    return {"processor": platform.processor() or platform.machine(), "cpus": os.cpu_count(),
+            "threads": torch.get_num_threads(), "torch": torch.__version__, "python": platform.python_version(),
+            "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None}  # fmt: skip
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="that of bench/skill.py")
+    parser.add_argument("--size", choices=SIZES, default="small")
+    parser.add_argument("--families", default="A,B")
+    parser.add_argument("--seeds", default=str(FIRST_SEED), help="of the worlds, with commas")
+    parser.add_argument("--alone-families", help="families in which networks are trained from nothing too: all of them")
+    parser.add_argument("--results", type=Path, default=ROOT / "bench" / "results", help="folder of the JSON")
+    args = parser.parse_args(words)
+    console, commit = Console(), commit_of(ROOT)
+    console.width = max(console.width, 120)  # a log file has no width of its own
+    families = args.families.split(",")
+    alone = families if args.alone_families is None else args.alone_families.split(",")
+    worlds = []
+    for seed in map(int, args.seeds.split(",")):
+        for family in families:
+            console.rule(f"family {family}, seed {seed}")
+            # What bench/skill.py left costs nothing.
+            chosen = [v for v in VARIANTS if family in alone or not v.alone or v.left]
+            where = args.folder / f"{args.size}-{family}{seed}"
+            worlds.append(ablate(where, SIZES[args.size], family, seed, commit, chosen, console))
+    found = summary(worlds)
+    command = shlex.join(["python", "bench/ablations.py", "FOLDER", *(w for w in words if w != str(args.folder))])
+    file = args.results / "ablations.json"
+    write_json(file, plain({"command": command, "commit": commit, "machine": machine(),
+                            "variants": {v.name: v.what.strip() for v in VARIANTS},
+                            "families": found, "worlds": worlds}))  # fmt: skip
+    console.print(table_of(found))
+    console.print(f"Numbers: {file}", soft_wrap=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
