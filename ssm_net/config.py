@@ -152,6 +152,7 @@ class PrepareConfig:
     sigma_ssm: float = 0.04  # error of a coarse observation where the product gives none, m3 m-3
     memory: MemoryConfig = field(default_factory=MemoryConfig)
     workers: int = 1
+    revise: bool = False  # true uses late granules: their days and all after them are made again
     plan: bool = False
 
     def __post_init__(self) -> None:
@@ -278,6 +279,7 @@ class InferConfig:
     tile: int = 8  # side of a tile, coarse cells
     device: str = "auto"
     overwrite: bool = False
+    revise: bool = False  # true makes those days again that the cube has in a later revision
     plan: bool = False
 
     def __post_init__(self) -> None:

@@ -88,7 +88,7 @@ def test_netcdf_in_xarray(mosaic, tmp_path):
         meanings = dict(zip(ds["flags"].flag_meanings.split(), ds["flags"].flag_masks, strict=True))
         assert meanings == {
             "coarse_observed": 1, "orbit_gap_filled": 2, "lst_seen": 4, "lst_filled": 8, "frozen_or_snow": 16,
-            "water": 32, "extrapolated": 64,
+            "water": 32, "extrapolated": 64, "urban": 128,
         }  # fmt: skip
         assert {k: ds.attrs[k] for k in ATTRS} == ATTRS
         assert ds.attrs["Conventions"] == "CF-1.11"

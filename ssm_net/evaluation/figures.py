@@ -146,6 +146,35 @@ def time_series(series: Series, picks: Sequence[int]) -> Figure:
     return fig
 
 
+STATE = {"LST seen": "#f2c14e", "LST filled": "#9fc0d8", "other": "#c9d5d8", "frozen or snow": "#5f7fa3",
+         "urban": "#a0527a", "no input or outside": "#1d2a30"}  # fmt: skip
+
+
+def coverage(rows: Sequence[dict[str, Any]]) -> Figure:
+    """A bar a month: what the land's pixels rest on, or why they are masked; the radiometer's part, dots."""
+    months = [row["month"] for row in rows]
+    fig = Figure(figsize=(max(6.0, min(14.0, 1.5 + 0.45 * len(months))), 3.4), layout="constrained")
+    ax = fig.subplots()
+    below = np.zeros(len(rows))
+    for state, color in STATE.items():
+        if state == "other":  # produced without LST, as where no LST is used at all
+            part = np.array([row["produced"] - row["LST seen"] - row["LST filled"] for row in rows])
+            label = "produced without LST"
+        else:
+            part = np.array([row[state] for row in rows])
+            label = f"produced, {state}" if state.startswith("LST") else f"masked, {state}"
+        part = np.where(np.abs(part) < 1e-9, 0.0, part)
+        if part.any():
+            ax.bar(months, part, bottom=below, color=color, width=0.8, label=label)
+        below += part
+    ax.plot(months, [row["coarse observed"] for row in rows], "o", color=INK, ms=4, label="coarse cell observed")
+    ax.set(ylabel="land pixels and days, %", ylim=(0, 100))
+    step = -(-len(months) // 30)
+    ax.set_xticks(range(0, len(months), step), months[::step], rotation=45 if len(months) > 8 else 0)
+    ax.legend(ncols=3, fontsize=8, loc="lower left", bbox_to_anchor=(0, 1.0))
+    return fig
+
+
 def scatter(scores: DayScores, methods: Sequence[str]) -> Figure:
     """Counts of truth and estimate, a panel a method."""
     fig = Figure(figsize=(3.3 * len(methods) + 0.7, 4.0), layout="compressed")

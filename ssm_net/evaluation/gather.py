@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ssm_net.cube import Cube
-from ssm_net.evaluation.coverage import Coverage
+from ssm_net.evaluation.coverage import Coverage, inputs
 from ssm_net.evaluation.scores import PRODUCT, DayScores, coarse_consistency, score_day
 from ssm_net.evaluation.series import Point, PointDay, Series, collect, unseen
 from ssm_net.evaluation.sources import Mosaics, Truth, coarse_observation
@@ -43,6 +43,7 @@ class Gathered:
     scores: DayScores
     coarse: dict[str, Moments]
     coverage: dict[str, Coverage]  # by month, yyyy-mm
+    inputs: dict[str, dict[str, int]]  # by month, days that lacked an input
     series: Series  # without the stations that were learned from
     learned_from: int  # stations of the domain that the mosaics' networks learned from
     snapshots: tuple[Snapshot, ...]
@@ -100,8 +101,14 @@ def gather(
         log.warning(note)
     series, learned_from = unseen(collect(points, at_points, list(methods)), trained_on)
     return Gathered(
-        scores, coarse, coverage, series, learned_from, tuple(snapshots), attrs, tuple(scored), tuple(notes)
-    )
+        scores, coarse, coverage, inputs(cube, _every(days)), series, learned_from, tuple(snapshots), attrs,
+        tuple(scored), tuple(notes),
+    )  # fmt: skip
+
+
+def _every(days: Sequence[dt.date]) -> list[dt.date]:
+    """All days from the first to the last."""
+    return [days[0] + dt.timedelta(n) for n in range((days[-1] - days[0]).days + 1)]
 
 
 def spread(days: Sequence[dt.date], count: int) -> list[dt.date]:

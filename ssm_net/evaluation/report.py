@@ -260,8 +260,14 @@ def _coverage(out: dict[str, Any]) -> str:
     first = out["coverage"][0]
     digits = {"days": 0, "land pixels": 0}
     columns = {k: ("" if k == "month" else k, digits.get(k, 1)) for k in first}
-    about = "Per cent of land pixels (of those not frozen in the column that says so), means over the days of a month."
-    return section("coverage", "Coverage", about, table(out["coverage"], columns, "month"))
+    about = (
+        "Per cent of land pixels (of those neither frozen nor in towns in the column that says so), means over the "
+        "days of a month; and the days that had to do without an input."
+    )
+    picture = figure(figures.coverage(out["coverage"]), "coverage by month", "what the land's pixels rest on, by month")
+    lacked = {k: ("" if k == "month" else k, 0) for k in out["inputs"][0]}
+    return section("coverage", "Coverage", about, picture, table(out["coverage"], columns, "month"),
+                   table(out["inputs"], lacked, "month"))  # fmt: skip
 
 
 def _provenance(out: dict[str, Any]) -> str:

@@ -110,6 +110,7 @@ def tables(found: Gathered, rows: Sequence[StationRow], methods: Sequence[str]) 
         "station": station_table(rows, methods),
         "coarse": coarse_table(found.coarse),
         "coverage": [{"month": month, **c.row()} for month, c in sorted(found.coverage.items())],
+        "inputs": [{"month": month, **row} for month, row in sorted(found.inputs.items())],
     }
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
+import rasterio
 import rasterio.shutil
 from affine import Affine
+from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 from rasterio.warp import Resampling, reproject
 
@@ -51,6 +54,16 @@ def encode(mosaic: Mosaic) -> bytes:
             plain.name, cog.name, driver="COG", compress="DEFLATE", predictor="YES", overview_resampling="NEAREST"
         )
         return cog.read()
+
+
+def attributes(path: Path) -> dict[str, str]:
+    """The file's tags. Raises ``ValueError`` where it is not a GeoTIFF."""
+    try:
+        with rasterio.open(path) as file:
+            own: dict[str, str] = file.tags()
+            return own
+    except RasterioError as err:
+        raise ValueError(f"{path}: not a GeoTIFF of ssm_net ({err}); remove it and run infer.py again") from err
 
 
 def tags(mosaic: Mosaic) -> dict[str, str | int | float]:

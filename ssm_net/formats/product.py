@@ -30,6 +30,7 @@ class Flag(IntFlag):
     FROZEN_OR_SNOW = 16
     WATER = 32
     EXTRAPOLATED = 64  # predictors outside what the network was trained on
+    URBAN = 128  # dense town
 
 
 @dataclass(frozen=True)

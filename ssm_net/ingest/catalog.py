@@ -59,7 +59,7 @@ def catalog(raw: Path, days: tuple[dt.date, dt.date] | None = None) -> Catalog:
                 log.warning("%s: no product of this name is known; the folder is left out", folder)
             continue
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-            for granule in _granules(entry, path, days):
+            for granule in granules_of(entry, path, days):
                 if days is not None and not days[0] <= granule.day <= days[1]:
                     continue
                 key = (granule.product, granule.day, granule.tile)
@@ -71,8 +71,9 @@ def catalog(raw: Path, days: tuple[dt.date, dt.date] | None = None) -> Catalog:
     return out
 
 
-def _granules(entry: Product, path: Path, days: tuple[dt.date, dt.date] | None) -> Iterator[Granule]:
-    """The days a file stands under, none where it is not of the product; the reason is logged."""
+def granules_of(entry: Product, path: Path, days: tuple[dt.date, dt.date] | None = None) -> Iterator[Granule]:
+    """The days a file stands under, none where it is not of the product; the reason is logged. With ``days``, files
+    named after other days are not opened."""
     if path.suffix.lower() not in entry.suffixes or path.name.startswith("."):
         log.warning("%s: not a file of %s (%s); left out", path, entry.name, " ".join(entry.suffixes))
         return
