@@ -176,7 +176,7 @@ class ModelConfig:
     coarse_depth: int = 0  # 3 x 3 blocks on the coarse grid; 0 for short records
     cells: bool = False  # whether the coarse branch is given cell means of the features
     lags: int = 6  # days the coarse branch looks back
-    dropout: float = 0.1
+    dropout: float = 0.25
 
     def __post_init__(self) -> None:
         _require(self.kernel % 2 == 1 and 1 <= self.kernel <= 35, f"model.kernel={self.kernel}: an odd number, 1 to 35")
@@ -208,16 +208,18 @@ class TrainConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     seed: int = 1
-    epochs: int = 20
+    epochs: int = 27
     batch_size: int = 4
     patch: int = 8  # side of a training patch, coarse cells
     stride: int = 6  # every stride-th pixel each way stands for a footprint while training
-    lr: float = 5e-3
-    weight_decay: float = 0.1
-    beta: float = 0.5  # of the beta-NLL
-    subgrid: float = 0.5  # weight of the penalty on sub-grid variance above its prior
+    lr: float = 0.012
+    weight_decay: float = 0.004
+    beta: float = 0.25  # of the beta-NLL
+    subgrid: float = 0.08  # weight of the penalty on sub-grid variance above its prior
     subgrid_std: float = 0.05  # prior of the sub-grid standard deviation, m3 m-3
-    physics: float = 0.1  # weight of the penalty where soil gets wetter with heat, in the clear, over sparse vegetation
+    physics: float = (
+        0.03  # weight of the penalty where soil gets wetter with heat, in the clear, over sparse vegetation
+    )
     validation_fraction: float = 0.15  # of the coarse cells, in blocks
     validation_days: float = 0.15  # the last part of the period, never trained on
     patience: int = 8  # epochs without a better validation before training stops

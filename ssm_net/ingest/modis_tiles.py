@@ -21,7 +21,7 @@ STEP = 6  # of the pixels, every so many are asked, and the last: a narrower sli
 @functools.lru_cache(maxsize=4)
 def tiles_of(domain: Domain) -> frozenset[str]:
     """Names (``h25v05``) of the tiles that hold a pixel of ``domain``."""
-    y, x = (np.asarray(domain.fine.coordinates[dim].values)for dim in domain.fine.dims)
+    y, x = (np.asarray(domain.fine.coordinates[dim].values) for dim in domain.fine.dims)
     y, x = np.append(y[::STEP], y[-1]), np.append(x[::STEP], x[-1])
     to_tiles = Transformer.from_crs(domain.grid.crs, SINUSOIDAL, always_xy=True)
     east, north = to_tiles.transform(*np.meshgrid(x, y))
