@@ -217,9 +217,7 @@ class TrainConfig:
     beta: float = 0.25  # of the beta-NLL
     subgrid: float = 0.08  # weight of the penalty on sub-grid variance above its prior
     subgrid_std: float = 0.05  # prior of the sub-grid standard deviation, m3 m-3
-    physics: float = (
-        0.03  # weight of the penalty where soil gets wetter with heat, in the clear, over sparse vegetation
-    )
+    physics: float = 0.03  # weight of the penalty where soil gets wetter with heat, if clear and sparsely green
     validation_fraction: float = 0.15  # of the coarse cells, in blocks
     validation_days: float = 0.15  # the last part of the period, never trained on
     patience: int = 8  # epochs without a better validation before training stops
