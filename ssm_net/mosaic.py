@@ -9,22 +9,21 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
 
 import ssm_net
-from ssm_net import masks
+from ssm_net import lineage, masks
 from ssm_net.checkpoint import load_trained
 from ssm_net.config import InferConfig, parse_day
 from ssm_net.cube import Cube, open_cube, write_json
 from ssm_net.days import runs
 from ssm_net.estimators import Estimate, Estimator, NetworkEstimator, baseline
-from ssm_net.formats.product import Attribute, Flag, Mosaic
+from ssm_net.formats.product import Attribute, Mosaic
 from ssm_net.grid import Window
-from ssm_net.inputs import OVERPASSES, CoarseDay, land_mask, padded, read_coarse, read_fine
+from ssm_net.inputs import CoarseDay, land_mask, padded, read_coarse, read_fine
 from ssm_net.model.network import SSM_MAX, SSM_MIN
 from ssm_net.model.update import exact, update
 from ssm_net.outputs import day_done, revision_of, write_day
@@ -81,7 +80,8 @@ def infer(cfg: InferConfig) -> list[dt.date]:
         writing: Future[Path] | None = None
         for day in todo:
             mosaic = predict_day(estimator, cube, day, land, how=cfg.update, side=cfg.tile,
-                                 attrs=attrs | {"revision": cube.revision(day)})  # fmt: skip
+                                 attrs=attrs | {"revision": cube.revision(day),
+                                                "coarse_sources": lineage.said_sources(cube, day)})  # fmt: skip
             if writing is not None:
                 writing.result()
             writing = writer.submit(write_day, mosaic, out, cfg.format)
@@ -156,7 +156,9 @@ def predict_day(
             mean = exact(mean, observed, land, ratio, SSM_MIN, SSM_MAX)
     mean = mean.clamp(SSM_MIN, SSM_MAX)
     sigma = torch.sqrt(variance + local).clamp(max=0.5)
-    flags, frozen = _flags(cube, day, observed, land.numpy(), far.numpy())
+    height, width = cube.domain.fine_shape
+    flags, frozen = lineage.flags(cube, day, lineage.coarse_flags(cube, day), land.numpy(), far.numpy(),
+                                  (0, height, 0, width))  # fmt: skip
     masked = ~land | torch.from_numpy(frozen)
     return Mosaic(
         day,
@@ -212,35 +214,6 @@ def _land(cube: Cube) -> Tensor:
     if "urban" in cube.static:
         land &= ~(torch.from_numpy(cube.read_static("urban")) >= masks.URBAN)
     return land
-
-
-def _flags(
-    cube: Cube, day: dt.date, observed: Tensor, land: np.ndarray, far: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Flags of each pixel (uint8) and where the ground is frozen or under snow (bool), (y, x)."""
-    shape = cube.domain.fine_shape
-    seen, overpasses = np.zeros(shape, bool), []
-    for k in OVERPASSES:
-        if f"lst_{k}" in cube.fine:
-            seen |= cube.read_packed(f"lst_{k}_lineage", day) <= 1
-            overpasses.append(cube.read(f"lst_{k}", day))
-    temperature = masks.surface_temperature(overpasses) if overpasses else None
-    filled, frozen = np.zeros(shape, bool), np.zeros(shape, bool)
-    if temperature is not None:
-        filled, frozen = ~np.isnan(temperature), masks.frozen(temperature)
-    if {"red", "nir", "swir1"} <= set(cube.fine):
-        red, nir, swir1, age = (cube.read(v, day) for v in ("red", "nir", "swir1", "reflectance_age"))
-        frozen |= masks.snow(red, nir, swir1, age, temperature)
-    have = np.kron(torch.isfinite(observed).numpy(), np.ones((cube.domain.ratio,) * 2, bool))
-    flags = np.where(have, np.uint8(Flag.COARSE_OBSERVED), np.where(land, np.uint8(Flag.ORBIT_GAP_FILLED), np.uint8(0)))
-    flags |= np.where(seen, np.uint8(Flag.LST_SEEN), np.where(filled, np.uint8(Flag.LST_FILLED), np.uint8(0)))
-    flags |= (frozen & land) * np.uint8(Flag.FROZEN_OR_SNOW)
-    if "water_fraction" in cube.static:
-        flags |= (cube.read_static("water_fraction") >= masks.WATER) * np.uint8(Flag.WATER)
-    if "urban" in cube.static:
-        flags |= (cube.read_static("urban") >= masks.URBAN) * np.uint8(Flag.URBAN)
-    flags |= (far & land) * np.uint8(Flag.EXTRAPOLATED)
-    return flags, frozen
 
 
 def _describe(cfg: InferConfig, cube: Cube, updates: bool) -> dict[str, Attribute]:

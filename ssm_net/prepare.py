@@ -28,7 +28,9 @@ from ssm_net.granules import Day, Task, read_ahead, task
 from ssm_net.grid import Domain, block_mean
 from ssm_net.ingest.catalog import catalog
 from ssm_net.inputs import OVERPASSES, land_mask
+from ssm_net.intercalibration import Intercalibration
 from ssm_net.late import late_granules
+from ssm_net.settling import settle_sensors
 from ssm_net.sources import Sources, choose_sources, settled_sources
 from ssm_net.static_maps import static_fields, write_static
 from ssm_net.variables import API_DAYS, FINE
@@ -86,6 +88,7 @@ def prepare(cfg: PrepareConfig) -> Cube | None:
             torch.from_numpy(static["water_fraction"]) if "water_fraction" in static else None, domain.fine_shape
         )
         elevation = torch.from_numpy(static.get("elevation", np.zeros(domain.fine_shape, "float32"))).nan_to_num()
+        sensors = settle_sensors(cfg, cube, sources, {d: tasks[d] for d in todo})
         problems, missing = 0, defaultdict(list)
         with Progress(console=console) as bar:
             shown = bar.add_task("prepare: days", total=len(days), completed=len(days) - len(todo))
@@ -93,7 +96,7 @@ def prepare(cfg: PrepareConfig) -> Cube | None:
                 for problem in seen.problems:
                     log.warning("%s: %s", seen.day, problem)
                 problems += len(seen.problems)
-                for kind in store(cube, seen, elevation, land):
+                for kind in store(cube, seen, elevation, land, sensors):
                     missing[kind].append(seen.day)
                 bar.advance(shown)
     # Of composites there is no file on most days: the last one stands, and its age is said.
@@ -133,7 +136,7 @@ def _days_since_stored(cube: Path, first: dt.date) -> int:
     return min((first - stored[-1]).days, RAIN_BEFORE) if stored else RAIN_BEFORE
 
 
-def store(cube: Cube, seen: Day, elevation: Tensor, land: Tensor) -> list[str]:
+def store(cube: Cube, seen: Day, elevation: Tensor, land: Tensor, sensors: Intercalibration) -> list[str]:
     """Fill, remember, age, pack and write one day, leaning on the last stored day before it; what it was made without
     (``ssm``, ``lst_day``, ``rain`` ..).
     """
@@ -186,8 +189,9 @@ def store(cube: Cube, seen: Day, elevation: Tensor, land: Tensor) -> list[str]:
             info["missing"].append("ssm")
             coarse |= {"ssm": none, "ssm_sigma": none, "source": np.zeros_like(none)}
         else:
-            coarse |= {"ssm": seen.ssm.ssm, "ssm_sigma": seen.ssm.sigma, "source": seen.ssm.source.astype("float32")}
-            info["observed"] = int(np.isfinite(seen.ssm.ssm).sum())
+            ssm = sensors.apply(seen.day, seen.ssm)
+            coarse |= {"ssm": ssm.ssm, "ssm_sigma": ssm.sigma, "source": ssm.source.astype("float32")}
+            info["observed"] = int(np.isfinite(ssm.ssm).sum())
     cube.write_day(seen.day, fine, coarse, info)
     return info["missing"]
 

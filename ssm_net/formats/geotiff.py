@@ -27,7 +27,7 @@ BANDS = (  # name, scale, units
 def encode(mosaic: Mosaic) -> bytes:
     """The bytes of the file: int16 bands ``ssm``, ``ssm_uncertainty`` (1e-4 m3 m-3) and ``flags``, fill -32768.
 
-    All three are one file, so that a day is one rename: a flag needs 7 of the 16 bits. The same mosaic gives the
+    All three are one file, so that a day is one rename: a flag needs 10 of the 16 bits. The same mosaic gives the
     same bytes.
     """
     bands, transform = to_degrees(mosaic)

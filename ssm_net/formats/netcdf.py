@@ -77,9 +77,9 @@ UNCERTAINTY = {
 FLAGS = {
     "standard_name": "status_flag",
     "long_name": "lineage of the soil moisture of a pixel",
-    "flag_masks": np.array([int(flag) for flag in Flag], np.uint8),
+    "flag_masks": np.array([int(flag) for flag in Flag], np.uint16),
     "flag_meanings": " ".join(str(flag.name).lower() for flag in Flag),
-    "valid_range": np.array([0, sum(Flag)], np.uint8),
+    "valid_range": np.array([0, sum(Flag)], np.uint16),
     "grid_mapping": "crs",
     "coordinates": "lat lon",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,12 +39,13 @@ class Granule:
 Catalog = dict[str, dict[dt.date, tuple[Granule, ...]]]
 
 
-def catalog(raw: Path, days: tuple[dt.date, dt.date] | None = None) -> Catalog:
+def catalog(raw: Path, days: tuple[dt.date, dt.date] | None = None, only: Collection[str] | None = None) -> Catalog:
     """Product name (of the table, without a version) -> day -> its granules, ordered by tile.
 
     MODIS files are dated by their metadata, which wins over the name; only those within ``days`` (first and last, both
     included) are opened for it, all where None. A SMAP half orbit stands under every day whose night it may hold.
-    Unknown folders and files, and all but the newest of several files of one tile and day, are logged by name.
+    With ``only``, of these products. Unknown folders and files, and all but the newest of several files of one tile
+    and day, are logged by name.
 
     Raises ``FileNotFoundError`` where ``raw`` is no folder.
     """
@@ -57,6 +58,8 @@ def catalog(raw: Path, days: tuple[dt.date, dt.date] | None = None) -> Catalog:
         if entry is None:
             if folder.name not in OTHERS and folder.suffix != ".zarr":
                 log.warning("%s: no product of this name is known; the folder is left out", folder)
+            continue
+        if only is not None and entry.name not in only:
             continue
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
             for granule in granules_of(entry, path, days):

@@ -14,7 +14,7 @@ DOMAIN = Domain("tiny", (84, 88, 776, 780))
 
 def test_counts_by_flag():
     ny, nx = DOMAIN.fine_shape
-    flags = np.full((ny, nx), 1 | 4, "uint8")
+    flags = np.full((ny, nx), 1 | 4, "uint16")
     flags[:, : nx // 2] = 2 | 8
     flags[: ny // 4] = 32
     flags[ny // 4 : ny // 2] |= 16
@@ -32,7 +32,7 @@ def test_counts_by_flag():
 
 
 def test_towns_are_no_gap():
-    flags = np.full(DOMAIN.fine_shape, 1 | 4, "uint8")
+    flags = np.full(DOMAIN.fine_shape, 1 | 4, "uint16")
     flags[:36] |= 128
     flags[:18] |= 16  # what is frozen counts as frozen
     ssm = np.full(DOMAIN.fine_shape, 0.2, "float32")
@@ -59,7 +59,7 @@ def test_days_that_lack_an_input_are_counted_by_month(tmp_path):
 
 
 def test_months_add_up():
-    flags = np.full(DOMAIN.fine_shape, 1 | 4, "uint8")
+    flags = np.full(DOMAIN.fine_shape, 1 | 4, "uint16")
     full = np.full(DOMAIN.fine_shape, 0.2, "float32")
     none = np.full(DOMAIN.fine_shape, np.nan, "float32")
     day = dt.date(2016, 1, 1)
