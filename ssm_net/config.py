@@ -117,6 +117,7 @@ class SimulateConfig:
     domain: DomainConfig = field(default_factory=DomainConfig)
     seed: int = 1
     family: str = "A"  # the physics of the world; several letters: drawn between families
+    record: bool = False  # true: the sensors of the real record, each in its years; false: one sensor throughout
     plan: bool = False
 
     def __post_init__(self) -> None:
