@@ -12,8 +12,10 @@ The anomaly persists from day to day, the weather does not, so the memory
 
 is the state that still speaks of the soil under cloud. Gaps are filled by ``region + PERSISTS m`` and by what today's
 views differ from that, spread into the gaps at ever finer scales (Barnes 1964, J. Appl. Meteor. 3, 396, successive
-corrections; Knutsson & Westin 1993, normalised convolution). What is filled is what a clear sky would show. Soil
-moisture never enters. The state is carried as the cube stores it (rounded), so that a record extended by a day is the
+corrections; Knutsson & Westin 1993, normalised convolution), each by how well it was seen. Views of another overpass of
+the day (Terra beside Aqua) come first: they are taken for this one's by the mean difference of the two around them.
+What is filled is what a clear sky would show; ``cloud_effect`` says what is under the cloud. Soil moisture never
+enters. The state is carried as the cube stores it (rounded), so that a record extended by a day is the
 record made at once.
 """
 
@@ -27,7 +29,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, pad
 
-from ssm_net.grid import expand, upsample
+from ssm_net.annual import Cycle
+from ssm_net.grid import block_mean, expand, upsample
 
 SEEN, OTHER_OVERPASS, NEIGHBOURS, CYCLE = 0, 1, 2, 3
 LAPSE = 6.0e-3  # K m-1, mean environmental lapse rate of clear-sky LST
@@ -39,6 +42,8 @@ SHARES = (0.15, 0.35, 0.25, 0.15)  # of the variance of filling that views at ea
 ENOUGH = 0.005  # part of a gaussian that lies on views, at which half of what they say is believed
 SUPPORT = 0.05  # the same, at which half of a width's share of the variance is explained
 FIRST_ERROR = 3.0  # K, error of filling before it could be told
+BORROWED_ERROR = 2.0  # K: how two overpasses of a pixel differ otherwise than their surroundings do
+BORROWED_WEIGHT = 0.5  # of a borrowed view in the memory
 ERROR_DECAY = 0.9  # of the running mean of filling errors, a day
 
 
@@ -56,6 +61,8 @@ class ThermalState:
     weight: Tensor
     region: Tensor
     error: float
+    cycle: Cycle
+    apart: Tensor | None = None  # (row, col) K, this overpass less the other one around each cell
 
 
 @dataclass(frozen=True)
@@ -78,13 +85,19 @@ def fill(
     ratio: int,
     memory_days: float,
     region_cells: float,
+    other: tuple[Tensor, Tensor] | None = None,
 ) -> AllWeather:
     """Fill the gaps of one overpass and take its clear views into the memory.
 
-    ``lst`` (K, NaN where not seen), ``sigma`` (K) and ``elevation`` (m) are (y, x) float32;
-    ``region_cells`` is the standard deviation of the surroundings in coarse cells. Lineage is ``CYCLE`` where no view
-    of the day is near and the memory is old. LST is NaN only before the first view of the domain.
+    ``lst`` (K, NaN where not seen), ``sigma`` (K) and ``elevation`` (m) are (y, x) float32, and so are LST and sigma of
+    the ``other`` overpass; ``region_cells`` is the standard deviation of the surroundings in coarse cells. Lineage is
+    ``CYCLE`` where no view of the day is near and the memory is old. LST is NaN only before the first view of the
+    domain.
     """
+    own = torch.isfinite(lst)
+    apart = None if before is None else before.apart
+    if other is not None:
+        lst, sigma, apart = _borrow(lst, sigma, *other, apart, ratio, region_cells)
     seen = torch.isfinite(lst)
     reduced = lst + LAPSE * elevation
     if before is None:
@@ -95,43 +108,62 @@ def fill(
     remembered = torch.where(weight > 0, PERSISTS * memory, 0.0)
     doubt = 1 + SHRINK / (weight + SHRINK)
 
-    yesterday = None if before is None else before.region
+    cells = (lst.shape[0] // ratio, lst.shape[1] // ratio)
+    cycle = Cycle.none(cells) if before is None else before.cycle
+    yesterday = None if before is None else before.region + cycle.step(before.day, day, cells)
     error = FIRST_ERROR if before is None else before.error
     region = _region(reduced, seen, yesterday, ratio, region_cells)
+    cycle = cycle.learn(day, region, block_mean(seen.to(lst.dtype), ratio))
     region_up = upsample(region, ratio)
+    trust = torch.where(seen, sigma.clamp(min=1.0) ** -2, 0.0)  # of a view, beside one with an error of 1 K
     first = region_up + remembered
     # Half of the cells, in turns, are filled as if they were hidden: what was seen there tells the error of filling.
     rows, cols = (torch.arange(n // ratio, device=lst.device) for n in lst.shape)
-    shown = seen & ~expand((rows[:, None] + cols + day.toordinal()) % 2 == 0, ratio)
-    hidden = seen & ~shown
-    if int(hidden.sum()) >= 100 and bool(shown.any()):
-        guess, unexplained = _correct(first, reduced, shown, ratio)
+    kept = ~expand((rows[:, None] + cols + day.toordinal()) % 2 == 0, ratio)
+    hidden = own & ~kept
+    if int(hidden.sum()) >= 100 and bool((seen & kept).any()):
+        guess, unexplained = _correct(first, reduced, trust * kept, ratio)
         missed = _two_thirds(((guess - reduced).abs() / torch.sqrt(unexplained * doubt))[hidden])
         error = missed if before is None else ERROR_DECAY * error + (1 - ERROR_DECAY) * missed
 
-    guess, unexplained = _correct(first, reduced, seen, ratio)
+    guess, unexplained = _correct(first, reduced, trust, ratio)
     guess = guess - LAPSE * elevation
     anomaly = reduced - region_up
     near = torch.isfinite(guess) & ((weight > 0.05) | (unexplained < 0.99))
-    seen_f = seen.to(lst.dtype)
-    new_weight = weight + seen_f
-    new_memory = torch.where(seen, weight * memory + torch.nan_to_num(anomaly), weight * memory) / new_weight
+    told = torch.where(own, 1.0, torch.where(seen, BORROWED_WEIGHT, 0.0))
+    new_weight = weight + told
+    new_memory = (weight * memory + told * torch.nan_to_num(anomaly)) / new_weight
     spread = error * torch.sqrt(unexplained * doubt)
     return AllWeather(
         torch.where(seen, lst, guess),
         torch.where(seen, sigma, torch.where(torch.isfinite(guess), spread, torch.nan)),
-        torch.where(seen, SEEN, torch.where(near, NEIGHBOURS, CYCLE)).to(torch.uint8),
-        ThermalState(day, new_memory, new_weight, region, error),
+        torch.where(own, SEEN, torch.where(seen, OTHER_OVERPASS, torch.where(near, NEIGHBOURS, CYCLE))).to(torch.uint8),
+        ThermalState(day, new_memory, new_weight, region, error, cycle, apart),
     )
 
 
-def _correct(guess: Tensor, reduced: Tensor, seen: Tensor, ratio: int) -> tuple[Tensor, Tensor]:
-    """``guess`` (K) nearer to the pixels ``seen``, and the part of its variance that they leave open; (y, x).
+def _borrow(
+    lst: Tensor, sigma: Tensor, other: Tensor, other_sigma: Tensor, apart: Tensor | None, ratio: int,
+    region_cells: float,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    """``lst`` and ``sigma`` with the other overpass' views where there are none of their own, and the difference of the
+    two, (row, col) K, leaning on ``apart`` of the day before."""
+    both = torch.isfinite(lst) & torch.isfinite(other)
+    apart = _region(lst - other, both, apart, ratio, region_cells, offset=0.0)
+    borrowed = other + upsample(apart, ratio)
+    take = torch.isnan(lst) & torch.isfinite(borrowed)
+    error = torch.sqrt(other_sigma**2 + BORROWED_ERROR**2)
+    return torch.where(take, borrowed, lst), torch.where(take, error, sigma), apart
+
+
+def _correct(guess: Tensor, reduced: Tensor, trust: Tensor, ratio: int) -> tuple[Tensor, Tensor]:
+    """``guess`` (K) nearer to the pixels that are seen, each by its ``trust`` (0..1, 0 where not seen), and the part of
+    its variance that they leave open; (y, x).
 
     On blocks of pixels as wide as the narrowest gaussian; only what comes out is spread to pixels.
     """
     block = _block(ratio, WIDTHS[-1] * ratio)
-    views = avg_pool2d(torch.stack([(reduced - guess).masked_fill(~seen, 0.0), seen.to(guess.dtype)])[None], block)[0]
+    views = avg_pool2d(torch.stack([trust * (reduced - guess).masked_fill(trust == 0, 0.0), trust])[None], block)[0]
     left, share_seen = views
     correction, unexplained = torch.zeros_like(left), torch.full_like(left, 1 - sum(SHARES))
     for width, share in zip(WIDTHS, SHARES, strict=True):
@@ -173,12 +205,15 @@ def _two_thirds(errors: Tensor) -> float:
     return float(torch.quantile(errors[:: max(1, errors.numel() // 100_000)], 0.68))
 
 
-def _region(reduced: Tensor, seen: Tensor, before: Tensor | None, ratio: int, sigma: float) -> Tensor:
-    """Smooth clear-sky LST of the surroundings, (row, col), leaning on yesterday's where little is seen."""
+def _region(
+    reduced: Tensor, seen: Tensor, before: Tensor | None, ratio: int, sigma: float, offset: float = 285.0
+) -> Tensor:
+    """Smooth clear-sky LST of the surroundings, (row, col), leaning on yesterday's where little is seen.
+
+    About a fixed ``offset``, so that sums of float32 kelvins lose nothing.
+    """
     height, width = reduced.shape
     cells = (height // ratio, ratio, width // ratio, ratio)
-    # About a fixed offset, so that sums of float32 kelvins lose nothing.
-    offset = 285.0
     total = torch.where(seen, reduced - offset, 0.0).reshape(cells).sum((1, 3)) / ratio**2
     count = seen.to(reduced.dtype).reshape(cells).sum((1, 3)) / ratio**2
     ky, kx = _smoother(cells[0], sigma).to(total), _smoother(cells[2], sigma).to(total)

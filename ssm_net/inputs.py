@@ -148,6 +148,23 @@ def read_fine(
     return out
 
 
+def all_weather(cube: Cube, day: dt.date, k: str, window: Window) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """LST as it is under the sky there is, its standard error (K), and its lineage, of a window of pixels, (y, x).
+
+    ``lst_<k>`` of the cube is what a clear sky would show, which is what anomalies are told by; where it was not seen,
+    the effect of cloud is added.
+    """
+    lst, sigma = cube.read(f"lst_{k}", day, window), cube.read(f"lst_{k}_sigma", day, window)
+    lineage = cube.read_packed(f"lst_{k}_lineage", day, window)
+    if f"lst_{k}_cloud" in cube.coarse:
+        effect, error = (upsample(_coarse(cube, f"lst_{k}_{w}", day), cube.domain.ratio, window).numpy()
+                         for w in ("cloud", "cloud_sigma"))  # fmt: skip
+        hidden = lineage > 1
+        lst = np.where(hidden, lst + effect, lst)
+        sigma = np.where(hidden, np.sqrt(sigma**2 + error**2), sigma)
+    return lst, sigma, lineage
+
+
 def land_mask(water_fraction: Tensor | None, shape: tuple[int, int]) -> Tensor:
     """Pixels that are produced, (y, x) bool: less than half water."""
     return torch.ones(shape, dtype=torch.bool) if water_fraction is None else ~(water_fraction >= 0.5)

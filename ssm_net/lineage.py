@@ -11,7 +11,7 @@ from ssm_net.cube import Cube
 from ssm_net.formats.product import LONG, Flag
 from ssm_net.grid import Window
 from ssm_net.ingest.sensors import name_of, record_of
-from ssm_net.inputs import OVERPASSES
+from ssm_net.inputs import OVERPASSES, all_weather
 from ssm_net.intercalibration import Intercalibration
 
 NONE = np.uint16(0)
@@ -62,8 +62,9 @@ def flags(
     seen, overpasses = np.zeros(shape, bool), []
     for k in OVERPASSES:
         if f"lst_{k}" in cube.fine:
-            seen |= cube.read_packed(f"lst_{k}_lineage", day, window) <= 1
-            overpasses.append(cube.read(f"lst_{k}", day, window))
+            lst, _, how = all_weather(cube, day, k, window)
+            seen |= how <= 1
+            overpasses.append(lst)
     temperature = masks.surface_temperature(overpasses) if overpasses else None
     filled, frozen = np.zeros(shape, bool), np.zeros(shape, bool)
     if temperature is not None:

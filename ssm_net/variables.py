@@ -58,7 +58,7 @@ def _lst(overpass: str) -> list[Variable]:
     hour = {"day": "13:30", "night": "01:30"}[overpass]
     name = f"lst_{overpass}"
     return [
-        Variable(name, "K", f"all-weather land surface temperature, about {hour}", "uint16", 0.02, 0.0, 0),
+        Variable(name, "K", f"land surface temperature as under a clear sky, about {hour}", "uint16", 0.02, 0.0, 0),
         Variable(f"{name}_sigma", "K", f"standard error of {name}", "uint8", 0.1, 0.0, 255),
         Variable(f"{name}_lineage", "1", "0 seen, 1 other overpass, 2 neighbours in space-time, 3 cycle only", "uint8",
                  1.0, 0.0, 255),
@@ -99,6 +99,16 @@ COARSE = {
         Variable("source", "1", "sensor of the coarse observation, 0 none", "uint8", 1.0, 0.0, 0),
         Variable("lst_day_region", "K", "smooth clear-sky LST of the surroundings at sea level, day"),
         Variable("lst_night_region", "K", "smooth clear-sky LST of the surroundings at sea level, night"),
+        *(
+            Variable(f"lst_{k}_{what}", "K", said)
+            for k in ("day", "night")
+            for what, said in {
+                "cloud": f"what cloud does to LST, {k}: to be added where it is not seen",
+                "cloud_sigma": f"standard error of lst_{k}_cloud",
+                "apart": f"LST of the {k} overpass less that of the other platform's",
+                "excess": f"clear-sky LST less air temperature, {k}, a fading mean",
+            }.items()
+        ),
         *(Variable(v.name, v.units, f"cell mean: {v.long_name}") for v in FINE.values()),
     ]
 }

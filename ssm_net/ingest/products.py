@@ -12,8 +12,8 @@ from typing import Literal
 
 import numpy as np
 
-Family = Literal["hdfeos", "latlon_lst", "easegrid", "latlon_ssm", "smap", "rain"]
-Role = Literal["ssm", "lst", "reflectance", "rain"]
+Family = Literal["hdfeos", "latlon_lst", "easegrid", "latlon_ssm", "smap", "rain", "reanalysis"]
+Role = Literal["ssm", "lst", "reflectance", "rain", "reanalysis"]
 
 
 @dataclass(frozen=True)
@@ -172,6 +172,7 @@ PRODUCTS: tuple[Product, ...] = (
     Product("SMAP", "smap", "ssm", (".h5", ".nc"), aliases=("SPL3SMP", "SPL2SMP")),
     *_modis(),
     Product("ESACCI-LST", "latlon_lst", "lst", (".nc",), _CCI_LST),
+    Product("ERA5-Land", "reanalysis", "reanalysis", (".nc", ".nc4")),
     Product("precip", "rain", "rain", (".nc", ".nc4", ".cdf")),
 )
 

@@ -1,0 +1,191 @@
+"""One day into the cube: filled, remembered, aged, packed and written, leaning on the last stored day before it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ssm_net import cloud_effect
+from ssm_net.allweather import LAPSE, AllWeather, ThermalState, fill
+from ssm_net.annual import Cycle
+from ssm_net.cloud_effect import Air
+from ssm_net.cube import Cube
+from ssm_net.granules import HOURS, Day
+from ssm_net.grid import block_mean
+from ssm_net.inputs import OVERPASSES
+from ssm_net.intercalibration import Intercalibration
+from ssm_net.variables import API_DAYS, FINE
+
+OLDEST = 254  # days; a reflectance is kept until then, its age said
+
+
+def store(cube: Cube, seen: Day, elevation: Tensor, land: Tensor, sensors: Intercalibration) -> list[str]:
+    """Write one day; returns what it was made without (``ssm``, ``lst_day``, ``rain`` ..).
+
+    ``elevation`` (m) and ``land`` (bool) are (y, x).
+    """
+    earlier = [d for d in cube.done_days() if d < seen.day]
+    before = earlier[-1] if earlier else None
+    fine: dict[str, np.ndarray] = {}
+    coarse: dict[str, np.ndarray] = {}
+    info: dict[str, Any] = {
+        "files": list(seen.files), "problems": list(seen.problems), "missing": [], "state": {},
+        "left_out": dict(seen.left_out), "missing_tiles": list(seen.missing_tiles),
+        "revision": cube.next_revision(seen.day),
+    }  # fmt: skip
+    for k in OVERPASSES:
+        if f"lst_{k}" in cube.fine:
+            if seen.lst.get(k) is None:
+                info["missing"].append(f"lst_{k}")
+            _put_thermal(cube, before, k, seen, elevation, land, fine, coarse, info["state"])
+
+    bands = [v for v in ("red", "nir", "swir1", "swir2") if v in cube.fine]
+    if bands:
+        if seen.reflectance is None:
+            info["missing"].append("reflectance")
+        _put_reflectance(cube, before, bands, seen, fine)
+    if "rain" in cube.fine:
+        if seen.rain[0] is None:
+            info["missing"].append("rain")
+        _put_rain(cube, before, seen, fine)
+
+    for name in cube.coarse:
+        if name in fine:
+            values = torch.from_numpy(FINE[name].unpack(fine[name]))
+            coarse[name] = block_mean(values, cube.domain.ratio, land).numpy()
+    info["observed"] = 0
+    if "ssm" in cube.coarse:
+        none = np.full(cube.domain.coarse_shape, np.nan, "float32")
+        if seen.ssm is None:
+            info["missing"].append("ssm")
+            coarse |= {"ssm": none, "ssm_sigma": none, "source": np.zeros_like(none)}
+        else:
+            ssm = sensors.apply(seen.day, seen.ssm)
+            coarse |= {"ssm": ssm.ssm, "ssm_sigma": ssm.sigma, "source": ssm.source.astype("float32")}
+            info["observed"] = int(np.isfinite(ssm.ssm).sum())
+    cube.write_day(seen.day, fine, {name: coarse[name] for name in cube.coarse}, info)
+    return list(info["missing"])
+
+
+def thermal_state(cube: Cube, day: dt.date | None, k: str) -> ThermalState | None:
+    """The state that ``day`` left, as the cube stores it; None before the first."""
+    if day is None:
+        return None
+    status = cube.status(day)
+    assert status is not None
+    cycle = status["state"].get(f"lst_{k}_cycle")
+    apart = f"lst_{k}_apart"
+    return ThermalState(
+        day,
+        torch.from_numpy(cube.read(f"lst_{k}_memory", day)),
+        torch.from_numpy(cube.read(f"lst_{k}_weight", day)).nan_to_num(),
+        torch.from_numpy(cube.read_coarse(f"lst_{k}_region", day)),
+        float(status["state"][f"lst_{k}_error"]),
+        Cycle.from_json(cycle) if cycle else Cycle.none(cube.domain.coarse_shape),
+        torch.from_numpy(cube.read_coarse(apart, day)) if apart in cube.coarse else None,
+    )
+
+
+def _put_thermal(
+    cube: Cube, before: dt.date | None, k: str, seen: Day, elevation: Tensor, land: Tensor,
+    fine: dict[str, np.ndarray], coarse: dict[str, np.ndarray], state: dict[str, Any],
+) -> None:  # fmt: skip
+    nowhere = np.full(cube.domain.fine_shape, np.nan, "float32")
+    lst, sigma = seen.lst.get(k) or (nowhere, nowhere)
+    other = seen.other_lst.get(k) if f"lst_{k}_apart" in cube.coarse else None
+    if other is None and f"lst_{k}_apart" in cube.coarse:
+        other = (nowhere, nowhere)
+    done = fill(
+        seen.day, torch.from_numpy(lst), torch.from_numpy(sigma), elevation, thermal_state(cube, before, k),
+        ratio=cube.domain.ratio, memory_days=cube.attrs["memory_days"], region_cells=cube.attrs["memory_region"],
+        other=None if other is None else (torch.from_numpy(other[0]), torch.from_numpy(other[1])),
+    )  # fmt: skip
+    values = {
+        f"lst_{k}": done.lst,
+        f"lst_{k}_sigma": done.sigma,
+        f"lst_{k}_lineage": done.lineage.float(),
+        f"lst_{k}_memory": torch.where(done.state.weight > 0, done.state.memory, torch.nan),
+        f"lst_{k}_weight": done.state.weight,
+    }
+    fine |= {name: FINE[name].pack(v.numpy()) for name, v in values.items()}
+    seen_part = block_mean((done.lineage <= 1).float(), cube.domain.ratio, land)
+    coarse[f"lst_{k}_region"] = done.state.region.numpy()
+    coarse[f"lst_{k}_seen"] = seen_part.numpy()
+    if done.state.apart is not None:
+        coarse[f"lst_{k}_apart"] = done.state.apart.numpy()
+    state[f"lst_{k}_error"] = done.state.error
+    state[f"lst_{k}_cycle"] = done.state.cycle.to_json()
+    if f"lst_{k}_cloud" in cube.coarse:
+        _put_cloud(cube, before, k, seen, done, elevation, seen_part.nan_to_num(), coarse)
+
+
+def _put_cloud(
+    cube: Cube, before: dt.date | None, k: str, seen: Day, done: AllWeather, elevation: Tensor, seen_part: Tensor,
+    coarse: dict[str, np.ndarray],
+) -> None:  # fmt: skip
+    """What cloud does: the climate's effect, or, where a reanalysis and its memory are there, that of the day."""
+    _, lat = cube.domain.lonlat(coarse=True)
+    latitude = torch.from_numpy(lat).float()[:, None].expand(*cube.domain.coarse_shape)
+    effect, error = cloud_effect.climate_effect(k, seen.day, latitude)
+    name = f"lst_{k}_excess"
+    if name in cube.coarse:
+        excess = None if before is None else torch.from_numpy(cube.read_coarse(name, before))
+        pair = seen.air.get(k)
+        if pair is not None:
+            height = block_mean(elevation, cube.domain.ratio)
+            air = Air(torch.from_numpy(pair[0]) + LAPSE * height, _sun(k, pair[1], latitude, seen.day))
+            days = 0 if before is None else (seen.day - before).days
+            excess = cloud_effect.excess_of(excess, days, done.state.region, air.temperature, seen_part)
+            of_day, of_day_error = cloud_effect.air_effect(k, air, done.state.region, excess, seen_part)
+            known = torch.isfinite(of_day)
+            effect, error = torch.where(known, of_day, effect), torch.where(known, of_day_error, error)
+        coarse[name] = torch.full_like(effect, torch.nan).numpy() if excess is None else excess.numpy()
+    if seen.lst.get(k) is None:
+        # Nobody looked: the sky may have been clear.
+        spread = effect * effect * cloud_effect.UNKNOWN * (1 - cloud_effect.UNKNOWN)
+        effect, error = cloud_effect.UNKNOWN * effect, torch.sqrt(cloud_effect.UNKNOWN * error**2 + spread)
+    coarse[f"lst_{k}_cloud"], coarse[f"lst_{k}_cloud_sigma"] = effect.numpy(), error.numpy()
+
+
+def _sun(k: str, radiation: np.ndarray, latitude: Tensor, day: dt.date) -> Tensor | None:
+    """The part of the clear sky's radiation that reaches the ground, (R, C); None where none is given, and at night."""
+    if k == "night" or not np.isfinite(radiation).any():
+        return None
+    # The radiation is the mean of the hour that ends at the overpass.
+    clear = cloud_effect.clear_sky_radiation(latitude, day, HOURS[k] - 0.5)
+    return (torch.from_numpy(radiation) / clear.clamp(min=50.0)).nan_to_num(0.5).clamp(0.0, 1.0)
+
+
+def _put_reflectance(
+    cube: Cube, before: dt.date | None, bands: Sequence[str], seen: Day, fine: dict[str, np.ndarray]
+) -> None:
+    """Today's reflectance where all bands were seen, else the last one that was, with its age."""
+    shape = cube.domain.fine_shape
+    new = seen.reflectance or {}
+    today = np.stack([new.get(b, np.full(shape, np.nan, "float32")) for b in bands])
+    fresh = np.isfinite(today).all(0)
+    if before is None:
+        old, age = np.full_like(today, np.nan), np.full(shape, np.nan, "float32")
+    else:
+        old = np.stack([cube.read(b, before) for b in bands])
+        age = np.minimum(cube.read("reflectance_age", before) + (seen.day - before).days, OLDEST)
+    for i, band in enumerate(bands):
+        fine[band] = FINE[band].pack(np.where(fresh, today[i], old[i]))
+    fine["reflectance_age"] = FINE["reflectance_age"].pack(np.where(fresh, 0, age).astype("float32"))
+
+
+def _put_rain(cube: Cube, before: dt.date | None, seen: Day, fine: dict[str, np.ndarray]) -> None:
+    """The day's rain, and what the days before it left of theirs."""
+    nothing = np.zeros(cube.domain.fine_shape, "float32")
+    fallen = [nothing if r is None else np.nan_to_num(r) for r in seen.rain]
+    fine["rain"] = FINE["rain"].pack(fallen[0])
+    gap = 0 if before is None else (seen.day - before).days
+    for name, memory in API_DAYS.items():
+        old = nothing if before is None else np.nan_to_num(cube.read(name, before))
+        new = sum(np.float32(np.exp(-n / memory)) * r for n, r in enumerate(fallen))
+        fine[name] = FINE[name].pack(old * np.float32(np.exp(-gap / memory)) + new)
