@@ -117,6 +117,7 @@ class SimulateConfig:
     domain: DomainConfig = field(default_factory=DomainConfig)
     seed: int = 1
     family: str = "A"  # the physics of the world; several letters: drawn between families
+    auxiliary: bool = False  # true: Terra's LST and a reanalysis as well
     record: bool = False  # true: the sensors of the real record, each in its years; false: one sensor throughout
     plan: bool = False
 
