@@ -176,6 +176,10 @@ def _put_reflectance(
         age = np.minimum(cube.read("reflectance_age", before) + (seen.day - before).days, OLDEST)
     for i, band in enumerate(bands):
         fine[band] = FINE[band].pack(np.where(fresh, today[i], old[i]))
+    if "reflectance_quality" in cube.fine:
+        last = np.full(shape, np.nan, "float32") if before is None else cube.read("reflectance_quality", before)
+        quality = np.where(fresh, new.get("quality", last), last)
+        fine["reflectance_quality"] = FINE["reflectance_quality"].pack(quality)
     fine["reflectance_age"] = FINE["reflectance_age"].pack(np.where(fresh, 0, age).astype("float32"))
 
 

@@ -59,7 +59,7 @@ def prepare(cfg: PrepareConfig) -> Cube | None:
     told = ["region", "seen", "cloud", "cloud_sigma"]
     told += ["apart"] * bool(sources.other_lst) + ["excess"] * bool(sources.reanalysis)
     coarse += [f"lst_{k}_{w}" for k in OVERPASSES if f"lst_{k}" in fine for w in told]
-    coarse += [v for v in fine if not v.endswith(("_lineage", "_sigma"))]
+    coarse += [v for v in fine if not v.endswith(("_lineage", "_sigma", "_quality"))]
     attrs = {
         "ssm": " ".join(sources.ssm), "lst": " ".join(sources.lst), "reflectance": " ".join(sources.reflectance),
         "rain": " ".join(sources.rain), "footprint": cfg.footprint, "fwhm_km": cfg.fwhm_km, "sigma_ssm": cfg.sigma_ssm,

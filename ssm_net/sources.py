@@ -38,7 +38,11 @@ class Sources:
                 out += [v for v in FINE if v.startswith(f"lst_{k}")]
         bands = {v for name in self.reflectance for v in known_product(name).variables}
         out += [v for v in ("red", "nir", "swir1", "swir2") if v in bands]
-        return out + (["reflectance_age"] if self.reflectance else []) + (["rain", *API_DAYS] if self.rain else [])
+        return (
+            out
+            + (["reflectance_age", "reflectance_quality"] if self.reflectance else [])
+            + (["rain", *API_DAYS] if self.rain else [])
+        )
 
 
 def choose_sources(cfg: PrepareConfig, found: Catalog, settled: Sources | None = None) -> Sources:

@@ -78,6 +78,8 @@ FINE = {
             Variable(band, "1", f"surface reflectance, {wave}", "uint16", 1e-4, 0.0, 65535)
             for band, wave in {"red": "0.65 um", "nir": "0.86 um", "swir1": "1.64 um", "swir2": "2.13 um"}.items()
         ),
+        Variable("reflectance_quality", "1", "of the last reflectance: 0 full inversion or good, 1 the second quality",
+                 "uint8", 1.0, 0.0, 255),
         Variable("reflectance_age", "d", "days since the reflectance was last seen", "uint8", 1.0, 0.0, 255),
         Variable("rain", "mm", "rain since the overpass of the day before", "uint16", 0.01, 0.0, 65535),
         *(
