@@ -53,7 +53,7 @@ def mcd43(path, values):
             stored, {"scale_factor": 0.0001, "valid_range": [0, 32766], "_FillValue": 32767}
         )  # fmt: skip
         quality = np.zeros(stored.shape, np.uint8)
-        quality[: ROWS // 2] = 1
+        quality[:ROWS] = 1
         quality[-ROWS // 2 :] = 255
         layers[f"BRDF_Albedo_Band_Mandatory_Quality_Band{band}"] = (quality, {})
     grid = {"left": LEFT, "top": TOP, "shape": (ROWS * 2, COLS * 2), "layers": layers, "pixel": P / 2}
