@@ -80,12 +80,13 @@ def thermal_state(cube: Cube, day: dt.date | None, k: str) -> ThermalState | Non
     assert status is not None
     cycle = status["state"].get(f"lst_{k}_cycle")
     apart = f"lst_{k}_apart"
+    near, far = status["state"][f"lst_{k}_error"]
     return ThermalState(
         day,
         torch.from_numpy(cube.read(f"lst_{k}_memory", day)),
         torch.from_numpy(cube.read(f"lst_{k}_weight", day)).nan_to_num(),
         torch.from_numpy(cube.read_coarse(f"lst_{k}_region", day)),
-        float(status["state"][f"lst_{k}_error"]),
+        (near, far),
         Cycle.from_json(cycle) if cycle else Cycle.none(cube.domain.coarse_shape),
         torch.from_numpy(cube.read_coarse(apart, day)) if apart in cube.coarse else None,
     )
