@@ -80,7 +80,8 @@ def thermal_state(cube: Cube, day: dt.date | None, k: str) -> ThermalState | Non
     assert status is not None
     cycle = status["state"].get(f"lst_{k}_cycle")
     apart = f"lst_{k}_apart"
-    near, far = status["state"][f"lst_{k}_error"]
+    error = status["state"][f"lst_{k}_error"]
+    near, far = error if isinstance(error, list) else (error, error)  # cubes of before had one
     return ThermalState(
         day,
         torch.from_numpy(cube.read(f"lst_{k}_memory", day)),
