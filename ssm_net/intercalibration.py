@@ -1,11 +1,15 @@
 """Sensors of one record brought to one of them, cell by cell, on the days that two of them saw.
 
-In each cell mean and standard deviation of a source are made those of the reference over their common days. Where pairs
-are few a cell's own numbers say little: its difference of means is the best linear unbiased prediction of a random
-effect, drawn to what the region says by as much as its error demands (Henderson 1975, Biometrics 31), its ratio of
-deviations is drawn to the region's. A source that never met the reference is brought to it over one that met both
-(AMSR-E over FY-3B to AMSR2); where there is none, over the calendar: the months that both have, in different years.
-Over two years or more the region's difference may also drift, and the drift is taken out.
+In each cell the mean of a source and the part of its variation that lasts from day to day are made those of the
+reference over their common days. Matched by their whole standard deviations, the noisier of two sensors would be
+damped, soil and all: so the region's gain is told by what goes with the days beside (a lagged instrument: Su et al.
+2014, J. Geophys. Res. Atmos. 119, 6419), and only how a cell's gain differs from it by deviations. Where pairs are few
+a cell's own numbers say little: its difference of means is the best linear unbiased prediction of a random effect,
+drawn to what the region says by as much as its error demands (Henderson 1975, Biometrics 31), its ratio of deviations
+is drawn to the region's. A source that never met the reference is brought to it over one that met both (AMSR-E over
+FY-3B to AMSR2); where there is none, over the calendar: the months that both have, in different years. The region's
+difference may also drift; the drift is taken out as far as the length of the common days tells it, and what is left of
+it is in the error.
 
 What is fitted is stored with the cube and stays: days that are added never change what was made before. Stated errors
 grow by that of the fit.
@@ -27,11 +31,15 @@ from ssm_net.ingest.ssm import CoarseSSM
 log = logging.getLogger(__name__)
 
 ENOUGH_DAYS = 30  # that two sensors share, for one to be brought to the other
-MOST_DAYS = 1000  # of common days, evenly chosen: more change nothing and take longer to read
+MOST_DAYS = 1000  # of common days, about: more change nothing and take longer to read
+TOGETHER = 10  # days in a row, where not all are read
 GAIN_PAIRS = 60.0  # of a cell at which half of its own ratio of deviations is believed
 DEPENDENT = 2.0  # pairs that tell as much as one independent pair: weather lasts longer than a day
 GAIN_RANGE = (0.4, 2.5)
-DRIFT_YEARS = 2.0  # of common days before a drift is looked for
+BESIDE = dt.timedelta(1)
+LASTING_PAIRS = 300  # of the region, for the gain of what lasts to be told
+DRIFT = 0.0015  # m3 m-3 a year, by which a sensor drifts against another
+FEWEST_MONTHS = 10  # of common days before a drift is looked for
 CALENDAR_ERROR = 0.02  # m3 m-3: months of different years differ by that where nothing else does
 UNMATCHED_ERROR = 0.03  # m3 m-3 added where nothing could be matched
 LOWEST, HIGHEST = 0.005, 0.7  # m3 m-3
@@ -42,12 +50,14 @@ Pair = tuple[dt.date, np.ndarray, np.ndarray]
 @dataclass(frozen=True)
 class Match:
     """How a source becomes the reference: ``offset + gain x + drift (years since middle)``, each (R, C); ``error``
-    (R, C) m3 m-3 of the level that this gives; ``drift`` m3 m-3 a year. ``how`` says over what it was found."""
+    (R, C) m3 m-3 of the level that this gives; ``drift`` and ``drift_error`` m3 m-3 a year. ``how`` says over what it
+    was found."""
 
     offset: np.ndarray
     gain: np.ndarray
     error: np.ndarray
     drift: float
+    drift_error: float
     middle: dt.date
     days: int
     pairs: int
@@ -59,14 +69,15 @@ class Match:
 
     def to_json(self) -> dict[str, Any]:
         fields = {k: np.round(getattr(self, k), 6).tolist() for k in ("offset", "gain", "error")}
-        return fields | {"drift": self.drift, "middle": str(self.middle), "days": self.days, "pairs": self.pairs,
-                         "how": self.how}  # fmt: skip
+        return fields | {"drift": self.drift, "drift_error": self.drift_error, "middle": str(self.middle),
+                         "days": self.days, "pairs": self.pairs, "how": self.how}  # fmt: skip
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Match:
         fields = {k: np.asarray(stored[k], np.float32) for k in ("offset", "gain", "error")}
-        return cls(**fields, drift=stored["drift"], middle=dt.date.fromisoformat(stored["middle"]),
-                   days=stored["days"], pairs=stored["pairs"], how=stored["how"])  # fmt: skip
+        return cls(**fields, drift=stored["drift"], drift_error=stored["drift_error"],
+                   middle=dt.date.fromisoformat(stored["middle"]), days=stored["days"], pairs=stored["pairs"],
+                   how=stored["how"])  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -139,7 +150,8 @@ def _bridge(todo: Sequence[int], days: Mapping[int, Sequence[dt.date]], done: se
 def _over_common_days(code: int, via: int, common: Sequence[dt.date], onward: Match | None, read: Reader) -> Match:
     """The match of ``code`` over the days it shares with ``via``, which is itself matched by ``onward`` or is the
     reference."""
-    some = common[:: max(1, -(-len(common) // MOST_DAYS))]
+    every = max(1, -(-len(common) // MOST_DAYS))
+    some = [d for i, d in enumerate(common) if i // TOGETHER % every == 0]
     pairs = []
     for day in some:
         x, y = read(code, day), read(via, day)
@@ -148,12 +160,15 @@ def _over_common_days(code: int, via: int, common: Sequence[dt.date], onward: Ma
     over = f"{len(pairs)} days shared with {name_of(via)}, {some[0]} .. {some[-1]}"
     match = fit(pairs, over)
     if onward is not None:
-        match = replace(match, error=np.sqrt(match.error**2 + onward.error**2), how=f"{over}, and from there on")
+        apart = onward.drift_error * (match.middle - onward.middle).days / 365.25
+        error = np.sqrt(match.error**2 + onward.error**2 + np.float32(apart) ** 2)
+        match = replace(match, error=error, how=f"{over}, and from there on")
     return match
 
 
-def fit(pairs: Sequence[Pair], how: str) -> Match:
-    """The match of x to y from their common days: (day, x, y), (R, C) m3 m-3 with NaN where not seen.
+def fit(pairs: Sequence[Pair], how: str, same_days: bool = True) -> Match:
+    """The match of x to y from their common days: (day, x, y), (R, C) m3 m-3 with NaN where not seen; without
+    ``same_days`` y is of another year, and only levels and deviations can be matched.
 
     Raises ``ValueError`` where no cell was seen by both on any day.
     """
@@ -162,14 +177,14 @@ def fit(pairs: Sequence[Pair], how: str) -> Match:
         raise ValueError(f"no cell was seen by both sensors: {how}")
     several = n >= 3
     weight = np.where(several, n, 0.0)
+    usual = 1.0  # ratio of deviations of the region, noise and all
     if several.any():
-        region_gain = float(np.sqrt((weight * vy).sum() / max((weight * vx).sum(), 1e-12)))
-    else:
-        region_gain = 1.0
-    region_gain = float(np.clip(region_gain, *GAIN_RANGE))
+        usual = float(np.clip(np.sqrt((weight * vy).sum() / max((weight * vx).sum(), 1e-12)), *GAIN_RANGE))
+    lasting = _lasting(pairs, mx, my, usual) if same_days else None
+    region_gain = usual if lasting is None else lasting
     own = np.clip(np.sqrt(vy / np.maximum(vx, 1e-8)), *GAIN_RANGE)
     trust = np.where(several, n / (n + GAIN_PAIRS), 0.0)
-    gain = np.exp(trust * np.log(np.where(several, own, 1.0)) + (1 - trust) * np.log(region_gain))
+    gain = region_gain * np.exp(trust * (np.log(np.where(several, own, usual)) - np.log(usual)))
 
     # Differences of means as a random effect of cells about the region's relation.
     mean_x, mean_y = (n * mx).sum() / n.sum(), (n * my).sum() / n.sum()
@@ -186,9 +201,9 @@ def fit(pairs: Sequence[Pair], how: str) -> Match:
     error = np.sqrt(between * (1 - belief) + within / max(effective.sum(), 1.0))
     match = Match(
         (middle_y - gain * middle_x).astype(np.float32), gain.astype(np.float32), error.astype(np.float32),
-        0.0, pairs[len(pairs) // 2][0], len(pairs), int(n.sum()), how,
+        0.0, DRIFT, pairs[len(pairs) // 2][0], len(pairs), int(n.sum()), how,
     )  # fmt: skip
-    return _with_drift(match, pairs)
+    return _with_drift(match, pairs) if same_days else match
 
 
 def _moments(pairs: Sequence[Pair]) -> tuple[np.ndarray, ...]:
@@ -205,6 +220,32 @@ def _moments(pairs: Sequence[Pair]) -> tuple[np.ndarray, ...]:
     return n, mx, my, np.maximum(sxx / m - mx**2, 0), np.maximum(syy / m - my**2, 0)
 
 
+def _lasting(pairs: Sequence[Pair], mx: np.ndarray, my: np.ndarray, usual: float) -> float | None:
+    """The gain of what lasts from day to day, over the whole region; noise, which does not last, has no part in it.
+
+    The anomalies of the days beside are the instrument: they go with the soil of the day and with no error of it. None
+    where too few pairs have a day beside them.
+    """
+    xz, yz, count = 0.0, 0.0, 0
+    beside: dict[dt.date, np.ndarray] = {}
+    for day, x, y in pairs:
+        both = np.stack([usual * (x - mx), y - my])
+        known = np.isfinite(both)
+        mean = np.where(known, both, 0).sum(0) / np.maximum(known.sum(0), 1)
+        beside[day] = np.where(known.any(0), mean, np.nan).astype(np.float32)
+    for day, x, y in pairs:
+        for near in (day - BESIDE, day + BESIDE):
+            if near in beside:
+                z = beside[near]
+                use = np.isfinite(x) & np.isfinite(y) & np.isfinite(z)
+                xz += float(((x - mx)[use] * z[use]).sum())
+                yz += float(((y - my)[use] * z[use]).sum())
+                count += int(use.sum())
+    if count < LASTING_PAIRS or xz <= 0 or yz <= 0:
+        return None
+    return float(np.clip(yz / xz, *GAIN_RANGE))
+
+
 def _pooled(pairs: Sequence[Pair], gain: np.ndarray, mx: np.ndarray, my: np.ndarray) -> float:
     """Variance of y - gain x about its mean in a cell, over all cells; what both sensors' noise leaves."""
     total, count = 0.0, 0
@@ -217,28 +258,29 @@ def _pooled(pairs: Sequence[Pair], gain: np.ndarray, mx: np.ndarray, my: np.ndar
 
 
 def _with_drift(match: Match, pairs: Sequence[Pair]) -> Match:
-    """``match`` with the trend of the region's difference, where years of common days tell it from noise.
+    """``match`` with the trend of the region's difference, drawn to none by as much as its error demands.
 
-    Monthly means of the region are the observations; a trend within twice its standard error is none.
+    Monthly means of the region are the observations, with the annual cycle beside it: seasons that one end of the
+    record lacks are no trend.
     """
-    months: dict[tuple[int, int], list[float]] = {}
-    when: dict[tuple[int, int], list[float]] = {}
+    months: dict[tuple[int, int], list[tuple[float, float]]] = {}
     for day, x, y in pairs:
         left = y - (match.offset + match.gain * x)
         if np.isfinite(left).any():
-            months.setdefault((day.year, day.month), []).append(float(np.nanmean(left)))
-            when.setdefault((day.year, day.month), []).append((day - match.middle).days / 365.25)
-    t, r = (np.array([np.mean(v) for v in by.values()]) for by in (when, months))
-    if len(t) < 12 or np.ptp(t) < DRIFT_YEARS:
+            at = (day - match.middle).days / 365.25
+            months.setdefault((day.year, day.month), []).append((at, float(np.nanmean(left))))
+    t, r = np.array([np.mean(v, 0) for v in months.values()]).T
+    if len(t) < FEWEST_MONTHS:
         return match
-    # With the annual cycle beside it: seasons that one end of the record lacks are no trend.
     basis = np.stack([np.ones_like(t), t, np.cos(2 * np.pi * t), np.sin(2 * np.pi * t)], 1)
     law, *_ = np.linalg.lstsq(basis, r, rcond=None)
     scatter = float(((r - basis @ law) ** 2).sum() / (len(t) - basis.shape[1]))
-    spread = float(np.sqrt(scatter * np.linalg.inv(basis.T @ basis)[1, 1]))
-    if abs(law[1]) <= 2 * spread:
-        return match
-    return replace(match, drift=float(law[1]), offset=match.offset + np.float32(law[0]))
+    variance = scatter * float(np.linalg.inv(basis.T @ basis)[1, 1])
+    belief = DRIFT**2 / (DRIFT**2 + variance)
+    drift = belief * float(law[1])
+    # The level stays that of the pairs: what the trend adds, their mean time takes away.
+    offset = match.offset - np.float32(drift * t.mean())
+    return replace(match, drift=drift, drift_error=float(np.sqrt(1 - belief) * DRIFT), offset=offset)
 
 
 def _over_the_calendar(code: int, reference: int, days: Mapping[int, Sequence[dt.date]], read: Reader) -> Match:
@@ -258,9 +300,10 @@ def _over_the_calendar(code: int, reference: int, days: Mapping[int, Sequence[dt
         log.warning("%s shares neither days nor months with %s: its values stay as they are, with a larger error",
                     name_of(code), name_of(reference))  # fmt: skip
         shape = next((v for d in days.get(code, ()) if (v := read(code, d)) is not None), np.zeros((1, 1))).shape
-        return Match(np.zeros(shape, np.float32), np.ones(shape, np.float32),
-                     np.full(shape, UNMATCHED_ERROR, np.float32), 0.0, days[code][0], 0, 0, "not matched")  # fmt: skip
+        none, one, error = (np.full(shape, v, np.float32) for v in (0.0, 1.0, UNMATCHED_ERROR))
+        return Match(none, one, error, 0.0, 0.0, days[code][0], 0, 0, "not matched")
     log.warning("%s shares no days with %s or with a sensor that met both: it is matched over %d days of the same "
                 "months of other years, which is worse", name_of(code), name_of(reference), len(pairs))  # fmt: skip
-    match = fit(pairs, f"{len(pairs)} days of the same months as {name_of(reference)} in other years")
-    return replace(match, drift=0.0, error=np.sqrt(match.error**2 + np.float32(CALENDAR_ERROR) ** 2))
+    match = fit(pairs, f"{len(pairs)} days of the same months as {name_of(reference)} in other years",
+                same_days=False)  # fmt: skip
+    return replace(match, error=np.sqrt(match.error**2 + np.float32(CALENDAR_ERROR) ** 2))

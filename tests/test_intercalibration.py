@@ -55,13 +55,45 @@ def test_the_level_and_spread_of_the_reference_come_back(gain, offset, seed):
     match = fit([(d, other(d), reference(d)) for d in days(0, 365)], "test")
     every = days(0, 365)
     assert abs(step(match, other, reference, every)) < 0.004
-    corrected = np.stack([match(d, other(d)) for d in every])
-    assert np.nanstd(corrected, 0).mean() == pytest.approx(
-        np.nanstd(np.stack([reference(d) for d in every]), 0).mean(), rel=0.1
-    )
+    spread = [np.std([at(d) for d in every], 0).mean() for at in (lambda d: match(d, other.clean(d)), reference.clean)]
+    assert spread[0] == pytest.approx(spread[1], rel=0.1)  # of the soil, without the noise of either
     apart = np.mean([match(d, other.clean(d)) - reference.clean(d) for d in every], 0)
     assert apart.std() < 0.006  # of 0.018 before
     assert 0.5 < np.sqrt((apart**2).mean()) / np.sqrt((match.error**2).mean()) < 2.0  # the stated error is its size
+
+
+def gain_left(match: Match, one: Instrument, reference: Instrument, when: list[dt.date]) -> float:
+    """Slope of the matched values to the reference's, without noise, less 1."""
+    x, y = (np.stack([v - 0.2 for v in values]) for values in (
+        [reference.clean(d) for d in when], [match(d, one.clean(d)) for d in when]))  # fmt: skip
+    x, y = x - x.mean(0), y - y.mean(0)
+    return float((x * y).sum() / (x * x).sum()) - 1
+
+
+@pytest.mark.parametrize("noise", [0.02, 0.05])
+@pytest.mark.parametrize("number", [180, 900])
+def test_noise_is_not_taken_for_soil(noise, number):
+    """Matching of whole deviations damps a sensor of noise 0.05 by a fifth."""
+    reference, other = Instrument(1, cell=0.01), Instrument(2, 1.2, 0.02, cell=0.01, noise=noise)
+    when = {2: days(0, number), 3: days(0, number)}
+    settled = match_all(Intercalibration(2, {}), [3], when, lambda c, d: {2: reference, 3: other}[c](d))
+    assert abs(gain_left(settled.matches[3], other, reference, when[3])) < 0.05
+
+
+def test_matching_keeps_the_order_of_values():
+    sensors, when = chain(4)
+    match = match_all(Intercalibration(2, {}), [1], when, lambda code, day: sensors[code](day)).matches[1]
+    values = np.stack([match(when[1][0], np.full(SHAPE, v)) for v in np.linspace(0, 0.7, 30)])
+    assert (np.diff(values, axis=0) >= 0).all() and (values > 0).all() and (values <= 0.7).all()
+
+
+def test_what_a_short_overlap_cannot_tell_of_a_drift_is_in_the_error_of_the_chain():
+    sensors, when = chain(6, drift=0.002)
+    short = {**when, 2: when[2][:200]}
+    found = {n: match_all(Intercalibration(2, {}), [1], w, lambda code, day: sensors[code](day)).matches
+             for n, w in (("long", when), ("short", short))}  # fmt: skip
+    assert found["short"][3].drift_error > 1.5 * found["long"][3].drift_error
+    assert found["short"][1].error.mean() > found["long"][1].error.mean()
 
 
 def test_few_pairs_say_what_the_region_says():
