@@ -59,7 +59,8 @@ class Scene:
 @dataclass(frozen=True)
 class Score:
     """Errors of one part of the bench, K; ``inside`` is the part of the hidden values within one sigma of ``fill``;
-    ``truth`` the RMSE of the truth itself against hidden views of a world, which no method can be below for long.
+    ``truth`` the RMSE of the truth itself against hidden views of a world: the noise of a view. What of it neighbours
+    share, a method may know.
     """
 
     part: str
