@@ -18,7 +18,7 @@ import os
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -58,13 +58,17 @@ class Scene:
 
 @dataclass(frozen=True)
 class Score:
-    """Errors of one part of the bench, K; ``inside`` is the part of the hidden values within one sigma of ``fill``."""
+    """Errors of one part of the bench, K; ``inside`` is the part of the hidden values within one sigma of ``fill``;
+    ``truth`` the RMSE of the truth itself against hidden views of a world: the noise of a view. What of it neighbours
+    share, a method may know.
+    """
 
     part: str
     pixels: int
     rmse: dict[str, float]
     bias: float
     inside: float
+    truth: float | None = None
 
     @property
     def ratio(self) -> float:
@@ -262,7 +266,9 @@ def world(folder: Path, rng: np.random.Generator) -> Iterator[Score]:
         elevation = np.nan_to_num(cube.read_static("elevation")).astype("float32")
         part = f"{folder.name}, {k}"
         clear = {"clear": np.where(hidden & land, lst, np.nan)}
-        yield from scores(part, [Scene(days, np.where(seen & ~hidden, lst, np.nan), clear, elevation)])
+        noise = float(np.sqrt(np.nanmean((clear["clear"] - true) ** 2)))
+        for score in scores(part, [Scene(days, np.where(seen & ~hidden, lst, np.nan), clear, elevation)]):
+            yield replace(score, truth=round(noise, 3))
         whole = (0, lst.shape[1], 0, lst.shape[2])
         ours = [np.stack(v) for v in zip(*(all_weather(cube, d, k, whole)[:2] for d in days), strict=True)]
         cloudy = {"cloudy": np.where(~seen & land, true, np.nan)}
@@ -271,11 +277,19 @@ def world(folder: Path, rng: np.random.Generator) -> Iterator[Score]:
 
 def table(found: list[Score]) -> Table:
     out = Table(title="Filling of LST: RMSE, K")
-    for name in ("hidden", "pixels", *METHODS, "fill", "of the best", "bias", "within 1 sigma"):
+    for name in ("hidden", "pixels", *METHODS, "fill", "of the best", "truth", "bias", "within 1 sigma"):
         out.add_column(name, justify="left" if name == "hidden" else "right")
     for s in found:
         rmse = [f"{s.rmse[m]:.2f}" if m in s.rmse else "" for m in (*METHODS, "fill")]
-        out.add_row(s.part, f"{s.pixels:,}", *rmse, f"{s.ratio:.2f}", f"{s.bias:+.2f}", f"{s.inside:.0%}")
+        out.add_row(
+            s.part,
+            f"{s.pixels:,}",
+            *rmse,
+            f"{s.ratio:.2f}",
+            "" if s.truth is None else f"{s.truth:.2f}",
+            f"{s.bias:+.2f}",
+            f"{s.inside:.0%}",
+        )
     return out
 
 

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 
 from ssm_net import features
+from ssm_net.allweather import LAPSE
+from ssm_net.cloud_effect import CONTRAST, contrast_under_cloud
 from ssm_net.cube import Cube
 from ssm_net.grid import Window, upsample
 
@@ -152,7 +154,7 @@ def all_weather(cube: Cube, day: dt.date, k: str, window: Window) -> tuple[np.nd
     """LST as it is under the sky there is, its standard error (K), and its lineage, of a window of pixels, (y, x).
 
     ``lst_<k>`` of the cube is what a clear sky would show, which is what anomalies are told by; where it was not seen,
-    the effect of cloud is added.
+    the effect of cloud is added, and of what a pixel differs from its surroundings only a part is left.
     """
     lst, sigma = cube.read(f"lst_{k}", day, window), cube.read(f"lst_{k}_sigma", day, window)
     lineage = cube.read_packed(f"lst_{k}_lineage", day, window)
@@ -160,8 +162,15 @@ def all_weather(cube: Cube, day: dt.date, k: str, window: Window) -> tuple[np.nd
         effect, error = (upsample(_coarse(cube, f"lst_{k}_{w}", day), cube.domain.ratio, window).numpy()
                          for w in ("cloud", "cloud_sigma"))  # fmt: skip
         hidden = lineage > 1
-        lst = np.where(hidden, lst + effect, lst)
-        sigma = np.where(hidden, np.sqrt(sigma**2 + error**2), sigma)
+        kept = 1.0
+        under = lst
+        if "elevation" in cube.static:  # without it relief would pass for a contrast
+            height = LAPSE * np.nan_to_num(cube.read_static("elevation", window))
+            region = upsample(_coarse(cube, f"lst_{k}_region", day), cube.domain.ratio, window)
+            around = region - torch.from_numpy(height)
+            under, kept = contrast_under_cloud(k, torch.from_numpy(lst), around).numpy(), CONTRAST[k]
+        lst = np.where(hidden, under + effect, lst)
+        sigma = np.where(hidden, np.sqrt((kept * sigma) ** 2 + error**2), sigma)
     return lst, sigma, lineage
 
 

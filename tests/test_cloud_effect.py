@@ -1,19 +1,32 @@
 """What cloud does to LST: the climate's effect, that of a reanalysis, and where it is added."""
 
 import datetime as dt
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import road
 import torch
 import xarray as xr
 
 from ssm_net import cloud_effect
-from ssm_net.cloud_effect import Air, air_effect, clear_sky_radiation, climate_effect, excess_of
+from ssm_net.cloud_effect import (
+    CONTRAST,
+    Air,
+    air_effect,
+    clear_sky_radiation,
+    climate_effect,
+    contrast_under_cloud,
+    excess_of,
+)
+from ssm_net.cube import open_cube
 from ssm_net.grid import Domain
 from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.raster import GranuleError
 from ssm_net.ingest.reanalysis import overpass, read_reanalysis
+from ssm_net.inputs import all_weather
+from ssm_net.prepare import prepare
 
 CELLS = (2, 3)
 
@@ -93,3 +106,43 @@ def test_without_radiation_there_is_air_alone_and_degrees_celsius_are_refused(tm
     cold = file(tmp_path / "b_20160502.nc", day, units=-273.15)
     with pytest.raises(GranuleError, match="not kelvins"):
         read_reanalysis([cold], overpass(day, 13.5, 110.0), domain)
+
+
+def test_cloud_leaves_the_surroundings_and_a_part_of_the_contrasts():
+    clear, around = torch.tensor([300.0, 310.0]), torch.tensor([305.0, 305.0])
+    day, night = (contrast_under_cloud(k, clear, around) for k in ("day", "night"))
+    assert torch.allclose(day, 305 + CONTRAST["day"] * torch.tensor([-5.0, 5.0]))
+    assert bool(((day - 305).abs() < (night - 305).abs()).all()) and bool(((night - 305).abs() < 5.0).all())
+
+
+@pytest.mark.parametrize("k", ["day", "night"])
+def test_lst_under_cloud_comes_near_to_the_truth_and_says_how_near(tiny_raw: Path, tiny_cube_path: Path, k: str):
+    """What was seen stays as it is; under cloud neither the day's warm bias nor the night's cold one is left."""
+    cube = open_cube(tiny_cube_path)
+    truth = xr.open_zarr(tiny_raw / "truth.zarr", consolidated=False, chunks=None)
+    land = truth.water.values < 0.5
+    whole_domain = (0, land.shape[0], 0, land.shape[1])
+    clear, made, stated = [], [], []
+    for day in cube.days[2:]:
+        lst, sigma, lineage = all_weather(cube, day, k, whole_domain)
+        hidden = (lineage > 1) & land
+        np.testing.assert_array_equal(lst[lineage == 0], cube.read(f"lst_{k}", day)[lineage == 0])
+        true = truth[f"lst_{k}"].sel(time=str(day)).values
+        clear.append((cube.read(f"lst_{k}", day) - true)[hidden])
+        made.append((lst - true)[hidden])
+        stated.append(sigma[hidden])
+    before, after, sigma = (np.concatenate(x) for x in (clear, made, stated))
+    assert np.sqrt((after**2).mean()) < 0.8 * np.sqrt((before**2).mean())
+    assert 0.4 < (np.abs(after) <= sigma).mean() < 0.95
+
+
+def test_soil_moisture_never_enters(tiny_raw: Path, tiny_cube_path: Path, tmp_path: Path):
+    """Without any observation of it the LST of a cube is the same, bit for bit; so it is from two days alone."""
+    raw = road.linked(tiny_raw, tmp_path / "raw")
+    shutil.rmtree(raw / "NNsm")
+    cube = prepare(road.preparation(raw, tmp_path / "cube.zarr", end="2016-05-02"))
+    assert cube is not None and "ssm" not in cube.coarse
+    whole_cube = open_cube(tiny_cube_path)
+    for day in cube.days:
+        for name in (v for v in cube.fine if v.startswith("lst_")):
+            np.testing.assert_array_equal(cube.read_packed(name, day), whole_cube.read_packed(name, day))
