@@ -63,10 +63,11 @@ def store(cube: Cube, seen: Day, elevation: Tensor, land: Tensor, sensors: Inter
         none = np.full(cube.domain.coarse_shape, np.nan, "float32")
         if seen.ssm is None:
             info["missing"].append("ssm")
-            coarse |= {"ssm": none, "ssm_sigma": none, "source": np.zeros_like(none)}
+            coarse |= {"ssm": none, "ssm_sigma": none, "source": none}
         else:
             ssm = sensors.apply(seen.day, seen.ssm)
-            coarse |= {"ssm": ssm.ssm, "ssm_sigma": ssm.sigma, "source": ssm.source.astype("float32")}
+            source = np.where(ssm.source > 0, ssm.source, np.nan).astype("float32")  # 0 is what marks a missing one
+            coarse |= {"ssm": ssm.ssm, "ssm_sigma": ssm.sigma, "source": source}
             info["observed"] = int(np.isfinite(ssm.ssm).sum())
     cube.write_day(seen.day, fine, {name: coarse[name] for name in cube.coarse}, info)
     return list(info["missing"])

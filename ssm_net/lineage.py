@@ -21,7 +21,8 @@ def sources(cube: Cube, day: dt.date) -> np.ndarray:
     """The record (a code of the table of radiometers) that observed each cell, (R, C) uint8, 0 where none did."""
     if "source" not in cube.coarse:
         return np.zeros(cube.domain.coarse_shape, np.uint8)
-    codes = np.nan_to_num(cube.read_coarse("source", day)).astype(np.uint8)
+    # Cubes of before hold a 1 where nothing was observed.
+    codes = np.where(np.isfinite(cube.read_coarse("ssm", day)), np.nan_to_num(cube.read_coarse("source", day)), 0)
     return np.vectorize(lambda c: record_of(int(c)), otypes=[np.uint8])(codes)
 
 

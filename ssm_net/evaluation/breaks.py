@@ -23,8 +23,11 @@ from ssm_net.lineage import sources
 from ssm_net.variables import API_DAYS
 
 WINDOW = 365  # days each side, at most
+AROUND = 15  # days to each side that tell which sensor is the record's
 SHORTEST = 20  # days that a sensor leads, to count as a part of the record
+SEASON = 15  # days of the year by which the two sides may differ
 FEWEST = 15  # days with a value each side, for a step to be told
+ENOUGH = 45  # days of the same seasons each side, for those alone to count
 BLOCK, DRAWS = 15, 400  # days of a block, samples of the bootstrap
 SEASON_FROM = 300  # days of a window from which the annual cycle is told apart from a step
 
@@ -71,23 +74,44 @@ def _mean(values: np.ndarray) -> float:
 
 
 def segments(days: Sequence[DayLevel]) -> list[tuple[int, list[DayLevel]]]:
-    """The parts of the record by leading sensor; days without any, and days that another one leads in between, belong
-    to the part around them."""
-    runs: list[tuple[int, list[DayLevel]]] = []
-    for day in days:
-        if runs and day.source in (0, runs[-1][0]):
-            runs[-1][1].append(day)
+    """The parts of the record by the sensor that leads on most days within ``AROUND`` days, so that another one that
+    fills its orbit gaps makes no part of its own; parts shorter than ``SHORTEST`` and days without any sensor near
+    belong to the part before."""
+    at = np.array([d.day.toordinal() for d in days])
+    leading = np.array([d.source for d in days])
+    codes = sorted({int(c) for c in leading if c})
+    if not codes:
+        return [(0, list(days))]
+    total = np.stack([np.concatenate([[0], np.cumsum(leading == c)]) for c in codes])
+    near = total[:, np.searchsorted(at, at + AROUND, "right")] - total[:, np.searchsorted(at, at - AROUND)]
+    # At a change the windows of both sides count the same sensors: what saw on the day itself decides a tie.
+    near = 2 * near + (leading == np.array(codes)[:, None])
+    most = np.where(near.max(0) > 0, np.array(codes)[near.argmax(0)], 0)
+    parts: list[tuple[int, list[DayLevel]]] = []
+    for run in np.split(np.arange(len(days)), np.flatnonzero(np.diff(most)) + 1):
+        source, some = int(most[run[0]]), [days[i] for i in run]
+        if parts and (source in (0, parts[-1][0]) or len(some) < SHORTEST):
+            parts[-1][1].extend(some)
+        elif parts and len(parts[-1][1]) < SHORTEST:
+            parts[-1] = (source, parts[-1][1] + some)
         else:
-            runs.append((day.source, [day]))
-    kept: list[tuple[int, list[DayLevel]]] = []
-    for source, part in runs:
-        if kept and (kept[-1][0] == source or len(part) < SHORTEST or source == 0):
-            kept[-1][1].extend(part)
-        elif kept and len(kept[-1][1]) < SHORTEST:
-            kept[-1] = (source, kept[-1][1] + part)
-        else:
-            kept.append((source, list(part)))
-    return kept
+            parts.append((source, some))
+    return _sharpened(parts)
+
+
+def _sharpened(parts: list[tuple[int, list[DayLevel]]]) -> list[tuple[int, list[DayLevel]]]:
+    """The same parts, each change on the day where fewest days near it are led by the sensor of the other side."""
+    for (one, before), (other, after) in pairwise(parts):
+        near = [*before[-AROUND:], *after[:AROUND]]
+        wrong = np.cumsum([0, *(d.source == other for d in near)]) - np.cumsum([0, *(d.source == one for d in near)])
+        move = int(wrong.argmin()) - min(AROUND, len(before))
+        if move > 0:
+            before.extend(after[:move])
+            del after[:move]
+        elif move < 0:
+            after[:0] = before[move:]
+            del before[move:]
+    return parts
 
 
 def break_table(days: Sequence[DayLevel]) -> list[dict[str, float | str | int]]:
@@ -101,15 +125,30 @@ def break_table(days: Sequence[DayLevel]) -> list[dict[str, float | str | int]]:
     out: list[dict[str, float | str | int]] = []
     for a, b in pairs:
         (one, before), (other, after) = parts[a], parts[b]
-        before, after = before[-WINDOW:], after[:WINDOW]
+        before, after, seasons = _same_season(before[-WINDOW:], after[:WINDOW])
         kinds = {"map": "error", "coarse": "coarse_error"} if has_truth else {"map": "level"}
         for kind, key in kinds.items():
             out.append({
                 "change": f"{name_of(one) if one else 'none'} to {name_of(other) if other else 'none'}",
                 "first day": str(after[0].day), "series": kind, "against": "truth" if has_truth else "rain and season",
+                "seasons": seasons,
                 **_step(before, after, key, with_weather=not has_truth),
             })  # fmt: skip
     return out
+
+
+def _same_season(before: list[DayLevel], after: list[DayLevel]) -> tuple[list[DayLevel], list[DayLevel], str]:
+    """The days of each side at whose time of the year the other has days too, where both have enough of them: what a
+    season does is no step."""
+
+    def of_year(days: list[DayLevel]) -> np.ndarray:
+        return np.array([d.day.timetuple().tm_yday for d in days])
+
+    apart = np.abs(of_year(before)[:, None] - of_year(after)[None])
+    near = np.minimum(apart, 365 - apart) <= SEASON
+    both = ([d for d, k in zip(before, near.any(1), strict=True) if k],
+            [d for d, k in zip(after, near.any(0), strict=True) if k])  # fmt: skip
+    return (*both, "the same") if min(map(len, both)) >= ENOUGH else (before, after, "others")
 
 
 def _step(before: Sequence[DayLevel], after: Sequence[DayLevel], key: str, with_weather: bool) -> dict[str, float]:

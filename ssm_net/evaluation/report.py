@@ -273,11 +273,13 @@ def _breaks(out: dict[str, Any], found: Gathered) -> str:
         return ""
     rows = [r | {k: _between(r, k) for k in ("step", "std ratio")} for r in out["breaks"]]
     columns = {"change": ("", 0), "first day": ("first day", 0), "series": ("series", 0), "against": ("against", 0),
-               "days before": ("days before", 0), "days after": ("days after", 0), "step": (f"step, {UNIT}", 4),
-               "std ratio": ("spread after / before", 2)}  # fmt: skip
+               "seasons": ("seasons", 0), "days before": ("days before", 0), "days after": ("days after", 0),
+               "step": (f"step, {UNIT}", 4), "std ratio": ("spread after / before", 2)}  # fmt: skip
     about = (
         "Mean and spread each side of a change of sensor, of the map and (with a truth) of the coarse observations, up "
-        "to a year each side; 95 % intervals from blocks of 15 days. A record without a break has steps about 0."
+        "to a year each side, of the same seasons where both have enough; 95 % intervals from blocks of 15 days. "
+        "A record without a break has steps about 0. Rain tells a part of the soil's course only, and what the maps "
+        "miss of the weather differs from year to year: a small step is not always a sensor's."
     )
     picture = figure(figures.levels(found.levels), "the record's level", "means of each day over the domain; a line "
                      "where the sensor changes")  # fmt: skip

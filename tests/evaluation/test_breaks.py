@@ -1,4 +1,5 @@
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -33,6 +34,27 @@ def test_the_parts_of_a_record_are_led_by_one_sensor():
     assert [code for code, _ in parts] == [1, 3, 2]
     assert sum(len(part) for _, part in parts) == 500
     assert parts[1][1][0].day in (FIRST + dt.timedelta(n) for n in range(150, 153))
+
+
+def test_a_sensor_that_fills_orbit_gaps_makes_no_part_of_its_own():
+    """Over a small region FY-3B leads every third day, the first one too, and the parts are what they are."""
+    days = [replace(d, source=3 if n % 3 == 0 else d.source) for n, d in enumerate(record())]
+    parts = segments(days)
+    assert [code for code, _ in parts] == [1, 3, 2]
+    assert sum(len(part) for _, part in parts) == 500
+    for (_, part), first in zip(parts, (0, 150, 350), strict=True):
+        assert abs((part[0].day - FIRST).days - first) <= 2
+    rows = {(r["change"], r["series"]): r for r in break_table(days)}
+    assert len({change for change, _ in rows}) == 3
+
+
+def test_sides_of_a_change_are_of_the_same_seasons_where_both_have_them():
+    """What summer does to the error is no step from a summer to a winter."""
+    season = [replace(d, error=0.02 * np.sin(2 * np.pi * n / 365.25)) for n, d in enumerate(record(noise=0.002))]
+    row = next(r for r in break_table(season) if r["change"] == "AMSR-E to AMSR2")
+    assert row["seasons"] == "the same" and row["step"] == pytest.approx(0, abs=0.004)
+    short = break_table(season[:150] + season[150:200])
+    assert {r["seasons"] for r in short} == {"others"}
 
 
 @pytest.mark.parametrize("truth", [True, False])
