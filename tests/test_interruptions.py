@@ -55,7 +55,7 @@ def test_prepare_goes_on(tiny_raw: Path, tiny_cube_path: Path, tmp_path: Path, m
     place, n = {
         "making": ("cube._resize", 1),
         "data": ("cube.Cube._open_to_write", 2 * len(whole.static) + a_day + len(whole.fine) // 2),  # of the second day
-        "status": ("cube.write_json", 6),  # twice cube.json, once static maps; then of the third day
+        "status": ("cube.write_json", 7),  # twice cube.json, static maps, sensors; then of the third day
     }[moment]
     path = tmp_path / "cube.zarr"
     work = f"prepare(road.preparation(Path({str(tiny_raw)!r}), Path({str(path)!r}), end={END!r}))"

@@ -52,7 +52,7 @@ def test_both_scale_conventions(tmp_path, scale, expected):
     path = eosfile.write(tmp_path / "a.hdf", [{"left": 0.0, "top": 0.0, "shape": (2, 2), "layers": layers}])
     value, sigma = hdfeos.read_layer(path, product("MOD13A2").layer("ndvi"))
     np.testing.assert_allclose(value.data, [[expected, np.nan], [np.nan, np.nan]])
-    assert sigma is None
+    assert sigma is not None and sigma.data[0, 0] == 0  # the best quality
 
 
 def mod09(tmp_path, state, qc=0):

@@ -67,7 +67,7 @@ def test_lst(days: dict, truth: xr.Dataset, part: str) -> None:
 
 def test_reflectance(days: dict, truth: xr.Dataset) -> None:
     fields = days[DAY - dt.timedelta(1)].reflectance
-    assert set(fields) == {"red", "nir", "swir1", "swir2"}
+    assert set(fields) == {"red", "nir", "swir1", "swir2", "quality"}
     red, nir = fields["red"], fields["nir"]
     seen = np.isfinite(red)
     assert seen.mean() > 0.5 and (red[seen] > 0).all() and (nir[seen] < 0.8).all()
