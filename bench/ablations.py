@@ -12,9 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -25,9 +22,10 @@ from unittest import mock
 
 import torch
 from goals import mean_and_spread
+from provenance import ROOT, command_of, commit_of, machine
 from rich.console import Console
 from rich.table import Table
-from skill import FIRST_SEED, PRIORS, ROOT, SIZES, Size, commit_of, flat, timed, world
+from skill import FIRST_SEED, PRIORS, SIZES, Size, flat, timed, world
 
 from ssm_net import adaptation, estimators, features, learning, training
 from ssm_net.calibration import Calibration
@@ -258,13 +256,6 @@ def table_of(families: Mapping[str, Any]) -> Table:
     return table
 
 
-def machine() -> dict[str, Any]:
-    """Where the numbers come from."""
-    return {"processor": platform.processor() or platform.machine(), "cpus": os.cpu_count(),
-            "threads": torch.get_num_threads(), "torch": torch.__version__, "python": platform.python_version(),
-            "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None}  # fmt: skip
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -288,7 +279,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             where = args.folder / f"{args.size}-{family}{seed}"
             worlds.append(ablate(where, SIZES[args.size], family, seed, commit, chosen, console))
     found = summary(worlds)
-    command = shlex.join(["python", "bench/ablations.py", "FOLDER", *(w for w in words if w != str(args.folder))])
+    command = command_of("ablations.py", words, args.folder)
     file = args.results / "ablations.json"
     write_json(file, plain({"command": command, "commit": commit, "machine": machine(),
                             "variants": {v.name: v.what.strip() for v in VARIANTS},

@@ -15,7 +15,6 @@ import argparse
 import csv
 import datetime as dt
 import os
-import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -26,6 +25,7 @@ import numpy as np
 import rasterio
 import torch
 import xarray as xr
+from provenance import ROOT, commit_of, machine
 from rich.console import Console
 from rich.table import Table
 from scipy.spatial import cKDTree
@@ -35,7 +35,6 @@ from ssm_net.config import MemoryConfig
 from ssm_net.cube import open_cube, write_json
 from ssm_net.inputs import OVERPASSES
 
-ROOT = Path(__file__).resolve().parents[1]
 RATIO = 36
 PATCH = 64  # pixels a side of the real patches
 CLOUDY = (0.2, 0.95)  # cloud cover of the masks that patches are hidden under
@@ -299,9 +298,8 @@ def main() -> int:
     for m in missed:
         console.print(f"[yellow]missed[/] {m}")
     asked.out.parent.mkdir(parents=True, exist_ok=True)
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
     report = {
-        "command": " ".join(["python", *sys.argv]), "commit": commit.stdout.strip() or "unknown", "missed": missed,
+        "command": " ".join(["python", *sys.argv]), "commit": commit_of(ROOT), "machine": machine(), "missed": missed,
         "scores": [{**asdict(s), "ratio": round(s.ratio, 3)} for s in found],
     }  # fmt: skip
     write_json(asked.out, report)

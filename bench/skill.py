@@ -16,9 +16,6 @@ import argparse
 import json
 import math
 import os
-import platform
-import shlex
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -27,9 +24,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from goals import BASELINES, GOALS, NETWORKS, Scores, leaks, misses, ratio_table, ratios, score_table, summarise
 from oracle import split_of, train_oracle
+from provenance import ROOT, command_of, commit_of, machine
 from rich.console import Console
 
 from ssm_net.checkpoint import load_trained
@@ -45,7 +42,6 @@ from ssm_net.prepare import prepare
 from ssm_net.simulate.run import simulate
 from ssm_net.training import train
 
-ROOT = Path(__file__).parents[1]
 FIRST_SEED = 31  # a world is known by its family and seed; those with smaller seeds were looked at while developing
 REGIME = (
     "network: learns from the target's coarse observations what a prior misses that was trained in worlds drawn "
@@ -156,15 +152,6 @@ def world(folder: Path, size: Size, family: str, seed: int, commit: str) -> dict
     }  # fmt: skip
 
 
-def commit_of(folder: Path) -> str:
-    """The commit of the code, with -dirty where it was changed since."""
-    words = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown: not a git checkout"
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -184,12 +171,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             worlds.append(world(args.folder / f"{args.size}-{family}{seed}", SIZES[args.size], family, seed, commit))
     families = summarise(worlds)
     missed = misses(families, worlds)
-    machine = {"processor": platform.processor() or platform.machine(), "cpus": os.cpu_count(),
-               "threads": torch.get_num_threads(), "torch": torch.__version__, "python": platform.python_version(),
-               "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None}  # fmt: skip
-    command = shlex.join(["python", "bench/skill.py", "FOLDER", *(w for w in words if w != str(args.folder))])
+    command = command_of("skill.py", words, args.folder)
     file = args.results / f"skill-{args.size}.json"
-    write_json(file, plain({"command": command, "commit": commit, "machine": machine, "regime": REGIME,
+    write_json(file, plain({"command": command, "commit": commit, "machine": machine(), "regime": REGIME,
                             "goals": {k: f"{s} {v:g}" for k, (s, v) in GOALS.items()}, "missed": missed,
                             "families": families, "worlds": worlds}))  # fmt: skip
     for family, found in families.items():

@@ -15,18 +15,17 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import shlex
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ablations import machine
 from hydra import compose, initialize_config_dir
+from provenance import ROOT, command_of, commit_of, machine
 from rich.console import Console
 from rich.table import Table
-from skill import ROOT, SIZES, Size, commit_of, flat
+from skill import SIZES, Size, flat
 
 from ssm_net.config import DomainConfig, InferConfig, PrepareConfig, SimulateConfig, TrainConfig, load
 from ssm_net.cube import open_cube, write_json
@@ -208,7 +207,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     rows = [{"trial": t.number, "settings": t.params, "scores": {k: v for k, v in t.user_attrs.items() if k != "home"}}
             for t in whole]  # fmt: skip
     best, weights = study.best_trial, importance(study)
-    command = shlex.join(["python", "bench/study.py", "FOLDER", *(w for w in words if w != str(args.folder))])
+    command = command_of("study.py", words, args.folder)
     file = args.results / "study.json"
     write_json(file, plain({
         "command": command, "commit": commit, "machine": machine(), "family": FAMILY, "seed": SEED,

@@ -117,6 +117,7 @@ class SimulateConfig:
     domain: DomainConfig = field(default_factory=DomainConfig)
     seed: int = 1
     family: str = "A"  # the physics of the world; several letters: drawn between families
+    record: bool = False  # true: the sensors of the real record, each in its years; false: one sensor throughout
     plan: bool = False
 
     def __post_init__(self) -> None:
@@ -152,6 +153,7 @@ class PrepareConfig:
     sigma_ssm: float = 0.04  # error of a coarse observation where the product gives none, m3 m-3
     memory: MemoryConfig = field(default_factory=MemoryConfig)
     workers: int = 1
+    revise: bool = False  # true uses late granules: their days and all after them are made again
     plan: bool = False
 
     def __post_init__(self) -> None:
@@ -175,7 +177,7 @@ class ModelConfig:
     coarse_depth: int = 0  # 3 x 3 blocks on the coarse grid; 0 for short records
     cells: bool = False  # whether the coarse branch is given cell means of the features
     lags: int = 6  # days the coarse branch looks back
-    dropout: float = 0.1
+    dropout: float = 0.25
 
     def __post_init__(self) -> None:
         _require(self.kernel % 2 == 1 and 1 <= self.kernel <= 35, f"model.kernel={self.kernel}: an odd number, 1 to 35")
@@ -207,16 +209,16 @@ class TrainConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     seed: int = 1
-    epochs: int = 20
+    epochs: int = 27
     batch_size: int = 4
     patch: int = 8  # side of a training patch, coarse cells
     stride: int = 6  # every stride-th pixel each way stands for a footprint while training
-    lr: float = 5e-3
-    weight_decay: float = 0.1
-    beta: float = 0.5  # of the beta-NLL
-    subgrid: float = 0.5  # weight of the penalty on sub-grid variance above its prior
+    lr: float = 0.012
+    weight_decay: float = 0.004
+    beta: float = 0.25  # of the beta-NLL
+    subgrid: float = 0.08  # weight of the penalty on sub-grid variance above its prior
     subgrid_std: float = 0.05  # prior of the sub-grid standard deviation, m3 m-3
-    physics: float = 0.1  # weight of the penalty where soil gets wetter with heat, in the clear, over sparse vegetation
+    physics: float = 0.03  # weight of the penalty where soil gets wetter with heat, if clear and sparsely green
     validation_fraction: float = 0.15  # of the coarse cells, in blocks
     validation_days: float = 0.15  # the last part of the period, never trained on
     patience: int = 8  # epochs without a better validation before training stops
@@ -278,6 +280,7 @@ class InferConfig:
     tile: int = 8  # side of a tile, coarse cells
     device: str = "auto"
     overwrite: bool = False
+    revise: bool = False  # true makes those days again that the cube has in a later revision
     plan: bool = False
 
     def __post_init__(self) -> None:

@@ -133,6 +133,22 @@ class Cube:
         have = {p.stem for p in (self.path / "status").glob("*.json")}
         return [day for day in self.days if f"{day:%Y%m%d}" in have]
 
+    def revision(self, day: dt.date) -> int:
+        """How often ``day`` was made, with what was known then; 1 for what is stored once and for all."""
+        return int((self.status(day) or {}).get("revision", 1))
+
+    def next_revision(self, day: dt.date) -> int:
+        """What ``day`` is made as, when it is made next."""
+        withdrawn = self._status_file(day).with_suffix(".was")
+        return int(json.loads(withdrawn.read_text()).get("revision", 1)) + 1 if withdrawn.exists() else 1
+
+    def withdraw(self, first: dt.date) -> None:
+        """Take ``first`` and all stored days after it as not done. The last goes first: a cut leaves no day that rests
+        on one that is withdrawn."""
+        for day in reversed(self.done_days()):
+            if day >= first:
+                self._status_file(day).replace(self._status_file(day).with_suffix(".was"))
+
     def _status_file(self, day: dt.date) -> Path:
         return self.path / "status" / f"{day:%Y%m%d}.json"
 

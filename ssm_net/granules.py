@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from ssm_net.config import PrepareConfig
 from ssm_net.grid import Domain
 from ssm_net.ingest.catalog import Catalog, Granule
 from ssm_net.ingest.fine import read_lst, read_reflectance
+from ssm_net.ingest.modis_tiles import tiles_of
 from ssm_net.ingest.overpass import DAY_HOUR, NIGHT_HOUR, utc_day
 from ssm_net.ingest.rain import rain_between
 from ssm_net.ingest.raster import GranuleError
@@ -45,6 +47,7 @@ class Task:
     granules: Mapping[str, tuple[Granule, ...]]  # by what is made of them: ssm, lst_day, lst_night, reflectance
     rain: tuple[Interval, ...]  # from one night overpass to the next, the latest first
     sigma_ssm: float
+    missing_tiles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,8 @@ class Day:
     rain: tuple[np.ndarray | None, ...]  # mm, of the day and the days before it that no stored day counted
     files: tuple[str, ...]
     problems: tuple[str, ...]
+    left_out: Mapping[str, int]  # files that could not be read, with their size in bytes
+    missing_tiles: tuple[str, ...]  # "product tile (kind)" of tiles that see the domain
 
 
 def task(
@@ -89,13 +94,25 @@ def task(
         utc_days = [day - dt.timedelta(days=n + back) for back in (2, 1, 0)]
         near = {g.path: g for name in sources.rain for d in utc_days for g in found.get(name, {}).get(d, ())}
         rain.append(Interval(end - np.timedelta64(1, "D"), end, tuple(near.values())))
-    return Task(day, domain, granules, tuple(rain), cfg.sigma_ssm)
+    return Task(day, domain, granules, tuple(rain), cfg.sigma_ssm, _missing_tiles(domain, granules))
+
+
+def _missing_tiles(domain: Domain, granules: Mapping[str, Sequence[Granule]]) -> tuple[str, ...]:
+    """The MODIS tiles that see the domain and have no granule, of the products that have any that day."""
+    have: dict[tuple[str, str], set[str]] = {}
+    for kind, found in granules.items():
+        for granule in found:
+            if known_product(granule.product).family == "hdfeos" and granule.tile:
+                have.setdefault((kind, granule.product), set()).add(granule.tile)
+    return tuple(f"{name} {tile} ({kind})" for (kind, name), tiles in sorted(have.items())
+                 for tile in sorted(tiles_of(domain) - tiles))  # fmt: skip
 
 
 def read_day(work: Task) -> Day:
     """Read and warp the granules of a day. What cannot be read is named in ``problems`` and left out."""
     problems: list[str] = []
     files: list[str] = []
+    left_out: dict[str, int] = {}
     fine = work.domain.fine
 
     def careful(granules: Sequence[Granule], read: Callable[[Sequence[Granule]], T]) -> T | None:
@@ -107,6 +124,7 @@ def read_day(work: Task) -> Day:
                 if not any(g.path == err.path for g in left):
                     raise
                 problems.append(str(err))
+                left_out[Path(err.path).name] = Path(err.path).stat().st_size
                 left = [g for g in left if g.path != err.path]
             else:
                 files.extend(g.path.name for g in left)
@@ -124,6 +142,8 @@ def read_day(work: Task) -> Day:
         rain,
         tuple(sorted(set(files))),
         tuple(problems),
+        left_out,
+        work.missing_tiles,
     )
 
 

@@ -5,34 +5,32 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
 
 import ssm_net
+from ssm_net import lineage, masks
 from ssm_net.checkpoint import load_trained
 from ssm_net.config import InferConfig, parse_day
 from ssm_net.cube import Cube, open_cube, write_json
 from ssm_net.days import runs
 from ssm_net.estimators import Estimate, Estimator, NetworkEstimator, baseline
-from ssm_net.formats.product import Attribute, Flag, Mosaic
+from ssm_net.formats.product import Attribute, Mosaic
 from ssm_net.grid import Window
-from ssm_net.inputs import OVERPASSES, CoarseDay, land_mask, padded, read_coarse, read_fine
+from ssm_net.inputs import CoarseDay, land_mask, padded, read_coarse, read_fine
 from ssm_net.model.network import SSM_MAX, SSM_MIN
 from ssm_net.model.update import exact, update
-from ssm_net.outputs import day_done, write_day
+from ssm_net.outputs import day_done, revision_of, write_day
 from ssm_net.tiling import Tile, tiles
 
 log = logging.getLogger(__name__)
 console = Console()
-
-FROZEN = 273.15  # K: a day whose mean of night and day LST lies below it is taken as frozen or under snow
 
 
 def infer(cfg: InferConfig) -> list[dt.date]:
@@ -40,7 +38,15 @@ def infer(cfg: InferConfig) -> list[dt.date]:
     cube = open_cube(cfg.cube)
     days = plan_days(cfg, cube)
     out = Path(cfg.mosaics)
-    todo = [d for d in days if cfg.overwrite or not day_done(out, cube.domain.name, d, cfg.format)]
+    stale = _stale(cfg, cube, days)
+    todo = [
+        d
+        for d in days
+        if cfg.overwrite or (cfg.revise and d in stale) or not day_done(out, cube.domain.name, d, cfg.format)
+    ]
+    if not cfg.overwrite and not cfg.revise and stale:
+        log.warning("%s: prepare.py has made %s again since their mosaics were made; revise=true makes them again too",
+                    cube.path, runs(stale))  # fmt: skip
     if cfg.plan:
         side = cfg.tile * cube.domain.ratio
         console.print(
@@ -73,7 +79,9 @@ def infer(cfg: InferConfig) -> list[dt.date]:
         task = bar.add_task(f"{cfg.method}: mosaics", total=len(days), completed=len(days) - len(todo))
         writing: Future[Path] | None = None
         for day in todo:
-            mosaic = predict_day(estimator, cube, day, land, how=cfg.update, side=cfg.tile, attrs=attrs)
+            mosaic = predict_day(estimator, cube, day, land, how=cfg.update, side=cfg.tile,
+                                 attrs=attrs | {"revision": cube.revision(day),
+                                                "coarse_sources": lineage.said_sources(cube, day)})  # fmt: skip
             if writing is not None:
                 writing.result()
             writing = writer.submit(write_day, mosaic, out, cfg.format)
@@ -82,6 +90,12 @@ def infer(cfg: InferConfig) -> list[dt.date]:
             writing.result()
     console.print(f"[green]{len(todo)} mosaics[/] in {out}")
     return todo
+
+
+def _stale(cfg: InferConfig, cube: Cube, days: Sequence[dt.date]) -> list[dt.date]:
+    """Days whose mosaic rests on an earlier revision of the cube's day."""
+    revised = [d for d in days if cube.revision(d) > 1 and day_done(Path(cfg.mosaics), cube.domain.name, d, cfg.format)]
+    return [d for d in revised if revision_of(Path(cfg.mosaics), cube.domain.name, d, cfg.format) < cube.revision(d)]
 
 
 def _one_maker(out: Path, made_by: dict[str, Attribute], overwrite: bool) -> None:
@@ -142,7 +156,9 @@ def predict_day(
             mean = exact(mean, observed, land, ratio, SSM_MIN, SSM_MAX)
     mean = mean.clamp(SSM_MIN, SSM_MAX)
     sigma = torch.sqrt(variance + local).clamp(max=0.5)
-    flags, frozen = _flags(cube, day, observed, land.numpy(), far.numpy())
+    height, width = cube.domain.fine_shape
+    flags, frozen = lineage.flags(cube, day, lineage.coarse_flags(cube, day), land.numpy(), far.numpy(),
+                                  (0, height, 0, width))  # fmt: skip
     masked = ~land | torch.from_numpy(frozen)
     return Mosaic(
         day,
@@ -190,36 +206,14 @@ def _ahead(todo: list[Tile], read: Callable[[Tile], dict[str, Tensor]]) -> Itera
 
 
 def _land(cube: Cube) -> Tensor:
-    """Pixels that are produced: land, inside the boundary where one was given."""
+    """Pixels that are produced: land, not built over, inside the boundary where one was given."""
     water = torch.from_numpy(cube.read_static("water_fraction")) if "water_fraction" in cube.static else None
     land = land_mask(water, cube.domain.fine_shape)
     if "inside" in cube.static:
         land &= torch.from_numpy(cube.read_static("inside")) >= 0.5
+    if "urban" in cube.static:
+        land &= ~(torch.from_numpy(cube.read_static("urban")) >= masks.URBAN)
     return land
-
-
-def _flags(
-    cube: Cube, day: dt.date, observed: Tensor, land: np.ndarray, far: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Flags of each pixel (uint8) and where the ground is frozen (bool), (y, x)."""
-    shape = cube.domain.fine_shape
-    seen, total, count = np.zeros(shape, bool), np.zeros(shape, np.float32), np.zeros(shape, np.uint8)
-    for k in OVERPASSES:
-        if f"lst_{k}" in cube.fine:
-            seen |= cube.read_packed(f"lst_{k}_lineage", day) <= 1
-            lst = cube.read(f"lst_{k}", day)
-            known = ~np.isnan(lst)
-            total += np.where(known, lst, 0)
-            count += known
-    frozen = (count > 0) & (total < FROZEN * count)
-    have = np.kron(torch.isfinite(observed).numpy(), np.ones((cube.domain.ratio,) * 2, bool))
-    flags = np.where(have, np.uint8(Flag.COARSE_OBSERVED), np.where(land, np.uint8(Flag.ORBIT_GAP_FILLED), np.uint8(0)))
-    flags |= np.where(seen, np.uint8(Flag.LST_SEEN), np.where(count > 0, np.uint8(Flag.LST_FILLED), np.uint8(0)))
-    flags |= (frozen & land) * np.uint8(Flag.FROZEN_OR_SNOW)
-    if "water_fraction" in cube.static:
-        flags |= (cube.read_static("water_fraction") >= 0.5) * np.uint8(Flag.WATER)
-    flags |= (far & land) * np.uint8(Flag.EXTRAPOLATED)
-    return flags, frozen
 
 
 def _describe(cfg: InferConfig, cube: Cube, updates: bool) -> dict[str, Attribute]:

@@ -65,6 +65,15 @@ def read_day(path: Path, day: dt.date | None = None) -> Mosaic:
     return netcdf.decode(path)
 
 
+def revision_of(folder: Path, domain_name: str, day: dt.date, format: str = "netcdf") -> int:
+    """The revision of a day that is there; 1 where it does not say."""
+    path = day_path(folder, domain_name, day, format)
+    if format == "zarr":
+        return int(zarr_store.attributes(path, day).get("revision", 1))
+    attrs = netcdf.attributes(path) if format == "netcdf" else geotiff.attributes(path)
+    return int(attrs.get("revision", 1))
+
+
 def _suffix(format: str) -> str:
     if format not in SUFFIX:
         raise ValueError(f"format={format}: choose {', '.join(SUFFIX)}")

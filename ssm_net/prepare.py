@@ -28,6 +28,9 @@ from ssm_net.granules import Day, Task, read_ahead, task
 from ssm_net.grid import Domain, block_mean
 from ssm_net.ingest.catalog import catalog
 from ssm_net.inputs import OVERPASSES, land_mask
+from ssm_net.intercalibration import Intercalibration
+from ssm_net.late import late_granules
+from ssm_net.settling import settle_sensors
 from ssm_net.sources import Sources, choose_sources, settled_sources
 from ssm_net.static_maps import static_fields, write_static
 from ssm_net.variables import API_DAYS, FINE
@@ -43,6 +46,9 @@ def prepare(cfg: PrepareConfig) -> Cube | None:
     """Make or extend the cube; returns it, or ``None`` with ``plan=true``. Days already stored are left alone."""
     domain, days = cfg.domain.domain(), days_between(cfg.start, cfg.end)
     raw = Path(cfg.raw)
+    late = _late(cfg)
+    if cfg.revise and late:
+        days = sorted({*days, *(d for d in open_cube(cfg.cube).days if d >= min(late))})
     back = _days_since_stored(Path(cfg.cube), days[0])
     # In the far east the rain of a day begins two UTC days before it, and its LST is filed a day off.
     found = catalog(raw, (days[0] - dt.timedelta(days=back + 1), days[-1] + dt.timedelta(days=1)))
@@ -51,6 +57,7 @@ def prepare(cfg: PrepareConfig) -> Cube | None:
     tasks = {d: task(cfg, domain, found, sources, d, back if d == days[0] else 1) for d in days}
     if cfg.plan:
         _print_plan(cfg, domain, sources, static, tasks)
+        _say_late(cfg, late)
         return None
     fine = sources.fine()
     coarse = ["ssm", "ssm_sigma", "source"] if sources.ssm else []
@@ -63,8 +70,11 @@ def prepare(cfg: PrepareConfig) -> Cube | None:
         "memory_region": cfg.memory.region, "boundary": Path(cfg.domain.boundary).name if cfg.domain.boundary else "",
     }  # fmt: skip
     cube = create_cube(cfg.cube, domain, days, fine, coarse, sorted(static), attrs)
+    _say_late(cfg, late)
     with cube.writing():
         write_static(cube, static)
+        if cfg.revise and late:
+            cube.withdraw(min(late))
         todo = [d for d in cube.days if d in tasks and not cube.done(d)]
         if not todo:
             console.print(f"[green]{cube.path} holds all {len(days)} days already[/]")
@@ -78,6 +88,7 @@ def prepare(cfg: PrepareConfig) -> Cube | None:
             torch.from_numpy(static["water_fraction"]) if "water_fraction" in static else None, domain.fine_shape
         )
         elevation = torch.from_numpy(static.get("elevation", np.zeros(domain.fine_shape, "float32"))).nan_to_num()
+        sensors = settle_sensors(cfg, cube, sources, {d: tasks[d] for d in todo})
         problems, missing = 0, defaultdict(list)
         with Progress(console=console) as bar:
             shown = bar.add_task("prepare: days", total=len(days), completed=len(days) - len(todo))
@@ -85,7 +96,7 @@ def prepare(cfg: PrepareConfig) -> Cube | None:
                 for problem in seen.problems:
                     log.warning("%s: %s", seen.day, problem)
                 problems += len(seen.problems)
-                for kind in store(cube, seen, elevation, land):
+                for kind in store(cube, seen, elevation, land, sensors):
                     missing[kind].append(seen.day)
                 bar.advance(shown)
     # Of composites there is no file on most days: the last one stands, and its age is said.
@@ -101,13 +112,31 @@ def prepare(cfg: PrepareConfig) -> Cube | None:
     return cube
 
 
+def _late(cfg: PrepareConfig) -> dict[dt.date, list[str]]:
+    sources = settled_sources(Path(cfg.cube))
+    return {} if sources is None else late_granules(cfg, open_cube(cfg.cube), sources)
+
+
+def _say_late(cfg: PrepareConfig, late: Mapping[dt.date, Sequence[str]]) -> None:
+    if not late:
+        return
+    files = sorted({name for names in late.values() for name in names})
+    some = ", ".join(files[:5]) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
+    if cfg.revise:
+        log.warning("late granules of %s: %s; %s and all days after it are made again, as a new revision",
+                    runs(list(late)), some, min(late))  # fmt: skip
+    else:
+        log.warning("late granules of %s are not used: %s; these days stay as they are. revise=true makes them and all "
+                    "days after them again, as a new revision", runs(list(late)), some)  # fmt: skip
+
+
 def _days_since_stored(cube: Path, first: dt.date) -> int:
     """Days whose rain the first new day has to count: since the last stored day, or what a new record begins with."""
     stored = [d for d in open_cube(cube).done_days() if d < first] if (cube / "cube.json").exists() else []
     return min((first - stored[-1]).days, RAIN_BEFORE) if stored else RAIN_BEFORE
 
 
-def store(cube: Cube, seen: Day, elevation: Tensor, land: Tensor) -> list[str]:
+def store(cube: Cube, seen: Day, elevation: Tensor, land: Tensor, sensors: Intercalibration) -> list[str]:
     """Fill, remember, age, pack and write one day, leaning on the last stored day before it; what it was made without
     (``ssm``, ``lst_day``, ``rain`` ..).
     """
@@ -115,7 +144,9 @@ def store(cube: Cube, seen: Day, elevation: Tensor, land: Tensor) -> list[str]:
     before = earlier[-1] if earlier else None
     fine: dict[str, np.ndarray] = {}
     coarse: dict[str, np.ndarray] = {}
-    info: dict[str, Any] = {"files": list(seen.files), "problems": list(seen.problems), "missing": [], "state": {}}
+    info: dict[str, Any] = {"files": list(seen.files), "problems": list(seen.problems), "missing": [], "state": {},
+                            "left_out": dict(seen.left_out), "missing_tiles": list(seen.missing_tiles),
+                            "revision": cube.next_revision(seen.day)}  # fmt: skip
     nowhere = np.full(cube.domain.fine_shape, np.nan, "float32")
 
     for k in OVERPASSES:
@@ -158,8 +189,9 @@ def store(cube: Cube, seen: Day, elevation: Tensor, land: Tensor) -> list[str]:
             info["missing"].append("ssm")
             coarse |= {"ssm": none, "ssm_sigma": none, "source": np.zeros_like(none)}
         else:
-            coarse |= {"ssm": seen.ssm.ssm, "ssm_sigma": seen.ssm.sigma, "source": seen.ssm.source.astype("float32")}
-            info["observed"] = int(np.isfinite(seen.ssm.ssm).sum())
+            ssm = sensors.apply(seen.day, seen.ssm)
+            coarse |= {"ssm": ssm.ssm, "ssm_sigma": ssm.sigma, "source": ssm.source.astype("float32")}
+            info["observed"] = int(np.isfinite(ssm.ssm).sum())
     cube.write_day(seen.day, fine, coarse, info)
     return info["missing"]
 
@@ -230,9 +262,18 @@ def _print_plan(
     for role in ("ssm", "lst", "reflectance", "rain"):
         names = getattr(sources, role)
         keys = ("lst_day", "lst_night") if role == "lst" else (role,)
-        with_files = sum(
-            any(k in t.granules for k in keys) if role != "rain" else any(i.granules for i in t.rain[:1])
-            for t in tasks.values()
-        )
-        console.print(f"  {role}: {', '.join(names) or 'none'}, files on {with_files} of {len(tasks)} days")
+        without = [
+            d
+            for d, t in tasks.items()
+            if not (any(k in t.granules for k in keys) if role != "rain" else any(i.granules for i in t.rain[:1]))
+        ]
+        said = f"; none on {runs(without)}" if names and without and role != "reflectance" else ""
+        with_files = f"files on {len(tasks) - len(without)} of {len(tasks)} days"
+        console.print(f"  {role}: {', '.join(names) or 'none'}, {with_files}{said}")
+    absent = defaultdict(list)
+    for day, work in tasks.items():
+        for tile in work.missing_tiles:
+            absent[tile].append(day)
+    for tile, at in sorted(absent.items()):
+        console.print(f"  [yellow]tile missing[/]: {tile} on {runs(at)}")
     console.print(f"  static: {', '.join(sorted(static)) or 'none'}")

@@ -90,7 +90,9 @@ FINE = {
 COARSE = {
     v.name: v
     for v in [
-        Variable("ssm", "m3 m-3", "coarse surface soil moisture, 0-5 cm, as observed"),
+        Variable(
+            "ssm", "m3 m-3", "coarse surface soil moisture, 0-5 cm, as observed, or as the reference sensor would have"
+        ),
         Variable("ssm_sigma", "m3 m-3", "standard error of the coarse observation"),
         Variable("lst_day_seen", "1", "part of the cell's land seen by day"),
         Variable("lst_night_seen", "1", "part of the cell's land seen by night"),

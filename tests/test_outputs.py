@@ -39,7 +39,7 @@ def plane(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
 def mosaic() -> Mosaic:
     lon, lat = DOMAIN.lonlat()
     ssm = plane(lon[None, :], lat[:, None]).astype("float32")
-    flags = np.full(DOMAIN.fine_shape, Flag.COARSE_OBSERVED | Flag.LST_SEEN, np.uint8)
+    flags = np.full(DOMAIN.fine_shape, Flag.COARSE_OBSERVED | Flag.LST_SEEN, np.uint16)
     ssm[40:60, 100:150] = np.nan
     flags[40:60, 100:150] = Flag.WATER
     sigma = np.where(np.isnan(ssm), np.nan, 0.04).astype("float32")
@@ -88,7 +88,7 @@ def test_netcdf_in_xarray(mosaic, tmp_path):
         meanings = dict(zip(ds["flags"].flag_meanings.split(), ds["flags"].flag_masks, strict=True))
         assert meanings == {
             "coarse_observed": 1, "orbit_gap_filled": 2, "lst_seen": 4, "lst_filled": 8, "frozen_or_snow": 16,
-            "water": 32, "extrapolated": 64,
+            "water": 32, "extrapolated": 64, "urban": 128, "other_sensor": 256, "long_unobserved": 512,
         }  # fmt: skip
         assert {k: ds.attrs[k] for k in ATTRS} == ATTRS
         assert ds.attrs["Conventions"] == "CF-1.11"
@@ -190,7 +190,7 @@ def test_cog_lies_at_the_right_place(mosaic, tmp_path):
 def test_cog_of_a_large_day_has_overviews_without_mixing_flags(tmp_path):
     domain = Domain("wide", (60, 64, 700, 720))
     rng = np.random.default_rng(1)
-    flags = rng.choice(np.array([1, 32], np.uint8), domain.fine_shape)
+    flags = rng.choice(np.array([1, 32], np.uint16), domain.fine_shape)
     ssm = np.where(flags == 32, np.nan, 0.3).astype("float32")
     path = write_day(Mosaic(DAY, domain, ssm, ssm / 10, flags), tmp_path, "cog")
     with rasterio.open(path) as src:
@@ -202,7 +202,7 @@ def test_cog_of_a_large_day_has_overviews_without_mixing_flags(tmp_path):
 
 def test_a_fully_masked_day_is_a_day(tmp_path):
     empty = np.full(DOMAIN.fine_shape, np.nan, np.float32)
-    mosaic = Mosaic(DAY, DOMAIN, empty, empty, np.full(DOMAIN.fine_shape, 32, np.uint8))
+    mosaic = Mosaic(DAY, DOMAIN, empty, empty, np.full(DOMAIN.fine_shape, 32, np.uint16))
     assert np.isnan(read_day(write_day(mosaic, tmp_path)).ssm).all()
     with rasterio.open(write_day(mosaic, tmp_path, "cog")) as src:
         assert (src.read(1) == FILL).all()
@@ -366,6 +366,6 @@ def test_zarr_refuses_an_earlier_day_and_another_domain(mosaic, tmp_path):
 
 def test_zarr_an_all_missing_day_is_done_and_read(mosaic, tmp_path):
     empty = np.full(DOMAIN.fine_shape, np.nan, np.float32)
-    path = write_day(Mosaic(DAY, DOMAIN, empty, empty, np.zeros(DOMAIN.fine_shape, np.uint8)), tmp_path, "zarr")
+    path = write_day(Mosaic(DAY, DOMAIN, empty, empty, np.zeros(DOMAIN.fine_shape, np.uint16)), tmp_path, "zarr")
     assert day_done(tmp_path, "test", DAY, "zarr")
     assert np.isnan(read_day(path, DAY).ssm).all()

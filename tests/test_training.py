@@ -178,7 +178,7 @@ def test_a_finished_training_is_not_done_again_and_mixed_settings_are_refused(cu
     second = train(cfg)
     assert first is not None and second is not None and first.digest == second.digest
     assert (tmp_path / "run" / "model.pt").stat().st_mtime_ns == stamp
-    with pytest.raises(ConfigError, match=r"lr=0.1 \(was 0.005\).*restart=true"):
+    with pytest.raises(ConfigError, match=r"lr=0.1 \(was 0.012\).*restart=true"):
         train(replace(cfg, lr=0.1))
     stats = cube.stats(first.scaling.first.replace("-", "") + "_" + first.scaling.last.replace("-", ""))
     assert stats is not None and stats["last"] == first.provenance["train_days"][1]

@@ -20,9 +20,13 @@ ATTRS = {"ssm": "NNsm", "lst": "MYD11A1", "reflectance": "MCD43A4", "rain": "", 
 
 
 def tiny_cube(
-    path: Path, *, cells: tuple[int, int] = (4, 8), days: int = 6, seed: int = 0, attrs: dict | None = None
-) -> Cube:
-    """A cube whose LST memory follows the soil; a lake in one corner; every third day has an orbit gap on the left."""
+    path: Path, *, cells: tuple[int, int] = (4, 8), days: int = 6, seed: int = 0, attrs: dict | None = None,
+    static: dict[str, tuple[slice, slice]] | None = None,
+) -> Cube:  # fmt: skip
+    """A cube whose LST memory follows the soil; a lake in one corner; every third day has an orbit gap on the left.
+
+    ``static`` adds maps that are 1 there and 0 elsewhere.
+    """
     domain = Domain("tiny", (64, 64 + cells[0], 772, 772 + cells[1]))
     rng = np.random.default_rng(seed)
     names = [v for v in FINE if v.startswith("lst_") or v in ("red", "nir", "reflectance_age")]
@@ -30,12 +34,16 @@ def tiny_cube(
     coarse += [v for v in names if not v.endswith(("_lineage", "_sigma"))]
     cube = create_cube(
         path, domain, [FIRST + dt.timedelta(n) for n in range(days)], names, coarse,
-        ["elevation", "sand", "water_fraction"], ATTRS | (attrs or {}),
+        ["elevation", "sand", "water_fraction", *(static or {})], ATTRS | (attrs or {}),
     )  # fmt: skip
     shape = domain.fine_shape
     water = np.zeros(shape, "float32")
     water[:20, :30] = 1
     cube.write_static("water_fraction", water)
+    for name, where in (static or {}).items():
+        field = np.zeros(shape, "float32")
+        field[where] = 1
+        cube.write_static(name, field)
     cube.write_static("elevation", 500 + 200 * _smooth(rng, shape, 12))
     cube.write_static("sand", 40 + 10 * _smooth(rng, shape, 20))
     land = torch.from_numpy(water < 0.5)

@@ -12,12 +12,14 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from ssm_net.evaluation.breaks import DayLevel, segments
 from ssm_net.evaluation.gather import Snapshot
 from ssm_net.evaluation.scores import PRODUCT, STRATA, TRUTH, DayScores
 from ssm_net.evaluation.series import Series
 from ssm_net.evaluation.spatial import STD_BINS
 from ssm_net.evaluation.statistics import BINS, LEVELS
 from ssm_net.formats.product import Flag
+from ssm_net.ingest.sensors import name_of
 
 UNIT = "m³ m⁻³"
 INK, MUTED = "#1d2a30", "#6b7a80"
@@ -143,6 +145,58 @@ def time_series(series: Series, picks: Sequence[int]) -> Figure:
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     axes[0].legend(ncols=4, loc="lower right", bbox_to_anchor=(1, 1.0), fontsize=8)
+    return fig
+
+
+def levels(days: Sequence[DayLevel]) -> Figure:
+    """The map's mean of each day, its error and that of the coarse observations where a truth tells them."""
+    fig = Figure(figsize=(9.5, 4.2), layout="constrained")
+    above, below = fig.subplots(2, 1, sharex=True)
+    when = np.array([d.day for d in days], "datetime64[D]")
+    above.plot(when, [d.level for d in days], color=COLOUR[PRODUCT], lw=1)
+    above.set_ylabel(f"map's mean, {UNIT}")
+    series = {"map": [d.error for d in days], "coarse observations": [d.coarse_error for d in days]}
+    for (name, values), color in zip(series.items(), (COLOUR[PRODUCT], MUTED), strict=True):
+        below.plot(when, values, color=color, lw=0.8, label=f"{name} - truth")
+    if not np.isfinite(series["map"]).any():
+        below.set_visible(False)
+    below.set_ylabel(f"error, {UNIT}")
+    below.legend(fontsize=8, ncols=2)
+    for code, part in segments(days):
+        start = np.datetime64(part[0].day)
+        above.annotate(name_of(code) if code else "no sensor", (start, 1.0), xycoords=("data", "axes fraction"),
+                       fontsize=8, va="bottom")  # fmt: skip
+        for ax in (above, below):
+            ax.axvline(start, color=INK, lw=0.8, ls=":")
+    return fig
+
+
+STATE = {"LST seen": "#f2c14e", "LST filled": "#9fc0d8", "other": "#c9d5d8", "frozen or snow": "#5f7fa3",
+         "urban": "#a0527a", "no input or outside": "#1d2a30"}  # fmt: skip
+
+
+def coverage(rows: Sequence[dict[str, Any]]) -> Figure:
+    """A bar a month: what the land's pixels rest on, or why they are masked; the radiometer's part, dots."""
+    months = [row["month"] for row in rows]
+    fig = Figure(figsize=(max(6.0, min(14.0, 1.5 + 0.45 * len(months))), 3.4), layout="constrained")
+    ax = fig.subplots()
+    below = np.zeros(len(rows))
+    for state, color in STATE.items():
+        if state == "other":  # produced without LST, as where no LST is used at all
+            part = np.array([row["produced"] - row["LST seen"] - row["LST filled"] for row in rows])
+            label = "produced without LST"
+        else:
+            part = np.array([row[state] for row in rows])
+            label = f"produced, {state}" if state.startswith("LST") else f"masked, {state}"
+        part = np.where(np.abs(part) < 1e-9, 0.0, part)
+        if part.any():
+            ax.bar(months, part, bottom=below, color=color, width=0.8, label=label)
+        below += part
+    ax.plot(months, [row["coarse observed"] for row in rows], "o", color=INK, ms=4, label="coarse cell observed")
+    ax.set(ylabel="land pixels and days, %", ylim=(0, 100))
+    step = -(-len(months) // 30)
+    ax.set_xticks(range(0, len(months), step), months[::step], rotation=45 if len(months) > 8 else 0)
+    ax.legend(ncols=3, fontsize=8, loc="lower left", bbox_to_anchor=(0, 1.0))
     return fig
 
 

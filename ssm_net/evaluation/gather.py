@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ssm_net.cube import Cube
-from ssm_net.evaluation.coverage import Coverage
+from ssm_net.evaluation.breaks import DayLevel
+from ssm_net.evaluation.coverage import Coverage, inputs
+from ssm_net.evaluation.gaps import GapScore, ages, score_gaps
 from ssm_net.evaluation.scores import PRODUCT, DayScores, coarse_consistency, score_day
 from ssm_net.evaluation.series import Point, PointDay, Series, collect, unseen
 from ssm_net.evaluation.sources import Mosaics, Truth, coarse_observation
@@ -43,6 +45,9 @@ class Gathered:
     scores: DayScores
     coarse: dict[str, Moments]
     coverage: dict[str, Coverage]  # by month, yyyy-mm
+    inputs: dict[str, dict[str, int]]  # by month, days that lacked an input
+    levels: tuple[DayLevel, ...]  # of the product, a day each
+    gaps: dict[str, GapScore]  # by days since the coarse observation
     series: Series  # without the stations that were learned from
     learned_from: int  # stations of the domain that the mosaics' networks learned from
     snapshots: tuple[Snapshot, ...]
@@ -68,10 +73,11 @@ def gather(
     show = set(spread(days, 3))
     transform = set(spread(days, SPECTRUM_DAYS))
     scores, coarse, coverage = DayScores.none(), dict[str, Moments](), dict[str, Coverage]()
-    at_points, snapshots, notes, scored = [], [], [], []
+    at_points, snapshots, notes, scored, levels = [], [], [], [], []
+    gaps: dict[str, GapScore] = {}
     attrs: dict[str, Attribute] = {}
     trained_on = set()  # of all days: those of two networks may lie in one folder
-    for day in progress(days):
+    for day, age in zip(progress(days), ages(cube, days), strict=True):
         fields = {name: m.read(day) for name, m in methods.items() if day in m.days}
         product = fields[PRODUCT]
         attrs = product.attrs
@@ -83,6 +89,9 @@ def gather(
         coverage = merge(coverage, {f"{day:%Y-%m}": Coverage.of(product)})
         at_points.append(PointDay.of(day, points, fields, field))
         observed = coarse_observation(cube, day)
+        levels.append(DayLevel.of(product, cube, field, observed, footprint))
+        if field is not None:
+            gaps = merge(gaps, score_gaps(field, product, age, ~water, domain.ratio))
         if observed is not None:
             coarse = merge(coarse, {n: coarse_consistency(m, observed, footprint) for n, m in fields.items()})
         if day in show:
@@ -100,8 +109,14 @@ def gather(
         log.warning(note)
     series, learned_from = unseen(collect(points, at_points, list(methods)), trained_on)
     return Gathered(
-        scores, coarse, coverage, series, learned_from, tuple(snapshots), attrs, tuple(scored), tuple(notes)
-    )
+        scores, coarse, coverage, inputs(cube, _every(days)), tuple(levels), gaps, series,
+        learned_from, tuple(snapshots), attrs, tuple(scored), tuple(notes),
+    )  # fmt: skip
+
+
+def _every(days: Sequence[dt.date]) -> list[dt.date]:
+    """All days from the first to the last."""
+    return [days[0] + dt.timedelta(n) for n in range((days[-1] - days[0]).days + 1)]
 
 
 def spread(days: Sequence[dt.date], count: int) -> list[dt.date]:

@@ -35,6 +35,8 @@ def render(out: dict[str, Any], found: Gathered, rows: Sequence[StationRow]) -> 
             "uncertainty": _uncertainty(out, found),
             "stations": _stations(out),
             "coarse": _coarse(out),
+            "gaps": _gaps(out),
+            "sensors": _breaks(out, found),
             "coverage": _coverage(out),
             "provenance": _provenance(out),
         }
@@ -256,12 +258,53 @@ def _coarse(out: dict[str, Any]) -> str:
     return section("coarse", "Beside the coarse observation", about, table(out["coarse"], columns, "method"))
 
 
+def _gaps(out: dict[str, Any]) -> str:
+    if not out["gaps"]:
+        return ""
+    columns = {"days": ("days since", 0), "n": ("pixels and days", 0), "RMSE": (f"RMSE, {UNIT}", 4),
+               "bias": (f"bias, {UNIT}", 4), "stated uncertainty": (f"stated error, {UNIT}", 4),
+               "coverage 68": ("in 68 %", 3), "coverage 90": ("in 90 %", 3)}  # fmt: skip
+    about = "The map against the truth by the days since the radiometer last saw the place."
+    return section("gaps", "Without the radiometer", about, table(out["gaps"], columns, "days"))
+
+
+def _breaks(out: dict[str, Any], found: Gathered) -> str:
+    if not out["breaks"]:
+        return ""
+    rows = [r | {k: _between(r, k) for k in ("step", "std ratio")} for r in out["breaks"]]
+    columns = {"change": ("", 0), "first day": ("first day", 0), "series": ("series", 0), "against": ("against", 0),
+               "days before": ("days before", 0), "days after": ("days after", 0), "step": (f"step, {UNIT}", 4),
+               "std ratio": ("spread after / before", 2)}  # fmt: skip
+    about = (
+        "Mean and spread each side of a change of sensor, of the map and (with a truth) of the coarse observations, up "
+        "to a year each side; 95 % intervals from blocks of 15 days. A record without a break has steps about 0."
+    )
+    picture = figure(figures.levels(found.levels), "the record's level", "means of each day over the domain; a line "
+                     "where the sensor changes")  # fmt: skip
+    return section("sensors", "Change of sensor", about, picture, table(rows, columns, "change"))
+
+
+def _between(row: Row, name: str) -> str:
+    """A value with its interval, as text."""
+    if row[name] is None:
+        return "–"
+    digits = 4 if name == "step" else 2
+    value, low, high = (f"{row[k]:.{digits}f}" for k in (name, f"{name} low", f"{name} high"))
+    return f"{value} ({low} to {high})"
+
+
 def _coverage(out: dict[str, Any]) -> str:
     first = out["coverage"][0]
     digits = {"days": 0, "land pixels": 0}
     columns = {k: ("" if k == "month" else k, digits.get(k, 1)) for k in first}
-    about = "Per cent of land pixels (of those not frozen in the column that says so), means over the days of a month."
-    return section("coverage", "Coverage", about, table(out["coverage"], columns, "month"))
+    about = (
+        "Per cent of land pixels (of those neither frozen nor in towns in the column that says so), means over the "
+        "days of a month; and the days that had to do without an input."
+    )
+    picture = figure(figures.coverage(out["coverage"]), "coverage by month", "what the land's pixels rest on, by month")
+    lacked = {k: ("" if k == "month" else k, 0) for k in out["inputs"][0]}
+    return section("coverage", "Coverage", about, picture, table(out["coverage"], columns, "month"),
+                   table(out["inputs"], lacked, "month"))  # fmt: skip
 
 
 def _provenance(out: dict[str, Any]) -> str:

@@ -121,7 +121,7 @@ def collect(points: Sequence[Point], days: Sequence[PointDay], methods: Sequence
         dates,
         {m: stack([d.ssm.get(m, nothing) for d in days]) for m in methods},
         {m: stack([d.sigma.get(m, nothing) for d in days]) for m in methods},
-        stack([d.flags for d in days]).astype("uint8"),
+        stack([d.flags for d in days]).astype("uint16"),
         stack([d.truth for d in days]),
         station,
     )

@@ -10,6 +10,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from ssm_net.evaluation.breaks import break_table
+from ssm_net.evaluation.gaps import BINS
 from ssm_net.evaluation.gather import Gathered
 from ssm_net.evaluation.scores import STRATA, DayScores, temporal
 from ssm_net.evaluation.series import StationRow, by_network, summarise
@@ -110,6 +112,9 @@ def tables(found: Gathered, rows: Sequence[StationRow], methods: Sequence[str]) 
         "station": station_table(rows, methods),
         "coarse": coarse_table(found.coarse),
         "coverage": [{"month": month, **c.row()} for month, c in sorted(found.coverage.items())],
+        "breaks": break_table(found.levels),
+        "gaps": [{"days": name, **found.gaps[name].row()} for name in BINS if name in found.gaps],
+        "inputs": [{"month": month, **row} for month, row in sorted(found.inputs.items())],
     }
 
 

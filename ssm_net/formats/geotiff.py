@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
+import rasterio
 import rasterio.shutil
 from affine import Affine
+from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 from rasterio.warp import Resampling, reproject
 
@@ -24,7 +27,7 @@ BANDS = (  # name, scale, units
 def encode(mosaic: Mosaic) -> bytes:
     """The bytes of the file: int16 bands ``ssm``, ``ssm_uncertainty`` (1e-4 m3 m-3) and ``flags``, fill -32768.
 
-    All three are one file, so that a day is one rename: a flag needs 7 of the 16 bits. The same mosaic gives the
+    All three are one file, so that a day is one rename: a flag needs 10 of the 16 bits. The same mosaic gives the
     same bytes.
     """
     bands, transform = to_degrees(mosaic)
@@ -51,6 +54,16 @@ def encode(mosaic: Mosaic) -> bytes:
             plain.name, cog.name, driver="COG", compress="DEFLATE", predictor="YES", overview_resampling="NEAREST"
         )
         return cog.read()
+
+
+def attributes(path: Path) -> dict[str, str]:
+    """The file's tags. Raises ``ValueError`` where it is not a GeoTIFF."""
+    try:
+        with rasterio.open(path) as file:
+            own: dict[str, str] = file.tags()
+            return own
+    except RasterioError as err:
+        raise ValueError(f"{path}: not a GeoTIFF of ssm_net ({err}); remove it and run infer.py again") from err
 
 
 def tags(mosaic: Mosaic) -> dict[str, str | int | float]:

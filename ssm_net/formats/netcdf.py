@@ -6,7 +6,9 @@ import datetime as dt
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+import h5netcdf
 import numpy as np
 import pyproj
 import xarray as xr
@@ -75,9 +77,9 @@ UNCERTAINTY = {
 FLAGS = {
     "standard_name": "status_flag",
     "long_name": "lineage of the soil moisture of a pixel",
-    "flag_masks": np.array([int(flag) for flag in Flag], np.uint8),
+    "flag_masks": np.array([int(flag) for flag in Flag], np.uint16),
     "flag_meanings": " ".join(str(flag.name).lower() for flag in Flag),
-    "valid_range": np.array([0, sum(Flag)], np.uint8),
+    "valid_range": np.array([0, sum(Flag)], np.uint16),
     "grid_mapping": "crs",
     "coordinates": "lat lon",
 }
@@ -151,6 +153,15 @@ def decode(path: Path) -> Mosaic:
     except (OSError, ValueError) as err:
         raise not_a_mosaic(path, err) from err
     return decode_dataset(dataset, path)
+
+
+def attributes(path: Path) -> dict[str, Any]:
+    """The global attributes alone. Raises ``ValueError`` where the file is not a mosaic."""
+    try:
+        with h5netcdf.File(path, "r") as file:
+            return dict(file.attrs)
+    except OSError as err:
+        raise not_a_mosaic(path, err) from err
 
 
 def decode_dataset(dataset: xr.Dataset, path: Path) -> Mosaic:

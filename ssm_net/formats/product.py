@@ -30,13 +30,19 @@ class Flag(IntFlag):
     FROZEN_OR_SNOW = 16
     WATER = 32
     EXTRAPOLATED = 64  # predictors outside what the network was trained on
+    URBAN = 128  # dense town
+    OTHER_SENSOR = 256  # the coarse cell was observed by another sensor than the record's reference, and matched to it
+    LONG_UNOBSERVED = 512  # the coarse cell was last observed more than LONG days before
+
+
+LONG = 7  # days
 
 
 @dataclass(frozen=True)
 class Mosaic:
     """One day of the product on the fine grid of ``domain``.
 
-    ``ssm`` and ``sigma`` (its standard error) are float32 (Ny, Nx) in m3 m-3, NaN where masked; ``flags`` is uint8
+    ``ssm`` and ``sigma`` (its standard error) are float32 (Ny, Nx) in m3 m-3, NaN where masked; ``flags`` is uint16
     (Ny, Nx), a sum of ``Flag``. ``day`` is that of the night overpass, about 01:30 local solar time. ``attrs`` are
     global attributes of the file: model, checkpoint, inputs, version, history ...
 
@@ -51,7 +57,7 @@ class Mosaic:
     attrs: dict[str, Attribute] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, kind in (("ssm", np.float32), ("sigma", np.float32), ("flags", np.uint8)):
+        for name, kind in (("ssm", np.float32), ("sigma", np.float32), ("flags", np.uint16)):
             array = getattr(self, name)
             if array.shape != self.domain.fine_shape or array.dtype != kind:
                 raise ValueError(

@@ -57,8 +57,14 @@ def read(path: Path, day: dt.date) -> Mosaic:
         days = store["time"].values
         dataset = store.isel(time=np.flatnonzero(days == (day - EPOCH).days)).load()
     del dataset.attrs["title"]  # that of the store
-    dataset.attrs |= json.loads(status_file(path, day).read_text())
+    dataset.attrs |= attributes(path, day)
     return decode_dataset(dataset, path)
+
+
+def attributes(path: Path, day: dt.date) -> dict[str, Any]:
+    """What the store says of a day."""
+    own: dict[str, Any] = json.loads(status_file(path, day).read_text())
+    return own
 
 
 def days_done(path: Path) -> list[dt.date]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,12 +39,13 @@ class Granule:
 Catalog = dict[str, dict[dt.date, tuple[Granule, ...]]]
 
 
-def catalog(raw: Path, days: tuple[dt.date, dt.date] | None = None) -> Catalog:
+def catalog(raw: Path, days: tuple[dt.date, dt.date] | None = None, only: Collection[str] | None = None) -> Catalog:
     """Product name (of the table, without a version) -> day -> its granules, ordered by tile.
 
     MODIS files are dated by their metadata, which wins over the name; only those within ``days`` (first and last, both
     included) are opened for it, all where None. A SMAP half orbit stands under every day whose night it may hold.
-    Unknown folders and files, and all but the newest of several files of one tile and day, are logged by name.
+    With ``only``, of these products. Unknown folders and files, and all but the newest of several files of one tile
+    and day, are logged by name.
 
     Raises ``FileNotFoundError`` where ``raw`` is no folder.
     """
@@ -58,8 +59,10 @@ def catalog(raw: Path, days: tuple[dt.date, dt.date] | None = None) -> Catalog:
             if folder.name not in OTHERS and folder.suffix != ".zarr":
                 log.warning("%s: no product of this name is known; the folder is left out", folder)
             continue
+        if only is not None and entry.name not in only:
+            continue
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-            for granule in _granules(entry, path, days):
+            for granule in granules_of(entry, path, days):
                 if days is not None and not days[0] <= granule.day <= days[1]:
                     continue
                 key = (granule.product, granule.day, granule.tile)
@@ -71,8 +74,9 @@ def catalog(raw: Path, days: tuple[dt.date, dt.date] | None = None) -> Catalog:
     return out
 
 
-def _granules(entry: Product, path: Path, days: tuple[dt.date, dt.date] | None) -> Iterator[Granule]:
-    """The days a file stands under, none where it is not of the product; the reason is logged."""
+def granules_of(entry: Product, path: Path, days: tuple[dt.date, dt.date] | None = None) -> Iterator[Granule]:
+    """The days a file stands under, none where it is not of the product; the reason is logged. With ``days``, files
+    named after other days are not opened."""
     if path.suffix.lower() not in entry.suffixes or path.name.startswith("."):
         log.warning("%s: not a file of %s (%s); left out", path, entry.name, " ".join(entry.suffixes))
         return

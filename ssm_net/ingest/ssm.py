@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,20 +15,10 @@ from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.naming import is_fengyun
 from ssm_net.ingest.products import product
 from ssm_net.ingest.raster import GranuleError
+from ssm_net.ingest.sensors import BY_CODE, MERGED
 
 log = logging.getLogger(__name__)
 
-SOURCES: dict[int, str] = {
-    0: "none",
-    1: "AMSR-E",
-    2: "AMSR2",
-    3: "FY-3B MWRI",
-    4: "SMAP",
-    5: "C3S/CCI passive, AMSR2",
-    6: "C3S/CCI passive, other or several sensors",
-    7: "C3S/CCI passive, SMOS",
-}
-LAST_AMSRE = dt.date(2011, 10, 4)
 HIGHEST = 0.7  # m3 m-3: above any porosity that a radiometer sees; passive CCI values reach 1.0 where retrieval fails
 MIN_COVER = 0.25  # of a coarse cell that valid quarter-degree cells must cover
 OUTSIDE = "%s: %d of %d values outside (0, %.1f] m3 m-3, missing"
@@ -40,8 +29,8 @@ CCI_AMSR2, CCI_SMOS = 32, 64  # bits of the CCI variable "sensor"
 class CoarseSSM:
     """A day on the coarse cells of a domain, each (R, C).
 
-    ``ssm`` and its standard error ``sigma`` in m3 m-3, float32, NaN where nothing was observed; ``source`` a key of
-    ``SOURCES``, uint8.
+    ``ssm`` and its standard error ``sigma`` in m3 m-3, float32, NaN where nothing was observed; ``source`` a code
+    of the table of radiometers, uint8.
     """
 
     ssm: np.ndarray
@@ -78,6 +67,19 @@ def read_ssm(granules: Sequence[Granule], domain: Domain, sigma_default: float) 
     return out
 
 
+def record_in(granule: Granule) -> int:
+    """The code under which what a granule holds is matched to other sensors."""
+    entry = product(granule.product)
+    if entry is not None and entry.family == "latlon_ssm":
+        return MERGED[0]
+    if entry is not None and entry.family == "smap":
+        return 4
+    if is_fengyun(granule.path.name):
+        return 3
+    last = BY_CODE[1].last
+    return 1 if last is not None and granule.day <= last else 2
+
+
 def _read(granule: Granule, domain: Domain) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     entry = product(granule.product)
     family = entry.family if entry is not None else None
@@ -88,8 +90,9 @@ def _read(granule: Granule, domain: Domain) -> tuple[np.ndarray, np.ndarray, np.
         return ssm, sigma, np.full(domain.coarse_shape, 4, np.uint8)
     if family in ("easegrid", "smap"):
         ssm = easegrid.read_map(granule.path, domain)
-        code = 4 if family == "smap" else 3 if is_fengyun(granule.path.name) else 1 if granule.day <= LAST_AMSRE else 2
-        return ssm, np.full(ssm.shape, np.nan, np.float32), np.full(ssm.shape, code, np.uint8)
+        code = record_in(granule)
+        error = BY_CODE[code].sigma or np.nan
+        return ssm, np.full(ssm.shape, error, np.float32), np.full(ssm.shape, code, np.uint8)
     raise GranuleError(granule.path, f"{granule.product} is no product of soil moisture", day=granule.day)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ssm_net.grid import Domain, Footprint, block_mean
 from ssm_net.simulate.fields import Array, Texture, stream
+from ssm_net.simulate.fleet import Instrument
 from ssm_net.simulate.land import Land
 from ssm_net.simulate.modis import QC_CLOUD, QC_GOOD, QC_OTHER
 from ssm_net.simulate.physics import Laws, Sensor
@@ -64,15 +65,17 @@ class Observer:
         land = torch.from_numpy(1 - self.land.water)
         return self.footprint.forward(torch.from_numpy(field), land).numpy()
 
-    def coarse(self, day: Day) -> Array:
-        """Soil moisture as the radiometer retrieves it, m3 m-3, (R, C), NaN in orbit gaps."""
-        sensor = self.laws.sensor
+    def coarse(self, day: Day, other: Instrument | None = None) -> Array:
+        """Soil moisture as the radiometer, or an ``other`` one, retrieves it, m3 m-3, (R, C), NaN in orbit gaps."""
+        sensor = self.laws.sensor if other is None else other.sensor
         seen = self.footprint_mean(day.ssm)
         green = self.footprint_mean(day.ndvi)
         gain = 1 + sensor.gain * (1 - 2 * np.clip(green / 0.7, 0, 1))
         wet = self.footprint.forward(torch.from_numpy(self.land.water)).numpy()
-        noise = stream(self.seed, "coarse noise", day.date.toordinal()).normal(0, sensor.noise, seen.shape)
-        value = np.clip(gain * seen + self.coarse_bias + sensor.water * wet + noise, 0.02, 0.6)
+        name = "coarse noise" if other is None else f"coarse noise {other.name}"
+        noise = stream(self.seed, name, day.date.toordinal()).normal(0, sensor.noise, seen.shape)
+        value = gain * seen + self.coarse_bias + sensor.water * wet
+        value = np.clip((value if other is None else other.distorted(value, day.date)) + noise, 0.02, 0.6)
         lon, lat = self.land.domain.lonlat(coarse=True)
         return np.where(swath(sensor, lon, lat, day.date), value, np.nan).astype(np.float32)
 

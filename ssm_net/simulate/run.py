@@ -16,8 +16,10 @@ from rich.progress import track
 from ssm_net.config import ConfigError, SimulateConfig, days_between
 from ssm_net.files import write_whole
 from ssm_net.grid import Domain
+from ssm_net.ingest.sensors import BY_CODE
 from ssm_net.simulate import modis, netcdf, stations
 from ssm_net.simulate.fields import Array
+from ssm_net.simulate.fleet import fleet
 from ssm_net.simulate.land import Land, make_land
 from ssm_net.simulate.laws import laws_of
 from ssm_net.simulate.observe import Observer, RainGrid
@@ -29,6 +31,7 @@ from ssm_net.simulate.world import DAY_HOUR, NIGHT_HOUR, SPIN_UP, Day, days
 VERSION = 1  # of the world: raised whenever the same settings give other numbers
 EVERY = 8  # days from one reflectance file to the next
 ONE = dt.timedelta(1)
+AMSR2 = BY_CODE[2]
 View = tuple[Array, Array, NDArray[np.uint8]]
 
 
@@ -53,6 +56,7 @@ def simulate(cfg: SimulateConfig) -> Path:
         "window": list(domain.window),
         "start": cfg.start,
         "end": cfg.end,
+        "record": cfg.record,
     }
     done = _check(raw, settings)
     if cfg.plan:
@@ -70,7 +74,7 @@ def simulate(cfg: SimulateConfig) -> Path:
     raw.mkdir(parents=True, exist_ok=True)
     _mark(raw, settings, done=False)
     land = make_land(domain, laws, cfg.seed)
-    checks = summarise(_write(raw, land, Observer(land, laws, cfg.seed), wanted[0], wanted[-1], console))
+    checks = summarise(_write(raw, land, Observer(land, laws, cfg.seed), wanted[0], wanted[-1], cfg.record, console))
     report(checks + ground(land), raw / "validity.json", console)
     _mark(raw, settings, done=True)
     return raw
@@ -87,7 +91,7 @@ def _check(raw: Path, settings: dict[str, Any]) -> bool:
         return False
     try:
         found = json.loads(marker.read_text(encoding="utf-8"))
-        there = found["settings"]
+        there = {"record": False} | found["settings"]  # worlds of before had one sensor
     except (json.JSONDecodeError, KeyError, TypeError) as err:
         raise ConfigError(f"{marker}: not the marker of a world ({err}); delete {raw} or give another raw=") from err
     other = [f"{key}={there.get(key)} (now {value})" for key, value in settings.items() if there.get(key) != value]
@@ -114,7 +118,7 @@ class Shift:
 
 
 def _write(
-    raw: Path, land: Land, observer: Observer, first: dt.date, last: dt.date, console: Console
+    raw: Path, land: Land, observer: Observer, first: dt.date, last: dt.date, record: bool, console: Console
 ) -> list[DayStatistics]:
     domain = land.domain
     sites = stations.make_sites(land, observer.seed)
@@ -134,6 +138,7 @@ def _write(
     ):
         if missing(path := raw / "static" / f"{key}.tif"):
             netcdf.write_static(path, domain, field, units)
+    others = fleet(observer.laws.sensor, domain.coarse_shape, observer.seed) if record else {}
     truth = TruthStore(raw / "truth.zarr", land, first)
     truth.begin()
     statistics: list[DayStatistics] = []
@@ -155,8 +160,12 @@ def _write(
         views.pop(date - 3 * ONE, None)
         if first <= date <= last:
             coarse = observer.coarse(day)
-            if missing(path := raw / "NNsm" / f"NNsm-AMSR2-{date:%Y%j}.nc"):
+            flying = {name: i for name, i in others.items() if i.flies(date)}
+            if (not others or date >= AMSR2.first) and missing(path := raw / "NNsm" / f"NNsm-AMSR2-{date:%Y%j}.nc"):
                 netcdf.write_nnsm(path, domain, coarse)
+            for name, instrument in flying.items():
+                if missing(path := raw / "NNsm" / f"NNsm-{name}-{date:%Y%j}.nc"):
+                    netcdf.write_nnsm(path, domain, observer.coarse(day, instrument))
             truth.append(day)
             statistics.append(observe_day(land, day, coarse))
             if (date - first).days % EVERY == 0:

@@ -55,7 +55,7 @@ def flags(day: int, water: np.ndarray) -> np.ndarray:
     cloudy = gaussian_filter(np.random.default_rng(100 + day).normal(size=(ny, nx)), 12) > 0
     gap = (np.arange(nx) // 36 + day) % 4 == 0
     out = np.where(cloudy, 8, 4) + np.where(gap, 2, 1)
-    return np.where(water >= 0.5, 32, out).astype("uint8")
+    return np.where(water >= 0.5, 32, out).astype("uint16")
 
 
 def write(folder: Path, world: World, field, sigma: float) -> None:

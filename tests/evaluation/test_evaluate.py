@@ -49,7 +49,7 @@ def test_scores_and_page(world, baselines, two_stations, capsys):
     assert "say that mosaics made them" in out["notes"][1]
 
     page = (Path(world.folder) / "report/index.html").read_text()
-    assert page.count("data:image/png;base64,") == 7
+    assert page.count("data:image/png;base64,") == 8
     assert "http" not in page.replace("https://", "http").split("</style>")[1].split("What was made")[0]
     for words in ("synthetic world", "bilinear", "dispatch", "G_DOWN", "produced of thawed land", "m³ m⁻³"):
         assert words in page

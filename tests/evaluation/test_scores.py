@@ -29,7 +29,7 @@ def truth_of(domain: Domain) -> np.ndarray:
 TRUTH = truth_of(DOMAIN)
 LAND = np.ones(TRUTH.shape, bool)
 ROW, COL = np.indices(TRUTH.shape)
-FLAGS = (np.where(COL % 2, CLOUDY, CLEAR) + np.where(ROW < 36, GAP, 1)).astype("uint8")
+FLAGS = (np.where(COL % 2, CLOUDY, CLEAR) + np.where(ROW < 36, GAP, 1)).astype("uint16")
 
 
 def day(ssm: np.ndarray, sigma: float | np.ndarray = SIGMA, domain: Domain = DOMAIN, flags=FLAGS) -> Mosaic:
@@ -57,7 +57,7 @@ def test_clear_and_cloudy_and_orbit_gap_stand_apart():
 def test_inside_cells_correlation_and_std_ratio():
     """Half the truth's anomalies over cells that are all wrong; where it is cloudy, the anomalies upside down."""
     left = subgrid(TRUTH, LAND, 36)
-    flags = np.where(COL < 72, CLEAR | 1, CLOUDY | GAP).astype("uint8")
+    flags = np.where(COL < 72, CLEAR | 1, CLOUDY | GAP).astype("uint16")
     cells = np.kron(np.random.default_rng(2).uniform(0.3, 0.6, (4, 4)), np.ones((36, 36)))
     ours = cells + left * np.where(COL < 72, 0.5, -2.0)
     scores = score_day(TRUTH, {"ssm_net": day(ours, flags=flags)}, LAND, 36)
@@ -104,7 +104,7 @@ def test_intervals_and_crps_by_sky():
 
 def test_seams_are_told_where_there_is_more_than_one_tile():
     truth = truth_of(WIDE)
-    flags = np.full(truth.shape, 5, "uint8")
+    flags = np.full(truth.shape, 5, "uint16")
     seam = np.where(np.arange(truth.shape[1]) < 8 * 36, 0.0, 0.1)[None]
     scores = score_day(truth, {"ssm_net": day(truth + seam, domain=WIDE, flags=flags)}, truth > 0, 36)
     got = {r["method"]: r["seam index"] for r in texture_table(scores)}

@@ -147,7 +147,7 @@ def test_only_whole_names_are_taken_as_learned_from(station_at):
     points, _ = station_points(stations, domain)
     points += [Point("dry pixel", 1, 1, 0.0, 0.0)]
     field = np.arange(10.0).reshape(2, 5)
-    series = Series(tuple(points), (DAYS[0], DAYS[1]), {"m": field}, {"m": field}, field.astype("uint8"), field, field)
+    series = Series(tuple(points), (DAYS[0], DAYS[1]), {"m": field}, {"m": field}, field.astype("uint16"), field, field)
     kept, count = unseen(series, ["", "FAKE A; FAKE B; C; X"])
     assert [p.label for p in kept.points] == ["FAKE A 2", "FAKE 2", "dry pixel"] and count == 2
     for values in (kept.ssm["m"], kept.sigma["m"], kept.flags, kept.truth, kept.station):

@@ -1,0 +1,85 @@
+"""What each pixel of a day's map rests on, as flags, and where the ground is masked."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+
+from ssm_net import masks
+from ssm_net.cube import Cube
+from ssm_net.formats.product import LONG, Flag
+from ssm_net.grid import Window
+from ssm_net.ingest.sensors import name_of, record_of
+from ssm_net.inputs import OVERPASSES
+from ssm_net.intercalibration import Intercalibration
+
+NONE = np.uint16(0)
+
+
+def sources(cube: Cube, day: dt.date) -> np.ndarray:
+    """The record (a code of the table of radiometers) that observed each cell, (R, C) uint8, 0 where none did."""
+    if "source" not in cube.coarse:
+        return np.zeros(cube.domain.coarse_shape, np.uint8)
+    codes = np.nan_to_num(cube.read_coarse("source", day)).astype(np.uint8)
+    return np.vectorize(lambda c: record_of(int(c)), otypes=[np.uint8])(codes)
+
+
+def said_sources(cube: Cube, day: dt.date) -> str:
+    """The sensors of the day's coarse observations, for people."""
+    settled = Intercalibration.from_json(cube.stats("intercalibration"))
+    found = sorted(int(c) for c in np.unique(sources(cube, day)) if c)
+    names = [
+        name_of(c) + (f" matched to {name_of(settled.reference)}" if c in (settled.matches or {}) else "")
+        for c in found
+    ]
+    return ", ".join(names) or "none on this day"
+
+
+def coarse_flags(cube: Cube, day: dt.date) -> np.ndarray:
+    """Flags of each coarse cell, (R, C) uint16: observed or not, by another sensor than the reference, long ago."""
+    source = sources(cube, day)
+    seen = np.isfinite(cube.read_coarse("ssm", day)) if "ssm" in cube.coarse else np.zeros(source.shape, bool)
+    lately = seen.copy()
+    for n in range(1, LONG + 1):
+        if "ssm" in cube.coarse and cube.done(before := day - dt.timedelta(n)):
+            lately |= np.isfinite(cube.read_coarse("ssm", before))
+    matched = list(Intercalibration.from_json(cube.stats("intercalibration")).matches or {})
+    out = np.where(seen, np.uint16(Flag.COARSE_OBSERVED), np.uint16(Flag.ORBIT_GAP_FILLED))
+    out |= (seen & np.isin(source, matched)) * np.uint16(Flag.OTHER_SENSOR)
+    out |= ~lately * np.uint16(Flag.LONG_UNOBSERVED)
+    return out
+
+
+def flags(
+    cube: Cube, day: dt.date, of_cells: np.ndarray, land: np.ndarray, far: np.ndarray, window: Window
+) -> tuple[np.ndarray, np.ndarray]:
+    """Flags (uint16) of a window of pixels and where the ground is frozen or under snow (bool), (y, x).
+
+    ``of_cells`` are ``coarse_flags``, at whole cells of the window's; ``land`` and ``far`` (bool) are of the window.
+    """
+    shape = (window[1] - window[0], window[3] - window[2])
+    seen, overpasses = np.zeros(shape, bool), []
+    for k in OVERPASSES:
+        if f"lst_{k}" in cube.fine:
+            seen |= cube.read_packed(f"lst_{k}_lineage", day, window) <= 1
+            overpasses.append(cube.read(f"lst_{k}", day, window))
+    temperature = masks.surface_temperature(overpasses) if overpasses else None
+    filled, frozen = np.zeros(shape, bool), np.zeros(shape, bool)
+    if temperature is not None:
+        filled, frozen = ~np.isnan(temperature), masks.frozen(temperature)
+    if {"red", "nir", "swir1"} <= set(cube.fine):
+        red, nir, swir1, age = (cube.read(v, day, window) for v in ("red", "nir", "swir1", "reflectance_age"))
+        frozen |= masks.snow(red, nir, swir1, age, temperature)
+    ratio = cube.domain.ratio
+    out = of_cells[window[0] // ratio : -(-window[1] // ratio), window[2] // ratio : -(-window[3] // ratio)]
+    out = out.repeat(ratio, 0).repeat(ratio, 1)
+    out = np.where(land, out, out & np.uint16(Flag.COARSE_OBSERVED))  # no value there that could rest on anything
+    out |= np.where(seen, np.uint16(Flag.LST_SEEN), np.where(filled, np.uint16(Flag.LST_FILLED), NONE))
+    out |= (frozen & land) * np.uint16(Flag.FROZEN_OR_SNOW)
+    if "water_fraction" in cube.static:
+        out |= (cube.read_static("water_fraction", window) >= masks.WATER) * np.uint16(Flag.WATER)
+    if "urban" in cube.static:
+        out |= (cube.read_static("urban", window) >= masks.URBAN) * np.uint16(Flag.URBAN)
+    out |= (far & land) * np.uint16(Flag.EXTRAPOLATED)
+    return out, frozen
