@@ -9,7 +9,7 @@ import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -17,9 +17,23 @@ from torch import Tensor
 
 from ssm_net import features
 from ssm_net.cube import Cube
-from ssm_net.grid import Window, upsample
+from ssm_net.grid import Domain, Window, upsample
 
 OVERPASSES = ("day", "night")
+
+
+class Pixels(Protocol):
+    """What windows of a day's pixels are read from: a ``Cube``, or the part of one that is at hand (``bands``)."""
+
+    @property
+    def domain(self) -> Domain: ...
+    @property
+    def fine(self) -> tuple[str, ...]: ...
+    @property
+    def static(self) -> tuple[str, ...]: ...
+    def read_packed(self, name: str, day: dt.date, window: Window) -> np.ndarray: ...
+    def read(self, name: str, day: dt.date, window: Window) -> np.ndarray: ...
+    def read_static(self, name: str, window: Window) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -127,8 +141,14 @@ def read_coarse(cube: Cube, day: dt.date, lags: int, scaling: Scaling) -> Coarse
     )
 
 
+def stored(names: Sequence[str]) -> list[str]:
+    """The variables of the cube that ``read_fine`` makes ``names`` of."""
+    lineage = {n.removesuffix("_seen") + "_lineage" for n in names if n.endswith("_seen")}
+    return sorted(lineage | {n for n in names if not n.endswith(("_seen", "_region"))})
+
+
 def read_fine(
-    cube: Cube, day: dt.date, window: Window, names: Sequence[str], region: dict[str, Tensor]
+    cube: Pixels, day: dt.date, window: Window, names: Sequence[str], region: dict[str, Tensor]
 ) -> dict[str, Tensor]:
     """Variables of a window of pixels, (y, x) float32, NaN where missing.
 
