@@ -163,19 +163,17 @@ def half_upsampled(by_phase: Sequence[Tensor], ratio: int, window: Window) -> fu
 
     A pixel's columns of weights are those of its own cell's phase: K counts the columns of cells near, twice.
     """
-    both = torch.stack(tuple(by_phase))
-    rows, cols = both.shape[-2:]
+    rows, cols = by_phase[0].shape[-2:]
     y0, y1, x0, x1 = window
     near_y, near_x = (slice(max(a // ratio - 1, 0), -(-b // ratio) + 1) for a, b in ((y0, y1), (x0, x1)))
+    # The parity of cells counts from the domain's first, not from the window's.
+    both = torch.stack([c[..., near_y, near_x] for c in by_phase]).unflatten(1, (2, 2))
     up_y = interpolation_matrix(range(y0, y1), rows, ratio).to(both)[:, near_y].unflatten(0, (-1, ratio))
     up_x = interpolation_matrix(range(x0, x1), cols, ratio).to(both)[:, near_x]
     odd_column = (torch.arange(x0, x1, device=both.device) // ratio % 2)[:, None]
     columns = torch.cat([up_x * (odd_column == parity) for parity in (0, 1)], 1)
-    # The parity of cells counts from the domain's first, not from the window's.
-    of_rows = both.unflatten(1, (2, 2))[..., near_y, near_x]
     told = [
-        torch.einsum("yr,mpkrc->mypck", up_y[i], of_rows[:, (y0 // ratio + i) % 2]).flatten(2, 3)
-        for i in range(len(up_y))
+        torch.einsum("yr,mpkrc->mypck", up_y[i], both[:, (y0 // ratio + i) % 2]).flatten(2, 3) for i in range(len(up_y))
     ]
     half = torch.cat(told, 1)
     return fused.Context(columns, half[..., 0].permute(1, 2, 0).contiguous(), half[..., 1:].contiguous())
