@@ -1,7 +1,7 @@
-"""A country's cube that nobody has to download: plausible values straight in the cube's format, a variable at a time.
+"""A country's cube for timing inference: plausible values straight in the cube's format, a variable at a time.
 
-The fields are smooth noise of three scales and noise of the pixel, so that they pack about as well as real ones do; they
-follow no physics, and a map made of them is worth nothing but the time it takes.
+The fields are smooth noise of three scales and noise of the pixel, so that they pack about as well as real ones do;
+they follow no physics, and a map made of them is worth nothing but the time it takes.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class _Fine(Mapping[str, np.ndarray]):
 
 
 class _Coarse(Mapping[str, np.ndarray]):
-    """The coarse fields that belong to a day whose fine ones were made; an orbit gap stands over some of the columns."""
+    """The coarse fields that belong to a day whose fine ones were made; an orbit gap stands over some columns."""
 
     def __init__(self, fine: _Fine) -> None:
         self.fine = fine

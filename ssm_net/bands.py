@@ -1,9 +1,9 @@
 """The pixels of a day, band after band from north to south: each chunk of the cube is read and decoded once.
 
 A band is a row of tiles. Tiles want a halo from their neighbours, and chunks are as high as four cells: read by
-themselves, a tile and the rows around it would decode most chunks several times. So each row of tiles is read whole, over
-the columns that hold land, and lends its edge to the bands above and below. What is held is a few rows of tiles, as
-packed in the cube, however high the domain.
+themselves, a tile and the rows around it would decode most chunks several times. So each row of tiles is read whole,
+over the columns that hold land, and lends its edge to the bands above and below. What is held is a few rows of tiles,
+as packed in the cube, however high the domain.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@
       stats/<name>.json               statistics, with the dates they were computed from
 
 A day has one writer, which writes all its variables and then its status; it is the unit of restart. Final days are
-never rewritten when the period is extended. The only module that imports zarr; windows of pixels are read by ``shards``.
+never rewritten when the period is extended. The only module that imports zarr; ``shards`` reads windows of pixels.
 """
 
 from __future__ import annotations

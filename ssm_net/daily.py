@@ -11,6 +11,7 @@ import datetime as dt
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -33,74 +34,101 @@ AHEAD = 4  # tiles a processor that are under way or wait to be taken up
 
 
 class _Part(NamedTuple):
-    """What a tile leaves for the update: the ``mean`` and the variances of its pixels, and its share of the footprint
-    sums of mean, variance and land, (3, R, C)."""
+    """What a tile leaves for the update: the mean and the variances of its pixels."""
 
     tile: Tile
     mean: Tensor
     shared: Tensor
     local: Tensor
-    seen_by_cells: Tensor | None
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """A day whose tiles are all through the estimator; ``finish`` makes the mosaic of it.
+
+    ``flags`` (y, x) uint16; ``sums`` over the footprints of mean, shared variance and land, (3, R, C), or None where
+    there is no update.
+    """
+
+    cube: Cube
+    coarse: CoarseDay
+    land: Tensor
+    how: str
+    attrs: dict[str, Attribute]
+    parts: list[_Part]
+    flags: np.ndarray
+    sums: Tensor | None
+
+    def finish(self) -> Mosaic:
+        """The update, with what the whole domain says, tile by tile; masked pixels become NaN."""
+        domain, ratio, observed = self.cube.domain, self.cube.domain.ratio, self.coarse.ssm[0]
+        increment, k = torch.zeros(2, *domain.coarse_shape)
+        conserved = None
+        if self.sums is not None:
+            mean, shared, weight = self.sums
+            increment, k = increments(mean / weight, shared / weight, observed, self.coarse.sigma)
+            if self.how == "exact":
+                whole = torch.full(domain.fine_shape, torch.nan)
+                for part in self.parts:
+                    whole[_slices(part.tile.pixels)] = part.mean
+                conserved = exact(whole, observed, self.land, ratio, SSM_MIN, SSM_MAX)
+        ssm, sigma = (np.full(domain.fine_shape, np.nan, np.float32) for _ in range(2))
+        for part in self.parts:
+            window, mean, shared = part.tile.pixels, part.mean, part.shared
+            here = _slices(window)
+            if self.sums is not None:
+                mean = mean + upsample(increment, ratio, window) if conserved is None else conserved[here]
+                shared = shared * (1 - upsample(k, ratio, window))
+            masked = ~self.land[here].numpy() | (self.flags[here] & Flag.FROZEN_OR_SNOW > 0)
+            for out, values in (
+                (ssm, mean.clamp(SSM_MIN, SSM_MAX)),
+                (sigma, torch.sqrt(shared + part.local).clamp(max=0.5)),
+            ):
+                out[here] = np.where(masked, np.float32(np.nan), values.float().numpy())
+        return Mosaic(self.coarse.day, domain, ssm, sigma, self.flags, self.attrs)
 
 
 def predict_day(
     estimator: Estimator, cube: Cube, day: dt.date, land: Tensor, *, how: str, side: int,
-    attrs: dict[str, Attribute], ground: np.ndarray | None = None, told: Callable[[int, int], None] | None = None,
+    attrs: dict[str, Attribute],
 ) -> Mosaic:  # fmt: skip
-    """The mosaic of a day: the background tile by tile, then the update with what the whole domain says.
+    """The mosaic of a day, see ``gather_day``."""
+    return gather_day(estimator, cube, day, land, how=how, side=side, attrs=attrs).finish()
+
+
+def gather_day(
+    estimator: Estimator, cube: Cube, day: dt.date, land: Tensor, *, how: str, side: int,
+    attrs: dict[str, Attribute], ground: np.ndarray | None = None, told: Callable[[int, int], None] | None = None,
+) -> Gathered:  # fmt: skip
+    """The background of a day, tile by tile.
 
     ``land`` (y, x) bool says which pixels are produced; ``how`` is the update (gain, exact, none); ``side`` the tile's
     in coarse cells. ``ground`` (y, x) uint16 are flags that no day changes, for what lies outside the tiles with land:
     nothing of the day is read there. ``told`` is called with the tiles that are done and their number.
     """
     coarse = read_coarse(cube, day, estimator.lags, estimator.scaling)
-    domain, ratio, observed = cube.domain, cube.domain.ratio, coarse.ssm[0]
     of_cells = lineage.coarse_flags(cube, day)
-    flags = lineage.on_pixels(of_cells, land.numpy(), ratio)
+    flags = lineage.on_pixels(of_cells, land.numpy(), cube.domain.ratio)
     if ground is not None:
         flags |= ground
-    updates = estimator.updates and how != "none"
-    h = cube.footprint()
+    updates, h = estimator.updates and how != "none", cube.footprint()
 
-    def finish(band: Band, tile: Tile, found: Estimate) -> _Part:
+    def leave(band: Band, tile: Tile, found: Estimate) -> tuple[_Part, Tensor]:
         here = _slices(tile.pixels)
         flags[here], _ = lineage.flags(band, day, of_cells, land[here].numpy(), found.far.numpy(), tile.pixels)
-        sums = _footprint_sums(h, found, land[here], tile.pixels) if updates else None
-        return _Part(tile, found.mean, found.shared, found.local, sums)
+        sums = _footprint_sums(h, found, land[here], tile.pixels) if updates else torch.empty(0)
+        return _Part(tile, found.mean, found.shared, found.local), sums
 
     wanted = tiles_with_land(cube, land, side)
     parts: list[_Part] = []
-    sums = torch.zeros(3, *domain.coarse_shape)
-    for part in _estimates(estimator, cube, coarse, wanted, lineage.needed(cube), finish):
-        if part.seen_by_cells is not None:
-            sums += part.seen_by_cells
-        parts.append(part._replace(seen_by_cells=None))
+    total = torch.zeros(3, *cube.domain.coarse_shape) if updates else None
+    for part, sums in _estimates(estimator, cube, coarse, wanted, lineage.needed(cube), leave):
+        if total is not None:
+            total += sums
+        parts.append(part)
         if told is not None:
             told(len(parts), len(wanted))
-
-    increment, k = torch.zeros(2, *domain.coarse_shape)
-    if updates:
-        increment, k = increments(sums[0] / sums[2], sums[1] / sums[2], observed, coarse.sigma)
-    conserved = None
-    if updates and how == "exact":
-        whole = torch.full(domain.fine_shape, torch.nan)
-        for part in parts:
-            whole[_slices(part.tile.pixels)] = part.mean
-        conserved = exact(whole, observed, land, ratio, SSM_MIN, SSM_MAX)
-    ssm, sigma = (np.full(domain.fine_shape, np.nan, np.float32) for _ in range(2))
-    for part in parts:
-        here = _slices(part.tile.pixels)
-        mean, shared = part.mean, part.shared
-        if updates:
-            mean = mean + upsample(increment, ratio, part.tile.pixels) if conserved is None else conserved[here]
-            shared = shared * (1 - upsample(k, ratio, part.tile.pixels))
-        masked = ~land[here].numpy() | (flags[here] & Flag.FROZEN_OR_SNOW > 0)
-        for out, values in (
-            (ssm, mean.clamp(SSM_MIN, SSM_MAX)),
-            (sigma, torch.sqrt(shared + part.local).clamp(max=0.5)),
-        ):
-            out[here] = np.where(masked, np.float32(np.nan), values.float().numpy())
-    return Mosaic(day, domain, ssm, sigma, flags, attrs)
+    return Gathered(cube, coarse, land, how, attrs, parts, flags, total)
 
 
 def background(estimator: Estimator, cube: Cube, coarse: CoarseDay, land: Tensor, side: int) -> Estimate:

@@ -107,7 +107,8 @@ class NetworkEstimator:
         mean, disagreement = means.mean(0), means.var(0, correction=0)
         stated = (shared.mean(0) + disagreement) * upsample(context.scale, self.ratio, window)
         h, (y0, y1, x0, x1) = self.halo, (n // self.ratio for n in window)
-        far = (x[:, h : x.shape[1] - h, h : x.shape[2] - h].abs() > FAR).any(0).cpu()
+        inner = x[:, h : x.shape[1] - h, h : x.shape[2] - h]
+        far = torch.maximum(inner.amax(0), -inner.amin(0)).cpu() > FAR
         far |= expand(context.alone[y0:y1, x0:x1], self.ratio)
         known = self.trained.calibration
         inside = known.inside * local.mean(0) + known.level**2

@@ -20,7 +20,7 @@ from ssm_net import lineage, masks
 from ssm_net.checkpoint import load_trained
 from ssm_net.config import InferConfig, parse_day
 from ssm_net.cube import Cube, open_cube, write_json
-from ssm_net.daily import background, predict_day
+from ssm_net.daily import Gathered, background, gather_day, predict_day
 from ssm_net.days import runs
 from ssm_net.estimators import Estimator, NetworkEstimator, baseline, fastest_precision
 from ssm_net.formats.product import Attribute, Flag
@@ -79,7 +79,7 @@ def infer(cfg: InferConfig) -> list[dt.date]:
     estimator = estimator or baseline(cfg.method, cube)
     attrs |= _describe(cfg, cube, estimator)
     land, ground = _ground(cube)
-    # The file of a day is compressed and written while the next day is computed; its error surfaces with that day.
+    # A day is finished, compressed and written while the next goes through the networks; its error ends the run then.
     with ThreadPoolExecutor(1) as writer, Progress(console=console) as bar:
         task = bar.add_task(f"{cfg.method}: mosaics", total=len(days), completed=len(days) - len(todo))
         within = bar.add_task("tiles", visible=False)
@@ -89,17 +89,21 @@ def infer(cfg: InferConfig) -> list[dt.date]:
             def told(done: int, number: int, day: dt.date = day) -> None:
                 bar.update(within, description=f"{day}: tiles", completed=done, total=number, visible=number > FEW)
 
-            mosaic = predict_day(estimator, cube, day, land, how=cfg.update, side=cfg.tile, ground=ground, told=told,
-                                 attrs=attrs | {"revision": cube.revision(day),
-                                                "coarse_sources": lineage.said_sources(cube, day)})  # fmt: skip
+            found = gather_day(estimator, cube, day, land, how=cfg.update, side=cfg.tile, ground=ground, told=told,
+                               attrs=attrs | {"revision": cube.revision(day),
+                                              "coarse_sources": lineage.said_sources(cube, day)})  # fmt: skip
             if writing is not None:
                 writing.result()
-            writing = writer.submit(write_day, mosaic, out, cfg.format)
+            writing = writer.submit(_finish, found, out, cfg.format)
             bar.advance(task)
         if writing is not None:
             writing.result()
     console.print(f"[green]{len(todo)} mosaics[/] in {out}")
     return todo
+
+
+def _finish(found: Gathered, out: Path, format: str) -> Path:
+    return write_day(found.finish(), out, format)
 
 
 def _stale(cfg: InferConfig, cube: Cube, days: Sequence[dt.date]) -> list[dt.date]:

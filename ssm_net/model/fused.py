@@ -9,7 +9,7 @@ rounded: sums, residuals and heads stay in float32.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -54,19 +54,20 @@ class Fused:
         self.members = [self._member(m) for m in members]
 
     def _member(self, m: Downscaler) -> Member:
-        def cast(*tensors: Tensor) -> tuple[Tensor, ...]:
-            return tuple(t.detach().to(self.precision).contiguous() for t in tensors)
+        def cast(tensor: Tensor) -> Tensor:
+            return tensor.detach().to(self.precision).contiguous()
 
         blocks = []
+        block: Any
         for block in m.blocks:
-            norm, widen, narrow = block.body[0].norm, block.body[1], block.body[4]  # type: ignore[union-attr, index]
-            into = widen.weight[:, :, 0, 0]
-            blocks.append(cast(into * norm.weight, widen.bias + into @ norm.bias, narrow.weight[:, :, 0, 0],
-                               narrow.bias))  # fmt: skip
-        last = m.last[0].norm
+            norm, widen, _, _, narrow = block.body
+            into, out = widen.weight[:, :, 0, 0], narrow.weight[:, :, 0, 0]
+            with_norm = into * norm.norm.weight, widen.bias + into @ norm.norm.bias
+            blocks.append((cast(with_norm[0]), cast(with_norm[1]), cast(out), cast(narrow.bias)))
+        last: Any = m.last[0]
         head = m.head.weight.detach()[:, :, 0, 0]
-        norm = (last.weight.detach(), last.bias.detach())  # type: ignore[operator, union-attr]
-        return Member(blocks, norm, head[:, : self.width], head[:, self.width :], _bias(m.head))  # type: ignore[arg-type]
+        norm = (last.norm.weight.detach(), last.norm.bias.detach())
+        return Member(blocks, norm, head[:, : self.width], head[:, self.width :], _bias(m.head))
 
     def __call__(self, x: Tensor, told: Context) -> tuple[Tensor, Tensor, Tensor]:
         """Normalised features with their halo, (F, y + 2 halo, x + 2 halo), to the mean of each member, the variance

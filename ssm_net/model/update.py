@@ -41,8 +41,8 @@ def update(
     are masked by the caller.
     """
     weight = land.to(mu)
-    seen = (footprint.forward(torch.nan_to_num(x), weight) for x in (mu, variance))
-    increment, k = increments(*seen, observed, sigma)
+    background, p = (footprint.forward(torch.nan_to_num(x), weight) for x in (mu, variance))
+    increment, k = increments(background, p, observed, sigma)
     return mu + upsample(increment, ratio), variance * (1 - upsample(k, ratio))
 
 
