@@ -33,7 +33,7 @@ from scipy.spatial import cKDTree
 from ssm_net.allweather import LAPSE, SEEN, fill
 from ssm_net.config import MemoryConfig
 from ssm_net.cube import open_cube, write_json
-from ssm_net.inputs import OVERPASSES
+from ssm_net.inputs import OVERPASSES, all_weather
 
 RATIO = 36
 PATCH = 64  # pixels a side of the real patches
@@ -155,11 +155,14 @@ def filled(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     return np.stack([lst for lst, _ in out]), np.stack([sigma for _, sigma in out])
 
 
-def scores(part: str, scenes: list[Scene], methods: Iterable[str] = METHODS) -> list[Score]:
-    """One score for each target that the scenes have, over all of them."""
+def scores(
+    part: str, scenes: list[Scene], methods: Iterable[str] = METHODS, ours: tuple[np.ndarray, np.ndarray] | None = None
+) -> list[Score]:
+    """One score for each target that the scenes have, over all of them; ``ours`` is LST and sigma where they are
+    filled already."""
     errors: dict[str, list[np.ndarray]] = defaultdict(list)
     for scene in scenes:
-        lst, sigma = filled(scene)
+        lst, sigma = ours or filled(scene)
         guesses = {"fill": lst, **{m: METHODS[m](scene) for m in methods}}
         for name, target in scene.target.items():
             everyone = np.isfinite(target) & np.all([np.isfinite(g) for g in guesses.values()], axis=0)
@@ -240,7 +243,10 @@ def image(real: Path) -> Iterator[Score]:
 
 
 def world(folder: Path, rng: np.random.Generator) -> Iterator[Score]:
-    """A synthetic world: views hidden under another day's clouds (found as seen), and the truth under real clouds."""
+    """A synthetic world: views hidden under another day's clouds (found as seen), and the truth under real clouds.
+
+    The latter is what the cube holds, with what cloud does: no method but ours knows of it.
+    """
     cube = open_cube(folder / "cube.zarr")
     truth = xr.open_zarr(folder / "raw" / "truth.zarr", chunks=None, consolidated=False)
     known = {d: i for i, d in enumerate(truth["time"].values.astype("datetime64[D]").astype(object))}
@@ -253,14 +259,14 @@ def world(folder: Path, rng: np.random.Generator) -> Iterator[Score]:
         hidden = np.zeros_like(seen)
         for i in range(ONE_IN - 1, len(days), ONE_IN):
             hidden[i] = seen[i] & ~seen[rng.integers(len(days))]
-        target = {
-            "clear": np.where(hidden & land, lst, np.nan),
-            "cloudy": np.where(~seen & land, true, np.nan),
-        }
         elevation = np.nan_to_num(cube.read_static("elevation")).astype("float32")
-        yield from scores(
-            f"{folder.name}, {k}", [Scene(days, np.where(seen & ~hidden, lst, np.nan), target, elevation)]
-        )
+        part = f"{folder.name}, {k}"
+        clear = {"clear": np.where(hidden & land, lst, np.nan)}
+        yield from scores(part, [Scene(days, np.where(seen & ~hidden, lst, np.nan), clear, elevation)])
+        whole = (0, lst.shape[1], 0, lst.shape[2])
+        ours = [np.stack(v) for v in zip(*(all_weather(cube, d, k, whole)[:2] for d in days), strict=True)]
+        cloudy = {"cloudy": np.where(~seen & land, true, np.nan)}
+        yield from scores(part, [Scene(days, np.where(seen, lst, np.nan), cloudy, elevation)], ours=(ours[0], ours[1]))
 
 
 def table(found: list[Score]) -> Table:

@@ -25,6 +25,7 @@ from ssm_net.variables import API_DAYS, FINE
 
 FIRST = dt.date(2018, 7, 1)
 CHINA = (36, 144, 676, 848)  # rows and columns of coarse cells, conf/domain/china.yaml
+CELLS = ("region", "seen", "cloud", "cloud_sigma")
 STATIC = ("clay", "elevation", "inside", "relief", "sand", "water_fraction")
 # Corners of a country, degrees east and north: about 9.6 million square kilometres.
 OUTLINE = (
@@ -41,8 +42,8 @@ ATTRS = {"ssm": "NNsm", "lst": "MYD11A1", "reflectance": "MCD43A4", "rain": "pre
 def build(path: Path, days: int, window: tuple[int, int, int, int] = CHINA) -> Cube:
     """The cube at ``path`` with its first ``days`` days; what is there is kept, what was cut off is gone on with."""
     domain = Domain("china", window)
-    coarse = ["ssm", "ssm_sigma", "source", *(f"lst_{k}_{w}" for k in OVERPASSES for w in ("region", "seen"))]
-    coarse += [v for v in FINE if not v.endswith(("_lineage", "_sigma"))]
+    coarse = ["ssm", "ssm_sigma", "source", *(f"lst_{k}_{w}" for k in OVERPASSES for w in CELLS)]
+    coarse += [v for v in FINE if not v.endswith(("_lineage", "_sigma", "_quality"))]
     dates = [FIRST + dt.timedelta(n) for n in range(days)]
     cube = create_cube(path, domain, dates, list(FINE), coarse, list(STATIC), ATTRS)
     with cube.writing():
@@ -123,6 +124,8 @@ class _Fine(Mapping[str, np.ndarray]):
         if name in ("red", "nir", "swir1", "swir2"):
             return ({"red": 0.1, "nir": 0.28, "swir1": 0.25, "swir2": 0.18}[name] + 0.04 * noise(
                 name, self.domain.fine_shape)).clamp(0.01, 0.9)  # fmt: skip
+        if name == "reflectance_quality":
+            return torch.zeros(self.domain.fine_shape)
         if name == "reflectance_age":
             return (3 + 3 * self._noise(name)).clamp(0, 30).floor()
         storm = (self._noise("rain") - 0.8).clamp(min=0)  # the sky is dry over most of a country
@@ -135,7 +138,7 @@ class _Coarse(Mapping[str, np.ndarray]):
     def __init__(self, fine: _Fine) -> None:
         self.fine = fine
         self.names = [*fine, "ssm", "ssm_sigma", "source"]
-        self.names += [f"lst_{k}_{w}" for k in OVERPASSES for w in ("region", "seen")]
+        self.names += [f"lst_{k}_{w}" for k in OVERPASSES for w in CELLS]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
@@ -149,6 +152,8 @@ class _Coarse(Mapping[str, np.ndarray]):
         rows, cols = self.fine.domain.coarse_shape
         if name.endswith("_region"):
             return np.full((rows, cols), {"day": 303.0, "night": 286.0}[name.split("_")[1]] + 7, "float32")
+        if name.endswith(("_cloud", "_cloud_sigma")):
+            return np.full((rows, cols), 2.0 if name.endswith("sigma") else -3.0, "float32")
         ssm = 0.2 + 0.05 * noise("soil", (rows, cols), self.fine.day).numpy()
         gap = (np.arange(cols) + 20 * self.fine.day.day) % 60 < 12
         ssm[:, gap] = np.nan

@@ -26,6 +26,7 @@ class Band:
     """Some rows of a day, as they lie in the cube; windows inside them are read as from a ``Cube``.
 
     ``window`` is (y0, y1, x0, x1) of the domain; ``arrays`` hold it, packed, by name; ``tiles`` are to be made from it.
+    ``cells`` are coarse variables of the whole domain.
     """
 
     domain: Domain
@@ -33,6 +34,11 @@ class Band:
     tiles: tuple[Tile, ...]
     window: Window
     arrays: dict[str, np.ndarray]
+    cells: dict[str, np.ndarray]
+
+    @property
+    def coarse(self) -> tuple[str, ...]:
+        return tuple(self.cells)
 
     @property
     def fine(self) -> tuple[str, ...]:
@@ -49,6 +55,10 @@ class Band:
     def read(self, name: str, day: dt.date, window: Window) -> np.ndarray:
         return FINE[name].unpack(self.read_packed(name, day, window))
 
+    def read_coarse(self, name: str, day: dt.date) -> np.ndarray:
+        assert day == self.day
+        return self.cells[name]
+
     def read_static(self, name: str, window: Window) -> np.ndarray:
         (y0, y1, x0, x1), (top, _, left, _) = window, self.window
         return self.arrays[name][y0 - top : y1 - top, x0 - left : x1 - left]
@@ -62,14 +72,18 @@ class _Rows:
     arrays: dict[str, np.ndarray]
 
 
-def bands(cube: Cube, day: dt.date, tiles: Sequence[Tile], names: Sequence[str], halo: int) -> Iterator[Band]:
-    """``tiles`` (row by row) with the stored variables ``names`` on them and ``halo`` pixels around, inside the domain.
+def bands(
+    cube: Cube, day: dt.date, tiles: Sequence[Tile], names: Sequence[str], halo: int, of_cells: Sequence[str] = ()
+) -> Iterator[Band]:
+    """``tiles`` (row by row) with the stored variables ``names`` on them and ``halo`` pixels around, inside the domain;
+    and the coarse variables ``of_cells``.
 
     Raises ``CubeError`` with the variable and the day where a shard is damaged.
     """
     height, width = cube.domain.fine_shape
     rows = [tuple(group) for _, group in groupby(tiles, key=lambda tile: tile.cells[:2])]
     known: dict[tuple[int, int], _Rows] = {}
+    cells = {name: cube.read_coarse(name, day) for name in of_cells}
 
     def columns(y0: int, y1: int) -> tuple[int, int]:
         """Of those tiles that want rows ``y0 .. y1``, out to whole chunks."""
@@ -101,7 +115,7 @@ def bands(cube: Cube, day: dt.date, tiles: Sequence[Tile], names: Sequence[str],
         arrays = {name: np.concatenate([_cut(part, name, window) for part in held]) for name in names}
         for old in [key for key in known if key[1] <= y0]:
             del known[old]
-        yield Band(cube.domain, day, row, window, arrays)
+        yield Band(cube.domain, day, row, window, arrays, cells)
 
 
 def _cut(rows: _Rows, name: str, window: Window) -> np.ndarray:

@@ -117,6 +117,7 @@ class SimulateConfig:
     domain: DomainConfig = field(default_factory=DomainConfig)
     seed: int = 1
     family: str = "A"  # the physics of the world; several letters: drawn between families
+    auxiliary: bool = False  # true: Terra's LST and a reanalysis as well
     record: bool = False  # true: the sensors of the real record, each in its years; false: one sensor throughout
     plan: bool = False
 
@@ -279,6 +280,7 @@ class InferConfig:
     update: str = "gain"  # gain (precision-weighted), exact (conserves the coarse value) or none
     tile: int = 4  # side of a tile, coarse cells
     device: str = "auto"
+    quicklook: bool = False  # also a small picture of each day
     overwrite: bool = False
     revise: bool = False  # true makes those days again that the cube has in a later revision
     plan: bool = False

@@ -252,6 +252,10 @@ def create_cube(
             "coarse": list(coarse), "static": list(static), "attrs": dict(attrs), "format": FORMAT}  # fmt: skip
     if (path / "cube.json").exists():
         have = json.loads((path / "cube.json").read_text())
+        # A cube of an earlier version keeps the variables it was made with, and lacks settings that came later.
+        given = {"fine": fine, "coarse": coarse}
+        want |= {k: have[k] for k, names in given.items() if set(have[k]) <= set(names)}
+        have["attrs"] = {k: "" for k, v in attrs.items() if v == ""} | have["attrs"]
         for key, value in want.items():
             if have[key] != json.loads(json.dumps(value)):
                 raise CubeError(

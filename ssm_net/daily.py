@@ -1,208 +1,197 @@
-"""One day of the cube to its mosaic: bands are read ahead, tiles go through the estimator on all processors, and the
-day's own observation enters once the whole domain is known.
-
-Held meanwhile: a few bands as packed in the cube, twelve bytes a pixel of the tiles with land and ten a pixel of the
-domain (the mosaic itself). Only ``how="exact"`` wants the whole domain in float64.
-"""
+"""One day into the cube: filled, remembered, aged, packed and written, leaning on the last stored day before it."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ssm_net import lineage
-from ssm_net.bands import Band, bands
+from ssm_net import cloud_effect
+from ssm_net.allweather import LAPSE, AllWeather, ThermalState, fill
+from ssm_net.annual import Cycle
+from ssm_net.cloud_effect import Air
 from ssm_net.cube import Cube
-from ssm_net.estimators import Estimate, Estimator
-from ssm_net.formats.product import Attribute, Flag, Mosaic
-from ssm_net.grid import Footprint, Window, upsample
-from ssm_net.inputs import CoarseDay, padded, read_coarse, read_fine, stored
-from ssm_net.model.network import SSM_MAX, SSM_MIN
-from ssm_net.model.update import exact, increments
-from ssm_net.tiling import Tile, tiles
+from ssm_net.granules import HOURS, Day
+from ssm_net.grid import block_mean
+from ssm_net.inputs import OVERPASSES
+from ssm_net.intercalibration import Intercalibration
+from ssm_net.variables import API_DAYS, FINE
 
-T = TypeVar("T")
-AHEAD = 4  # tiles a processor that are under way or wait to be taken up
+OLDEST = 254  # days; a reflectance is kept until then, its age said
 
 
-class _Part(NamedTuple):
-    """What a tile leaves for the update: the mean and the variances of its pixels."""
+def store(cube: Cube, seen: Day, elevation: Tensor, land: Tensor, sensors: Intercalibration) -> list[str]:
+    """Write one day; returns what it was made without (``ssm``, ``lst_day``, ``rain`` ..).
 
-    tile: Tile
-    mean: Tensor
-    shared: Tensor
-    local: Tensor
-
-
-@dataclass(frozen=True)
-class Gathered:
-    """A day whose tiles are all through the estimator; ``finish`` makes the mosaic of it.
-
-    ``flags`` (y, x) uint16; ``sums`` over the footprints of mean, shared variance and land, (3, R, C), or None where
-    there is no update.
+    ``elevation`` (m) and ``land`` (bool) are (y, x).
     """
+    earlier = [d for d in cube.done_days() if d < seen.day]
+    before = earlier[-1] if earlier else None
+    fine: dict[str, np.ndarray] = {}
+    coarse: dict[str, np.ndarray] = {}
+    info: dict[str, Any] = {
+        "files": list(seen.files), "problems": list(seen.problems), "missing": [], "state": {},
+        "left_out": dict(seen.left_out), "missing_tiles": list(seen.missing_tiles),
+        "revision": cube.next_revision(seen.day),
+    }  # fmt: skip
+    for k in OVERPASSES:
+        if f"lst_{k}" in cube.fine:
+            if seen.lst.get(k) is None:
+                info["missing"].append(f"lst_{k}")
+            _put_thermal(cube, before, k, seen, elevation, land, fine, coarse, info["state"])
 
-    cube: Cube
-    coarse: CoarseDay
-    land: Tensor
-    how: str
-    attrs: dict[str, Attribute]
-    parts: list[_Part]
-    flags: np.ndarray
-    sums: Tensor | None
+    bands = [v for v in ("red", "nir", "swir1", "swir2") if v in cube.fine]
+    if bands:
+        if seen.reflectance is None:
+            info["missing"].append("reflectance")
+        _put_reflectance(cube, before, bands, seen, fine)
+    if "rain" in cube.fine:
+        if seen.rain[0] is None:
+            info["missing"].append("rain")
+        _put_rain(cube, before, seen, fine)
 
-    def finish(self) -> Mosaic:
-        """The update, with what the whole domain says, tile by tile; masked pixels become NaN."""
-        domain, ratio, observed = self.cube.domain, self.cube.domain.ratio, self.coarse.ssm[0]
-        increment, k = torch.zeros(2, *domain.coarse_shape)
-        conserved = None
-        if self.sums is not None:
-            mean, shared, weight = self.sums
-            increment, k = increments(mean / weight, shared / weight, observed, self.coarse.sigma)
-            if self.how == "exact":
-                whole = torch.full(domain.fine_shape, torch.nan)
-                for part in self.parts:
-                    whole[_slices(part.tile.pixels)] = part.mean
-                conserved = exact(whole, observed, self.land, ratio, SSM_MIN, SSM_MAX)
-        ssm, sigma = (np.full(domain.fine_shape, np.nan, np.float32) for _ in range(2))
-        for part in self.parts:
-            window, mean, shared = part.tile.pixels, part.mean, part.shared
-            here = _slices(window)
-            if self.sums is not None:
-                mean = mean + upsample(increment, ratio, window) if conserved is None else conserved[here]
-                shared = shared * (1 - upsample(k, ratio, window))
-            masked = ~self.land[here].numpy() | (self.flags[here] & Flag.FROZEN_OR_SNOW > 0)
-            for out, values in (
-                (ssm, mean.clamp(SSM_MIN, SSM_MAX)),
-                (sigma, torch.sqrt(shared + part.local).clamp(max=0.5)),
-            ):
-                out[here] = np.where(masked, np.float32(np.nan), values.float().numpy())
-        return Mosaic(self.coarse.day, domain, ssm, sigma, self.flags, self.attrs)
-
-
-def predict_day(
-    estimator: Estimator, cube: Cube, day: dt.date, land: Tensor, *, how: str, side: int,
-    attrs: dict[str, Attribute],
-) -> Mosaic:  # fmt: skip
-    """The mosaic of a day, see ``gather_day``."""
-    return gather_day(estimator, cube, day, land, how=how, side=side, attrs=attrs).finish()
+    for name in cube.coarse:
+        if name in fine:
+            values = torch.from_numpy(FINE[name].unpack(fine[name]))
+            coarse[name] = block_mean(values, cube.domain.ratio, land).numpy()
+    info["observed"] = 0
+    if "ssm" in cube.coarse:
+        none = np.full(cube.domain.coarse_shape, np.nan, "float32")
+        if seen.ssm is None:
+            info["missing"].append("ssm")
+            coarse |= {"ssm": none, "ssm_sigma": none, "source": np.zeros_like(none)}
+        else:
+            ssm = sensors.apply(seen.day, seen.ssm)
+            coarse |= {"ssm": ssm.ssm, "ssm_sigma": ssm.sigma, "source": ssm.source.astype("float32")}
+            info["observed"] = int(np.isfinite(ssm.ssm).sum())
+    cube.write_day(seen.day, fine, {name: coarse[name] for name in cube.coarse}, info)
+    return list(info["missing"])
 
 
-def gather_day(
-    estimator: Estimator, cube: Cube, day: dt.date, land: Tensor, *, how: str, side: int,
-    attrs: dict[str, Attribute], ground: np.ndarray | None = None, told: Callable[[int, int], None] | None = None,
-) -> Gathered:  # fmt: skip
-    """The background of a day, tile by tile.
-
-    ``land`` (y, x) bool says which pixels are produced; ``how`` is the update (gain, exact, none); ``side`` the tile's
-    in coarse cells. ``ground`` (y, x) uint16 are flags that no day changes, for what lies outside the tiles with land:
-    nothing of the day is read there. ``told`` is called with the tiles that are done and their number.
-    """
-    coarse = read_coarse(cube, day, estimator.lags, estimator.scaling)
-    of_cells = lineage.coarse_flags(cube, day)
-    flags = lineage.on_pixels(of_cells, land.numpy(), cube.domain.ratio)
-    if ground is not None:
-        flags |= ground
-    updates, h = estimator.updates and how != "none", cube.footprint()
-
-    def leave(band: Band, tile: Tile, found: Estimate) -> tuple[_Part, Tensor]:
-        here = _slices(tile.pixels)
-        flags[here], _ = lineage.flags(band, day, of_cells, land[here].numpy(), found.far.numpy(), tile.pixels)
-        sums = _footprint_sums(h, found, land[here], tile.pixels) if updates else torch.empty(0)
-        return _Part(tile, found.mean, found.shared, found.local), sums
-
-    wanted = tiles_with_land(cube, land, side)
-    parts: list[_Part] = []
-    total = torch.zeros(3, *cube.domain.coarse_shape) if updates else None
-    for part, sums in _estimates(estimator, cube, coarse, wanted, lineage.needed(cube), leave):
-        if total is not None:
-            total += sums
-        parts.append(part)
-        if told is not None:
-            told(len(parts), len(wanted))
-    return Gathered(cube, coarse, land, how, attrs, parts, flags, total)
+def thermal_state(cube: Cube, day: dt.date | None, k: str) -> ThermalState | None:
+    """The state that ``day`` left, as the cube stores it; None before the first."""
+    if day is None:
+        return None
+    status = cube.status(day)
+    assert status is not None
+    cycle = status["state"].get(f"lst_{k}_cycle")
+    apart = f"lst_{k}_apart"
+    error = status["state"][f"lst_{k}_error"]
+    near, far = error if isinstance(error, list) else (error, error)  # cubes of before had one
+    return ThermalState(
+        day,
+        torch.from_numpy(cube.read(f"lst_{k}_memory", day)),
+        torch.from_numpy(cube.read(f"lst_{k}_weight", day)).nan_to_num(),
+        torch.from_numpy(cube.read_coarse(f"lst_{k}_region", day)),
+        (near, far),
+        Cycle.from_json(cycle) if cycle else Cycle.none(cube.domain.coarse_shape),
+        torch.from_numpy(cube.read_coarse(apart, day)) if apart in cube.coarse else None,
+    )
 
 
-def background(estimator: Estimator, cube: Cube, coarse: CoarseDay, land: Tensor, side: int) -> Estimate:
-    """The estimate before the update on the whole domain; tiles without land are skipped (NaN)."""
+def _put_thermal(
+    cube: Cube, before: dt.date | None, k: str, seen: Day, elevation: Tensor, land: Tensor,
+    fine: dict[str, np.ndarray], coarse: dict[str, np.ndarray], state: dict[str, Any],
+) -> None:  # fmt: skip
+    nowhere = np.full(cube.domain.fine_shape, np.nan, "float32")
+    lst, sigma = seen.lst.get(k) or (nowhere, nowhere)
+    other = seen.other_lst.get(k) if f"lst_{k}_apart" in cube.coarse else None
+    if other is None and f"lst_{k}_apart" in cube.coarse:
+        other = (nowhere, nowhere)
+    done = fill(
+        seen.day, torch.from_numpy(lst), torch.from_numpy(sigma), elevation, thermal_state(cube, before, k),
+        ratio=cube.domain.ratio, memory_days=cube.attrs["memory_days"], region_cells=cube.attrs["memory_region"],
+        other=None if other is None else (torch.from_numpy(other[0]), torch.from_numpy(other[1])),
+    )  # fmt: skip
+    values = {
+        f"lst_{k}": done.lst,
+        f"lst_{k}_sigma": done.sigma,
+        f"lst_{k}_lineage": done.lineage.float(),
+        f"lst_{k}_memory": torch.where(done.state.weight > 0, done.state.memory, torch.nan),
+        f"lst_{k}_weight": done.state.weight,
+    }
+    fine |= {name: FINE[name].pack(v.numpy()) for name, v in values.items()}
+    seen_part = block_mean((done.lineage <= 1).float(), cube.domain.ratio, land)
+    coarse[f"lst_{k}_region"] = done.state.region.numpy()
+    coarse[f"lst_{k}_seen"] = seen_part.numpy()
+    if done.state.apart is not None:
+        coarse[f"lst_{k}_apart"] = done.state.apart.numpy()
+    state[f"lst_{k}_error"] = done.state.error
+    state[f"lst_{k}_cycle"] = done.state.cycle.to_json()
+    if f"lst_{k}_cloud" in cube.coarse:
+        _put_cloud(cube, before, k, seen, done, elevation, seen_part.nan_to_num(), coarse)
+
+
+def _put_cloud(
+    cube: Cube, before: dt.date | None, k: str, seen: Day, done: AllWeather, elevation: Tensor, seen_part: Tensor,
+    coarse: dict[str, np.ndarray],
+) -> None:  # fmt: skip
+    """What cloud does: the climate's effect, or, where a reanalysis and its memory are there, that of the day."""
+    _, lat = cube.domain.lonlat(coarse=True)
+    latitude = torch.from_numpy(lat).float()[:, None].expand(*cube.domain.coarse_shape)
+    effect, error = cloud_effect.climate_effect(k, seen.day, latitude)
+    name = f"lst_{k}_excess"
+    if name in cube.coarse:
+        excess = None if before is None else torch.from_numpy(cube.read_coarse(name, before))
+        pair = seen.air.get(k)
+        if pair is not None:
+            height = block_mean(elevation, cube.domain.ratio)
+            air = Air(torch.from_numpy(pair[0]) + LAPSE * height, _sun(k, pair[1], latitude, seen.day))
+            days = 0 if before is None else (seen.day - before).days
+            excess = cloud_effect.excess_of(excess, days, done.state.region, air.temperature, seen_part)
+            of_day, of_day_error = cloud_effect.air_effect(k, air, done.state.region, excess, seen_part)
+            known = torch.isfinite(of_day)
+            effect, error = torch.where(known, of_day, effect), torch.where(known, of_day_error, error)
+        coarse[name] = torch.full_like(effect, torch.nan).numpy() if excess is None else excess.numpy()
+    if seen.lst.get(k) is None:
+        # Nobody looked: the sky may have been clear.
+        spread = effect * effect * cloud_effect.UNKNOWN * (1 - cloud_effect.UNKNOWN)
+        effect, error = cloud_effect.UNKNOWN * effect, torch.sqrt(cloud_effect.UNKNOWN * error**2 + spread)
+    coarse[f"lst_{k}_cloud"], coarse[f"lst_{k}_cloud_sigma"] = effect.numpy(), error.numpy()
+
+
+def _sun(k: str, radiation: np.ndarray, latitude: Tensor, day: dt.date) -> Tensor | None:
+    """The part of the clear sky's radiation that reaches the ground, (R, C); None where none is given, and at night."""
+    if k == "night" or not np.isfinite(radiation).any():
+        return None
+    # The radiation is the mean of the hour that ends at the overpass.
+    clear = cloud_effect.clear_sky_radiation(latitude, day, HOURS[k] - 0.5)
+    return (torch.from_numpy(radiation) / clear.clamp(min=50.0)).nan_to_num(0.5).clamp(0.0, 1.0)
+
+
+def _put_reflectance(
+    cube: Cube, before: dt.date | None, bands: Sequence[str], seen: Day, fine: dict[str, np.ndarray]
+) -> None:
+    """Today's reflectance where all bands were seen, else the last one that was, with its age."""
     shape = cube.domain.fine_shape
-    mean, shared, local = (torch.full(shape, torch.nan) for _ in range(3))
-    whole = Estimate(mean, shared, local, torch.zeros(shape, dtype=torch.bool))
-    wanted = tiles_with_land(cube, land, side)
-    for tile, found in _estimates(estimator, cube, coarse, wanted, (), lambda _, tile, found: (tile, found)):
-        for field, part in zip(whole, found, strict=True):
-            field[_slices(tile.pixels)] = part
-    return whole
+    new = seen.reflectance or {}
+    today = np.stack([new.get(b, np.full(shape, np.nan, "float32")) for b in bands])
+    fresh = np.isfinite(today).all(0)
+    if before is None:
+        old, age = np.full_like(today, np.nan), np.full(shape, np.nan, "float32")
+    else:
+        old = np.stack([cube.read(b, before) for b in bands])
+        age = np.minimum(cube.read("reflectance_age", before) + (seen.day - before).days, OLDEST)
+    for i, band in enumerate(bands):
+        fine[band] = FINE[band].pack(np.where(fresh, today[i], old[i]))
+    if "reflectance_quality" in cube.fine:
+        last = np.full(shape, np.nan, "float32") if before is None else cube.read("reflectance_quality", before)
+        quality = np.where(fresh, new.get("quality", last), last)
+        fine["reflectance_quality"] = FINE["reflectance_quality"].pack(quality)
+    fine["reflectance_age"] = FINE["reflectance_age"].pack(np.where(fresh, 0, age).astype("float32"))
 
 
-def tiles_with_land(cube: Cube, land: Tensor, side: int) -> list[Tile]:
-    ratio = cube.domain.ratio
-
-    def wanted(cells: Window) -> bool:
-        r0, r1, c0, c1 = (n * ratio for n in cells)
-        return bool(land[r0:r1, c0:c1].any())
-
-    return tiles(cube.domain.coarse_shape, ratio, side, wanted)
-
-
-def _estimates(
-    estimator: Estimator, cube: Cube, coarse: CoarseDay, wanted: Sequence[Tile], also: Sequence[str],
-    finish: Callable[[Band, Tile, Estimate], T],
-) -> Iterator[T]:  # fmt: skip
-    """``finish`` of each tile in their order, with bands that hold what the estimator needs and the variables ``also``.
-
-    The next band is read while tiles of this one are computed, each on one thread: many small operations in parallel
-    are several times faster that way than one after the other on all processors, above all where other work runs too.
-    """
-    context = estimator.context(coarse)
-    names = sorted({*stored(estimator.needs), *also})
-    source = bands(cube, coarse.day, wanted, names, estimator.halo)
-
-    def job(band: Band, tile: Tile) -> T:
-        inside, _ = padded(tile.pixels, estimator.halo, cube.domain.fine_shape)
-        fine = read_fine(band, coarse.day, inside, estimator.needs, coarse.region)
-        return finish(band, tile, estimator.estimate(context, fine, tile.pixels))
-
-    threads = torch.get_num_threads()
-    waiting: deque[Future[T]] = deque()
-    pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
-    try:
-        for band in ahead(source):
-            for tile in band.tiles:
-                waiting.append(pool.submit(job, band, tile))
-                if len(waiting) > AHEAD * threads:
-                    yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def ahead(items: Iterable[T]) -> Iterator[T]:
-    """The same items, the next one being made in a thread while the caller works on this one; its error is raised in
-    its place."""
-    left: Iterator[Any] = iter(items)
-    with ThreadPoolExecutor(1) as maker:
-        coming = maker.submit(next, left, None)
-        while (item := coming.result()) is not None:
-            coming = maker.submit(next, left, None)
-            yield item
-
-
-def _footprint_sums(h: Footprint, found: Estimate, land: Tensor, window: Window) -> Tensor:
-    weight = land.to(found.mean)
-    fields = (torch.nan_to_num(found.mean) * weight, torch.nan_to_num(found.shared) * weight, weight)
-    return torch.stack([h.part(field, window) for field in fields])
-
-
-def _slices(window: Window) -> tuple[slice, slice]:
-    y0, y1, x0, x1 = window
-    return slice(y0, y1), slice(x0, x1)
+def _put_rain(cube: Cube, before: dt.date | None, seen: Day, fine: dict[str, np.ndarray]) -> None:
+    """The day's rain, and what the days before it left of theirs."""
+    nothing = np.zeros(cube.domain.fine_shape, "float32")
+    fallen = [nothing if r is None else np.nan_to_num(r) for r in seen.rain]
+    fine["rain"] = FINE["rain"].pack(fallen[0])
+    gap = 0 if before is None else (seen.day - before).days
+    for name, memory in API_DAYS.items():
+        old = nothing if before is None else np.nan_to_num(cube.read(name, before))
+        new = sum(np.float32(np.exp(-n / memory)) * r for n, r in enumerate(fallen))
+        fine[name] = FINE[name].pack(old * np.float32(np.exp(-gap / memory)) + new)

@@ -21,6 +21,7 @@ from ssm_net.ingest.modis_tiles import tiles_of
 from ssm_net.ingest.overpass import DAY_HOUR, NIGHT_HOUR, utc_day
 from ssm_net.ingest.rain import rain_between
 from ssm_net.ingest.raster import GranuleError
+from ssm_net.ingest.reanalysis import overpass, read_reanalysis
 from ssm_net.ingest.ssm import CoarseSSM, read_ssm
 from ssm_net.inputs import OVERPASSES
 from ssm_net.sources import Sources, known_product
@@ -44,7 +45,7 @@ class Task:
 
     day: dt.date
     domain: Domain
-    granules: Mapping[str, tuple[Granule, ...]]  # by what is made of them: ssm, lst_day, lst_night, reflectance
+    granules: Mapping[str, tuple[Granule, ...]]  # by what is made of them: ssm, lst_day, other_lst_day, reflectance ..
     rain: tuple[Interval, ...]  # from one night overpass to the next, the latest first
     sigma_ssm: float
     missing_tiles: tuple[str, ...] = ()
@@ -57,6 +58,8 @@ class Day:
     day: dt.date
     ssm: CoarseSSM | None
     lst: Mapping[str, tuple[np.ndarray, np.ndarray] | None]
+    other_lst: Mapping[str, tuple[np.ndarray, np.ndarray] | None]
+    air: Mapping[str, tuple[np.ndarray, np.ndarray] | None]  # temperature (K) and radiation (W m-2) at the overpasses
     reflectance: Mapping[str, np.ndarray] | None
     rain: tuple[np.ndarray | None, ...]  # mm, of the day and the days before it that no stored day counted
     files: tuple[str, ...]
@@ -75,14 +78,19 @@ def task(
     for name in sources.ssm:
         if "ssm" not in granules and day in found.get(name, {}):
             granules["ssm"] = found[name][day]
-    for name in sources.lst:
+    for name, prefix in [*((n, "lst") for n in sources.lst), *((n, "other_lst") for n in sources.other_lst)]:
         p = known_product(name)
         for k, hour in HOURS.items():
             if p.layer(f"lst_{k}"):
                 utc = p.family == "hdfeos" and cfg.modis_day == "utc"
                 filed = utc_day(day, hour, lon) if utc else day
                 if filed in found.get(name, {}):
-                    granules[f"lst_{k}"] = granules.get(f"lst_{k}", ()) + found[name][filed]
+                    granules[f"{prefix}_{k}"] = granules.get(f"{prefix}_{k}", ()) + found[name][filed]
+    for k, hour in HOURS.items():
+        utc_date = utc_day(day, hour, lon)
+        air = tuple(g for name in sources.reanalysis for g in found.get(name, {}).get(utc_date, ()))
+        if air:
+            granules[f"air_{k}"] = air
     for name in sources.reflectance:
         if day in found.get(name, {}):
             granules["reflectance"] = found[name][day]
@@ -133,11 +141,18 @@ def read_day(work: Task) -> Day:
 
     given = work.granules
     lst = {k: careful(given.get(f"lst_{k}", ()), lambda g, k=k: read_lst(g, k, fine)) for k in OVERPASSES}  # type: ignore[misc]
+    other = {k: careful(given.get(f"other_lst_{k}", ()), lambda g, k=k: read_lst(g, k, fine)) for k in OVERPASSES}  # type: ignore[misc]
+    west, _, east, _ = work.domain.bounds_lonlat()
+    when = {k: overpass(work.day, hour, (west + east) / 2) for k, hour in HOURS.items()}
+    air = {k: careful(given.get(f"air_{k}", ()), lambda g, k=k: read_reanalysis(g, when[k], work.domain))  # type: ignore[misc]
+           for k in OVERPASSES}  # fmt: skip
     rain = tuple(careful(i.granules, lambda g, i=i: rain_between(g, i.start, i.end, fine)) for i in work.rain)  # type: ignore[misc]
     return Day(
         work.day,
         careful(given.get("ssm", ()), lambda g: read_ssm(g, work.domain, work.sigma_ssm)),
         lst,
+        other,
+        air,
         careful(given.get("reflectance", ()), lambda g: read_reflectance(g, fine)),
         rain,
         tuple(sorted(set(files))),

@@ -31,9 +31,12 @@ class Pixels(Protocol):
     def fine(self) -> tuple[str, ...]: ...
     @property
     def static(self) -> tuple[str, ...]: ...
+    @property
+    def coarse(self) -> tuple[str, ...]: ...
     def read_packed(self, name: str, day: dt.date, window: Window) -> np.ndarray: ...
     def read(self, name: str, day: dt.date, window: Window) -> np.ndarray: ...
     def read_static(self, name: str, window: Window) -> np.ndarray: ...
+    def read_coarse(self, name: str, day: dt.date) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -168,6 +171,29 @@ def read_fine(
     return out
 
 
+def lst_under_sky(cube: Pixels, day: dt.date, k: str, window: Window) -> tuple[np.ndarray, np.ndarray]:
+    """LST as it is under the sky there is (K), and its lineage, of a window of pixels, (y, x).
+
+    ``lst_<k>`` of the cube is what a clear sky would show, which is what anomalies are told by; where it was not seen,
+    the effect of cloud is added.
+    """
+    lst, lineage = cube.read(f"lst_{k}", day, window), cube.read_packed(f"lst_{k}_lineage", day, window)
+    if f"lst_{k}_cloud" in cube.coarse:
+        effect = upsample(_coarse(cube, f"lst_{k}_cloud", day), cube.domain.ratio, window).numpy()
+        lst = np.where(lineage > 1, lst + effect, lst)
+    return lst, lineage
+
+
+def all_weather(cube: Pixels, day: dt.date, k: str, window: Window) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``lst_under_sky`` with its standard error (K) between LST and lineage."""
+    lst, lineage = lst_under_sky(cube, day, k, window)
+    sigma = cube.read(f"lst_{k}_sigma", day, window)
+    if f"lst_{k}_cloud_sigma" in cube.coarse:
+        error = upsample(_coarse(cube, f"lst_{k}_cloud_sigma", day), cube.domain.ratio, window).numpy()
+        sigma = np.where(lineage > 1, np.sqrt(sigma**2 + error**2), sigma)
+    return lst, sigma, lineage
+
+
 def land_mask(water_fraction: Tensor | None, shape: tuple[int, int]) -> Tensor:
     """Pixels that are produced, (y, x) bool: less than half water."""
     return torch.ones(shape, dtype=torch.bool) if water_fraction is None else ~(water_fraction >= 0.5)
@@ -180,5 +206,5 @@ def padded(window: Window, halo: int, shape: tuple[int, int]) -> tuple[Window, t
     return (a0, a1, b0, b1), (halo - (x0 - b0), halo - (b1 - x1), halo - (y0 - a0), halo - (a1 - y1))
 
 
-def _coarse(cube: Cube, name: str, day: dt.date) -> Tensor:
+def _coarse(cube: Pixels, name: str, day: dt.date) -> Tensor:
     return torch.from_numpy(cube.read_coarse(name, day))

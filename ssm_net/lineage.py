@@ -11,7 +11,7 @@ from ssm_net.cube import Cube
 from ssm_net.formats.product import LONG, Flag
 from ssm_net.grid import Window
 from ssm_net.ingest.sensors import name_of, record_of
-from ssm_net.inputs import OVERPASSES, Pixels
+from ssm_net.inputs import OVERPASSES, Pixels, lst_under_sky
 from ssm_net.intercalibration import Intercalibration
 
 NONE = np.uint16(0)
@@ -52,10 +52,15 @@ def coarse_flags(cube: Cube, day: dt.date) -> np.ndarray:
 
 
 def needed(cube: Cube) -> list[str]:
-    """The stored variables that ``flags`` reads of this cube."""
+    """The stored variables of pixels that ``flags`` reads of this cube."""
     names = [f"lst_{k}{what}" for k in OVERPASSES for what in ("", "_lineage")]
     names += ["red", "nir", "swir1", "reflectance_age", "water_fraction", "urban"]
     return [n for n in names if n in cube.fine or n in cube.static]
+
+
+def needed_of_cells(cube: Cube) -> list[str]:
+    """The coarse variables that ``flags`` reads of this cube."""
+    return [name for k in OVERPASSES if (name := f"lst_{k}_cloud") in cube.coarse]
 
 
 def flags(
@@ -69,8 +74,9 @@ def flags(
     seen, overpasses = np.zeros(shape, bool), []
     for k in OVERPASSES:
         if f"lst_{k}" in cube.fine:
-            seen |= cube.read_packed(f"lst_{k}_lineage", day, window) <= 1
-            overpasses.append(cube.read(f"lst_{k}", day, window))
+            lst, how = lst_under_sky(cube, day, k, window)
+            seen |= how <= 1
+            overpasses.append(lst)
     temperature = masks.surface_temperature(overpasses) if overpasses else None
     filled, frozen = np.zeros(shape, bool), np.zeros(shape, bool)
     if temperature is not None:

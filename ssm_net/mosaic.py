@@ -20,12 +20,12 @@ from ssm_net import lineage, masks
 from ssm_net.checkpoint import load_trained
 from ssm_net.config import InferConfig, parse_day
 from ssm_net.cube import Cube, open_cube, write_json
-from ssm_net.daily import Gathered, background, gather_day, predict_day
 from ssm_net.days import runs
 from ssm_net.estimators import Estimator, NetworkEstimator, baseline, fastest_precision
 from ssm_net.formats.product import Attribute, Flag
 from ssm_net.inputs import land_mask
-from ssm_net.outputs import day_done, revision_of, write_day
+from ssm_net.outputs import day_done, day_size, revision_of, write_day, write_quicklook
+from ssm_net.prediction import Gathered, background, gather_day, predict_day
 from ssm_net.tiling import tiles
 
 __all__ = ["background", "infer", "predict_day"]
@@ -78,7 +78,7 @@ def infer(cfg: InferConfig) -> list[dt.date]:
         return []
     estimator = estimator or baseline(cfg.method, cube)
     attrs |= _describe(cfg, cube, estimator)
-    land, ground = _ground(cube)
+    land, ground = ground_of(cube)
     # A day is finished, compressed and written while the next goes through the networks; its error ends the run then.
     with ThreadPoolExecutor(1) as writer, Progress(console=console) as bar:
         task = bar.add_task(f"{cfg.method}: mosaics", total=len(days), completed=len(days) - len(todo))
@@ -94,16 +94,21 @@ def infer(cfg: InferConfig) -> list[dt.date]:
                                               "coarse_sources": lineage.said_sources(cube, day)})  # fmt: skip
             if writing is not None:
                 writing.result()
-            writing = writer.submit(_finish, found, out, cfg.format)
+            writing = writer.submit(_finish, found, out, cfg)
             bar.advance(task)
         if writing is not None:
             writing.result()
-    console.print(f"[green]{len(todo)} mosaics[/] in {out}")
+    size = np.mean([day_size(out, cube.domain.name, day, cfg.format) for day in todo]) / 1e6
+    console.print(f"[green]{len(todo)} mosaics[/] in {out}, {size:.3g} MB a day")
     return todo
 
 
-def _finish(found: Gathered, out: Path, format: str) -> Path:
-    return write_day(found.finish(), out, format)
+def _finish(found: Gathered, out: Path, cfg: InferConfig) -> Path:
+    """The picture comes first: a day is done when its file is there."""
+    mosaic = found.finish()
+    if cfg.quicklook:
+        write_quicklook(mosaic, out)
+    return write_day(mosaic, out, cfg.format)
 
 
 def _stale(cfg: InferConfig, cube: Cube, days: Sequence[dt.date]) -> list[dt.date]:
@@ -149,7 +154,7 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _ground(cube: Cube) -> tuple[Tensor, np.ndarray]:
+def ground_of(cube: Cube) -> tuple[Tensor, np.ndarray]:
     """Pixels that are produced (bool): land, not built over, inside the boundary where one was given; and the flags of
     each pixel (uint16) that no day changes."""
     land, flags = land_mask(None, cube.domain.fine_shape), np.zeros(cube.domain.fine_shape, np.uint16)

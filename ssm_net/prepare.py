@@ -12,34 +12,29 @@ import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import Progress
-from torch import Tensor
 
-from ssm_net.allweather import AllWeather, ThermalState, fill
 from ssm_net.config import ConfigError, PrepareConfig, days_between
 from ssm_net.cube import Cube, create_cube, open_cube
+from ssm_net.daily import store
 from ssm_net.days import runs
-from ssm_net.granules import Day, Task, read_ahead, task
-from ssm_net.grid import Domain, block_mean
+from ssm_net.granules import Task, read_ahead, task
+from ssm_net.grid import Domain
 from ssm_net.ingest.catalog import catalog
 from ssm_net.inputs import OVERPASSES, land_mask
-from ssm_net.intercalibration import Intercalibration
 from ssm_net.late import late_granules
 from ssm_net.settling import settle_sensors
 from ssm_net.sources import Sources, choose_sources, settled_sources
 from ssm_net.static_maps import static_fields, write_static
-from ssm_net.variables import API_DAYS, FINE
 
 log = logging.getLogger(__name__)
 console = Console()
 
 RAIN_BEFORE = 60  # days of rain before a record that its first day counts, where there are files
-OLDEST = 254  # days; a reflectance is kept until then, its age said
 
 
 def prepare(cfg: PrepareConfig) -> Cube | None:
@@ -61,13 +56,16 @@ def prepare(cfg: PrepareConfig) -> Cube | None:
         return None
     fine = sources.fine()
     coarse = ["ssm", "ssm_sigma", "source"] if sources.ssm else []
-    coarse += [f"lst_{k}_{w}" for k in OVERPASSES if f"lst_{k}" in fine for w in ("region", "seen")]
-    coarse += [v for v in fine if not v.endswith(("_lineage", "_sigma"))]
+    told = ["region", "seen", "cloud", "cloud_sigma"]
+    told += ["apart"] * bool(sources.other_lst) + ["excess"] * bool(sources.reanalysis)
+    coarse += [f"lst_{k}_{w}" for k in OVERPASSES if f"lst_{k}" in fine for w in told]
+    coarse += [v for v in fine if not v.endswith(("_lineage", "_sigma", "_quality"))]
     attrs = {
         "ssm": " ".join(sources.ssm), "lst": " ".join(sources.lst), "reflectance": " ".join(sources.reflectance),
         "rain": " ".join(sources.rain), "footprint": cfg.footprint, "fwhm_km": cfg.fwhm_km, "sigma_ssm": cfg.sigma_ssm,
         "modis_day": cfg.modis_day, "memory_days": cfg.memory.days,
         "memory_region": cfg.memory.region, "boundary": Path(cfg.domain.boundary).name if cfg.domain.boundary else "",
+        "reanalysis": " ".join(sources.reanalysis), "other_lst": " ".join(sources.other_lst),
     }  # fmt: skip
     cube = create_cube(cfg.cube, domain, days, fine, coarse, sorted(static), attrs)
     _say_late(cfg, late)
@@ -134,116 +132,6 @@ def _days_since_stored(cube: Path, first: dt.date) -> int:
     """Days whose rain the first new day has to count: since the last stored day, or what a new record begins with."""
     stored = [d for d in open_cube(cube).done_days() if d < first] if (cube / "cube.json").exists() else []
     return min((first - stored[-1]).days, RAIN_BEFORE) if stored else RAIN_BEFORE
-
-
-def store(cube: Cube, seen: Day, elevation: Tensor, land: Tensor, sensors: Intercalibration) -> list[str]:
-    """Fill, remember, age, pack and write one day, leaning on the last stored day before it; what it was made without
-    (``ssm``, ``lst_day``, ``rain`` ..).
-    """
-    earlier = [d for d in cube.done_days() if d < seen.day]
-    before = earlier[-1] if earlier else None
-    fine: dict[str, np.ndarray] = {}
-    coarse: dict[str, np.ndarray] = {}
-    info: dict[str, Any] = {"files": list(seen.files), "problems": list(seen.problems), "missing": [], "state": {},
-                            "left_out": dict(seen.left_out), "missing_tiles": list(seen.missing_tiles),
-                            "revision": cube.next_revision(seen.day)}  # fmt: skip
-    nowhere = np.full(cube.domain.fine_shape, np.nan, "float32")
-
-    for k in OVERPASSES:
-        if f"lst_{k}" not in cube.fine:
-            continue
-        pair = seen.lst.get(k)
-        if pair is None:
-            info["missing"].append(f"lst_{k}")
-        lst, sigma = pair or (nowhere, nowhere)
-        done = fill(
-            seen.day, torch.from_numpy(lst), torch.from_numpy(sigma), elevation, _thermal_state(cube, before, k),
-            ratio=cube.domain.ratio, memory_days=cube.attrs["memory_days"], region_cells=cube.attrs["memory_region"],
-        )  # fmt: skip
-        _put_thermal(k, done, land, fine, coarse, info, cube.domain.ratio)
-
-    bands = [v for v in ("red", "nir", "swir1", "swir2") if v in cube.fine]
-    if bands:
-        if seen.reflectance is None:
-            info["missing"].append("reflectance")
-        _put_reflectance(cube, before, bands, seen, fine)
-    if "rain" in cube.fine:
-        if seen.rain[0] is None:
-            info["missing"].append("rain")
-        fallen = [np.zeros_like(nowhere) if r is None else np.nan_to_num(r) for r in seen.rain]
-        fine["rain"] = FINE["rain"].pack(fallen[0])
-        gap = 0 if before is None else (seen.day - before).days
-        for name, memory in API_DAYS.items():
-            old = np.zeros_like(nowhere) if before is None else np.nan_to_num(cube.read(name, before))
-            new = sum(np.float32(np.exp(-n / memory)) * r for n, r in enumerate(fallen))
-            fine[name] = FINE[name].pack(old * np.float32(np.exp(-gap / memory)) + new)
-
-    for name in cube.coarse:
-        if name in fine:
-            values = torch.from_numpy(FINE[name].unpack(fine[name]))
-            coarse[name] = block_mean(values, cube.domain.ratio, land).numpy()
-    info["observed"] = 0
-    if "ssm" in cube.coarse:
-        none = np.full(cube.domain.coarse_shape, np.nan, "float32")
-        if seen.ssm is None:
-            info["missing"].append("ssm")
-            coarse |= {"ssm": none, "ssm_sigma": none, "source": np.zeros_like(none)}
-        else:
-            ssm = sensors.apply(seen.day, seen.ssm)
-            coarse |= {"ssm": ssm.ssm, "ssm_sigma": ssm.sigma, "source": ssm.source.astype("float32")}
-            info["observed"] = int(np.isfinite(ssm.ssm).sum())
-    cube.write_day(seen.day, fine, coarse, info)
-    return info["missing"]
-
-
-def _thermal_state(cube: Cube, day: dt.date | None, k: str) -> ThermalState | None:
-    """The state that ``day`` left, as the cube stores it."""
-    if day is None:
-        return None
-    status = cube.status(day)
-    assert status is not None
-    return ThermalState(
-        day,
-        torch.from_numpy(cube.read(f"lst_{k}_memory", day)),
-        torch.from_numpy(cube.read(f"lst_{k}_weight", day)).nan_to_num(),
-        torch.from_numpy(cube.read_coarse(f"lst_{k}_region", day)),
-        float(status["state"][f"lst_{k}_error"]),
-    )
-
-
-def _put_thermal(
-    k: str, done: AllWeather, land: Tensor, fine: dict[str, np.ndarray], coarse: dict[str, np.ndarray],
-    info: dict[str, Any], ratio: int,
-) -> None:  # fmt: skip
-    values = {
-        f"lst_{k}": done.lst,
-        f"lst_{k}_sigma": done.sigma,
-        f"lst_{k}_lineage": done.lineage.float(),
-        f"lst_{k}_memory": torch.where(done.state.weight > 0, done.state.memory, torch.nan),
-        f"lst_{k}_weight": done.state.weight,
-    }
-    fine |= {name: FINE[name].pack(v.numpy()) for name, v in values.items()}
-    coarse[f"lst_{k}_region"] = done.state.region.numpy()
-    coarse[f"lst_{k}_seen"] = block_mean((done.lineage <= 1).float(), ratio, land).numpy()
-    info["state"][f"lst_{k}_error"] = done.state.error
-
-
-def _put_reflectance(
-    cube: Cube, before: dt.date | None, bands: Sequence[str], seen: Day, fine: dict[str, np.ndarray]
-) -> None:
-    """Today's reflectance where all bands were seen, else the last one that was, with its age."""
-    shape = cube.domain.fine_shape
-    new = seen.reflectance or {}
-    today = np.stack([new.get(b, np.full(shape, np.nan, "float32")) for b in bands])
-    fresh = np.isfinite(today).all(0)
-    if before is None:
-        old, age = np.full_like(today, np.nan), np.full(shape, np.nan, "float32")
-    else:
-        old = np.stack([cube.read(b, before) for b in bands])
-        age = np.minimum(cube.read("reflectance_age", before) + (seen.day - before).days, OLDEST)
-    for i, band in enumerate(bands):
-        fine[band] = FINE[band].pack(np.where(fresh, today[i], old[i]))
-    fine["reflectance_age"] = FINE["reflectance_age"].pack(np.where(fresh, 0, age).astype("float32"))
 
 
 def _print_plan(

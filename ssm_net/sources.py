@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ssm_net.config import ConfigError, PrepareConfig
@@ -15,7 +15,9 @@ from ssm_net.variables import API_DAYS, FINE
 
 log = logging.getLogger(__name__)
 
-ROLES: tuple[Role, ...] = ("ssm", "lst", "reflectance", "rain")
+ROLES: tuple[Role, ...] = ("ssm", "lst", "reflectance", "rain", "reanalysis")
+TWINS = {"MYD11A1": ("MOD11A1",), "MOD11A1": ("MYD11A1",),
+         **{f"{a}21A1{v}": (f"{b}21A1{v}",) for a, b in (("MYD", "MOD"), ("MOD", "MYD")) for v in "DN"}}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Sources:
     lst: tuple[str, ...]
     reflectance: tuple[str, ...]
     rain: tuple[str, ...]
+    reanalysis: tuple[str, ...] = ()
+    other_lst: tuple[str, ...] = ()  # of the other platform, whose views fill gaps of ``lst`` first
 
     def fine(self) -> list[str]:
         out: list[str] = []
@@ -34,7 +38,11 @@ class Sources:
                 out += [v for v in FINE if v.startswith(f"lst_{k}")]
         bands = {v for name in self.reflectance for v in known_product(name).variables}
         out += [v for v in ("red", "nir", "swir1", "swir2") if v in bands]
-        return out + (["reflectance_age"] if self.reflectance else []) + (["rain", *API_DAYS] if self.rain else [])
+        return (
+            out
+            + (["reflectance_age", "reflectance_quality"] if self.reflectance else [])
+            + (["rain", *API_DAYS] if self.rain else [])
+        )
 
 
 def choose_sources(cfg: PrepareConfig, found: Catalog, settled: Sources | None = None) -> Sources:
@@ -67,6 +75,8 @@ def choose_sources(cfg: PrepareConfig, found: Catalog, settled: Sources | None =
         return () if best is None else tuple(sorted(({best.name} | _group(best)) & set(found)))
 
     chosen = Sources(*(pick(role, getattr(cfg, role, "auto")) for role in ROLES))
+    here = found if settled is None else dict.fromkeys(settled.other_lst)
+    chosen = replace(chosen, other_lst=tuple(t for n in chosen.lst for t in TWINS.get(n, ()) if t in here))
     if not {*chosen.lst, *chosen.reflectance, *chosen.rain} & set(found):
         wanted = ", ".join((*chosen.lst, *chosen.reflectance, *chosen.rain)) or "LST, reflectance or rain"
         raise ConfigError(
@@ -82,7 +92,8 @@ def settled_sources(path: Path) -> Sources | None:
     """The products that the cube at ``path`` is made of; ``None`` where there is no cube yet."""
     if not (path / "cube.json").exists():
         return None
-    return Sources(*(tuple(open_cube(path).attrs[role].split()) for role in ROLES))
+    attrs = open_cube(path).attrs
+    return Sources(*(tuple(attrs.get(role, "").split()) for role in (*ROLES, "other_lst")))
 
 
 def _folders(raw: Path) -> set[str]:

@@ -58,7 +58,7 @@ def _lst(overpass: str) -> list[Variable]:
     hour = {"day": "13:30", "night": "01:30"}[overpass]
     name = f"lst_{overpass}"
     return [
-        Variable(name, "K", f"all-weather land surface temperature, about {hour}", "uint16", 0.02, 0.0, 0),
+        Variable(name, "K", f"land surface temperature as under a clear sky, about {hour}", "uint16", 0.02, 0.0, 0),
         Variable(f"{name}_sigma", "K", f"standard error of {name}", "uint8", 0.1, 0.0, 255),
         Variable(f"{name}_lineage", "1", "0 seen, 1 other overpass, 2 neighbours in space-time, 3 cycle only", "uint8",
                  1.0, 0.0, 255),
@@ -78,6 +78,8 @@ FINE = {
             Variable(band, "1", f"surface reflectance, {wave}", "uint16", 1e-4, 0.0, 65535)
             for band, wave in {"red": "0.65 um", "nir": "0.86 um", "swir1": "1.64 um", "swir2": "2.13 um"}.items()
         ),
+        Variable("reflectance_quality", "1", "of the last reflectance: 0 full inversion or good, 1 the second quality",
+                 "uint8", 1.0, 0.0, 255),
         Variable("reflectance_age", "d", "days since the reflectance was last seen", "uint8", 1.0, 0.0, 255),
         Variable("rain", "mm", "rain since the overpass of the day before", "uint16", 0.01, 0.0, 65535),
         *(
@@ -99,6 +101,16 @@ COARSE = {
         Variable("source", "1", "sensor of the coarse observation, 0 none", "uint8", 1.0, 0.0, 0),
         Variable("lst_day_region", "K", "smooth clear-sky LST of the surroundings at sea level, day"),
         Variable("lst_night_region", "K", "smooth clear-sky LST of the surroundings at sea level, night"),
+        *(
+            Variable(f"lst_{k}_{what}", "K", said)
+            for k in ("day", "night")
+            for what, said in {
+                "cloud": f"what cloud does to LST, {k}: to be added where it is not seen",
+                "cloud_sigma": f"standard error of lst_{k}_cloud",
+                "apart": f"LST of the {k} overpass less that of the other platform's",
+                "excess": f"clear-sky LST less air temperature, {k}, a fading mean",
+            }.items()
+        ),
         *(Variable(v.name, v.units, f"cell mean: {v.long_name}") for v in FINE.values()),
     ]
 }

@@ -86,7 +86,7 @@ def granules_of(entry: Product, path: Path, days: tuple[dt.date, dt.date] | None
         elif entry.family == "latlon_lst":  # the day in the name is the day of processing
             for day in latlon.days(path):
                 yield Granule(entry.name, path, day, _cci_tile(path))
-        elif entry.family == "rain":
+        elif entry.family in ("rain", "reanalysis"):
             named = day_in_name(path.name)
             if days is not None and named is not None and not days[0] - MONTH <= named <= days[1] + MONTH:
                 return

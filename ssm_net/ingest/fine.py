@@ -47,7 +47,8 @@ def read_lst(granules: Sequence[Granule], overpass: str, geobox: GeoBox) -> tupl
 
 
 def read_reflectance(granules: Sequence[Granule], geobox: GeoBox) -> dict[str, np.ndarray]:
-    """Reflectance (0..1) and NDVI of one day's granules of one product: variable -> (y, x) float32, NaN where missing.
+    """Reflectance (0..1) and NDVI of one day's granules of one product: variable -> (y, x) float32, NaN where missing;
+    ``quality`` is that of the red band, 0 the best and 1 the second.
 
     The variables are those of the product's table that at least one file holds; others are logged.
 
@@ -64,8 +65,13 @@ def read_reflectance(granules: Sequence[Granule], geobox: GeoBox) -> dict[str, n
         if not held & set(layer.names):
             log.info("%s: no layer %s on %s", entry.name, layer.names[0], granules[0].day)
             continue
-        read = (hdfeos.read_layer(granule.path, layer, geobox) for granule in granules)
-        out[layer.variable] = onto([r[0] for r in read if r is not None], geobox, layer.resampling)
+        read = [r for granule in granules if (r := hdfeos.read_layer(granule.path, layer, geobox)) is not None]
+        out[layer.variable] = onto([value for value, _ in read], geobox, layer.resampling)
+        if layer.variable == "red":
+            told = [quality for _, quality in read if quality is not None]
+            best = np.where(np.isfinite(out["red"]), np.float32(0), np.float32(np.nan))
+            quality = onto(told, geobox, "nearest") if told else best
+            out["quality"] = np.where(np.isfinite(quality), quality, best)
     if not out:
         wanted = ", ".join(layer.names[0] for layer in entry.layers)
         raise GranuleError(granules[0].path, f"holds none of {wanted}", day=granules[0].day)

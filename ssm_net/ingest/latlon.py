@@ -13,7 +13,9 @@ import numpy as np
 import xarray as xr
 from affine import Affine
 from odc.geo.geobox import GeoBox
+from pyproj import Transformer
 
+from ssm_net.grid import Domain
 from ssm_net.ingest.naming import day_in_name
 from ssm_net.ingest.raster import GranuleError, Raster
 
@@ -237,3 +239,26 @@ def _moment(text: object) -> np.datetime64 | None:
         return np.datetime64(dt.datetime.strptime(digits, "%Y%m%d%H%M%S"), "s")
     except ValueError:
         return None
+
+
+def overlaps(grid: Axes, domain: Domain) -> tuple[np.ndarray, np.ndarray]:
+    """Share of each coarse row that each latitude covers, (R, n_lat), and of each column each longitude, (C, n_lon)."""
+    to_grid = Transformer.from_crs("EPSG:4326", domain.grid.crs, always_xy=True)
+    dlat, dlon = grid.lat[1] - grid.lat[0], grid.lon[1] - grid.lon[0]
+    edges_lat = np.clip(np.append(grid.lat - dlat / 2, grid.lat[-1] + dlat / 2), -90, 90)
+    _, y = to_grid.transform(np.zeros_like(edges_lat), edges_lat)
+    per_degree = to_grid.transform(1.0, 0.0)[0]  # x is linear in longitude
+    x = np.append(grid.lon - dlon / 2, grid.lon[-1] + dlon / 2) * per_degree
+    r0, r1, c0, c1 = domain.window
+    g = domain.grid
+    rows = g.top - np.arange(r0, r1 + 1) * g.cell
+    cols = g.left + np.arange(c0, c1 + 1) * g.cell
+    across = sum(_shared(cols, x + turn * 360 * per_degree) for turn in (-1, 0, 1))  # longitudes 0..360 or -180..180
+    return _shared(rows, y), np.asarray(across)
+
+
+def _shared(cells: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    """Share of each cell that each part covers: (cells, parts), from the edges of both, in either direction."""
+    low, high = np.minimum(cells[:-1], cells[1:])[:, None], np.maximum(cells[:-1], cells[1:])[:, None]
+    start, end = np.minimum(parts[:-1], parts[1:])[None], np.maximum(parts[:-1], parts[1:])[None]
+    return np.clip(np.minimum(high, end) - np.maximum(low, start), 0, None) / (high - low)

@@ -12,8 +12,8 @@ from typing import Literal
 
 import numpy as np
 
-Family = Literal["hdfeos", "latlon_lst", "easegrid", "latlon_ssm", "smap", "rain"]
-Role = Literal["ssm", "lst", "reflectance", "rain"]
+Family = Literal["hdfeos", "latlon_lst", "easegrid", "latlon_ssm", "smap", "rain", "reanalysis"]
+Role = Literal["ssm", "lst", "reflectance", "rain", "reanalysis"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class Quality:
 class Layer:
     """One variable of ours in a file.
 
-    ``sigma`` is the error in K that each value of ``sigma_bits`` stands for; ``pixel`` the side of a pixel, m.
+    ``sigma`` is what each value of ``sigma_bits`` stands for: of LST the error in K, of a reflectance 0 for the best
+    quality and 1 for the second; ``pixel`` the side of a pixel, m.
     """
 
     variable: str
@@ -114,8 +115,10 @@ def _mxd21(view: str) -> Layer:
 
 def _mcd43(variable: str) -> Layer:
     n = BANDS[variable]
-    quality = Quality(Bits((f"BRDF_Albedo_Band_Mandatory_Quality_Band{n}",), 0, 8), (0, 1))  # full, magnitude inversion
-    return Layer(variable, (f"Nadir_Reflectance_Band{n}",), (quality,), pixel=HALF_KM, resampling="average")
+    bits = (f"BRDF_Albedo_Band_Mandatory_Quality_Band{n}",)
+    quality = Quality(Bits(bits, 0, 8), (0, 1))  # full, magnitude inversion
+    return Layer(variable, (f"Nadir_Reflectance_Band{n}",), (quality,), Bits(bits, 0, 1), (0.0, 1.0),
+                 HALF_KM, "average")  # fmt: skip
 
 
 def _mod09(variable: str, state: tuple[str, ...], qc: tuple[str, ...]) -> Layer:
@@ -131,8 +134,9 @@ def _mod09(variable: str, state: tuple[str, ...], qc: tuple[str, ...]) -> Layer:
 
 
 def _mod13(variable: str, name: str) -> Layer:
-    reliability = Quality(Bits(("1 km 16 days pixel reliability",), 0, 8), (0, 1))  # good, marginal
-    return Layer(variable, (f"1 km 16 days {name}",), (reliability,))
+    bits = ("1 km 16 days pixel reliability",)
+    reliability = Quality(Bits(bits, 0, 8), (0, 1))  # good, marginal
+    return Layer(variable, (f"1 km 16 days {name}",), (reliability,), Bits(bits, 0, 1), (0.0, 1.0))
 
 
 _MOD13 = tuple(
@@ -172,6 +176,7 @@ PRODUCTS: tuple[Product, ...] = (
     Product("SMAP", "smap", "ssm", (".h5", ".nc"), aliases=("SPL3SMP", "SPL2SMP")),
     *_modis(),
     Product("ESACCI-LST", "latlon_lst", "lst", (".nc",), _CCI_LST),
+    Product("ERA5-Land", "reanalysis", "reanalysis", (".nc", ".nc4")),
     Product("precip", "rain", "rain", (".nc", ".nc4", ".cdf")),
 )
 

@@ -13,7 +13,8 @@ from ssm_net.simulate.fields import Array
 from ssm_net.simulate.hdfeos import Granule, Layer, write_eos
 from ssm_net.simulate.sinusoidal import Tile
 
-LST, REFLECTANCE = "MYD11A1", "MCD43A4"
+LST, TERRA_LST, REFLECTANCE = "MYD11A1", "MOD11A1", "MCD43A4"
+PLATFORMS = {LST: "Aqua", TERRA_LST: "Terra"}
 COLLECTION = "061"
 
 QC_GOOD, QC_OTHER, QC_CLOUD, QC_NONE = 0, 65, 2, 3  # 65: produced, other quality, LST error up to 2 K
@@ -30,13 +31,15 @@ def folder(raw: Path, product: str) -> Path:
     return raw / f"{product}.{COLLECTION}"
 
 
-def write_lst(path: Path, day: dt.date, tile: Tile, views: dict[str, tuple[Array, NDArray[np.uint8]]]) -> None:
-    """MYD11A1 of a tile: ``views`` gives for Day and Night the LST (K) and QC of the tile's window."""
+def write_lst(
+    path: Path, product: str, day: dt.date, tile: Tile, views: dict[str, tuple[Array, NDArray[np.uint8]]]
+) -> None:
+    """MYD11A1 or MOD11A1 of a tile: ``views`` gives for Day and Night the LST (K) and QC of the tile's window."""
     layers = []
     for part, (lst, qc) in views.items():
         seen = (qc != QC_CLOUD) & (qc != QC_NONE)
         counts = np.where(seen, np.clip(np.rint(lst / 0.02), 7500, 65535), 0).astype(np.uint16)
-        hour = {"Day": 135, "Night": 15}[part]
+        hour = {LST: {"Day": 135, "Night": 15}, TERRA_LST: {"Day": 105, "Night": 225}}[product][part]
         time = np.where(seen, hour, 255).astype(np.uint8)
         word = part.lower() + "time"
         layers += [
@@ -52,7 +55,7 @@ def write_lst(path: Path, day: dt.date, tile: Tile, views: dict[str, tuple[Array
             ),
             Layer(f"{part}_view_time", tile.full(time, 255), _time_attributes(word)),
         ]
-    write_eos(path, _granule(LST, "MODIS_Grid_Daily_1km_LST", "Aqua", tile, day, day), layers)
+    write_eos(path, _granule(product, "MODIS_Grid_Daily_1km_LST", PLATFORMS[product], tile, day, day), layers)
 
 
 def write_reflectance(

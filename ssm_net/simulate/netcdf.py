@@ -74,6 +74,26 @@ def write_rain(path: Path, grid: RainGrid, rain: Array, begin: dt.datetime, end:
     _save(ds, path, {"precipitation": packed, "time_bnds": {"_FillValue": None}, "time": {"_FillValue": None}})
 
 
+def write_reanalysis(path: Path, grid: RainGrid, day: dt.date, air: Array, sun: Array) -> None:
+    """A UTC day of ERA5-Land: hourly ``air`` (24, lat, lon) K at 2 m and ``sun``, J m-2 since 00 UTC."""
+    time = np.arange(24) * 3600.0 + (day - dt.date(1970, 1, 1)).days * 86400.0
+    dims = ("valid_time", "latitude", "longitude")
+    ds = xr.Dataset(
+        {
+            "t2m": (dims, air, {"units": "K", "long_name": "2 metre temperature"}),
+            "ssrd": (dims, sun, {"units": "J m**-2", "long_name": "Surface short-wave (solar) radiation downwards"}),
+        },
+        {
+            "valid_time": ("valid_time", time, {"units": "seconds since 1970-01-01", "standard_name": "time"}),
+            "latitude": ("latitude", grid.lat, {"units": "degrees_north", "standard_name": "latitude"}),
+            "longitude": ("longitude", grid.lon, {"units": "degrees_east", "standard_name": "longitude"}),
+        },
+        {"Conventions": "CF-1.7", "title": "synthetic hourly reanalysis"},
+    )
+    packed = {"zlib": True, "complevel": 1, "_FillValue": np.float32(np.nan), "dtype": "float32"}
+    _save(ds, path, {"t2m": packed, "ssrd": packed, "valid_time": {"_FillValue": None}})
+
+
 def write_static(path: Path, domain: Domain, field: Array, units: str) -> None:
     """A fine field as a GeoTIFF in EPSG:4326, 30 seconds of arc, a little wider than the domain (edges held)."""
     west, south, east, north = domain.bounds_lonlat()

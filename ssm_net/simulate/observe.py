@@ -92,6 +92,16 @@ class Observer:
         qc = np.where(margin <= 0, QC_CLOUD, np.where(margin < EDGE, QC_OTHER, QC_GOOD)).astype(np.uint8)
         return true, error, qc
 
+    def terra(self, day: Day, part: str) -> tuple[Array, Array, NDArray[np.uint8]]:
+        """The same of Terra, at 10:30 and 22:30: nearer to each other, under other clouds of the same weather."""
+        rng = stream(self.seed, f"terra {part}", day.date.toordinal())
+        share = {"day": 0.8, "night": 0.12}[part]
+        true = (day.lst_night + share * (day.lst_day - day.lst_night)).astype(np.float32)
+        margin = getattr(day, f"margin_{part}") + 0.5 * Texture(self._shape, 15).sample(rng)
+        error = WHITE * rng.standard_normal(self._shape, dtype=np.float32) + CORRELATED * self._lst_error.sample(rng)
+        qc = np.where(margin <= 0, QC_CLOUD, np.where(margin < EDGE, QC_OTHER, QC_GOOD)).astype(np.uint8)
+        return true, (error * np.float32(self.laws.lst_error)).astype(np.float32), qc
+
     def reflectance(self, day: Day) -> tuple[dict[int, Array], NDArray[np.uint8]]:
         """Nadir reflectance by band on the fine grid, and the quality of a 16-day composite (255 where it has none)."""
         cover, water = self.laws.cover(day.ndvi), self.land.water

@@ -17,7 +17,7 @@ from ssm_net.config import ConfigError, SimulateConfig, days_between
 from ssm_net.files import write_whole
 from ssm_net.grid import Domain
 from ssm_net.ingest.sensors import BY_CODE
-from ssm_net.simulate import modis, netcdf, stations
+from ssm_net.simulate import atmosphere, modis, netcdf, stations
 from ssm_net.simulate.fields import Array
 from ssm_net.simulate.fleet import fleet
 from ssm_net.simulate.land import Land, make_land
@@ -57,6 +57,7 @@ def simulate(cfg: SimulateConfig) -> Path:
         "start": cfg.start,
         "end": cfg.end,
         "record": cfg.record,
+        "auxiliary": cfg.auxiliary,
     }
     done = _check(raw, settings)
     if cfg.plan:
@@ -74,7 +75,9 @@ def simulate(cfg: SimulateConfig) -> Path:
     raw.mkdir(parents=True, exist_ok=True)
     _mark(raw, settings, done=False)
     land = make_land(domain, laws, cfg.seed)
-    checks = summarise(_write(raw, land, Observer(land, laws, cfg.seed), wanted[0], wanted[-1], cfg.record, console))
+    checks = summarise(
+        _write(raw, land, Observer(land, laws, cfg.seed), wanted[0], wanted[-1], cfg.record, cfg.auxiliary, console)
+    )
     report(checks + ground(land), raw / "validity.json", console)
     _mark(raw, settings, done=True)
     return raw
@@ -91,7 +94,7 @@ def _check(raw: Path, settings: dict[str, Any]) -> bool:
         return False
     try:
         found = json.loads(marker.read_text(encoding="utf-8"))
-        there = {"record": False} | found["settings"]  # worlds of before had one sensor
+        there = {"record": False, "auxiliary": False} | found["settings"]  # worlds of before had one sensor
     except (json.JSONDecodeError, KeyError, TypeError) as err:
         raise ConfigError(f"{marker}: not the marker of a world ({err}); delete {raw} or give another raw=") from err
     other = [f"{key}={there.get(key)} (now {value})" for key, value in settings.items() if there.get(key) != value]
@@ -118,7 +121,14 @@ class Shift:
 
 
 def _write(
-    raw: Path, land: Land, observer: Observer, first: dt.date, last: dt.date, record: bool, console: Console
+    raw: Path,
+    land: Land,
+    observer: Observer,
+    first: dt.date,
+    last: dt.date,
+    record: bool,
+    auxiliary: bool,
+    console: Console,
 ) -> list[DayStatistics]:
     domain = land.domain
     sites = stations.make_sites(land, observer.seed)
@@ -128,7 +138,8 @@ def _write(
     west, _, east, _ = domain.bounds_lonlat()
     centre = (west + east) / 2
     lst_folder, reflectance_folder = (modis.folder(raw, p) for p in (modis.LST, modis.REFLECTANCE))
-    for folder in (lst_folder, reflectance_folder, raw / "NNsm", raw / "static", raw / "precip"):
+    folders = [lst_folder, reflectance_folder, raw / "NNsm", raw / "static", raw / "precip"]
+    for folder in folders + [modis.folder(raw, modis.TERRA_LST), raw / "ERA5-Land"] * auxiliary:
         folder.mkdir(exist_ok=True)
     for key, field, units in (
         ("elevation", land.elevation, "m"),
@@ -143,6 +154,8 @@ def _write(
     truth.begin()
     statistics: list[DayStatistics] = []
     views: dict[dt.date, dict[str, View]] = {}  # of the last three local days
+    terra: dict[dt.date, dict[str, View]] = {}
+    skies: dict[dt.date, atmosphere.SkyOfDay] = {}
     states: list[tuple[dt.date, Array, Array]] = []
     count = (last - first).days + 3 + SPIN_UP
     for day in track(
@@ -170,8 +183,18 @@ def _write(
             statistics.append(observe_day(land, day, coarse))
             if (date - first).days % EVERY == 0:
                 _reflectance(raw, fine_tiles, observer, day)
+        if auxiliary:
+            terra[date] = {part: observer.terra(day, part) for part in ("day", "night")}
+            terra.pop(date - 3 * ONE, None)
+            skies[date] = atmosphere.sky_of(day, rain_grid, observer.seed)
+            skies.pop(date - 3 * ONE, None)
         if date >= first:  # the UTC day before: its night view is of this local night
-            _lst(raw, tiles, views, shift, date - ONE)
+            _lst(raw, modis.LST, tiles, views, shift, date - ONE)
+            if auxiliary:
+                _lst(raw, modis.TERRA_LST, tiles, terra, shift, date - ONE)
+                if missing(path := raw / "ERA5-Land" / f"era5_land_{date - ONE:%Y%m%d}.nc"):
+                    air, sun = atmosphere.hours(skies, date - ONE, centre, rain_grid.lat)
+                    netcdf.write_reanalysis(path, rain_grid, date - ONE, air, sun)
     dates, night, noon = zip(*states, strict=True)
     stations.write_stations(raw / "ismn", sites, list(dates), np.stack(night), np.stack(noon), observer.seed)
     truth.finish()
@@ -197,16 +220,18 @@ def _reflectance(raw: Path, tiles: list[Tile], observer: Observer, day: Day) -> 
             modis.write_reflectance(path, day.date, tile, fields, seen)
 
 
-def _lst(raw: Path, tiles: list[Tile], views: dict[dt.date, dict[str, View]], shift: Shift, utc: dt.date) -> None:
+def _lst(
+    raw: Path, product: str, tiles: list[Tile], views: dict[dt.date, dict[str, View]], shift: Shift, utc: dt.date
+) -> None:
     """The files of a UTC day, as the archive dates them: the night view over Asia is of the local day after."""
     scene = {"Day": _utc_view(views, "day", shift.day, utc), "Night": _utc_view(views, "night", shift.night, utc)}
     for tile in tiles:
-        if missing(path := modis.folder(raw, modis.LST) / modis.name(modis.LST, utc, tile)):
+        if missing(path := modis.folder(raw, product) / modis.name(product, utc, tile)):
             seen = {
                 part: (tile.linear(true) + tile.nearest(error), tile.nearest(qc))
                 for part, (true, error, qc) in scene.items()
             }
-            modis.write_lst(path, utc, tile, seen)
+            modis.write_lst(path, product, utc, tile, seen)
 
 
 def _utc_view(views: dict[dt.date, dict[str, View]], part: str, shift: NDArray[np.int64], utc: dt.date) -> View:

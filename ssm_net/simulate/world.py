@@ -29,7 +29,8 @@ class Day:
     """The true state of one local day, all (rows, cols) of the fine grid.
 
     ``ssm`` at 01:30 and ``ssm_noon`` at 13:30, m3 m-3; ``rain`` mm between 01:30 of the day before and 01:30;
-    ``lst_night``, ``lst_day`` K, under cloud too; ``margin_night``, ``margin_day`` > 0 where clear; ``ndvi``;
+    ``lst_night``, ``lst_day`` K, under cloud too; ``margin_night``, ``margin_day`` > 0 where clear;
+    ``air_night``, ``air_day`` K; ``ndvi``;
     ``soil_recent`` m3 m-3 and ``clear_recent`` 0..1: means over about the last two weeks, as a composite sees them;
     ``budgets`` the water of the two half days that follow.
     """
@@ -42,6 +43,8 @@ class Day:
     lst_day: Array
     margin_night: Array
     margin_day: Array
+    air_night: Array
+    air_day: Array
     ndvi: Array
     soil_recent: Array
     clear_recent: Array
@@ -117,6 +120,8 @@ def _one_day(
         lst_day,
         weather.margin_night,
         weather.margin_day,
+        weather.air_night,
+        weather.air_day,
         ndvi,
         recent.soil_recent,
         recent.clear_recent,

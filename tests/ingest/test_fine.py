@@ -53,6 +53,7 @@ def mcd43(path, values):
             stored, {"scale_factor": 0.0001, "valid_range": [0, 32766], "_FillValue": 32767}
         )  # fmt: skip
         quality = np.zeros(stored.shape, np.uint8)
+        quality[:ROWS] = 1
         quality[-ROWS // 2 :] = 255
         layers[f"BRDF_Albedo_Band_Mandatory_Quality_Band{band}"] = (quality, {})
     grid = {"left": LEFT, "top": TOP, "shape": (ROWS * 2, COLS * 2), "layers": layers, "pixel": P / 2}
@@ -62,7 +63,9 @@ def mcd43(path, values):
 def test_reflectance_by_band(tmp_path):
     granule = mcd43(tmp_path / "a.hdf", {1: 800, 2: 3000, 6: 2500, 7: 1500})
     out = read_reflectance([granule], DOMAIN.fine)
-    assert list(out) == ["red", "nir", "swir1", "swir2"]
+    assert list(out) == ["red", "quality", "nir", "swir1", "swir2"]
+    assert np.array_equal(np.isfinite(out["quality"]), np.isfinite(out["red"]))
+    assert set(np.unique(out["quality"][np.isfinite(out["quality"])])) == {0.0, 1.0}
     for name, value in (("red", 0.08), ("nir", 0.3), ("swir1", 0.25), ("swir2", 0.15)):
         np.testing.assert_allclose(out[name][np.isfinite(out[name])], value, atol=1e-6)
         assert 0.3 < np.isfinite(out[name]).mean() < 0.9  # fill above, bad quality below
@@ -71,7 +74,7 @@ def test_reflectance_by_band(tmp_path):
 def test_reflectance_says_what_it_lacks(tmp_path, caplog):
     granule = mcd43(tmp_path / "a.hdf", {1: 800, 2: 3000})
     with caplog.at_level("INFO"):
-        assert list(read_reflectance([granule], DOMAIN.fine)) == ["red", "nir"]
+        assert list(read_reflectance([granule], DOMAIN.fine)) == ["red", "quality", "nir"]
     assert "Nadir_Reflectance_Band6" in caplog.text
     lst = eosfile.write(tmp_path / "b.hdf", [eosfile.lst_grid(np.full((2, 2), 290.0), LEFT, TOP)])
     with pytest.raises(GranuleError, match="holds none of Nadir"):

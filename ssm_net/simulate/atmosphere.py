@@ -1,0 +1,59 @@
+"""What a reanalysis makes of the weather: hourly air temperature and sunshine on a 0.1 degree grid, a little wrong."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ssm_net.cloud_effect import clear_sky_radiation
+from ssm_net.simulate.fields import Array, Texture, stream
+from ssm_net.simulate.observe import RainGrid
+from ssm_net.simulate.world import NIGHT_HOUR, Day
+
+AIR_ERROR = 1.0  # K, over some 30 km, of each day
+AIR_BIAS = 0.5  # K, always
+SUN_ERROR = 0.08  # relative
+SHADE = 0.7  # of the clear sky's radiation that a complete cover of cloud keeps
+
+
+@dataclass(frozen=True)
+class SkyOfDay:
+    """Air temperature (K) at night and day, and the part of the clear sky's radiation, on the reanalysis' grid."""
+
+    night: Array
+    day: Array
+    sun: Array
+
+
+def sky_of(day: Day, grid: RainGrid, seed: int) -> SkyOfDay:
+    def averaged(field: Array) -> Array:
+        return grid.down @ field.astype(np.float32) @ grid.along.T
+
+    rng = stream(seed, "reanalysis", day.date.toordinal())
+    wrong = AIR_ERROR * Texture((len(grid.lat), len(grid.lon)), 3.0).sample(rng)
+    bias = AIR_BIAS * stream(seed, "reanalysis bias").standard_normal()
+    shade = SHADE * averaged((day.margin_day < 0).astype(np.float32))
+    sun = np.clip((1 - shade) * (1 + SUN_ERROR * rng.standard_normal(shade.shape)), 0.05, 1.05)
+    return SkyOfDay(averaged(day.air_night) + wrong + bias, averaged(day.air_day) + wrong + bias, sun)
+
+
+def hours(skies: Mapping[dt.date, SkyOfDay], utc: dt.date, lon: float, lat: NDArray[np.float64]) -> tuple[Array, Array]:
+    """Air temperature (24, lat, lon) K and radiation since 00 UTC, J m-2, of a UTC day at longitude ``lon``."""
+    air, sun, total = [], [], np.zeros_like(next(iter(skies.values())).sun)
+    latitude = torch.from_numpy(lat.copy()).float()
+    for hour in range(24):
+        local = hour + lon / 15
+        sky = skies.get(utc + dt.timedelta(math.floor(local / 24)), skies[max(skies)])
+        wave = -math.cos(2 * math.pi * (local % 24 - NIGHT_HOUR) / 24)
+        air.append(0.5 * (sky.night + sky.day) + 0.5 * (sky.day - sky.night) * wave)
+        if hour:
+            clear = clear_sky_radiation(latitude, utc, (local - 0.5) % 24).numpy()[:, None]
+            total = total + 3600 * clear * sky.sun
+        sun.append(total)
+    return np.stack(air).astype(np.float32), np.stack(sun).astype(np.float32)
