@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
 
 from ssm_net.formats.product import Flag, Mosaic
@@ -36,7 +38,8 @@ def encode(mosaic: Mosaic) -> bytes:
     bar = np.full((4, BAR, ssm.shape[1]), 255, np.uint8)
     bar[:3] = colours(scale.ravel()).reshape(3, *scale.shape)
     picture = np.concatenate([picture, np.zeros((4, BAR // 2, ssm.shape[1]), np.uint8), bar], 1)
-    with MemoryFile() as file:
+    with MemoryFile() as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # it is a picture
         with file.open(driver="PNG", count=4, height=picture.shape[1], width=picture.shape[2], dtype="uint8") as png:
             png.write(picture)
         return bytes(file.read())
