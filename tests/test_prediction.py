@@ -1,4 +1,4 @@
-"""A day through bands, threads and a writer: the same numbers, no chunk read twice, and faults that leave whole days."""
+"""A day through bands, threads and a writer: the same numbers, no chunk read twice, faults that leave whole days."""
 
 import datetime as dt
 import errno
