@@ -278,8 +278,9 @@ class InferConfig:
     end: str | None = None  # the cube's last day
     format: str = "netcdf"
     update: str = "gain"  # gain (precision-weighted), exact (conserves the coarse value) or none
-    tile: int = 8  # side of a tile, coarse cells
+    tile: int = 4  # side of a tile, coarse cells
     device: str = "auto"
+    quicklook: bool = False  # also a small picture of each day
     overwrite: bool = False
     revise: bool = False  # true makes those days again that the cube has in a later revision
     plan: bool = False

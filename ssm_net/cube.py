@@ -8,7 +8,7 @@
       stats/<name>.json               statistics, with the dates they were computed from
 
 A day has one writer, which writes all its variables and then its status; it is the unit of restart. Final days are
-never rewritten when the period is extended. The only module that imports zarr.
+never rewritten when the period is extended. The only module that imports zarr; ``shards`` reads windows of pixels.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from zarr.codecs import BloscCodec, BloscShuffle
 
 from ssm_net.files import write_whole
 from ssm_net.grid import Domain, Footprint, Grid, Window, block_mean
+from ssm_net.shards import Shards
 from ssm_net.variables import COARSE, FINE, STATIC_UNITS
 
 EPOCH = dt.date(2000, 1, 1)
@@ -65,10 +66,14 @@ class Cube:
         return {day: i for i, day in enumerate(self.days)}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k not in ("_index", "_arrays")}
+        return {k: v for k, v in self.__dict__.items() if k not in ("_index", "_arrays", "_shards")}
 
     @functools.cached_property
     def _arrays(self) -> dict[str, zarr.Array]:
+        return {}
+
+    @functools.cached_property
+    def _shards(self) -> dict[str, Shards]:
         return {}
 
     def _array(self, key: str) -> zarr.Array:
@@ -82,8 +87,7 @@ class Cube:
 
     def read_packed(self, name: str, day: dt.date, window: Window | None = None) -> np.ndarray:
         """A fine variable as stored, (y, x), on ``window`` = (y0, y1, x0, x1) pixels."""
-        y0, y1, x0, x1 = window or (0, self.domain.fine_shape[0], 0, self.domain.fine_shape[1])
-        return self._read(f"fine/{name}", (self.index(day), slice(y0, y1), slice(x0, x1)), str(day))
+        return self._read_window(f"fine/{name}", window, str(day), self.index(day))
 
     def read(self, name: str, day: dt.date, window: Window | None = None) -> np.ndarray:
         """A fine variable, (y, x) float32, NaN where missing."""
@@ -97,17 +101,29 @@ class Cube:
 
     def read_static(self, name: str, window: Window | None = None) -> np.ndarray:
         """A static variable, (y, x) float32."""
-        y0, y1, x0, x1 = window or (0, self.domain.fine_shape[0], 0, self.domain.fine_shape[1])
-        return self._read(f"static/{name}", (slice(y0, y1), slice(x0, x1)), "static")
+        return self._read_window(f"static/{name}", window, "static")
 
     def read_static_cell(self, name: str) -> np.ndarray:
         """The cell means of a static variable, (row, col) float32."""
         return self._read(f"static_cell/{name}", (slice(None), slice(None)), "static")
 
     def _read(self, key: str, where: tuple[Any, ...], what: str) -> np.ndarray:
-        try:
+        with self._naming(key, what):
             return np.asarray(self._array(key)[where])
-        except (OSError, RuntimeError, ValueError, FileNotFoundError) as err:
+
+    def _read_window(self, key: str, window: Window | None, what: str, *where: int) -> np.ndarray:
+        with self._naming(key, what):
+            if key not in self._shards:
+                self._shards[key] = Shards.open(self.path / key)
+            height, width = self.domain.fine_shape
+            return self._shards[key].read(window or (0, height, 0, width), *where)
+
+    @contextlib.contextmanager
+    def _naming(self, key: str, what: str) -> Iterator[None]:
+        """An error of reading says which variable of which day, and the remedy."""
+        try:
+            yield
+        except (OSError, RuntimeError, ValueError) as err:
             raise CubeError(
                 f"{self.path / key} of {what} cannot be read ({err}); the shard is damaged: "
                 f"delete {self.path}/status/{what.replace('-', '')}.json and run prepare.py again for that day"

@@ -104,4 +104,4 @@ def stack(names: Sequence[str], variables: Mapping[str, Tensor]) -> Tensor:
 
 def normalise(x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     """Zero mean and unit variance, clipped to +-6; what is missing becomes the mean, 0. ``x`` is (..., F, y, x)."""
-    return torch.nan_to_num((x - mean[:, None, None]) / std[:, None, None]).clamp(-6, 6)
+    return (x - mean[:, None, None]).div_(std[:, None, None]).nan_to_num_().clamp_(-6, 6)

@@ -211,9 +211,11 @@ def upsample(x: Tensor, ratio: int, window: Window | None = None) -> Tensor:
     """
     rows, cols = x.shape[-2:]
     y0, y1, x0, x1 = window or (0, rows * ratio, 0, cols * ratio)
-    up_y = interpolation_matrix(range(y0, y1), rows, ratio).to(x)
-    up_x = interpolation_matrix(range(x0, x1), cols, ratio).to(x)
-    return up_y @ x @ up_x.T
+    # Of a part of the field only the cells around it have weight.
+    near_y, near_x = (slice(max(a // ratio - 1, 0), -(-b // ratio) + 1) for a, b in ((y0, y1), (x0, x1)))
+    up_y = interpolation_matrix(range(y0, y1), rows, ratio)[:, near_y].to(x)
+    up_x = interpolation_matrix(range(x0, x1), cols, ratio)[:, near_x].to(x)
+    return up_y @ x[..., near_y, near_x] @ up_x.T
 
 
 @dataclass(frozen=True)
@@ -260,6 +262,12 @@ class Footprint:
             return self.rows @ x @ self.cols.T
         weight = weight.to(x)
         return (self.rows @ (x * weight) @ self.cols.T) / (self.rows @ weight @ self.cols.T)
+
+    def part(self, x: Tensor, window: Window) -> Tensor:
+        """What the pixels ``x`` (y, x) of ``window`` add to H x without a weight, (R, C): the sum over windows that
+        cover the domain once is ``forward``."""
+        y0, y1, x0, x1 = window
+        return self.rows[:, y0:y1] @ x @ self.cols[:, x0:x1].T
 
     def adjoint(self, y: Tensor, weight: Tensor | None = None) -> Tensor:
         """H^T y: (..., R, C) to (..., Ny, Nx); the transpose of ``forward`` with the same ``weight``."""

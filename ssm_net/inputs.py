@@ -9,7 +9,7 @@ import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -19,9 +19,26 @@ from ssm_net import features
 from ssm_net.allweather import LAPSE
 from ssm_net.cloud_effect import CONTRAST, contrast_under_cloud
 from ssm_net.cube import Cube
-from ssm_net.grid import Window, upsample
+from ssm_net.grid import Domain, Window, upsample
 
 OVERPASSES = ("day", "night")
+
+
+class Pixels(Protocol):
+    """What windows of a day's pixels are read from: a ``Cube``, or the part of one that is at hand (``bands``)."""
+
+    @property
+    def domain(self) -> Domain: ...
+    @property
+    def fine(self) -> tuple[str, ...]: ...
+    @property
+    def static(self) -> tuple[str, ...]: ...
+    @property
+    def coarse(self) -> tuple[str, ...]: ...
+    def read_packed(self, name: str, day: dt.date, window: Window) -> np.ndarray: ...
+    def read(self, name: str, day: dt.date, window: Window) -> np.ndarray: ...
+    def read_static(self, name: str, window: Window) -> np.ndarray: ...
+    def read_coarse(self, name: str, day: dt.date) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -129,8 +146,14 @@ def read_coarse(cube: Cube, day: dt.date, lags: int, scaling: Scaling) -> Coarse
     )
 
 
+def stored(names: Sequence[str]) -> list[str]:
+    """The variables of the cube that ``read_fine`` makes ``names`` of."""
+    lineage = {n.removesuffix("_seen") + "_lineage" for n in names if n.endswith("_seen")}
+    return sorted(lineage | {n for n in names if not n.endswith(("_seen", "_region"))})
+
+
 def read_fine(
-    cube: Cube, day: dt.date, window: Window, names: Sequence[str], region: dict[str, Tensor]
+    cube: Pixels, day: dt.date, window: Window, names: Sequence[str], region: dict[str, Tensor]
 ) -> dict[str, Tensor]:
     """Variables of a window of pixels, (y, x) float32, NaN where missing.
 
@@ -150,27 +173,32 @@ def read_fine(
     return out
 
 
-def all_weather(cube: Cube, day: dt.date, k: str, window: Window) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """LST as it is under the sky there is, its standard error (K), and its lineage, of a window of pixels, (y, x).
+def lst_under_sky(cube: Pixels, day: dt.date, k: str, window: Window) -> tuple[np.ndarray, np.ndarray]:
+    """LST as it is under the sky there is (K), and its lineage, of a window of pixels, (y, x).
 
     ``lst_<k>`` of the cube is what a clear sky would show, which is what anomalies are told by; where it was not seen,
     the effect of cloud is added, and of what a pixel differs from its surroundings only a part is left.
     """
-    lst, sigma = cube.read(f"lst_{k}", day, window), cube.read(f"lst_{k}_sigma", day, window)
-    lineage = cube.read_packed(f"lst_{k}_lineage", day, window)
+    lst, lineage = cube.read(f"lst_{k}", day, window), cube.read_packed(f"lst_{k}_lineage", day, window)
     if f"lst_{k}_cloud" in cube.coarse:
-        effect, error = (upsample(_coarse(cube, f"lst_{k}_{w}", day), cube.domain.ratio, window).numpy()
-                         for w in ("cloud", "cloud_sigma"))  # fmt: skip
-        hidden = lineage > 1
-        kept = 1.0
+        effect = upsample(_coarse(cube, f"lst_{k}_cloud", day), cube.domain.ratio, window).numpy()
         under = lst
         if "elevation" in cube.static:  # without it relief would pass for a contrast
             height = LAPSE * np.nan_to_num(cube.read_static("elevation", window))
             region = upsample(_coarse(cube, f"lst_{k}_region", day), cube.domain.ratio, window)
-            around = region - torch.from_numpy(height)
-            under, kept = contrast_under_cloud(k, torch.from_numpy(lst), around).numpy(), CONTRAST[k]
-        lst = np.where(hidden, under + effect, lst)
-        sigma = np.where(hidden, np.sqrt((kept * sigma) ** 2 + error**2), sigma)
+            under = contrast_under_cloud(k, torch.from_numpy(lst), region - torch.from_numpy(height)).numpy()
+        lst = np.where(lineage > 1, under + effect, lst)
+    return lst, lineage
+
+
+def all_weather(cube: Pixels, day: dt.date, k: str, window: Window) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``lst_under_sky`` with its standard error (K) between LST and lineage."""
+    lst, lineage = lst_under_sky(cube, day, k, window)
+    sigma = cube.read(f"lst_{k}_sigma", day, window)
+    if f"lst_{k}_cloud_sigma" in cube.coarse:
+        error = upsample(_coarse(cube, f"lst_{k}_cloud_sigma", day), cube.domain.ratio, window).numpy()
+        kept = CONTRAST[k] if "elevation" in cube.static else 1.0
+        sigma = np.where(lineage > 1, np.sqrt((kept * sigma) ** 2 + error**2), sigma)
     return lst, sigma, lineage
 
 
@@ -186,5 +214,5 @@ def padded(window: Window, halo: int, shape: tuple[int, int]) -> tuple[Window, t
     return (a0, a1, b0, b1), (halo - (x0 - b0), halo - (b1 - x1), halo - (y0 - a0), halo - (a1 - y1))
 
 
-def _coarse(cube: Cube, name: str, day: dt.date) -> Tensor:
+def _coarse(cube: Pixels, name: str, day: dt.date) -> Tensor:
     return torch.from_numpy(cube.read_coarse(name, day))

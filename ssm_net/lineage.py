@@ -11,7 +11,7 @@ from ssm_net.cube import Cube
 from ssm_net.formats.product import LONG, Flag
 from ssm_net.grid import Window
 from ssm_net.ingest.sensors import name_of, record_of
-from ssm_net.inputs import OVERPASSES, all_weather
+from ssm_net.inputs import OVERPASSES, Pixels, lst_under_sky
 from ssm_net.intercalibration import Intercalibration
 
 NONE = np.uint16(0)
@@ -52,8 +52,20 @@ def coarse_flags(cube: Cube, day: dt.date) -> np.ndarray:
     return out
 
 
+def needed(cube: Cube) -> list[str]:
+    """The stored variables of pixels that ``flags`` reads of this cube."""
+    names = [f"lst_{k}{what}" for k in OVERPASSES for what in ("", "_lineage")]
+    names += ["red", "nir", "swir1", "reflectance_age", "water_fraction", "urban", "elevation"]
+    return [n for n in names if n in cube.fine or n in cube.static]
+
+
+def needed_of_cells(cube: Cube) -> list[str]:
+    """The coarse variables that ``flags`` reads of this cube."""
+    return [name for k in OVERPASSES for what in ("cloud", "region") if (name := f"lst_{k}_{what}") in cube.coarse]
+
+
 def flags(
-    cube: Cube, day: dt.date, of_cells: np.ndarray, land: np.ndarray, far: np.ndarray, window: Window
+    cube: Pixels, day: dt.date, of_cells: np.ndarray, land: np.ndarray, far: np.ndarray, window: Window
 ) -> tuple[np.ndarray, np.ndarray]:
     """Flags (uint16) of a window of pixels and where the ground is frozen or under snow (bool), (y, x).
 
@@ -63,7 +75,7 @@ def flags(
     seen, overpasses = np.zeros(shape, bool), []
     for k in OVERPASSES:
         if f"lst_{k}" in cube.fine:
-            lst, _, how = all_weather(cube, day, k, window)
+            lst, how = lst_under_sky(cube, day, k, window)
             seen |= how <= 1
             overpasses.append(lst)
     temperature = masks.surface_temperature(overpasses) if overpasses else None
@@ -75,8 +87,7 @@ def flags(
         frozen |= masks.snow(red, nir, swir1, age, temperature)
     ratio = cube.domain.ratio
     out = of_cells[window[0] // ratio : -(-window[1] // ratio), window[2] // ratio : -(-window[3] // ratio)]
-    out = out.repeat(ratio, 0).repeat(ratio, 1)
-    out = np.where(land, out, out & np.uint16(Flag.COARSE_OBSERVED))  # no value there that could rest on anything
+    out = on_pixels(out, land, ratio)
     out |= np.where(seen, np.uint16(Flag.LST_SEEN), np.where(filled, np.uint16(Flag.LST_FILLED), NONE))
     out |= (frozen & land) * np.uint16(Flag.FROZEN_OR_SNOW)
     if "water_fraction" in cube.static:
@@ -85,3 +96,10 @@ def flags(
         out |= (cube.read_static("urban", window) >= masks.URBAN) * np.uint16(Flag.URBAN)
     out |= (far & land) * np.uint16(Flag.EXTRAPOLATED)
     return out, frozen
+
+
+def on_pixels(of_cells: np.ndarray, land: np.ndarray, ratio: int) -> np.ndarray:
+    """Flags of cells on their pixels; where there is no land there is no value that could rest on anything."""
+    out = of_cells.repeat(ratio, 0).repeat(ratio, 1)
+    out[~land] &= np.uint16(Flag.COARSE_OBSERVED)
+    return out

@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import Progress
@@ -20,17 +21,19 @@ from ssm_net.checkpoint import load_trained
 from ssm_net.config import InferConfig, parse_day
 from ssm_net.cube import Cube, open_cube, write_json
 from ssm_net.days import runs
-from ssm_net.estimators import Estimate, Estimator, NetworkEstimator, baseline
-from ssm_net.formats.product import Attribute, Mosaic
-from ssm_net.grid import Window
-from ssm_net.inputs import CoarseDay, land_mask, padded, read_coarse, read_fine
-from ssm_net.model.network import SSM_MAX, SSM_MIN
-from ssm_net.model.update import exact, update
-from ssm_net.outputs import day_done, revision_of, write_day
-from ssm_net.tiling import Tile, tiles
+from ssm_net.estimators import Estimator, NetworkEstimator, baseline, fastest_precision
+from ssm_net.formats.product import Attribute, Flag
+from ssm_net.inputs import land_mask
+from ssm_net.outputs import day_done, day_size, revision_of, write_day, write_quicklook
+from ssm_net.prediction import Gathered, background, gather_day, predict_day
+from ssm_net.tiling import tiles
+
+__all__ = ["background", "infer", "predict_day"]
 
 log = logging.getLogger(__name__)
 console = Console()
+
+FEW = 40  # tiles of a day beyond which their progress is shown
 
 
 def infer(cfg: InferConfig) -> list[dt.date]:
@@ -57,7 +60,9 @@ def infer(cfg: InferConfig) -> list[dt.date]:
         return []
     if cfg.method == "network":
         trained = load_trained(cfg.run)
-        estimator: Estimator | None = NetworkEstimator(trained, cube, choose_device(cfg.device))
+        device = choose_device(cfg.device)
+        precision = fastest_precision(device)
+        estimator: Estimator | None = NetworkEstimator(trained, cube, device, precision)
         attrs: dict[str, Attribute] = {
             "model": "ssm_net", "checkpoint": trained.digest, "features": " ".join(trained.scaling.names),
             "trained_on": f"{trained.provenance['cube']} {' .. '.join(trained.provenance['train_days'])}",
@@ -72,24 +77,38 @@ def infer(cfg: InferConfig) -> list[dt.date]:
         console.print(f"[green]{out} holds all {len(days)} days already[/]; overwrite=true makes them again")
         return []
     estimator = estimator or baseline(cfg.method, cube)
-    attrs |= _describe(cfg, cube, estimator.updates)
-    land = _land(cube)
-    # The file of a day is compressed and written while the next day is computed; its error surfaces with that day.
+    attrs |= _describe(cfg, cube, estimator)
+    land, ground = ground_of(cube)
+    # A day is finished, compressed and written while the next goes through the networks; its error ends the run then.
     with ThreadPoolExecutor(1) as writer, Progress(console=console) as bar:
         task = bar.add_task(f"{cfg.method}: mosaics", total=len(days), completed=len(days) - len(todo))
+        within = bar.add_task("tiles", visible=False)
         writing: Future[Path] | None = None
         for day in todo:
-            mosaic = predict_day(estimator, cube, day, land, how=cfg.update, side=cfg.tile,
-                                 attrs=attrs | {"revision": cube.revision(day),
-                                                "coarse_sources": lineage.said_sources(cube, day)})  # fmt: skip
+
+            def told(done: int, number: int, day: dt.date = day) -> None:
+                bar.update(within, description=f"{day}: tiles", completed=done, total=number, visible=number > FEW)
+
+            found = gather_day(estimator, cube, day, land, how=cfg.update, side=cfg.tile, ground=ground, told=told,
+                               attrs=attrs | {"revision": cube.revision(day),
+                                              "coarse_sources": lineage.said_sources(cube, day)})  # fmt: skip
             if writing is not None:
                 writing.result()
-            writing = writer.submit(write_day, mosaic, out, cfg.format)
+            writing = writer.submit(_finish, found, out, cfg)
             bar.advance(task)
         if writing is not None:
             writing.result()
-    console.print(f"[green]{len(todo)} mosaics[/] in {out}")
+    size = np.mean([day_size(out, cube.domain.name, day, cfg.format) for day in todo]) / 1e6
+    console.print(f"[green]{len(todo)} mosaics[/] in {out}, {size:.3g} MB a day")
     return todo
+
+
+def _finish(found: Gathered, out: Path, cfg: InferConfig) -> Path:
+    """The picture comes first: a day is done when its file is there."""
+    mosaic = found.finish()
+    if cfg.quicklook:
+        write_quicklook(mosaic, out)
+    return write_day(mosaic, out, cfg.format)
 
 
 def _stale(cfg: InferConfig, cube: Cube, days: Sequence[dt.date]) -> list[dt.date]:
@@ -135,92 +154,28 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def predict_day(
-    estimator: Estimator, cube: Cube, day: dt.date, land: Tensor, *, how: str, side: int,
-    attrs: dict[str, Attribute],
-) -> Mosaic:  # fmt: skip
-    """The mosaic of a day: the background tile by tile, then the update over the whole domain.
-
-    ``land`` (y, x) bool says which pixels are produced; ``how`` is the update (gain, exact, none); ``side`` the tile's
-    in coarse cells.
-    """
-    coarse = read_coarse(cube, day, estimator.lags, estimator.scaling)
-    mean, variance, local, far = background(estimator, cube, coarse, land, side)
-    ratio, observed = cube.domain.ratio, coarse.ssm[0]
-    if estimator.updates and how != "none":
-        h = cube.footprint()
-        if how == "gain":
-            mean, variance = update(mean, variance, observed, coarse.sigma, h, land, ratio)
-        else:
-            _, variance = update(mean, variance, observed, coarse.sigma, h, land, ratio)
-            mean = exact(mean, observed, land, ratio, SSM_MIN, SSM_MAX)
-    mean = mean.clamp(SSM_MIN, SSM_MAX)
-    sigma = torch.sqrt(variance + local).clamp(max=0.5)
-    height, width = cube.domain.fine_shape
-    flags, frozen = lineage.flags(cube, day, lineage.coarse_flags(cube, day), land.numpy(), far.numpy(),
-                                  (0, height, 0, width))  # fmt: skip
-    masked = ~land | torch.from_numpy(frozen)
-    return Mosaic(
-        day,
-        cube.domain,
-        torch.where(masked, torch.nan, mean).float().numpy(),
-        torch.where(masked, torch.nan, sigma).float().numpy(),
-        flags,
-        attrs,
-    )
-
-
-def background(estimator: Estimator, cube: Cube, coarse: CoarseDay, land: Tensor, side: int) -> Estimate:
-    """The estimate before the update on the whole domain; tiles without land are skipped (NaN)."""
-    shape, ratio = cube.domain.fine_shape, cube.domain.ratio
-    mean, shared, local = (torch.full(shape, torch.nan) for _ in range(3))
-    whole = Estimate(mean, shared, local, torch.zeros(shape, dtype=torch.bool))
-    context = estimator.context(coarse)
-
-    def wanted(cells: Window) -> bool:
-        r0, r1, c0, c1 = (n * ratio for n in cells)
-        return bool(land[r0:r1, c0:c1].any())
-
-    def read(tile: Tile) -> dict[str, Tensor]:
-        inside, _ = padded(tile.pixels, estimator.halo, shape)
-        return read_fine(cube, coarse.day, inside, estimator.needs, coarse.region)
-
-    for tile, fine in _ahead(tiles(cube.domain.coarse_shape, ratio, side, wanted), read):
-        y0, y1, x0, x1 = tile.pixels
-        here = (slice(y0, y1), slice(x0, x1))
-        for field, part in zip(whole, estimator.estimate(context, fine, tile.pixels), strict=True):
-            field[here] = part
-    return whole
-
-
-def _ahead(todo: list[Tile], read: Callable[[Tile], dict[str, Tensor]]) -> Iterator[tuple[Tile, dict[str, Tensor]]]:
-    """Each tile with its pixels, the next one being read while the caller works on this one."""
-    with ThreadPoolExecutor(1) as reader:
-        coming = [reader.submit(read, tile) for tile in todo[:1]]
-        for i, tile in enumerate(todo):
-            now = coming.pop()
-            fine = now.result()
-            if i + 1 < len(todo):
-                coming.append(reader.submit(read, todo[i + 1]))
-            yield tile, fine
-
-
-def _land(cube: Cube) -> Tensor:
-    """Pixels that are produced: land, not built over, inside the boundary where one was given."""
-    water = torch.from_numpy(cube.read_static("water_fraction")) if "water_fraction" in cube.static else None
-    land = land_mask(water, cube.domain.fine_shape)
+def ground_of(cube: Cube) -> tuple[Tensor, np.ndarray]:
+    """Pixels that are produced (bool): land, not built over, inside the boundary where one was given; and the flags of
+    each pixel (uint16) that no day changes."""
+    land, flags = land_mask(None, cube.domain.fine_shape), np.zeros(cube.domain.fine_shape, np.uint16)
+    if "water_fraction" in cube.static:
+        water = cube.read_static("water_fraction")
+        land = land_mask(torch.from_numpy(water), cube.domain.fine_shape)
+        flags |= (water >= masks.WATER) * np.uint16(Flag.WATER)
+    if "urban" in cube.static:
+        urban = cube.read_static("urban") >= masks.URBAN
+        land &= ~torch.from_numpy(urban)
+        flags |= urban * np.uint16(Flag.URBAN)
     if "inside" in cube.static:
         land &= torch.from_numpy(cube.read_static("inside")) >= 0.5
-    if "urban" in cube.static:
-        land &= ~(torch.from_numpy(cube.read_static("urban")) >= masks.URBAN)
-    return land
+    return land, flags
 
 
-def _describe(cfg: InferConfig, cube: Cube, updates: bool) -> dict[str, Attribute]:
+def _describe(cfg: InferConfig, cube: Cube, estimator: Estimator) -> dict[str, Attribute]:
     """Global attributes that say what a mosaic was made of; nothing in them changes from run to run."""
     products = {k: v for k, v in cube.attrs.items() if k in ("ssm", "lst", "reflectance", "rain") and v}
     return {
-        "update": cfg.update if updates else "none",
+        "update": cfg.update if estimator.updates else "none",
         "mode": "looks back only",
         "inputs": ", ".join(f"{k}: {v}" for k, v in sorted(products.items())),
         "coarse_footprint": f"{cube.attrs['footprint']}, FWHM {cube.attrs['fwhm_km']} km",

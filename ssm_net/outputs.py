@@ -7,10 +7,20 @@ import re
 from pathlib import Path
 
 from ssm_net.files import write_whole
-from ssm_net.formats import geotiff, netcdf, zarr_store
+from ssm_net.formats import geotiff, netcdf, quicklook, zarr_store
 from ssm_net.formats.product import Flag, Mosaic, stem
 
-__all__ = ["Flag", "Mosaic", "day_done", "day_path", "days_done", "read_day", "write_day"]
+__all__ = [
+    "Flag",
+    "Mosaic",
+    "day_done",
+    "day_path",
+    "day_size",
+    "days_done",
+    "read_day",
+    "write_day",
+    "write_quicklook",
+]
 
 SUFFIX = {"netcdf": ".nc", "cog": ".tif", "zarr": ".zarr"}
 ENCODE = {"netcdf": netcdf.encode, "cog": geotiff.encode}
@@ -48,6 +58,19 @@ def write_day(mosaic: Mosaic, folder: Path, format: str = "netcdf") -> Path:
     """
     path = day_path(folder, mosaic.domain.name, mosaic.day, format)
     return zarr_store.write(path, mosaic) if format == "zarr" else write_whole(path, ENCODE[format](mosaic))
+
+
+def write_quicklook(mosaic: Mosaic, folder: Path) -> Path:
+    """Write the day's picture into ``quicklook`` below ``folder`` and return its path."""
+    path = Path(folder) / "quicklook" / f"{stem(mosaic.domain.name, mosaic.day)}.png"
+    return write_whole(path, quicklook.encode(mosaic))
+
+
+def day_size(folder: Path, domain_name: str, day: dt.date, format: str = "netcdf") -> int:
+    """Bytes that the day takes on the disk, its own: not what all days of a Zarr store share."""
+    path = day_path(folder, domain_name, day, format)
+    files = zarr_store.files_of(path, day) if format == "zarr" else [path]
+    return sum(file.stat().st_size for file in files)
 
 
 def read_day(path: Path, day: dt.date | None = None) -> Mosaic:

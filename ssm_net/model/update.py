@@ -41,10 +41,16 @@ def update(
     are masked by the caller.
     """
     weight = land.to(mu)
-    background = footprint.forward(torch.nan_to_num(mu), weight)
-    k = gain(footprint.forward(torch.nan_to_num(variance), weight), sigma**2)
-    increment = k * torch.nan_to_num(observed - background)
+    background, p = (footprint.forward(torch.nan_to_num(x), weight) for x in (mu, variance))
+    increment, k = increments(background, p, observed, sigma)
     return mu + upsample(increment, ratio), variance * (1 - upsample(k, ratio))
+
+
+def increments(background: Tensor, variance: Tensor, observed: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+    """What to add to the mean of each cell, and K; ``background`` and its ``variance`` are means over footprints, all
+    (R, C), NaN where there is none."""
+    k = gain(variance, sigma**2)
+    return k * torch.nan_to_num(observed - background), k
 
 
 def exact(mu: Tensor, observed: Tensor, land: Tensor, ratio: int, low: float, high: float) -> Tensor:

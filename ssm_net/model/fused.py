@@ -1,0 +1,108 @@
+"""The committee's passes over pixels as matrix products, for inference: the same numbers as ``Downscaler.fine`` and
+``fuse``, several times as fast.
+
+All but the first convolution works on pixels alone, so with channels last it is a product of (pixels, channels) with a
+matrix. The first convolutions of all members are one; a LayerNorm's weights are folded into the product that follows;
+the context is interpolated along the columns by the product that adds it. In bfloat16 only what enters a product is
+rounded: sums, residuals and heads stay in float32.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ssm_net.model.network import Committee, Downscaler, bounded
+
+PIXELS = 6000  # that a processor works on at a time: what lies between two products stays in its cache
+
+
+class Context(NamedTuple):
+    """What the coarse branches tell, half interpolated: in column x of row y it is ``columns[x] @ rows[.., y]``.
+
+    ``columns`` (x, K); ``base`` (y, K, M) and ``deep`` (M, y, K, W) of M members, see ``network.Context``.
+    """
+
+    columns: Tensor
+    base: Tensor
+    deep: Tensor
+
+
+class Member(NamedTuple):
+    """Weights of a member after its first convolution: of each block and of the head; (out, in) and (out,)."""
+
+    blocks: list[tuple[Tensor, Tensor, Tensor, Tensor]]
+    norm: tuple[Tensor, Tensor]
+    of_blocks: Tensor
+    of_features: Tensor
+    head: Tensor
+
+
+class Fused:
+    """``committee`` in ``precision`` (float32 or bfloat16) on the device it is on."""
+
+    def __init__(self, committee: Committee, precision: torch.dtype) -> None:
+        members = list(committee)
+        self.precision, self.halo = precision, committee.halo
+        self.width = members[0].stem.out_channels
+        stem = torch.cat([m.stem.weight for m in members]).detach().to(precision)
+        self.stem = stem.contiguous(memory_format=torch.channels_last)
+        self.bias = torch.cat([_bias(m.stem) for m in members]).to(precision)
+        self.members = [self._member(m) for m in members]
+
+    def _member(self, m: Downscaler) -> Member:
+        def cast(tensor: Tensor) -> Tensor:
+            return tensor.detach().to(self.precision).contiguous()
+
+        blocks = []
+        block: Any
+        for block in m.blocks:
+            norm, widen, _, _, narrow = block.body
+            into, out = widen.weight[:, :, 0, 0], narrow.weight[:, :, 0, 0]
+            with_norm = into * norm.norm.weight, widen.bias + into @ norm.norm.bias
+            blocks.append((cast(with_norm[0]), cast(with_norm[1]), cast(out), cast(narrow.bias)))
+        last: Any = m.last[0]
+        head = m.head.weight.detach()[:, :, 0, 0]
+        norm = (last.norm.weight.detach(), last.norm.bias.detach())
+        return Member(blocks, norm, head[:, : self.width], head[:, self.width :], _bias(m.head))
+
+    def __call__(self, x: Tensor, told: Context) -> tuple[Tensor, Tensor, Tensor]:
+        """Normalised features with their halo, (F, y + 2 halo, x + 2 halo), to the mean of each member, the variance
+        of the error that a cell shares and that of the error inside it, each (M, y, x) float32."""
+        height, width = len(told.base), len(told.columns)
+        rows = height if x.is_cuda else max(1, PIXELS // width)
+        wide = x.to(self.precision)[None].contiguous(memory_format=torch.channels_last)
+        h = self.halo
+        centre = x[:, h : h + height, h : h + width].permute(1, 2, 0)
+        parts = []
+        for y in range(0, height, rows):
+            here = slice(y, min(y + rows, height))
+            stem = F.conv2d(wide[:, :, y : here.stop + 2 * h], self.stem, self.bias)[0].permute(1, 2, 0)
+            parts.append(self._pixels(stem, centre[here], Context(told.columns, told.base[here], told.deep[:, here])))
+        mean, shared, local = (torch.cat(p, 1) for p in zip(*parts, strict=True))
+        return mean, shared, local
+
+    def _pixels(self, stem: Tensor, centre: Tensor, told: Context) -> tuple[Tensor, Tensor, Tensor]:
+        """``stem`` (y, x, M * W) and ``centre`` (y, x, F), of some rows."""
+        shape, w = centre.shape[:2], self.width
+        columns = told.columns.expand(shape[0], -1, -1)
+        base = torch.bmm(columns, told.base).permute(2, 0, 1)
+        features = centre.reshape(-1, centre.shape[2])
+        out = []
+        for i, member in enumerate(self.members):
+            r = torch.baddbmm(stem[:, :, i * w : i * w + w].float(), columns, told.deep[i]).reshape(-1, w)
+            for widen, b1, narrow, b2 in member.blocks:
+                n = F.layer_norm(r, (w,)).to(self.precision)
+                r = r + F.linear(F.gelu(F.linear(n, widen, b1)), narrow, b2)
+            z = F.gelu(F.layer_norm(r, (w,), *member.norm))
+            out.append(F.linear(z, member.of_blocks, member.head) + F.linear(features, member.of_features))
+        delta, shared, local = torch.stack(out).reshape(len(out), *shape, 3).unbind(3)
+        return bounded(base, delta), shared.clamp(-12, -2).exp(), local.clamp(-12, -2).exp()
+
+
+def _bias(layer: torch.nn.Conv2d) -> Tensor:
+    assert layer.bias is not None
+    return layer.bias.detach()

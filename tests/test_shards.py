@@ -1,0 +1,64 @@
+"""Shards read without zarr: what zarr reads, and damage that is told."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+from worlds import tiny_cube
+
+from ssm_net.cube import Cube
+from ssm_net.shards import Shards
+
+
+@pytest.fixture(scope="module")
+def cube(tmp_path_factory: pytest.TempPathFactory) -> Cube:
+    return tiny_cube(tmp_path_factory.mktemp("s") / "c.zarr", cells=(8, 8), days=2)
+
+
+def test_every_window_is_what_zarr_reads(cube: Cube) -> None:
+    random = np.random.default_rng(0)
+    for key, where in [*((f"fine/{name}", (1,)) for name in cube.fine), *((f"static/{n}", ()) for n in cube.static)]:
+        theirs, ours = zarr.open(cube.path / key, mode="r"), Shards.open(cube.path / key)
+        for _ in range(5):
+            y0, x0 = random.integers(0, 250, 2)
+            y1, x1 = min(y0 + random.integers(1, 200), 288), min(x0 + random.integers(1, 200), 288)
+            got = ours.read((y0, y1, x0, x1), *where)
+            want = theirs[(*where, slice(y0, y1), slice(x0, x1))]  # type: ignore[index]
+            np.testing.assert_array_equal(got, want)
+            assert got.dtype == want.dtype  # type: ignore[union-attr]
+
+
+def test_what_was_not_stored_is_fill(tmp_path: Path) -> None:
+    """Zarr leaves out chunks, and whole shards, that are all fill."""
+    array = zarr.create_array(
+        tmp_path / "a", shape=(2, 8, 8), chunks=(1, 4, 4), shards=(1, 8, 8), dtype="int16", fill_value=-7,
+        compressors=zarr.codecs.BloscCodec(),
+    )  # fmt: skip
+    field = np.full((8, 8), -7, "int16")
+    field[5, 2] = 3
+    array[0] = field
+    shards = Shards.open(tmp_path / "a")
+    np.testing.assert_array_equal(shards.read((0, 8, 0, 8), 0), field)
+    assert (shards.read((1, 3, 1, 3), 1) == -7).all()
+
+
+def test_damage_is_told(tmp_path: Path) -> None:
+    cube = tiny_cube(tmp_path / "c.zarr", days=1)
+    shard = cube.path / "fine" / "red" / "c" / "0" / "0" / "0"
+    whole = shard.read_bytes()
+    for spoilt, said in (
+        (whole[: len(whole) // 2], "checksum"),
+        (b"", "checksum"),
+        (whole[:-10] + b"x" * 10, "checksum"),
+        (bytes(2000) + whole[2000:], "decompress"),
+    ):
+        shard.write_bytes(spoilt)
+        with pytest.raises(ValueError, match=rf"fine/red of 2016-04-15 .*{said}.*status/20160415\.json"):
+            cube.read_packed("red", cube.days[0])
+
+
+def test_another_layout_is_refused(tmp_path: Path) -> None:
+    zarr.create_array(tmp_path / "a", shape=(2, 8, 8), chunks=(1, 4, 4), shards=(1, 8, 8), dtype="int16")
+    with pytest.raises(ValueError, match="its codecs are"):
+        Shards.open(tmp_path / "a")
