@@ -83,7 +83,7 @@ class NetworkEstimator:
         if (cube.domain.ratio, cube.attrs["footprint"]) != (trained.ratio, trained.footprint):
             raise ValueError(f"{cube.path} has another grid ratio or footprint than the model was trained with")
         self.trained, self.device = trained, device
-        self.network = trained.network.to(device)
+        self.network = trained.network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.fused = fused.Fused(self.network, precision)
         self.scaling = trained.scaling if trained.model.cells else NO_FEATURES
         self.lags, self.halo = trained.model.lags, trained.network.halo

@@ -164,18 +164,18 @@ def _estimates(
     The next band is read while tiles of this one are computed, each on one thread: many small operations in parallel
     are several times faster that way than one after the other on all processors, above all where other work runs too.
     """
-    context = estimator.context(coarse)
     names = sorted({*stored(estimator.needs), *also})
     source = bands(cube, coarse.day, wanted, names, estimator.halo, of_cells)
 
     def job(band: Band, tile: Tile) -> T:
         inside, _ = padded(tile.pixels, estimator.halo, cube.domain.fine_shape)
         fine = read_fine(band, coarse.day, inside, estimator.needs, coarse.region)
-        return finish(band, tile, estimator.estimate(context, fine, tile.pixels))
+        return finish(band, tile, estimator.estimate(context.result(), fine, tile.pixels))
 
     threads = torch.get_num_threads()
     waiting: deque[Future[T]] = deque()
     pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+    context = pool.submit(estimator.context, coarse)
     try:
         for band in ahead(source):
             for tile in band.tiles:
