@@ -262,8 +262,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     rates = ", ".join(f"{r / 1e9:.0f} GFLOP/s in {k}" for k, r in found["matrix rate, FLOP/s"].items())
     console.print(
         f"{found['pixels']:,} pixels, {found['land pixels']:,} of land, {found['pixels computed']:,} computed. Peak "
-        f"memory {found['peak memory, GiB']:.2f} GiB. In processor time a day is {found['the same in processor time']:.2f} of the "
-        f"bare network.\n{found['FLOPs a pixel']:,.0f} FLOPs a pixel; large products: "
+        f"memory {found['peak memory, GiB']:.2f} GiB.\nIn processor time a day is {found['the same in processor time']:.2f} of the bare "
+        f"network.\n{found['FLOPs a pixel']:,.0f} FLOPs a pixel; large products: "
         f"{rates}; the bare network reaches {found['share of the matrix rate']:.0%} of that.\nLargest difference from "
         f"float32: {found['largest difference of the precisions, m3 m-3']:.1e} m3 m-3. A day as "
         + ", ".join(f"{k}: {v['MB']} MB in {v['seconds']} s" for k, v in found["formats"].items())
