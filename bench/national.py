@@ -260,18 +260,17 @@ def main(argv: Sequence[str] | None = None) -> int:
                       "missed": missed, **found})  # fmt: skip
     console.print(table(found))
     rates = ", ".join(f"{r / 1e9:.0f} GFLOP/s in {k}" for k, r in found["matrix rate, FLOP/s"].items())
+    work, share = found["the same in processor time"], found["share of the matrix rate"]
+    apart = found["largest difference of the precisions, m3 m-3"]
     sizes = ", ".join(f"{k}: {v['MB']} MB in {v['seconds']} s" for k, v in found["formats"].items())
-    lines = (
+    for line in (
         f"{found['pixels']:,} pixels, {found['land pixels']:,} of land, {found['pixels computed']:,} computed.",
-        f"Peak memory {found['peak memory, GiB']:.2f} GiB.",
-        f"In processor time a day is {found['the same in processor time']:.2f} of the bare network.",
-        f"{found['FLOPs a pixel']:,.0f} FLOPs a pixel; large products: {rates}.",
-        f"The bare network reaches {found['share of the matrix rate']:.0%} of that.",
-        f"Largest difference from float32: {found['largest difference of the precisions, m3 m-3']:.1e} m3 m-3.",
-        f"A day as {sizes}.",
+        f"Peak memory {found['peak memory, GiB']:.2f} GiB. In processor time a day is {work:.2f} of the bare network.",
+        f"{found['FLOPs a pixel']:,.0f} FLOPs a pixel; large products: {rates}; the bare network does {share:.0%} of it.",
+        f"Largest difference from float32: {apart:.1e} m3 m-3. A day as {sizes}.",
         f"Numbers: {file}",
-    )
-    console.print("\n".join(lines), soft_wrap=True)
+    ):
+        console.print(line, soft_wrap=True)
     print("missed: " + "; ".join(missed) if missed else "all goals reached")
     return 1 if args.check and missed else 0
 
