@@ -162,7 +162,8 @@ def _step(before: Sequence[DayLevel], after: Sequence[DayLevel], key: str, with_
         if (days[-1].day - days[0].day).days >= SEASON_FROM:
             columns += [np.cos(when), np.sin(when)]
     basis = np.stack(columns, 1)
-    known = np.isfinite(y) & np.isfinite(basis).all(1)
+    # A day on which nothing saw tells of the gap, not of a sensor.
+    known = np.isfinite(y) & np.isfinite(basis).all(1) & np.array([d.source > 0 for d in days])
     n = [int((known & (late == side)).sum()) for side in (0, 1)]
     row: dict[str, float] = {"days before": n[0], "days after": n[1]}
     nothing = dict.fromkeys(("step", "step low", "step high", "std ratio", "std ratio low", "std ratio high"), np.nan)

@@ -57,6 +57,13 @@ def test_sides_of_a_change_are_of_the_same_seasons_where_both_have_them():
     assert {r["seasons"] for r in short} == {"others"}
 
 
+def test_days_on_which_nothing_saw_tell_of_no_sensor():
+    """Half the days after a change without any observation, and the maps far off on them."""
+    gap = [replace(d, source=0, error=0.1) if n >= 350 and n % 2 else d for n, d in enumerate(record())]
+    row = next(r for r in break_table(gap) if r["change"] == "FY-3B MWRI to AMSR2")
+    assert row["step"] == pytest.approx(0, abs=0.005)
+
+
 @pytest.mark.parametrize("truth", [True, False])
 def test_a_step_is_found_where_it_is_and_not_where_it_is_not(truth):
     rows = {(r["change"], r["series"]): r for r in break_table(record(0.02, truth=truth))}
