@@ -266,7 +266,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for line in (
         f"{found['pixels']:,} pixels, {found['land pixels']:,} of land, {found['pixels computed']:,} computed.",
         f"Peak memory {found['peak memory, GiB']:.2f} GiB. In processor time a day is {work:.2f} of the bare network.",
-        f"{found['FLOPs a pixel']:,.0f} FLOPs a pixel; large products: {rates}; the bare network does {share:.0%} of it.",
+        f"{found['FLOPs a pixel']:,.0f} FLOPs a pixel; large products: {rates}; the network does {share:.0%}.",
         f"Largest difference from float32: {apart:.1e} m3 m-3. A day as {sizes}.",
         f"Numbers: {file}",
     ):
