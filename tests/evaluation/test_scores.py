@@ -8,7 +8,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from ssm_net.evaluation.report import _texture
-from ssm_net.evaluation.scores import MIN_DAYS, STRATA, DayScores, coarse_consistency, score_day, temporal
+from ssm_net.evaluation.scores import MIN_DAYS, STRATA, TILE, DayScores, coarse_consistency, score_day, temporal
 from ssm_net.evaluation.spatial import cell_mean, subgrid
 from ssm_net.evaluation.statistics import Moments
 from ssm_net.evaluation.tables import calibration_table, texture_table, truth_table
@@ -113,7 +113,7 @@ def test_seams_are_told_where_there_is_more_than_one_tile():
     assert all("seam index" not in r for r in texture_table(one))
     for found, heading in ((scores, True), (one, False)):
         page = _texture({"texture": texture_table(found), "methods": ["ssm_net"]}, SimpleNamespace(scores=found))
-        assert ("<th>seam index</th>" in page) == ("every 8 cells" in page) == heading
+        assert ("<th>seam index</th>" in page) == (f"every {TILE} cells" in page) == heading
 
 
 def test_scores_in_time_leave_out_pixels_with_few_days():
