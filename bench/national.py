@@ -21,7 +21,6 @@ import multiprocessing
 import os
 import platform
 import resource
-import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -33,9 +32,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from national_cube import CHINA, build
+from provenance import ROOT, command_of, commit_of, machine
 from rich.console import Console
 from rich.table import Table
-from skill import commit_of
 from sklearn.ensemble import RandomForestRegressor
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
@@ -55,7 +54,6 @@ from ssm_net.mosaic import ground_of, infer
 from ssm_net.outputs import day_size, read_day, write_day
 from ssm_net.prediction import tiles_with_land
 
-ROOT = Path(__file__).resolve().parents[1]
 GOALS = {"day / bare network": 1.25, "seconds a day": 60.0, "peak memory, GiB": 4.0}
 TILES = 24  # whose inputs the bare network is given again and again
 FLOAT32_PART = 8  # the bare network in float32 is timed on one in so many pixels
@@ -251,12 +249,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console(width=120)
     found = measure(args.folder, tuple(args.window), args.days)
     missed = misses(found)
-    machine = {"processor": platform.processor() or platform.machine(), "cpus": os.cpu_count(),
-               "threads": torch.get_num_threads(), "torch": torch.__version__, "python": platform.python_version(),
-               "load": [round(n, 1) for n in os.getloadavg()]}  # fmt: skip
-    command = shlex.join(["python", "bench/national.py", "FOLDER", *(w for w in words if w != str(args.folder))])
     file = args.results / "national.json"
-    write_json(file, {"command": command, "commit": commit_of(ROOT), "machine": machine, "goals": GOALS,
+    where = {**machine(), "load": [round(n, 1) for n in os.getloadavg()]}
+    command = command_of("national.py", words, args.folder)
+    write_json(file, {"command": command, "commit": commit_of(ROOT), "machine": where, "goals": GOALS,
                       "missed": missed, **found})  # fmt: skip
     console.print(table(found))
     rates = ", ".join(f"{r / 1e9:.0f} GFLOP/s in {k}" for k, r in found["matrix rate, FLOP/s"].items())

@@ -18,7 +18,8 @@ from rasterio.features import rasterize
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ssm_net.cube import Cube, create_cube, open_cube
+from ssm_net.cube import Cube, open_cube
+from ssm_net.cube_making import create_cube
 from ssm_net.grid import Domain, block_mean
 from ssm_net.inputs import OVERPASSES
 from ssm_net.variables import API_DAYS, FINE

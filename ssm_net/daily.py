@@ -36,7 +36,7 @@ def store(cube: Cube, seen: Day, elevation: Tensor, land: Tensor, sensors: Inter
     info: dict[str, Any] = {
         "files": list(seen.files), "problems": list(seen.problems), "missing": [], "state": {},
         "left_out": dict(seen.left_out), "missing_tiles": list(seen.missing_tiles),
-        "revision": cube.next_revision(seen.day),
+        "revision": cube.revision(seen.day),
     }  # fmt: skip
     for k in OVERPASSES:
         if f"lst_{k}" in cube.fine:
@@ -100,9 +100,7 @@ def _put_thermal(
 ) -> None:  # fmt: skip
     nowhere = np.full(cube.domain.fine_shape, np.nan, "float32")
     lst, sigma = seen.lst.get(k) or (nowhere, nowhere)
-    other = seen.other_lst.get(k) if f"lst_{k}_apart" in cube.coarse else None
-    if other is None and f"lst_{k}_apart" in cube.coarse:
-        other = (nowhere, nowhere)
+    other = (seen.other_lst.get(k) or (nowhere, nowhere)) if f"lst_{k}_apart" in cube.coarse else None
     done = fill(
         seen.day, torch.from_numpy(lst), torch.from_numpy(sigma), elevation, thermal_state(cube, before, k),
         ratio=cube.domain.ratio, memory_days=cube.attrs["memory_days"], region_cells=cube.attrs["memory_region"],

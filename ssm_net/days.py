@@ -1,4 +1,4 @@
-"""Days as text."""
+"""Days in a row, and as text."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import datetime as dt
 from collections.abc import Sequence
 
 
+def stretches(days: Sequence[dt.date]) -> list[tuple[dt.date, dt.date]]:
+    """First and last day of each stretch of consecutive days; ``days`` ascend."""
+    out: list[tuple[dt.date, dt.date]] = []
+    for day in days:
+        if out and day - out[-1][1] == dt.timedelta(1):
+            out[-1] = (out[-1][0], day)
+        else:
+            out.append((day, day))
+    return out
+
+
 def runs(days: Sequence[dt.date]) -> str:
     """Consecutive days as ``first .. last``; ``days`` ascend."""
-    parts: list[list[dt.date]] = []
-    for day in days:
-        if parts and day - parts[-1][-1] == dt.timedelta(1):
-            parts[-1].append(day)
-        else:
-            parts.append([day])
-    return ", ".join(str(p[0]) if len(p) == 1 else f"{p[0]} .. {p[-1]}" for p in parts)
+    return ", ".join(str(a) if a == b else f"{a} .. {b}" for a, b in stretches(days))

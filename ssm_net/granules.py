@@ -18,10 +18,10 @@ from ssm_net.grid import Domain
 from ssm_net.ingest.catalog import Catalog, Granule
 from ssm_net.ingest.fine import read_lst, read_reflectance
 from ssm_net.ingest.modis_tiles import tiles_of
-from ssm_net.ingest.overpass import DAY_HOUR, NIGHT_HOUR, utc_day
+from ssm_net.ingest.overpass import DAY_HOUR, NIGHT_HOUR, overpass_utc, utc_day
 from ssm_net.ingest.rain import rain_between
 from ssm_net.ingest.raster import GranuleError
-from ssm_net.ingest.reanalysis import overpass, read_reanalysis
+from ssm_net.ingest.reanalysis import read_reanalysis
 from ssm_net.ingest.ssm import CoarseSSM, read_ssm
 from ssm_net.inputs import OVERPASSES
 from ssm_net.sources import Sources, known_product
@@ -94,7 +94,7 @@ def task(
     for name in sources.reflectance:
         if day in found.get(name, {}):
             granules["reflectance"] = found[name][day]
-    overpass = np.datetime64(day, "s") + np.timedelta64(round((NIGHT_HOUR - lon / 15) * 3600), "s")
+    overpass = overpass_utc(day, lon)
     rain = []
     for n in range(rain_days if sources.rain else 0):
         end = overpass - np.timedelta64(n, "D")
@@ -143,7 +143,7 @@ def read_day(work: Task) -> Day:
     lst = {k: careful(given.get(f"lst_{k}", ()), lambda g, k=k: read_lst(g, k, fine)) for k in OVERPASSES}  # type: ignore[misc]
     other = {k: careful(given.get(f"other_lst_{k}", ()), lambda g, k=k: read_lst(g, k, fine)) for k in OVERPASSES}  # type: ignore[misc]
     west, _, east, _ = work.domain.bounds_lonlat()
-    when = {k: overpass(work.day, hour, (west + east) / 2) for k, hour in HOURS.items()}
+    when = {k: overpass_utc(work.day, (west + east) / 2, hour) for k, hour in HOURS.items()}
     air = {k: careful(given.get(f"air_{k}", ()), lambda g, k=k: read_reanalysis(g, when[k], work.domain))  # type: ignore[misc]
            for k in OVERPASSES}  # fmt: skip
     rain = tuple(careful(i.granules, lambda g, i=i: rain_between(g, i.start, i.end, fine)) for i in work.rain)  # type: ignore[misc]

@@ -20,7 +20,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -85,12 +85,12 @@ class Intercalibration:
     """The ``reference`` (a code of the table of radiometers, 0 where a cube has none yet) and the other sources."""
 
     reference: int = 0
-    matches: Mapping[int, Match] | None = None
+    matches: Mapping[int, Match] = field(default_factory=dict)
 
     def apply(self, day: dt.date, seen: CoarseSSM) -> CoarseSSM:
         """``seen`` as the reference would have seen it, its error grown by that of the match."""
         ssm, sigma = seen.ssm.copy(), seen.sigma.copy()
-        for code, match in (self.matches or {}).items():
+        for code, match in self.matches.items():
             here = np.isin(seen.source, [c for c in range(1, 8) if record_of(c) == code]) & np.isfinite(seen.ssm)
             ssm[here] = match(day, seen.ssm)[here]
             sigma[here] = np.sqrt((match.gain * seen.sigma) ** 2 + match.error**2)[here]
@@ -98,7 +98,7 @@ class Intercalibration:
 
     def to_json(self) -> dict[str, Any]:
         return {"reference": self.reference,
-                "matches": {str(code): m.to_json() for code, m in sorted((self.matches or {}).items())}}  # fmt: skip
+                "matches": {str(code): m.to_json() for code, m in sorted(self.matches.items())}}  # fmt: skip
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any] | None) -> Intercalibration:
@@ -118,7 +118,7 @@ def match_all(
     ``days`` are those on which each source has files, whether wanted or not; ``read`` gives its values of a day as
     observed, (R, C) m3 m-3 with NaN, None where it cannot be read.
     """
-    matches = dict(known.matches or {})
+    matches = dict(known.matches)
     todo = [c for c in wanted if c != known.reference and c not in matches]
     while todo:
         done = {known.reference, *matches}

@@ -16,6 +16,7 @@ import numpy as np
 
 from ssm_net.config import PrepareConfig
 from ssm_net.cube import Cube
+from ssm_net.days import stretches
 from ssm_net.granules import Interval, task
 from ssm_net.ingest.catalog import Catalog, Granule, catalog, granules_of
 from ssm_net.ingest.naming import day_in_name
@@ -73,12 +74,11 @@ def _catalog_of(granules: Iterable[Granule], cfg: PrepareConfig) -> Catalog:
     for granule in granules:
         new[granule.day].append(granule)
     out: Catalog = {}
-    for day, here in sorted(new.items()):
-        counted = catalog(Path(cfg.raw), (day, day))
-        for granule in here:
-            if granule in counted.get(granule.product, {}).get(day, ()):
-                by_day = out.setdefault(granule.product, {})
-                by_day[day] = (*by_day.get(day, ()), granule)
+    for first, last in stretches(sorted(new)):  # the folders are listed once a stretch of days
+        for name, by_day in catalog(Path(cfg.raw), (first, last)).items():
+            for day, counted in by_day.items():
+                if here := tuple(g for g in counted if g in new[day]):
+                    out.setdefault(name, {})[day] = here
     return out
 
 

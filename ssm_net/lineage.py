@@ -15,6 +15,7 @@ from ssm_net.inputs import OVERPASSES, Pixels, lst_under_sky
 from ssm_net.intercalibration import Intercalibration
 
 NONE = np.uint16(0)
+RECORDS = np.array([record_of(code) for code in range(256)], np.uint8)
 
 
 def sources(cube: Cube, day: dt.date) -> np.ndarray:
@@ -23,17 +24,14 @@ def sources(cube: Cube, day: dt.date) -> np.ndarray:
         return np.zeros(cube.domain.coarse_shape, np.uint8)
     # Cubes of before hold a 1 where nothing was observed.
     codes = np.where(np.isfinite(cube.read_coarse("ssm", day)), np.nan_to_num(cube.read_coarse("source", day)), 0)
-    return np.vectorize(lambda c: record_of(int(c)), otypes=[np.uint8])(codes)
+    return RECORDS[codes.astype(np.uint8)]
 
 
 def said_sources(cube: Cube, day: dt.date) -> str:
     """The sensors of the day's coarse observations, for people."""
     settled = Intercalibration.from_json(cube.stats("intercalibration"))
     found = sorted(int(c) for c in np.unique(sources(cube, day)) if c)
-    names = [
-        name_of(c) + (f" matched to {name_of(settled.reference)}" if c in (settled.matches or {}) else "")
-        for c in found
-    ]
+    names = [name_of(c) + (f" matched to {name_of(settled.reference)}" if c in settled.matches else "") for c in found]
     return ", ".join(names) or "none on this day"
 
 
@@ -45,7 +43,7 @@ def coarse_flags(cube: Cube, day: dt.date) -> np.ndarray:
     for n in range(1, LONG + 1):
         if "ssm" in cube.coarse and cube.done(before := day - dt.timedelta(n)):
             lately |= np.isfinite(cube.read_coarse("ssm", before))
-    matched = list(Intercalibration.from_json(cube.stats("intercalibration")).matches or {})
+    matched = list(Intercalibration.from_json(cube.stats("intercalibration")).matches)
     out = np.where(seen, np.uint16(Flag.COARSE_OBSERVED), np.uint16(Flag.ORBIT_GAP_FILLED))
     out |= (seen & np.isin(source, matched)) * np.uint16(Flag.OTHER_SENSOR)
     out |= ~lately * np.uint16(Flag.LONG_UNOBSERVED)
@@ -55,7 +53,7 @@ def coarse_flags(cube: Cube, day: dt.date) -> np.ndarray:
 def needed(cube: Cube) -> list[str]:
     """The stored variables of pixels that ``flags`` reads of this cube."""
     names = [f"lst_{k}{what}" for k in OVERPASSES for what in ("", "_lineage")]
-    names += ["red", "nir", "swir1", "reflectance_age", "water_fraction", "urban", "elevation"]
+    names += ["red", "nir", "swir1", "reflectance_age", "elevation"]
     return [n for n in names if n in cube.fine or n in cube.static]
 
 
@@ -64,12 +62,10 @@ def needed_of_cells(cube: Cube) -> list[str]:
     return [name for k in OVERPASSES for what in ("cloud", "region") if (name := f"lst_{k}_{what}") in cube.coarse]
 
 
-def flags(
-    cube: Pixels, day: dt.date, of_cells: np.ndarray, land: np.ndarray, far: np.ndarray, window: Window
-) -> tuple[np.ndarray, np.ndarray]:
-    """Flags (uint16) of a window of pixels and where the ground is frozen or under snow (bool), (y, x).
+def flags(cube: Pixels, day: dt.date, land: np.ndarray, far: np.ndarray, window: Window) -> np.ndarray:
+    """What the pixels of a window rest on, beside what ``on_pixels`` and the static maps say, (y, x) uint16.
 
-    ``of_cells`` are ``coarse_flags``, at whole cells of the window's; ``land`` and ``far`` (bool) are of the window.
+    ``land`` and ``far`` (bool) are of the window.
     """
     shape = (window[1] - window[0], window[3] - window[2])
     seen, overpasses = np.zeros(shape, bool), []
@@ -85,17 +81,10 @@ def flags(
     if {"red", "nir", "swir1"} <= set(cube.fine):
         red, nir, swir1, age = (cube.read(v, day, window) for v in ("red", "nir", "swir1", "reflectance_age"))
         frozen |= masks.snow(red, nir, swir1, age, temperature)
-    ratio = cube.domain.ratio
-    out = of_cells[window[0] // ratio : -(-window[1] // ratio), window[2] // ratio : -(-window[3] // ratio)]
-    out = on_pixels(out, land, ratio)
-    out |= np.where(seen, np.uint16(Flag.LST_SEEN), np.where(filled, np.uint16(Flag.LST_FILLED), NONE))
+    out = np.where(seen, np.uint16(Flag.LST_SEEN), np.where(filled, np.uint16(Flag.LST_FILLED), NONE))
     out |= (frozen & land) * np.uint16(Flag.FROZEN_OR_SNOW)
-    if "water_fraction" in cube.static:
-        out |= (cube.read_static("water_fraction", window) >= masks.WATER) * np.uint16(Flag.WATER)
-    if "urban" in cube.static:
-        out |= (cube.read_static("urban", window) >= masks.URBAN) * np.uint16(Flag.URBAN)
     out |= (far & land) * np.uint16(Flag.EXTRAPOLATED)
-    return out, frozen
+    return out
 
 
 def on_pixels(of_cells: np.ndarray, land: np.ndarray, ratio: int) -> np.ndarray:

@@ -24,11 +24,18 @@ from ssm_net.days import runs
 from ssm_net.estimators import Estimator, NetworkEstimator, baseline, fastest_precision
 from ssm_net.formats.product import Attribute, Flag
 from ssm_net.inputs import land_mask
-from ssm_net.outputs import day_done, day_size, revision_of, write_day, write_quicklook
-from ssm_net.prediction import Gathered, background, gather_day, predict_day
+from ssm_net.outputs import (
+    day_done,
+    day_path,
+    day_size,
+    quicklook_path,
+    read_day,
+    revision_of,
+    write_day,
+    write_quicklook,
+)
+from ssm_net.prediction import Gathered, gather_day
 from ssm_net.tiling import tiles
-
-__all__ = ["background", "infer", "predict_day"]
 
 log = logging.getLogger(__name__)
 console = Console()
@@ -73,6 +80,8 @@ def infer(cfg: InferConfig) -> list[dt.date]:
         estimator = None  # the classics are fitted to the cube, where there is something to do
         attrs = {"model": cfg.method, "checkpoint": "none"}
     _one_maker(out, {**attrs, "update": cfg.update, "domain": cube.domain.name}, cfg.overwrite)
+    if cfg.quicklook:
+        _missing_quicklooks(cfg, cube, sorted(set(days) - set(todo)))
     if not todo:
         console.print(f"[green]{out} holds all {len(days)} days already[/]; overwrite=true makes them again")
         return []
@@ -109,6 +118,17 @@ def _finish(found: Gathered, out: Path, cfg: InferConfig) -> Path:
     if cfg.quicklook:
         write_quicklook(mosaic, out)
     return write_day(mosaic, out, cfg.format)
+
+
+def _missing_quicklooks(cfg: InferConfig, cube: Cube, done: Sequence[dt.date]) -> None:
+    """Pictures of days that were made without; a GeoTIFF lies on another grid, and has none to be made of."""
+    out = Path(cfg.mosaics)
+    lacking = [d for d in done if not quicklook_path(out, cube.domain.name, d).exists()]
+    if lacking and cfg.format == "cog":
+        log.warning("no picture is made of %s: their maps are GeoTIFFs; overwrite=true makes both", runs(lacking))
+        return
+    for day in lacking:
+        write_quicklook(read_day(day_path(out, cube.domain.name, day, cfg.format), day), out)
 
 
 def _stale(cfg: InferConfig, cube: Cube, days: Sequence[dt.date]) -> list[dt.date]:

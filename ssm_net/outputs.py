@@ -17,6 +17,7 @@ __all__ = [
     "day_path",
     "day_size",
     "days_done",
+    "quicklook_path",
     "read_day",
     "write_day",
     "write_quicklook",
@@ -60,10 +61,14 @@ def write_day(mosaic: Mosaic, folder: Path, format: str = "netcdf") -> Path:
     return zarr_store.write(path, mosaic) if format == "zarr" else write_whole(path, ENCODE[format](mosaic))
 
 
+def quicklook_path(folder: Path, domain_name: str, day: dt.date) -> Path:
+    """Where the picture of a day is, or will be."""
+    return Path(folder) / "quicklook" / f"{stem(domain_name, day)}.png"
+
+
 def write_quicklook(mosaic: Mosaic, folder: Path) -> Path:
-    """Write the day's picture into ``quicklook`` below ``folder`` and return its path."""
-    path = Path(folder) / "quicklook" / f"{stem(mosaic.domain.name, mosaic.day)}.png"
-    return write_whole(path, quicklook.encode(mosaic))
+    """Write the day's picture and return its path."""
+    return write_whole(quicklook_path(folder, mosaic.domain.name, mosaic.day), quicklook.encode(mosaic))
 
 
 def day_size(folder: Path, domain_name: str, day: dt.date, format: str = "netcdf") -> int:

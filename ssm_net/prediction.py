@@ -88,14 +88,6 @@ class Gathered:
         return Mosaic(self.coarse.day, domain, ssm, sigma, self.flags, self.attrs)
 
 
-def predict_day(
-    estimator: Estimator, cube: Cube, day: dt.date, land: Tensor, *, how: str, side: int,
-    attrs: dict[str, Attribute],
-) -> Mosaic:  # fmt: skip
-    """The mosaic of a day, see ``gather_day``."""
-    return gather_day(estimator, cube, day, land, how=how, side=side, attrs=attrs).finish()
-
-
 def gather_day(
     estimator: Estimator, cube: Cube, day: dt.date, land: Tensor, *, how: str, side: int,
     attrs: dict[str, Attribute], ground: np.ndarray | None = None, told: Callable[[int, int], None] | None = None,
@@ -103,19 +95,18 @@ def gather_day(
     """The background of a day, tile by tile.
 
     ``land`` (y, x) bool says which pixels are produced; ``how`` is the update (gain, exact, none); ``side`` the tile's
-    in coarse cells. ``ground`` (y, x) uint16 are flags that no day changes, for what lies outside the tiles with land:
-    nothing of the day is read there. ``told`` is called with the tiles that are done and their number.
+    in coarse cells. ``ground`` (y, x) uint16 are flags that no day changes: water, towns. Outside the tiles with land
+    nothing of the day is read. ``told`` is called with the tiles that are done and their number.
     """
     coarse = read_coarse(cube, day, estimator.lags, estimator.scaling)
-    of_cells = lineage.coarse_flags(cube, day)
-    flags = lineage.on_pixels(of_cells, land.numpy(), cube.domain.ratio)
+    flags = lineage.on_pixels(lineage.coarse_flags(cube, day), land.numpy(), cube.domain.ratio)
     if ground is not None:
         flags |= ground
     updates, h = estimator.updates and how != "none", cube.footprint()
 
     def leave(band: Band, tile: Tile, found: Estimate) -> tuple[_Part, Tensor]:
         here = _slices(tile.pixels)
-        flags[here], _ = lineage.flags(band, day, of_cells, land[here].numpy(), found.far.numpy(), tile.pixels)
+        flags[here] |= lineage.flags(band, day, land[here].numpy(), found.far.numpy(), tile.pixels)
         sums = _footprint_sums(h, found, land[here], tile.pixels) if updates else torch.empty(0)
         return _Part(tile, found.mean, found.shared, found.local), sums
 

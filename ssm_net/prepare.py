@@ -19,7 +19,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from ssm_net.config import ConfigError, PrepareConfig, days_between
-from ssm_net.cube import Cube, create_cube, open_cube
+from ssm_net.cube import Cube, open_cube
+from ssm_net.cube_making import create_cube
 from ssm_net.daily import store
 from ssm_net.days import runs
 from ssm_net.granules import Task, read_ahead, task
@@ -147,9 +148,10 @@ def _print_plan(
         f"{list(domain.window)}, {rows} x {cols} coarse cells, {domain.fine_shape[0]} x {domain.fine_shape[1]} pixels, "
         f"into {cfg.cube}"
     )
-    for role in ("ssm", "lst", "reflectance", "rain"):
+    made = {"lst": "lst", "other_lst": "other_lst", "reanalysis": "air"}  # of which there is a day and a night
+    for role in ("ssm", "lst", "other_lst", "reflectance", "rain", "reanalysis"):
         names = getattr(sources, role)
-        keys = ("lst_day", "lst_night") if role == "lst" else (role,)
+        keys = tuple(f"{made[role]}_{k}" for k in OVERPASSES) if role in made else (role,)
         without = [
             d
             for d, t in tasks.items()
@@ -157,7 +159,7 @@ def _print_plan(
         ]
         said = f"; none on {runs(without)}" if names and without and role != "reflectance" else ""
         with_files = f"files on {len(tasks) - len(without)} of {len(tasks)} days"
-        console.print(f"  {role}: {', '.join(names) or 'none'}, {with_files}{said}")
+        console.print(f"  {role.replace('_', ' ')}: {', '.join(names) or 'none'}, {with_files}{said}")
     absent = defaultdict(list)
     for day, work in tasks.items():
         for tile in work.missing_tiles:

@@ -47,7 +47,7 @@ def settle_sensors(cfg: PrepareConfig, cube: Cube, sources: Sources, tasks: Mapp
     if not known.reference:
         reference = PREFERRED if PREFERRED in days else max(days, key=lambda c: (len(days[c]), -c))
         known = Intercalibration(reference, {})
-    if new := wanted - {known.reference, *(known.matches or {})}:
+    if new := wanted - {known.reference, *known.matches}:
         names = ", ".join(name_of(c) for c in sorted(new))
         console.print(f"matching {names} to {name_of(known.reference)} on the days of {cfg.raw} that they share")
 
@@ -62,7 +62,7 @@ def settle_sensors(cfg: PrepareConfig, cube: Cube, sources: Sources, tasks: Mapp
     if cube.stats(FILE) != settled.to_json():
         cube.write_stats(FILE, settled.to_json())
     for code in sorted(new):
-        match = (settled.matches or {})[code]
+        match = settled.matches[code]
         console.print(f"  {name_of(code)}: {match.how}; gain {np.mean(match.gain):.2f}, "
                       f"error of its level {np.sqrt(np.mean(match.error**2)):.3f} m3 m-3")  # fmt: skip
     return Intercalibration.from_json(cube.stats(FILE))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from worlds import FIRST, tiny_cube
+from worlds import FIRST, predict_day, tiny_cube
 
 from ssm_net import classical
 from ssm_net.classical import GWR, CoarseToFine, Law, fitted
@@ -19,8 +19,9 @@ from ssm_net.footprint_ridge import Ridge
 from ssm_net.grid import block_mean
 from ssm_net.inputs import CoarseDay
 from ssm_net.model import ridge
-from ssm_net.mosaic import background, infer, predict_day
+from ssm_net.mosaic import infer
 from ssm_net.outputs import read_day
+from ssm_net.prediction import background
 
 
 @pytest.fixture(scope="module")

@@ -23,8 +23,9 @@ from ssm_net.cloud_effect import (
 from ssm_net.cube import open_cube
 from ssm_net.grid import Domain
 from ssm_net.ingest.catalog import Granule
+from ssm_net.ingest.overpass import overpass_utc
 from ssm_net.ingest.raster import GranuleError
-from ssm_net.ingest.reanalysis import overpass, read_reanalysis
+from ssm_net.ingest.reanalysis import read_reanalysis
 from ssm_net.inputs import all_weather
 from ssm_net.prepare import prepare
 
@@ -88,24 +89,24 @@ def file(path: Path, day: dt.date, units: float = 0.0, hours: int = 24, sun: boo
 def test_the_hour_of_the_overpass_is_read_and_radiation_is_taken_apart(tmp_path):
     day, domain = dt.date(2016, 5, 2), Domain("tiny", (70, 74, 774, 778))
     granule = file(tmp_path / "era5_land_20160502.nc", day)
-    when = overpass(day, 13.5, 110.0)
+    when = overpass_utc(day, 110.0, 13.5)
     assert str(when) == "2016-05-02T06:10:00"
     air, sun = read_reanalysis([granule], when, domain)
     assert air.shape == domain.coarse_shape
     np.testing.assert_allclose(air, 286.0)
     np.testing.assert_allclose(sun, 600.0, rtol=1e-5)  # the sixth hour: 100 W m-2 an hour of the day
-    assert read_reanalysis([granule], overpass(day, 1.5, 110.0), domain) is None  # of the UTC day before
+    assert read_reanalysis([granule], overpass_utc(day, 110.0), domain) is None  # of the UTC day before
 
 
 def test_without_radiation_there_is_air_alone_and_degrees_celsius_are_refused(tmp_path):
     day, domain = dt.date(2016, 5, 2), Domain("tiny", (70, 74, 774, 778))
     granule = file(tmp_path / "a_20160502.nc", day, sun=False)
-    air, sun = read_reanalysis([granule], overpass(day, 13.5, 110.0), domain)
+    air, sun = read_reanalysis([granule], overpass_utc(day, 110.0, 13.5), domain)
     assert np.isfinite(air).all()
     assert np.isnan(sun).all()
     cold = file(tmp_path / "b_20160502.nc", day, units=-273.15)
     with pytest.raises(GranuleError, match="not kelvins"):
-        read_reanalysis([cold], overpass(day, 13.5, 110.0), domain)
+        read_reanalysis([cold], overpass_utc(day, 110.0, 13.5), domain)
 
 
 def test_cloud_leaves_the_surroundings_and_a_part_of_the_contrasts():

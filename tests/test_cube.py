@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from worlds import FIRST, tiny_cube
 
-from ssm_net.cube import Cube, CubeError, create_cube, open_cube
+from ssm_net.cube import Cube, CubeError, open_cube
+from ssm_net.cube_making import create_cube
 from ssm_net.grid import Domain
 from ssm_net.variables import FINE
 

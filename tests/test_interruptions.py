@@ -53,13 +53,13 @@ def test_prepare_goes_on(tiny_raw: Path, tiny_cube_path: Path, tmp_path: Path, m
     whole = open_cube(tiny_cube_path)
     a_day = len(whole.fine) + len(whole.coarse)
     place, n = {
-        "making": ("cube._resize", 1),
+        "making": ("cube_making._resize", 1),
         "data": ("cube.Cube._open_to_write", 2 * len(whole.static) + a_day + len(whole.fine) // 2),  # of the second day
-        "status": ("cube.write_json", 7),  # twice cube.json, static maps, sensors; then of the third day
+        "status": ("cube.write_json", 5),  # once static maps, once sensors; then of the third day
     }[moment]
     path = tmp_path / "cube.zarr"
     work = f"prepare(road.preparation(Path({str(tiny_raw)!r}), Path({str(path)!r}), end={END!r}))"
-    killed(work, "from ssm_net import cube\nfrom ssm_net.prepare import prepare", place, n)
+    killed(work, "from ssm_net import cube, cube_making\nfrom ssm_net.prepare import prepare", place, n)
     cut = open_cube(path)
     assert len(cut.done_days()) == left
     before = road.stamps(path)

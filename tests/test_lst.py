@@ -10,6 +10,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))  # scripts, not a package
 import lst as bench
 
+from ssm_net.allweather import LAPSE
+
 
 def scene(lst: np.ndarray, hidden: np.ndarray, elevation: np.ndarray | None = None, every: int = 1) -> bench.Scene:
     days = tuple(dt.date(2020, 1, 1) + dt.timedelta(every * n) for n in range(len(lst)))
@@ -38,7 +40,7 @@ def test_the_annual_cycle_is_found() -> None:
 
 def test_interpolation_in_space_knows_relief_and_gives_nothing_on_a_blind_day() -> None:
     elevation = np.random.default_rng(0).uniform(0, 1000, (20, 20)).astype("float32")
-    lst = np.broadcast_to(290 - bench.LAPSE * elevation, (2, 20, 20)).astype("float32")
+    lst = np.broadcast_to(290 - LAPSE * elevation, (2, 20, 20)).astype("float32")
     hidden = np.zeros_like(lst, bool)
     hidden[0, 5:9, 5:9], hidden[1] = True, True
     got = bench.spatial(scene(lst, hidden, elevation))

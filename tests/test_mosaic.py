@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from worlds import FIRST, tiny_cube
+from worlds import FIRST, predict_day, tiny_cube
 
 from ssm_net.calibration import Calibration
 from ssm_net.checkpoint import Trained, build, load_trained, save_trained
@@ -17,8 +17,9 @@ from ssm_net.estimators import Bilinear, Dispatch, NetworkEstimator
 from ssm_net.formats.product import Flag
 from ssm_net.grid import block_mean
 from ssm_net.inputs import CoarseDay, land_mask, read_coarse
-from ssm_net.mosaic import background, infer, predict_day
+from ssm_net.mosaic import infer
 from ssm_net.patches import compute_scaling
+from ssm_net.prediction import background
 
 CPU = torch.device("cpu")
 

@@ -24,9 +24,9 @@ from ssm_net.estimators import Bilinear, NetworkEstimator, half_upsampled, upsam
 from ssm_net.inputs import read_coarse
 from ssm_net.model.fused import Fused
 from ssm_net.model.network import PHASES, Committee, Downscaler
-from ssm_net.mosaic import background, infer
+from ssm_net.mosaic import infer
 from ssm_net.outputs import days_done
-from ssm_net.prediction import ahead
+from ssm_net.prediction import ahead, background
 from ssm_net.tiling import tiles
 
 CPU = torch.device("cpu")
@@ -197,6 +197,8 @@ def test_a_quicklook_a_day(cube: Cube, tmp_path: Path) -> None:
     assert shown.shape == (4, 432 + 18, 288)
     assert (shown[:3, 5, 5] == (235, 240, 245)).all() and (shown[3, :432] == 255).all()  # a lake in the corner
     assert len(np.unique(shown[0, 40:432])) > 20
+    pictures[1].unlink()
+    assert infer(road.inference(cube.path, tmp_path, quicklook=True)) == []  # the days are there, a picture is not
     for picture_file, again in zip(pictures, _again(cube, tmp_path), strict=True):
         assert picture_file.read_bytes() == again
 

@@ -18,8 +18,8 @@ from ssm_net.cube import Cube
 from ssm_net.estimators import NetworkEstimator
 from ssm_net.evaluation.sources import Truth
 from ssm_net.inputs import read_coarse
-from ssm_net.mosaic import background
 from ssm_net.patches import compute_scaling
+from ssm_net.prediction import background
 from ssm_net.pretraining import Place, pretrain
 from ssm_net.samples import KERNEL, STRIDE, World, thin
 from ssm_net.supervised import PART, Supervised, TruthSamples

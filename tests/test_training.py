@@ -21,8 +21,8 @@ from ssm_net.grid import Footprint
 from ssm_net.inputs import land_mask, read_coarse
 from ssm_net.learning import Learner
 from ssm_net.model.network import PHASES, phase_of_cells
-from ssm_net.mosaic import background
 from ssm_net.patches import Patches, compute_scaling, patch_data
+from ssm_net.prediction import background
 from ssm_net.split import split
 from ssm_net.training import train
 

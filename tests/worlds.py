@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 
-from ssm_net.cube import Cube, create_cube
+from ssm_net.cube import Cube
+from ssm_net.cube_making import create_cube
+from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Domain, Footprint, block_mean
+from ssm_net.mosaic import ground_of
+from ssm_net.prediction import gather_day
 from ssm_net.variables import FINE
 
 FIRST = dt.date(2016, 4, 15)
@@ -79,3 +84,8 @@ def tiny_cube(
 def _smooth(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> np.ndarray:
     field = gaussian_filter(rng.normal(size=shape), sigma, mode="wrap")
     return (field / field.std()).astype("float32")
+
+
+def predict_day(*args: Any, **kwargs: Any) -> Mosaic:
+    """The mosaic of a day, all at once; arguments are those of ``gather_day``."""
+    return gather_day(*args, **{"ground": ground_of(args[1])[1]} | kwargs).finish()

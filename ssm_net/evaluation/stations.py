@@ -16,11 +16,11 @@ from pyproj import Transformer
 from scipy import stats
 
 from ssm_net.grid import Domain
+from ssm_net.ingest.overpass import overpass_utc
 
 if TYPE_CHECKING:
     from ssm_net.ingest.stations import Station
 
-OVERPASS = dt.timedelta(hours=1, minutes=30)  # local solar time
 TOLERANCE = np.timedelta64(60, "m")
 FLAT = 1e-9  # m3 m-3: a series that varies less does not vary, but for rounding
 ENOUGH, FEWEST = 30, 10  # pairs for a summary; pairs where the record is short
@@ -42,12 +42,6 @@ def pixel_of(lon: float, lat: float, domain: Domain) -> tuple[int, int] | None:
     col, row = domain.fine.wld2pix(x, y)
     rows, cols = domain.fine_shape
     return (int(row), int(col)) if 0 <= row < rows and 0 <= col < cols else None
-
-
-def overpass_utc(day: dt.date, lon: float) -> np.datetime64:
-    """The UTC instant of 01:30 local solar time (UTC + lon / 15 h) of ``day``."""
-    midnight = dt.datetime.combine(day, dt.time())
-    return np.datetime64(midnight + OVERPASS - dt.timedelta(hours=lon / 15), "s")
 
 
 def at_overpass(time: np.ndarray, value: np.ndarray, days: Sequence[dt.date], lon: float) -> np.ndarray:

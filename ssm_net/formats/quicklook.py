@@ -9,7 +9,7 @@ import numpy as np
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
 
-from ssm_net.formats.product import Flag, Mosaic
+from ssm_net.formats.product import Flag, Mosaic, pack, unpack
 
 LONGEST = 1200  # pixels of the longer side
 DRIEST, WETTEST = 0.02, 0.45  # m3 m-3 of the first and the last colour
@@ -26,7 +26,7 @@ def encode(mosaic: Mosaic) -> bytes:
     water (pale) or, outside the domain's land, transparent. Below lies the scale of colours.
     """
     step = math.ceil(max(mosaic.ssm.shape) / LONGEST)
-    ssm, part = _blocks(mosaic.ssm, step)
+    ssm, part = _blocks(unpack(pack(mosaic.ssm)), step)  # as the files hold it, whatever the picture is made from
     frozen = _blocks(_as_float(mosaic.flags & Flag.FROZEN_OR_SNOW > 0), step)[0]
     water = _blocks(_as_float(mosaic.flags & Flag.WATER > 0), step)[0]
     picture = np.zeros((4, *ssm.shape), np.uint8)

@@ -12,7 +12,7 @@ from pyproj import Transformer
 
 from ssm_net.grid import Domain
 
-SINUSOIDAL = "+proj=sinu +R=6371007.181 +units=m"
+SINUSOIDAL = "+proj=sinu +R=6371007.181 +units=m +no_defs"
 SIDE = 1111950.5196666666  # of a tile, metres
 LEFT, TOP = -20015109.354, 10007554.677
 STEP = 6  # of the pixels, every so many are asked, and the last: a narrower sliver of a tile is no loss

@@ -10,6 +10,8 @@ from __future__ import annotations
 import datetime as dt
 import math
 
+import numpy as np
+
 NIGHT_HOUR = 1.5  # local solar hour of Aqua's and AMSR's night overpass
 DAY_HOUR = 13.5
 
@@ -22,6 +24,11 @@ def utc_day(local_day: dt.date, local_hour: float, lon: float) -> dt.date:
 def local_day(utc_day: dt.date, local_hour: float, lon: float) -> dt.date:
     """Local solar day of the view at ``local_hour`` that falls into ``utc_day`` at longitude ``lon`` (degrees)."""
     return utc_day - dt.timedelta(days=_days_behind(local_hour, lon))
+
+
+def overpass_utc(day: dt.date, lon: float, hour: float = NIGHT_HOUR) -> np.datetime64:
+    """UTC of ``hour`` (local solar time, UTC + lon / 15 h) on ``day`` at longitude ``lon``, to the second."""
+    return np.datetime64(day, "s") + np.timedelta64(round((hour - lon / 15) * 3600), "s")
 
 
 def night_of(local_solar_time: dt.datetime) -> dt.date:

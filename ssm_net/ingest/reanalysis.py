@@ -6,7 +6,6 @@ from 00 UTC of each day on (ECMWF, ERA5-Land data documentation, "accumulations"
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 
 import numpy as np
@@ -78,8 +77,3 @@ def _means(down: np.ndarray, field: np.ndarray, across: np.ndarray) -> np.ndarra
     total = down @ np.where(known, field, 0.0) @ across.T
     out = np.divide(total, weight, out=np.full(total.shape, np.nan), where=weight > 0.25)
     return out.astype(np.float32)
-
-
-def overpass(day: dt.date, hour: float, lon: float) -> np.datetime64:
-    """UTC of ``hour`` (local solar) on ``day`` at longitude ``lon``."""
-    return np.datetime64(day, "s") + np.timedelta64(round((hour - lon / 15) * 3600), "s")

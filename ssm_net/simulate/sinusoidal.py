@@ -13,11 +13,8 @@ from pyproj import Transformer
 from scipy.ndimage import map_coordinates
 
 from ssm_net.grid import Domain
+from ssm_net.ingest.modis_tiles import LEFT, SIDE, SINUSOIDAL, TOP
 from ssm_net.simulate.fields import Array
-
-RADIUS = 6371007.181
-SIDE = 1111950.5196666666  # of a tile, metres
-LEFT, TOP = -20015109.354, 10007554.677
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,13 +63,13 @@ class Tile:
 def tiles_of(domain: Domain, size: int) -> list[Tile]:
     """The tiles of ``size`` pixels a side that see any pixel of the domain."""
     left, bottom, right, top = domain.fine.boundingbox
-    forth = Transformer.from_crs("EPSG:4326", f"+proj=sinu +R={RADIUS} +units=m +no_defs", always_xy=True)
+    forth = Transformer.from_crs("EPSG:4326", SINUSOIDAL, always_xy=True)
     west, south, east, north = domain.bounds_lonlat()
     lat = np.linspace(south, north, 65)
     edge_x, edge_y = forth.transform(np.repeat([[west, east]], 65, 0), np.repeat(lat[:, None], 2, 1))
     h_range = range(int((edge_x.min() - LEFT) // SIDE), int((edge_x.max() - LEFT) // SIDE) + 1)
     v_range = range(int((TOP - edge_y.max()) // SIDE), int((TOP - edge_y.min()) // SIDE) + 1)
-    back = Transformer.from_crs(f"+proj=sinu +R={RADIUS} +units=m +no_defs", domain.grid.crs, always_xy=True)
+    back = Transformer.from_crs(SINUSOIDAL, domain.grid.crs, always_xy=True)
     pixel = SIDE / size
     found = []
     for v in v_range:

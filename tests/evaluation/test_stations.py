@@ -11,12 +11,12 @@ from ssm_net.evaluation.stations import (
     at_overpass,
     gains,
     median_interval,
-    overpass_utc,
     pixel_of,
     score_series,
     surface_sensors,
 )
 from ssm_net.grid import Domain
+from ssm_net.ingest.overpass import overpass_utc
 from ssm_net.ingest.stations import read_stations
 
 DAYS = [dt.date(2016, 5, 1) + dt.timedelta(n) for n in range(60)]
