@@ -34,7 +34,7 @@ def update(
     land: Tensor,
     ratio: int,
 ) -> tuple[Tensor, Tensor]:
-    """Precision-weighted update of a day.
+    """Precision-weighted update of a day, the whole domain at once; inference takes the same steps tile by tile.
 
     ``mu`` (m3 m-3) and ``variance`` of the background are (y, x); ``observed`` and its ``sigma`` (R, C), NaN where
     there is none; ``land`` (y, x) bool. Returns the updated mean and variance; water pixels come back changed too and
