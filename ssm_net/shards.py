@@ -1,4 +1,4 @@
-"""Windows of the cube's shards, read without zarr's machinery: a fifth of its time a chunk, in any thread or process.
+"""Windows of the cube's shards, read without zarr's machinery: a sixth of its time a chunk, in any thread or process.
 
 Only the layout that ``cube`` writes is read: Zarr v3 sharding with one shard a field (y, x) or a day of one,
 little-endian chunks compressed by Blosc, the index at the end with its CRC-32C. Source: Zarr v3 core specification,
