@@ -51,6 +51,7 @@ test: check  ## check, then all default tests
 	$(BIN)/python -m pytest
 
 smoke: env  ## the skill benchmark at its smallest: every method, the oracle, every score; no goal is reached
+	rm -rf build/smoke  # of an earlier version, with other settings
 	$(BIN)/python bench/skill.py build/smoke --size smoke --families A --seeds 1 --results build/smoke
 
 real: env  ## the road and the readers on real granules, from ../shared/real or SSM_NET_REAL
