@@ -20,13 +20,17 @@ NEIGHBOURS = 24  # views that inverse-distance weighting leans on
 @dataclass(frozen=True)
 class Scene:
     """Days of one place: ``visible`` (T, y, x) K is what the methods are given, NaN elsewhere; ``target`` (T, y, x) K
-    is what each must find, NaN where there is nothing to find. ``elevation`` (y, x) m.
+    is what each must find, NaN where there is nothing to find. ``elevation`` (y, x) m; ``latitude`` degrees; ``truth``
+    (T, y, x) K where it is known; ``air`` (T, row, col) K of a reanalysis, at sea level.
     """
 
     days: tuple[dt.date, ...]
     visible: np.ndarray
     target: dict[str, np.ndarray]
     elevation: np.ndarray
+    latitude: float
+    truth: np.ndarray | None = None
+    air: np.ndarray | None = None
 
 
 def temporal(scene: Scene) -> np.ndarray:

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ssm_net.annual import Cycle
+from ssm_net.annual import AirMemory, Cycle
 from ssm_net.grid import block_mean, expand, upsample
 from ssm_net.spreading import BLOCK, around, openness, part_of, spread
 
@@ -39,9 +39,10 @@ SHRINK = 0.3  # clear views of prior belief in a zero anomaly
 PERSISTS = 0.8  # part of a remembered anomaly that is there today, however old it is
 NOISY = 0.5  # clear views behind a memory at which it counts as much as the mean of its neighbours
 FIRST_ERROR = (1.0, 3.0)  # K, of filling among views and far from all of them, before it could be told
+LEAST_ERROR = 0.1  # K
 BORROWED_ERROR = 2.0  # K: how two overpasses of a pixel differ otherwise than their surroundings do
 BORROWED_WEIGHT = 0.5  # of a borrowed view in the memory
-ERROR_DECAY = 0.9  # of the running mean of filling errors, a day
+ERROR_DECAY = 0.5  # of what earlier days tell of the error of filling, a day
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class ThermalState:
     error: tuple[float, float]
     cycle: Cycle
     apart: Tensor | None = None  # (row, col) K, this overpass less the other one around each cell
+    air: AirMemory | None = None  # of a reanalysis, where one is given
 
 
 @dataclass(frozen=True)
@@ -77,19 +79,21 @@ def fill(
     lst: Tensor,
     sigma: Tensor,
     elevation: Tensor,
+    latitude: Tensor,
     before: ThermalState | None,
     *,
     ratio: int,
     memory_days: float,
     region_cells: float,
     other: tuple[Tensor, Tensor] | None = None,
+    air: Tensor | None = None,
 ) -> AllWeather:
     """Fill the gaps of one overpass and take its clear views into the memory.
 
     ``lst`` (K, NaN where not seen), ``sigma`` (K) and ``elevation`` (m) are (y, x) float32, and so are LST and sigma of
-    the ``other`` overpass; ``region_cells`` is the standard deviation of the surroundings in coarse cells. Lineage is
-    ``CYCLE`` where no view of the day is near and the memory is old. LST is NaN only before the first view of the
-    domain.
+    the ``other`` overpass; ``latitude`` (degrees) is (row, col), and so is ``air``, a reanalysis' temperature (K) at sea
+    level; ``region_cells`` is the standard deviation of the surroundings in coarse cells. Lineage is ``CYCLE`` where no
+    view of the day is near and the memory is old. LST is NaN only before the first view of the domain.
     """
     own = torch.isfinite(lst)
     apart = None if before is None else before.apart
@@ -105,8 +109,12 @@ def fill(
     doubt = 1 + SHRINK / (weight + SHRINK)
 
     cells = (lst.shape[0] // ratio, lst.shape[1] // ratio)
-    cycle = Cycle.none(cells) if before is None else before.cycle
+    cycle = Cycle.before_any(latitude) if before is None else before.cycle
     yesterday = None if before is None else before.region + cycle.step(before.day, day, cells)
+    air_left = None if air is None else AirMemory.first(day, air, latitude)
+    if before is not None and before.air is not None:
+        weather, air_left = before.air.follow(before.day, day, air)
+        yesterday = None if yesterday is None else yesterday + weather
     error = FIRST_ERROR if before is None else before.error
     region = _region(reduced, seen, yesterday, ratio, region_cells)
     cycle = cycle.learn(day, region, block_mean(seen.to(lst.dtype), ratio))
@@ -120,7 +128,7 @@ def fill(
         guess = first + spread(reduced - first, trust * shown, block)
         missed = ((guess - reduced).abs() / torch.sqrt(doubt))[hidden]
         now = _near_and_far(missed, openness(shown, ratio)[hidden])
-        error = now if before is None else _running(error, now)
+        error = now if before is None else _running(error, now, (day - before.day).days)
 
     open_ = openness(seen, ratio)
     guess = first + spread(reduced - first, trust, block) - LAPSE * elevation
@@ -134,7 +142,7 @@ def fill(
         torch.where(seen, lst, guess),
         torch.where(seen, sigma, torch.where(torch.isfinite(guess), stated, torch.nan)),
         torch.where(own, SEEN, torch.where(seen, OTHER_OVERPASS, torch.where(near, NEIGHBOURS, CYCLE))).to(torch.uint8),
-        ThermalState(day, new_memory, new_weight, region, error, cycle, apart),
+        ThermalState(day, new_memory, new_weight, region, error, cycle, apart, air_left),
     )
 
 
@@ -169,8 +177,8 @@ def _held_out(like: Tensor, day: dt.date, ratio: int) -> Tensor:
 
 
 def _near_and_far(missed: Tensor, open_: Tensor) -> tuple[float, float]:
-    """The error among views and far from all of them: 68 % of ``missed`` in the closer and in the opener half, and the
-    straight line over ``open_`` through both; from an even choice of some 100,000.
+    """The error among views and far from all of them: a straight line over ``open_`` through 68 % of ``missed`` in the
+    closer and in the opener half, raised or lowered until 68 % of all lie below; from an even choice of some 100,000.
     """
     every = max(1, missed.numel() // 100_000)
     missed, open_ = missed[::every], open_[::every]
@@ -182,11 +190,14 @@ def _near_and_far(missed: Tensor, open_: Tensor) -> tuple[float, float]:
     at_lo, at_hi = float(open_[~far].mean()), float(open_[far].mean())
     slope = max(hi - lo, 0.0) / max(at_hi - at_lo, 0.1)
     near = max(lo - slope * at_lo, lo / 3)
-    return near, near + slope
+    level = float(torch.quantile(missed / (near + slope * open_), 0.68))
+    return level * near, level * (near + slope)
 
 
-def _running(before: tuple[float, float], now: tuple[float, float]) -> tuple[float, float]:
-    near, far = (ERROR_DECAY * x + (1 - ERROR_DECAY) * y for x, y in zip(before, now, strict=True))
+def _running(before: tuple[float, float], now: tuple[float, float], days: int) -> tuple[float, float]:
+    """A fading geometric mean: of days of large and of small errors it is the middle, where their mean is not."""
+    kept = ERROR_DECAY**days
+    near, far = (x**kept * max(y, LEAST_ERROR) ** (1 - kept) for x, y in zip(before, now, strict=True))
     return near, far
 
 

@@ -7,8 +7,10 @@ much between clear and cloudy. At night a cover of cloud keeps half of the 5 K b
 and the air itself cools about 1 K less. What a pixel differs from its surroundings is made by the same exchange of
 radiation: as much of it is left as comes through, by day of the sun (``contrast_under_cloud``).
 
-The errors are such that two thirds of what lies under cloud in worlds of family C is within them. Clouds there are all
-equally thick; nature's are not, and no measurement under cloud at 1 km is at hand: they are the least they can be.
+``DAY_ERROR`` and ``NIGHT_ERROR`` are such that two thirds of what lies under cloud in worlds of family C is within.
+Clouds there are all equally thick; nature's are not, and no measurement under cloud at 1 km is at hand: they are the
+least they can be. By day the response itself is known to a factor only: 1-3 K per 100 W m-2 of sun, which by an even
+chance is a relative error of 0.29 more.
 
 With a reanalysis the ground stands above (or below) the air of the day by what it does under a clear sky, by day in
 proportion to the sun that comes through (LST responds to shortwave radiation, 1-3 K per 100 W m-2), at night by part.
@@ -24,6 +26,7 @@ import torch
 from torch import Tensor
 
 DAY_MEAN, DAY_SEASON, DAY_ERROR = -5.2, 0.9, 1.8  # K, relative, K
+DAY_RESPONSE = 0.29  # relative: 2 / sqrt(12) K of 1-3 K per 100 W m-2, whose middle is 2
 NIGHT_MEAN, NIGHT_ERROR = 3.5, 0.7
 CONTRAST = {"day": 0.3, "night": 0.5}  # part of a pixel's clear-sky contrast that is left under cloud
 NIGHT_KEPT = 0.4  # of the cooling below the air under a clear sky that is left under cloud: 0.25-0.5
@@ -50,7 +53,7 @@ def climate_effect(k: str, day: dt.date, latitude: Tensor) -> tuple[Tensor, Tens
     summer = -math.cos(2 * math.pi * (day.timetuple().tm_yday - 15) / 365.25)
     season = summer * (latitude / 35.0).clamp(-1, 1)  # reversed in the south, gone at the equator
     effect = DAY_MEAN * (1 + DAY_SEASON * season)
-    return effect, torch.full_like(latitude, DAY_ERROR)
+    return effect, torch.sqrt(DAY_ERROR**2 + (DAY_RESPONSE * effect) ** 2)
 
 
 def contrast_under_cloud(k: str, clear: Tensor, surroundings: Tensor) -> Tensor:

@@ -4,6 +4,7 @@
       fine/<variable>(time, y, x)     packed integers; shard = one day of the whole domain, inner chunk 144 x 144
       coarse/<variable>(time, row, col)
       static/<variable>(y, x)         and static_cell/<variable>(row, col), its cell means
+      state/<yyyymmdd>.json           what the next day leans on beside the day's fields
       status/<yyyymmdd>.json          written after the day's data: a day is done when it says so
       stats/<name>.json               statistics, with the dates they were computed from
 
@@ -14,6 +15,7 @@ the two are all that imports zarr, and ``shards`` reads windows of pixels.
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import datetime as dt
 import fcntl
@@ -140,6 +142,14 @@ class Cube:
         file = self._status_file(day)
         return json.loads(file.read_text()) if file.exists() else None
 
+    def state(self, day: dt.date) -> dict[str, Any]:
+        """What a stored day leaves for the next beside its fields. Apart from the status, of which that of every stored
+        day is read to tell late granules."""
+        file = self.path / "state" / self._status_file(day).name
+        if file.exists():
+            return dict(json.loads(file.read_text()))
+        return dict((self.status(day) or {}).get("state", {}))  # cubes of before
+
     def done(self, day: dt.date) -> bool:
         return self._status_file(day).exists()
 
@@ -147,6 +157,11 @@ class Cube:
         """The days that are whole, in order."""
         have = {p.stem for p in (self.path / "status").glob("*.json")}
         return [day for day in self.days if f"{day:%Y%m%d}" in have]
+
+    def last_done(self, before: dt.date) -> dt.date | None:
+        """The last whole day before ``before``; takes no longer in a longer record."""
+        earlier = self.days[: bisect.bisect_left(self.days, before)]
+        return next((day for day in reversed(earlier) if self.done(day)), None)
 
     def revision(self, day: dt.date) -> int:
         """As which revision ``day`` is stored, or would be now: one more than what was withdrawn, 1 for most days."""
@@ -176,9 +191,11 @@ class Cube:
             yield
 
     def write_day(
-        self, day: dt.date, fine: Mapping[str, np.ndarray], coarse: Mapping[str, np.ndarray], info: Mapping[str, Any]
-    ) -> None:
-        """Store a day: ``fine`` as packed arrays (y, x), ``coarse`` as floats (row, col), then the status.
+        self, day: dt.date, fine: Mapping[str, np.ndarray], coarse: Mapping[str, np.ndarray], info: Mapping[str, Any],
+        state: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """Store a day: ``fine`` as packed arrays (y, x), ``coarse`` as floats (row, col), the ``state`` it leaves, then
+        the status.
 
         Raises ``CubeError`` where the day is already done (a stored day is never rewritten) or a variable is missing.
         """
@@ -191,6 +208,7 @@ class Cube:
             self._open_to_write(f"fine/{name}")[where] = fine[name]
         for name in self.coarse:
             self._open_to_write(f"coarse/{name}")[where] = COARSE[name].pack(coarse[name])
+        write_json(self.path / "state" / self._status_file(day).name, dict(state or {}))
         write_json(self._status_file(day), dict(info))
 
     def write_static(self, name: str, values: np.ndarray) -> None:

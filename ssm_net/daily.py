@@ -12,11 +12,11 @@ from torch import Tensor
 
 from ssm_net import cloud_effect
 from ssm_net.allweather import LAPSE, AllWeather, ThermalState, fill
-from ssm_net.annual import Cycle
+from ssm_net.annual import AirMemory, Cycle
 from ssm_net.cloud_effect import Air
 from ssm_net.cube import Cube
 from ssm_net.granules import HOURS, Day
-from ssm_net.grid import block_mean
+from ssm_net.grid import Domain, block_mean
 from ssm_net.inputs import OVERPASSES
 from ssm_net.intercalibration import Intercalibration
 from ssm_net.variables import API_DAYS, FINE
@@ -29,20 +29,20 @@ def store(cube: Cube, seen: Day, elevation: Tensor, land: Tensor, sensors: Inter
 
     ``elevation`` (m) and ``land`` (bool) are (y, x).
     """
-    earlier = [d for d in cube.done_days() if d < seen.day]
-    before = earlier[-1] if earlier else None
+    before = cube.last_done(seen.day)
     fine: dict[str, np.ndarray] = {}
     coarse: dict[str, np.ndarray] = {}
     info: dict[str, Any] = {
-        "files": list(seen.files), "problems": list(seen.problems), "missing": [], "state": {},
+        "files": list(seen.files), "problems": list(seen.problems), "missing": [],
         "left_out": dict(seen.left_out), "missing_tiles": list(seen.missing_tiles),
         "revision": cube.revision(seen.day),
     }  # fmt: skip
+    state: dict[str, Any] = {}
     for k in OVERPASSES:
         if f"lst_{k}" in cube.fine:
             if seen.lst.get(k) is None:
                 info["missing"].append(f"lst_{k}")
-            _put_thermal(cube, before, k, seen, elevation, land, fine, coarse, info["state"])
+            _put_thermal(cube, before, k, seen, elevation, land, fine, coarse, state)
 
     bands = [v for v in ("red", "nir", "swir1", "swir2") if v in cube.fine]
     if bands:
@@ -69,7 +69,7 @@ def store(cube: Cube, seen: Day, elevation: Tensor, land: Tensor, sensors: Inter
             source = np.where(ssm.source > 0, ssm.source, np.nan).astype("float32")  # 0 is what marks a missing one
             coarse |= {"ssm": ssm.ssm, "ssm_sigma": ssm.sigma, "source": source}
             info["observed"] = int(np.isfinite(ssm.ssm).sum())
-    cube.write_day(seen.day, fine, {name: coarse[name] for name in cube.coarse}, info)
+    cube.write_day(seen.day, fine, {name: coarse[name] for name in cube.coarse}, info, state)
     return list(info["missing"])
 
 
@@ -77,11 +77,11 @@ def thermal_state(cube: Cube, day: dt.date | None, k: str) -> ThermalState | Non
     """The state that ``day`` left, as the cube stores it; None before the first."""
     if day is None:
         return None
-    status = cube.status(day)
-    assert status is not None
-    cycle = status["state"].get(f"lst_{k}_cycle")
-    apart = f"lst_{k}_apart"
-    error = status["state"][f"lst_{k}_error"]
+    state = cube.state(day)
+    cycle = state.get(f"lst_{k}_cycle")
+    apart, air = f"lst_{k}_apart", f"lst_{k}_air"
+    air_cycle = state.get(f"{air}_cycle")
+    error = state[f"lst_{k}_error"]
     near, far = error if isinstance(error, list) else (error, error)  # cubes of before had one
     return ThermalState(
         day,
@@ -89,8 +89,9 @@ def thermal_state(cube: Cube, day: dt.date | None, k: str) -> ThermalState | Non
         torch.from_numpy(cube.read(f"lst_{k}_weight", day)).nan_to_num(),
         torch.from_numpy(cube.read_coarse(f"lst_{k}_region", day)),
         (near, far),
-        Cycle.from_json(cycle) if cycle else Cycle.none(cube.domain.coarse_shape),
+        Cycle.from_json(cycle) if cycle else Cycle.before_any(_latitude(cube.domain)),
         torch.from_numpy(cube.read_coarse(apart, day)) if apart in cube.coarse else None,
+        AirMemory(torch.from_numpy(cube.read_coarse(air, day)), Cycle.from_json(air_cycle)) if air_cycle else None,
     )
 
 
@@ -101,10 +102,15 @@ def _put_thermal(
     nowhere = np.full(cube.domain.fine_shape, np.nan, "float32")
     lst, sigma = seen.lst.get(k) or (nowhere, nowhere)
     other = (seen.other_lst.get(k) or (nowhere, nowhere)) if f"lst_{k}_apart" in cube.coarse else None
+    pair = seen.air.get(k)
+    height = block_mean(elevation, cube.domain.ratio)
+    air = None if pair is None else torch.from_numpy(pair[0]) + LAPSE * height
     done = fill(
-        seen.day, torch.from_numpy(lst), torch.from_numpy(sigma), elevation, thermal_state(cube, before, k),
+        seen.day, torch.from_numpy(lst), torch.from_numpy(sigma), elevation, _latitude(cube.domain),
+        thermal_state(cube, before, k),
         ratio=cube.domain.ratio, memory_days=cube.attrs["memory_days"], region_cells=cube.attrs["memory_region"],
         other=None if other is None else (torch.from_numpy(other[0]), torch.from_numpy(other[1])),
+        air=air if f"lst_{k}_air" in cube.coarse else None,
     )  # fmt: skip
     values = {
         f"lst_{k}": done.lst,
@@ -121,25 +127,27 @@ def _put_thermal(
         coarse[f"lst_{k}_apart"] = done.state.apart.numpy()
     state[f"lst_{k}_error"] = done.state.error
     state[f"lst_{k}_cycle"] = done.state.cycle.to_json()
+    if f"lst_{k}_air" in cube.coarse:
+        left = done.state.air
+        coarse[f"lst_{k}_air"] = np.full(cube.domain.coarse_shape, np.nan) if left is None else left.temperature.numpy()
+        state[f"lst_{k}_air_cycle"] = None if left is None else left.cycle.to_json()
     if f"lst_{k}_cloud" in cube.coarse:
-        _put_cloud(cube, before, k, seen, done, elevation, seen_part.nan_to_num(), coarse)
+        sky = None
+        if pair is not None and air is not None:
+            sky = Air(air, _sun(k, pair[1], cube.domain, seen.day))
+        _put_cloud(cube, before, k, seen, done, sky, seen_part.nan_to_num(), coarse)
 
 
 def _put_cloud(
-    cube: Cube, before: dt.date | None, k: str, seen: Day, done: AllWeather, elevation: Tensor, seen_part: Tensor,
+    cube: Cube, before: dt.date | None, k: str, seen: Day, done: AllWeather, air: Air | None, seen_part: Tensor,
     coarse: dict[str, np.ndarray],
 ) -> None:  # fmt: skip
     """What cloud does: the climate's effect, or, where a reanalysis and its memory are there, that of the day."""
-    _, lat = cube.domain.lonlat(coarse=True)
-    latitude = torch.from_numpy(lat).float()[:, None].expand(*cube.domain.coarse_shape)
-    effect, error = cloud_effect.climate_effect(k, seen.day, latitude)
+    effect, error = cloud_effect.climate_effect(k, seen.day, _latitude(cube.domain))
     name = f"lst_{k}_excess"
     if name in cube.coarse:
         excess = None if before is None else torch.from_numpy(cube.read_coarse(name, before))
-        pair = seen.air.get(k)
-        if pair is not None:
-            height = block_mean(elevation, cube.domain.ratio)
-            air = Air(torch.from_numpy(pair[0]) + LAPSE * height, _sun(k, pair[1], latitude, seen.day))
+        if air is not None:
             days = 0 if before is None else (seen.day - before).days
             excess = cloud_effect.excess_of(excess, days, done.state.region, air.temperature, seen_part)
             of_day, of_day_error = cloud_effect.air_effect(k, air, done.state.region, excess, seen_part)
@@ -153,12 +161,18 @@ def _put_cloud(
     coarse[f"lst_{k}_cloud"], coarse[f"lst_{k}_cloud_sigma"] = effect.numpy(), error.numpy()
 
 
-def _sun(k: str, radiation: np.ndarray, latitude: Tensor, day: dt.date) -> Tensor | None:
+def _latitude(domain: Domain) -> Tensor:
+    """Degrees north of the coarse cells, (R, C)."""
+    _, lat = domain.lonlat(coarse=True)
+    return torch.from_numpy(lat).float()[:, None].expand(*domain.coarse_shape)
+
+
+def _sun(k: str, radiation: np.ndarray, domain: Domain, day: dt.date) -> Tensor | None:
     """The part of the clear sky's radiation that reaches the ground, (R, C); None where none is given, and at night."""
     if k == "night" or not np.isfinite(radiation).any():
         return None
     # The radiation is the mean of the hour that ends at the overpass.
-    clear = cloud_effect.clear_sky_radiation(latitude, day, HOURS[k] - 0.5)
+    clear = cloud_effect.clear_sky_radiation(_latitude(domain), day, HOURS[k] - 0.5)
     return (torch.from_numpy(radiation) / clear.clamp(min=50.0)).nan_to_num(0.5).clamp(0.0, 1.0)
 
 

@@ -58,7 +58,7 @@ def prepare(cfg: PrepareConfig) -> Cube | None:
     fine = sources.fine()
     coarse = ["ssm", "ssm_sigma", "source"] if sources.ssm else []
     told = ["region", "seen", "cloud", "cloud_sigma"]
-    told += ["apart"] * bool(sources.other_lst) + ["excess"] * bool(sources.reanalysis)
+    told += ["apart"] * bool(sources.other_lst) + ["excess", "air"] * bool(sources.reanalysis)
     coarse += [f"lst_{k}_{w}" for k in OVERPASSES if f"lst_{k}" in fine for w in told]
     coarse += [v for v in fine if not v.endswith(("_lineage", "_sigma", "_quality"))]
     attrs = {
@@ -131,8 +131,8 @@ def _say_late(cfg: PrepareConfig, late: Mapping[dt.date, Sequence[str]]) -> None
 
 def _days_since_stored(cube: Path, first: dt.date) -> int:
     """Days whose rain the first new day has to count: since the last stored day, or what a new record begins with."""
-    stored = [d for d in open_cube(cube).done_days() if d < first] if (cube / "cube.json").exists() else []
-    return min((first - stored[-1]).days, RAIN_BEFORE) if stored else RAIN_BEFORE
+    last = open_cube(cube).last_done(first) if (cube / "cube.json").exists() else None
+    return RAIN_BEFORE if last is None else min((first - last).days, RAIN_BEFORE)
 
 
 def _print_plan(

@@ -38,6 +38,8 @@ def settle_sensors(cfg: PrepareConfig, cube: Cube, sources: Sources, tasks: Mapp
     wanted = {record_in(g) for task in tasks.values() for g in task.granules.get("ssm", ())}
     if not wanted or (not known.reference and cube.done_days()):
         return known
+    if known.reference and not wanted - {known.reference, *known.matches}:
+        return known
     archive: dict[int, dict[dt.date, list[Granule]]] = defaultdict(lambda: defaultdict(list))
     for by_day in catalog(Path(cfg.raw), only=sources.ssm).values():
         for day, granules in by_day.items():

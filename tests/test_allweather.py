@@ -10,12 +10,13 @@ from ssm_net.allweather import CYCLE, LAPSE, NEIGHBOURS, OTHER_OVERPASS, SEEN, A
 
 DAY = dt.date(2016, 6, 1)
 SHAPE = (144, 144)
+NORTH = torch.full((4, 4), 35.0)  # latitude of the coarse cells
 
 
 def step(
     lst: torch.Tensor, before: ThermalState | None = None, day: dt.date = DAY, z: torch.Tensor | None = None
 ) -> AllWeather:
-    return fill(day, lst, torch.full(SHAPE, 1.0), torch.zeros(SHAPE) if z is None else z, before, ratio=36,
+    return fill(day, lst, torch.full(SHAPE, 1.0), torch.zeros(SHAPE) if z is None else z, NORTH, before, ratio=36,
                 memory_days=4.0, region_cells=2.0)  # fmt: skip
 
 
@@ -115,7 +116,17 @@ def test_a_biased_choice_of_views_does_not_bias_the_region() -> None:
 def test_a_view_on_one_side_reaches_the_other_side_of_an_ocean() -> None:
     lst = torch.full((36, 36 * 40), torch.nan)
     lst[:, :36] = 290.0
-    out = fill(DAY, lst, torch.ones_like(lst), torch.zeros_like(lst), None, ratio=36, memory_days=4.0, region_cells=2.0)
+    out = fill(
+        DAY,
+        lst,
+        torch.ones_like(lst),
+        torch.zeros_like(lst),
+        torch.full((1, 40), 35.0),
+        None,
+        ratio=36,
+        memory_days=4.0,
+        region_cells=2.0,
+    )
     assert bool(torch.isfinite(out.lst).all()) and bool(torch.isfinite(out.state.region).all())
     assert bool((out.lineage[:, -36:] == CYCLE).all()) and bool((out.lineage[:, 36:48] == NEIGHBOURS).all())
 
@@ -125,7 +136,9 @@ def test_views_of_the_other_overpass_fill_first_by_the_difference_around_them() 
     lst[:, 100:] = torch.nan
     other[:, 130:] = torch.nan
     one = torch.full(SHAPE, 1.0)
-    out = fill(DAY, lst, one, torch.zeros(SHAPE), None, ratio=36, memory_days=4.0, region_cells=2.0, other=(other, one))
+    out = fill(
+        DAY, lst, one, torch.zeros(SHAPE), NORTH, None, ratio=36, memory_days=4.0, region_cells=2.0, other=(other, one)
+    )
     borrowed = slice(100, 130)
     assert bool((out.lineage[:, :100] == SEEN).all()) and bool((out.lineage[:, borrowed] == OTHER_OVERPASS).all())
     assert bool((out.lineage[:, 130:] == NEIGHBOURS).all())
@@ -133,7 +146,7 @@ def test_views_of_the_other_overpass_fill_first_by_the_difference_around_them() 
     assert float(out.sigma[:, borrowed].min()) > 1.0
     # The difference is remembered: on a day without own views the other overpass still tells.
     nothing = torch.full(SHAPE, torch.nan)
-    later = fill(DAY + dt.timedelta(1), nothing, nothing, torch.zeros(SHAPE), out.state, ratio=36, memory_days=4.0,
+    later = fill(DAY + dt.timedelta(1), nothing, nothing, torch.zeros(SHAPE), NORTH, out.state, ratio=36, memory_days=4.0,
                  region_cells=2.0, other=(other, one))  # fmt: skip
     assert float((later.lst - field())[:, :100].abs().max()) < 0.5
 
@@ -147,6 +160,18 @@ def test_a_view_counts_by_how_well_it_was_seen() -> None:
     sigma = torch.where(bad, 4.0, 1.0).expand(SHAPE).contiguous()
     zero = torch.zeros(SHAPE)
     settings = {"ratio": 36, "memory_days": 4.0, "region_cells": 2.0}
-    doubted = fill(DAY, wrong, sigma, zero, None, **settings).lst[:, 60:80]
-    believed = fill(DAY, wrong, torch.ones(SHAPE), zero, None, **settings).lst[:, 60:80]
+    doubted = fill(DAY, wrong, sigma, zero, NORTH, None, **settings).lst[:, 60:80]
+    believed = fill(DAY, wrong, torch.ones(SHAPE), zero, NORTH, None, **settings).lst[:, 60:80]
     assert float(doubted.mean()) < float(believed.mean()) - 0.5
+
+
+def test_the_region_follows_the_air_while_nothing_is_seen() -> None:
+    nothing, settings = torch.full(SHAPE, torch.nan), {"ratio": 36, "memory_days": 4.0, "region_cells": 2.0}
+    one, zero, air = torch.ones(SHAPE), torch.zeros(SHAPE), torch.full((4, 4), 285.0)
+    state = fill(DAY, field(), one, zero, NORTH, None, **settings, air=air).state
+    blind = fill(DAY + dt.timedelta(3), nothing, one, zero, NORTH, state, **settings)
+    cold = fill(DAY + dt.timedelta(3), nothing, one, zero, NORTH, state, **settings, air=air - 8.0)
+    assert torch.allclose(cold.lst, blind.lst - 8.0, atol=0.4)  # of three days of early summer part is the season's
+    # A day without a reanalysis loses nothing: the next one that has it knows how far the air has come.
+    late = fill(DAY + dt.timedelta(4), nothing, one, zero, NORTH, blind.state, **settings, air=air - 8.0)
+    assert torch.allclose(late.lst, blind.lst - 8.0, atol=0.8)

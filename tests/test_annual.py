@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from ssm_net.annual import Cycle
+from ssm_net.annual import AirMemory, Cycle
 
 FIRST = dt.date(2015, 1, 1)
 SHAPE = (4, 8)
+NORTH = torch.full(SHAPE, 40.0)  # degrees
 
 
 def region(day: dt.date) -> torch.Tensor:
@@ -16,7 +17,7 @@ def region(day: dt.date) -> torch.Tensor:
 
 
 def learned(days: int, every: int = 2) -> tuple[Cycle, dt.date]:
-    cycle, rng = Cycle.none(SHAPE), np.random.default_rng(0)
+    cycle, rng = Cycle.before_any(NORTH), np.random.default_rng(0)
     for n in range(0, days, every):
         day = FIRST + dt.timedelta(n)
         cycle = cycle.learn(day, region(day) + float(rng.normal(0, 3)), torch.full(SHAPE, 0.5))
@@ -32,10 +33,28 @@ def test_after_two_years_a_month_without_a_view_moves_as_the_season_does():
     assert float(moved.mean()) == pytest.approx(float((region(month) - region(later)).mean()), abs=1.2)
 
 
-def test_nothing_seen_moves_nothing_and_a_short_record_little():
-    assert torch.equal(Cycle.none(SHAPE).step(FIRST, FIRST + dt.timedelta(30), SHAPE), torch.zeros(SHAPE))
-    cycle, day = learned(40)
-    assert float(cycle.step(day, day + dt.timedelta(5), SHAPE).abs().max()) < 1.5
+def test_before_any_view_and_in_a_short_record_the_cycle_is_that_of_the_latitude():
+    spring, summer = dt.date(2015, 4, 1), dt.date(2015, 7, 15)
+    assert float(Cycle.before_any(NORTH).step(spring, summer, SHAPE).mean()) == pytest.approx(9.3, abs=0.2)
+    assert float(Cycle.before_any(-NORTH).step(spring, summer, SHAPE).mean()) == pytest.approx(-9.3, abs=0.2)
+    cycle, day = learned(40)  # in winter
+    assert float(cycle.step(day, day + dt.timedelta(60), SHAPE).mean()) == pytest.approx(8, abs=4)
+
+
+def test_the_air_is_expected_to_move_with_its_cycle_and_the_rest_is_weather():
+    warm = torch.full(SHAPE, 285.0)
+    memory = AirMemory.first(FIRST, warm, NORTH)
+    later = FIRST + dt.timedelta(5)
+    expected = warm + memory.cycle.step(FIRST, later, SHAPE)
+    weather, after = memory.follow(FIRST, later, expected + 3.0)
+    assert torch.allclose(weather, torch.full(SHAPE, 3.0), atol=1e-3)
+    assert torch.equal(after.temperature, expected + 3.0)
+    weather, after = memory.follow(FIRST, later, None)
+    assert not weather.any() and torch.equal(after.temperature, expected)
+    some = expected.clone()
+    some[:, 4:] = torch.nan
+    weather, after = memory.follow(FIRST, later, some)
+    assert torch.isfinite(weather).all() and torch.isfinite(after.temperature).all()
 
 
 def test_the_state_survives_json_to_the_last_bit():
@@ -50,5 +69,5 @@ def test_cells_never_seen_do_not_count():
     value = region(day)
     value[:, 4:] = torch.nan
     seen = torch.full(SHAPE, 0.5)
-    one = Cycle.none(SHAPE).learn(day, value, seen)
+    one = Cycle.before_any(NORTH).learn(day, value, seen)
     assert torch.isfinite(one.moment).all()

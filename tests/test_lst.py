@@ -17,7 +17,7 @@ def scene(lst: np.ndarray, hidden: np.ndarray, elevation: np.ndarray | None = No
     days = tuple(dt.date(2020, 1, 1) + dt.timedelta(every * n) for n in range(len(lst)))
     shown, target = np.where(hidden, np.nan, lst), np.where(hidden, lst, np.nan)
     flat = np.zeros(lst.shape[1:], "float32")
-    return bench.Scene(days, shown, {"": target}, flat if elevation is None else elevation)
+    return bench.Scene(days, shown, {"": target}, flat if elevation is None else elevation, 40.0)
 
 
 def test_interpolation_in_time_is_linear_and_holds_the_ends() -> None:
