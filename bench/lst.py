@@ -6,8 +6,7 @@ A world is a folder with ``raw/truth.zarr`` and ``cube.zarr``; without ``--world
 files are those of ../shared/real or SSM_NET_REAL; where they are absent that part is left out, and the table says so.
 
 ``fill`` looks back only. The baselines it must beat are given more: interpolation in time and the annual cycle see
-the days after, too. All are scored on the same pixels, those for which each of them has a value; in a world against the
-truth, elsewhere against the hidden views.
+the days after, too. All are scored on the same pixels, those for which each of them has a value.
 """
 
 from __future__ import annotations
@@ -47,8 +46,8 @@ RATIO_GOAL, INSIDE_GOAL, INSIDE_WITHIN, IMAGE_GOAL = 0.80, 0.68, 0.05, 2.5
 class Score:
     """Errors of one part of the bench, K; ``inside`` is the part of the hidden values within one sigma of ``fill``.
 
-    In a world ``rmse`` and ``bias`` are against the truth, and ``views`` is the RMSE of the hidden views themselves.
-    ``judged`` is false where no goal is set.
+    ``rmse`` and ``bias`` are against what was hidden; of the views of a world ``noise`` is how far those are from the
+    truth, and ``truth`` how far ``fill`` is. ``judged`` is false where no goal is set.
     """
 
     part: str
@@ -56,7 +55,8 @@ class Score:
     rmse: dict[str, float]
     bias: float
     inside: float
-    views: float | None = None
+    noise: float | None = None
+    truth: float | None = None
     judged: bool = True
 
     @property
@@ -107,26 +107,29 @@ def scores(
     part: str, scenes: list[Scene], methods: Iterable[str] = METHODS, ours: tuple[np.ndarray, np.ndarray] | None = None
 ) -> list[Score]:
     """One score for each target that the scenes have, over all of them; ``ours`` is LST and sigma where they are
-    filled already. RMSE is against the scenes' truth where they have one, sigma is judged by the target."""
+    filled already."""
     errors: dict[str, list[np.ndarray]] = defaultdict(list)
     for scene in scenes:
         lst, sigma = ours or filled(scene)
         guesses = {"fill": lst, **{m: METHODS[m](scene) for m in methods}}
         for name, target in scene.target.items():
             everyone = np.isfinite(target) & np.all([np.isfinite(g) for g in guesses.values()], axis=0)
-            goal = target if scene.truth is None else scene.truth
-            columns = [*(g - goal for g in guesses.values()), target - goal, sigma]
+            noise = np.zeros_like(target) if scene.truth is None else target - scene.truth
+            columns = [*(g - target for g in guesses.values()), noise, sigma]
             errors[name].append(np.stack([c[everyone] for c in columns]))
     out = []
     for name, parts in errors.items():
-        *missed, view, sigma = np.concatenate(parts, 1).astype("float64")
+        *missed, noise, sigma = np.concatenate(parts, 1).astype("float64")
         if not sigma.size:
             raise SystemExit(f"{part}: nothing was hidden that every method can fill; take more days")
         rmse = {m: round(float(np.sqrt((e**2).mean())), 3) for m, e in zip(("fill", *methods), missed, strict=True)}
-        bias, inside = missed[0].mean(), (np.abs(missed[0] - view) <= sigma).mean()
+        bias, inside = missed[0].mean(), (np.abs(missed[0]) <= sigma).mean()
         label = f"{part}, {name}" if name else part
-        views = round(float(np.sqrt((view**2).mean())), 3) if view.any() else None
-        out.append(Score(label, sigma.size, rmse, round(float(bias), 3), round(float(inside), 3), views))
+        score = Score(label, sigma.size, rmse, round(float(bias), 3), round(float(inside), 3))
+        if noise.any():
+            noise_rms, truth = (round(float(np.sqrt((e**2).mean())), 3) for e in (noise, missed[0] + noise))
+            score = replace(score, noise=noise_rms, truth=truth)
+        out.append(score)
     return out
 
 
@@ -238,7 +241,7 @@ def world(folder: Path, rng: np.random.Generator) -> Iterator[Score]:
 
 def table(found: list[Score]) -> Table:
     out = Table(title="Filling of LST: RMSE, K")
-    for name in ("hidden", "pixels", *METHODS, "fill", "of the best", "views", "bias", "within 1 sigma"):
+    for name in ("hidden", "pixels", *METHODS, "fill", "of the best", "noise", "truth", "bias", "within 1 sigma"):
         out.add_column(name, justify="left" if name == "hidden" else "right")
     for s in found:
         rmse = [f"{s.rmse[m]:.2f}" if m in s.rmse else "" for m in (*METHODS, "fill")]
@@ -247,7 +250,7 @@ def table(found: list[Score]) -> Table:
             f"{s.pixels:,}",
             *rmse,
             f"{s.ratio:.2f}",
-            "" if s.views is None else f"{s.views:.2f}",
+            *("" if v is None else f"{v:.2f}" for v in (s.noise, s.truth)),
             f"{s.bias:+.2f}",
             f"{s.inside:.0%}",
         )

@@ -40,8 +40,11 @@ PERSISTS = 0.8  # part of a remembered anomaly that is there today, however old 
 NOISY = 0.5  # clear views behind a memory at which it counts as much as the mean of its neighbours
 FIRST_ERROR = (1.0, 3.0)  # K, of filling among views and far from all of them, before it could be told
 LEAST_ERROR = 0.1  # K
+WEATHER = 2.4  # K a day that the region moves by, before it could be told: synoptic weather of 4 K, 0.8 of it next day
+FORGETS = 0.9  # of what the region was off yesterday that it is off today: weather comes and goes
 BORROWED_ERROR = 2.0  # K: how two overpasses of a pixel differ otherwise than their surroundings do
 BORROWED_WEIGHT = 0.5  # of a borrowed view in the memory
+WEATHER_DECAY = 0.9  # of what earlier days tell of the weather's moves, a day
 ERROR_DECAY = 0.5  # of what earlier days tell of the error of filling, a day
 
 
@@ -51,7 +54,8 @@ class ThermalState:
 
     ``memory`` (K) and ``weight`` are (y, x), NaN / 0 where nothing was ever seen; ``region`` (K) is (row, col), NaN
     where nothing was ever seen; ``error`` (K) is that of filling among views of the day and far from all of them,
-    where the memory is fresh: two thirds of the errors are smaller.
+    where the memory is fresh: two thirds of the errors are smaller. ``drift`` (row, col) K is how far the region may
+    have moved since it was seen, ``weather`` (K) by how much it moves in a day.
     """
 
     day: dt.date
@@ -60,6 +64,8 @@ class ThermalState:
     region: Tensor
     error: tuple[float, float]
     cycle: Cycle
+    drift: Tensor
+    weather: float
     apart: Tensor | None = None  # (row, col) K, this overpass less the other one around each cell
     air: AirMemory | None = None  # of a reanalysis, where one is given
 
@@ -91,9 +97,9 @@ def fill(
     """Fill the gaps of one overpass and take its clear views into the memory.
 
     ``lst`` (K, NaN where not seen), ``sigma`` (K) and ``elevation`` (m) are (y, x) float32, and so are LST and sigma of
-    the ``other`` overpass; ``latitude`` (degrees) is (row, col), and so is ``air``, a reanalysis' temperature (K) at sea
-    level; ``region_cells`` is the standard deviation of the surroundings in coarse cells. Lineage is ``CYCLE`` where no
-    view of the day is near and the memory is old. LST is NaN only before the first view of the domain.
+    the ``other`` overpass; ``latitude`` (degrees) is (row, col), and so is ``air``, a reanalysis' temperature (K) at
+    sea level; ``region_cells`` is the standard deviation of the surroundings in coarse cells. Lineage is ``CYCLE``
+    where no view of the day is near and the memory is old. LST is NaN only before the first view of the domain.
     """
     own = torch.isfinite(lst)
     apart = None if before is None else before.apart
@@ -113,10 +119,11 @@ def fill(
     yesterday = None if before is None else before.region + cycle.step(before.day, day, cells)
     air_left = None if air is None else AirMemory.first(day, air, latitude)
     if before is not None and before.air is not None:
-        weather, air_left = before.air.follow(before.day, day, air)
-        yesterday = None if yesterday is None else yesterday + weather
+        moved, air_left = before.air.follow(before.day, day, air)
+        yesterday = None if yesterday is None else yesterday + moved
     error = FIRST_ERROR if before is None else before.error
-    region = _region(reduced, seen, yesterday, ratio, region_cells)
+    region, told_part = _region(reduced, seen, yesterday, ratio, region_cells)
+    drift, weather = _drift(before, day, region, yesterday, told_part)
     cycle = cycle.learn(day, region, block_mean(seen.to(lst.dtype), ratio))
     region_up = upsample(region, ratio)
     trust = torch.where(seen, sigma.clamp(min=1.0) ** -2, 0.0)  # of a view, beside one with an error of 1 K
@@ -128,7 +135,8 @@ def fill(
         guess = first + spread(reduced - first, trust * shown, block)
         missed = ((guess - reduced).abs() / torch.sqrt(doubt))[hidden]
         now = _near_and_far(missed, openness(shown, ratio)[hidden])
-        error = now if before is None else _running(error, now, (day - before.day).days)
+        kept = 0.0 if before is None else ERROR_DECAY ** (day - before.day).days
+        error = _running(error[0], now[0], kept), _running(error[1], now[1], kept)
 
     open_ = openness(seen, ratio)
     guess = first + spread(reduced - first, trust, block) - LAPSE * elevation
@@ -138,11 +146,12 @@ def fill(
     new_weight = weight + told
     new_memory = (weight * memory + told * torch.nan_to_num(anomaly)) / new_weight
     stated = (error[0] + (error[1] - error[0]) * open_) * torch.sqrt(doubt)
+    stated = torch.sqrt(stated**2 + upsample(drift, ratio) ** 2)
     return AllWeather(
         torch.where(seen, lst, guess),
         torch.where(seen, sigma, torch.where(torch.isfinite(guess), stated, torch.nan)),
         torch.where(own, SEEN, torch.where(seen, OTHER_OVERPASS, torch.where(near, NEIGHBOURS, CYCLE))).to(torch.uint8),
-        ThermalState(day, new_memory, new_weight, region, error, cycle, apart, air_left),
+        ThermalState(day, new_memory, new_weight, region, error, cycle, drift, weather, apart, air_left),
     )
 
 
@@ -153,7 +162,7 @@ def _borrow(
     """``lst`` and ``sigma`` with the other overpass' views where there are none of their own, and the difference of the
     two, (row, col) K, leaning on ``apart`` of the day before."""
     both = torch.isfinite(lst) & torch.isfinite(other)
-    apart = _region(lst - other, both, apart, ratio, region_cells, offset=0.0)
+    apart, _ = _region(lst - other, both, apart, ratio, region_cells, offset=0.0)
     borrowed = other + upsample(apart, ratio)
     take = torch.isnan(lst) & torch.isfinite(borrowed)
     error = torch.sqrt(other_sigma**2 + BORROWED_ERROR**2)
@@ -194,17 +203,34 @@ def _near_and_far(missed: Tensor, open_: Tensor) -> tuple[float, float]:
     return level * near, level * (near + slope)
 
 
-def _running(before: tuple[float, float], now: tuple[float, float], days: int) -> tuple[float, float]:
+def _running(before: float, now: float, kept: float) -> float:
     """A fading geometric mean: of days of large and of small errors it is the middle, where their mean is not."""
-    kept = ERROR_DECAY**days
-    near, far = (x**kept * max(y, LEAST_ERROR) ** (1 - kept) for x, y in zip(before, now, strict=True))
-    return near, far
+    return float(before**kept * max(now, LEAST_ERROR) ** (1 - kept))
+
+
+def _drift(
+    before: ThermalState | None, day: dt.date, region: Tensor, yesterday: Tensor | None, told: Tensor
+) -> tuple[Tensor, float]:
+    """How far the region may be off (row, col) K, from the part that is ``told`` by views, and by how much it moves in
+    a day (K): learned where it was seen after it had been expected.
+    """
+    if before is None or yesterday is None:
+        return torch.zeros_like(region), WEATHER
+    days = (day - before.day).days
+    kept = FORGETS ** (2 * days)
+    grown = torch.sqrt(kept * before.drift**2 + (1 - kept) / (1 - FORGETS**2) * before.weather**2)
+    weather, moved = before.weather, (region - yesterday).abs()[(told > 0.5) & torch.isfinite(yesterday)]
+    if days == 1 and moved.numel():
+        now = float(torch.quantile(moved[:: max(1, moved.numel() // 100_000)], 0.68))
+        weather = _running(weather, now, WEATHER_DECAY)
+    return (1 - told) * grown, weather
 
 
 def _region(
     reduced: Tensor, seen: Tensor, before: Tensor | None, ratio: int, sigma: float, offset: float = 285.0
-) -> Tensor:
-    """Smooth clear-sky LST of the surroundings, (row, col), leaning on yesterday's where little is seen.
+) -> tuple[Tensor, Tensor]:
+    """Smooth clear-sky LST of the surroundings, (row, col), leaning on yesterday's where little is seen; and the part
+    of it that today's views tell.
 
     About a fixed ``offset``, so that sums of float32 kelvins lose nothing.
     """
@@ -214,11 +240,12 @@ def _region(
     count = seen.to(reduced.dtype).reshape(cells).sum((1, 3)) / ratio**2
     ky, kx = _smoother(cells[0], sigma).to(total), _smoother(cells[2], sigma).to(total)
     total, count = ky @ total @ kx.T, ky @ count @ kx.T
+    seen_count = count
     if before is not None:
         known = torch.isfinite(before)
         total = total + PERSISTENCE * torch.where(known, before - offset, 0.0)
         count = count + PERSISTENCE * known.to(count)
-    return torch.where(count > 0, total / count + offset, torch.nan)
+    return torch.where(count > 0, total / count + offset, torch.nan), seen_count / count.clamp(min=1e-9)
 
 
 def _smoother(n: int, sigma: float) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ssm_net import cloud_effect
-from ssm_net.allweather import LAPSE, AllWeather, ThermalState, fill
+from ssm_net.allweather import LAPSE, WEATHER, AllWeather, ThermalState, fill
 from ssm_net.annual import AirMemory, Cycle
 from ssm_net.cloud_effect import Air
 from ssm_net.cube import Cube
@@ -79,7 +79,7 @@ def thermal_state(cube: Cube, day: dt.date | None, k: str) -> ThermalState | Non
         return None
     state = cube.state(day)
     cycle = state.get(f"lst_{k}_cycle")
-    apart, air = f"lst_{k}_apart", f"lst_{k}_air"
+    apart, air, drift = f"lst_{k}_apart", f"lst_{k}_air", f"lst_{k}_drift"
     air_cycle = state.get(f"{air}_cycle")
     error = state[f"lst_{k}_error"]
     near, far = error if isinstance(error, list) else (error, error)  # cubes of before had one
@@ -90,6 +90,10 @@ def thermal_state(cube: Cube, day: dt.date | None, k: str) -> ThermalState | Non
         torch.from_numpy(cube.read_coarse(f"lst_{k}_region", day)),
         (near, far),
         Cycle.from_json(cycle) if cycle else Cycle.before_any(_latitude(cube.domain)),
+        torch.from_numpy(cube.read_coarse(drift, day))
+        if drift in cube.coarse
+        else torch.zeros(cube.domain.coarse_shape),
+        state.get(f"lst_{k}_weather", WEATHER),
         torch.from_numpy(cube.read_coarse(apart, day)) if apart in cube.coarse else None,
         AirMemory(torch.from_numpy(cube.read_coarse(air, day)), Cycle.from_json(air_cycle)) if air_cycle else None,
     )
@@ -125,7 +129,10 @@ def _put_thermal(
     coarse[f"lst_{k}_seen"] = seen_part.numpy()
     if done.state.apart is not None:
         coarse[f"lst_{k}_apart"] = done.state.apart.numpy()
+    if f"lst_{k}_drift" in cube.coarse:
+        coarse[f"lst_{k}_drift"] = done.state.drift.numpy()
     state[f"lst_{k}_error"] = done.state.error
+    state[f"lst_{k}_weather"] = done.state.weather
     state[f"lst_{k}_cycle"] = done.state.cycle.to_json()
     if f"lst_{k}_air" in cube.coarse:
         left = done.state.air
@@ -144,6 +151,7 @@ def _put_cloud(
 ) -> None:  # fmt: skip
     """What cloud does: the climate's effect, or, where a reanalysis and its memory are there, that of the day."""
     effect, error = cloud_effect.climate_effect(k, seen.day, _latitude(cube.domain))
+    error = torch.sqrt(error**2 + done.state.drift**2)  # the air of the day, where it is known, is not of days ago
     name = f"lst_{k}_excess"
     if name in cube.coarse:
         excess = None if before is None else torch.from_numpy(cube.read_coarse(name, before))

@@ -57,7 +57,7 @@ def prepare(cfg: PrepareConfig) -> Cube | None:
         return None
     fine = sources.fine()
     coarse = ["ssm", "ssm_sigma", "source"] if sources.ssm else []
-    told = ["region", "seen", "cloud", "cloud_sigma"]
+    told = ["region", "drift", "seen", "cloud", "cloud_sigma"]
     told += ["apart"] * bool(sources.other_lst) + ["excess", "air"] * bool(sources.reanalysis)
     coarse += [f"lst_{k}_{w}" for k in OVERPASSES if f"lst_{k}" in fine for w in told]
     coarse += [v for v in fine if not v.endswith(("_lineage", "_sigma", "_quality"))]

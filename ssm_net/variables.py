@@ -108,6 +108,7 @@ COARSE = {
                 "cloud": f"what cloud does to LST, {k}: to be added where it is not seen",
                 "cloud_sigma": f"standard error of lst_{k}_cloud",
                 "apart": f"LST of the {k} overpass less that of the other platform's",
+                "drift": f"how far lst_{k}_region may have moved since it was seen",
                 "air": f"air temperature at sea level at the {k} overpass",
                 "excess": f"clear-sky LST less air temperature, {k}, a fading mean",
             }.items()
