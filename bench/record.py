@@ -65,7 +65,7 @@ def silenced(raw: Path) -> None:
 def digests(*folders: Path) -> dict[str, str]:
     """Of what makes the days: chunks and status of the cube but for its list of days, and the maps."""
     files = [
-        p for folder in folders for p in (*folder.glob("*/*/c/**/*"), *folder.glob("status/*"), *folder.glob("*.nc"))
+        p for folder in folders for p in (*folder.glob("*/*/c/**/*"), *folder.glob("stat[eu]*/*"), *folder.glob("*.nc"))
     ]
     return {
         str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in files if p.is_file() and "/time/c/" not in str(p)

@@ -39,14 +39,14 @@ class Cycle:
         """Nothing seen yet, of coarse cells at ``latitude`` (R, C), degrees."""
         count = _blocks(torch.ones_like(latitude))
         angle = 2 * math.pi * WARMEST / 365.25
-        law = torch.tensor([0.0, AMPLITUDE * math.cos(angle), AMPLITUDE * math.sin(angle)], dtype=torch.float64)
-        ridge = torch.tensor(RIDGE, dtype=torch.float64)
+        law = count.new_tensor([0.0, AMPLITUDE * math.cos(angle), AMPLITUDE * math.sin(angle)])
+        ridge = count.new_tensor(RIDGE)
         gram = torch.diag(ridge).expand(*count.shape, 3, 3)
         return cls(gram, (_blocks(latitude) / count)[..., None] * ridge * law)
 
     def step(self, since: dt.date, to: dt.date, shape: tuple[int, int]) -> Tensor:
         """By how much the cycle moves between two days, (R, C) K."""
-        change = _basis(to) - _basis(since)
+        change = self.gram.new_tensor(_basis(to)) - self.gram.new_tensor(_basis(since))
         law = torch.linalg.solve(self.gram, self.moment)
         moved = (law @ change).float()
         return moved.repeat_interleave(CELLS, 0).repeat_interleave(CELLS, 1)[: shape[0], : shape[1]]
@@ -56,7 +56,7 @@ class Cycle:
         known = torch.isfinite(region)
         weight = _blocks(torch.where(known, seen, 0.0))
         value = _blocks(torch.where(known, seen * torch.nan_to_num(region - LEVEL), 0.0))
-        basis = _basis(day)
+        basis = self.gram.new_tensor(_basis(day))
         share = weight.clamp(max=1.0) / weight.clamp(min=1e-9)  # a day counts once, however much of it was seen
         gram = self.gram + weight.clamp(max=1.0)[..., None, None] * torch.outer(basis, basis)
         return Cycle(gram, self.moment + (share * value)[..., None] * basis)
@@ -95,9 +95,9 @@ class AirMemory:
         return torch.nan_to_num(now - expected), AirMemory(now, cycle)
 
 
-def _basis(day: dt.date) -> Tensor:
+def _basis(day: dt.date) -> list[float]:
     angle = 2 * math.pi * (day - dt.date(2000, 1, 1)).days / 365.25
-    return torch.tensor([1.0, math.cos(angle), math.sin(angle)], dtype=torch.float64)
+    return [1.0, math.cos(angle), math.sin(angle)]
 
 
 def _blocks(cells: Tensor) -> Tensor:
