@@ -1,13 +1,15 @@
 """One day of the cube to its mosaic: bands are read ahead, tiles go through the estimator on all processors, and the
 day's own observation enters once the whole domain is known.
 
-Held meanwhile: a few bands as packed in the cube, twelve bytes a pixel of the tiles with land and ten a pixel of the
-domain (the mosaic itself). Only ``how="exact"`` wants the whole domain in float64.
+Held meanwhile: a few bands as packed in the cube; flags and land, three bytes a pixel of the domain; and, in memory or
+beyond half a gigabyte on the disk (``scratch``), twelve bytes a pixel of the tiles with land and eight a pixel of the
+domain, the mosaic itself. Only ``how="exact"`` wants the whole domain in float64.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssm_net import lineage
+from ssm_net import lineage, scratch
 from ssm_net.bands import Band, bands
 from ssm_net.cube import Cube
 from ssm_net.estimators import Estimate, Estimator
@@ -34,12 +36,10 @@ AHEAD = 4  # tiles a processor that are under way or wait to be taken up
 
 
 class _Part(NamedTuple):
-    """What a tile leaves for the update: the mean and the variances of its pixels."""
+    """What a tile leaves for the update: mean, shared and local variance of its pixels, (3, y, x)."""
 
     tile: Tile
-    mean: Tensor
-    shared: Tensor
-    local: Tensor
+    values: Tensor
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,11 @@ class Gathered:
             if self.how == "exact":
                 whole = torch.full(domain.fine_shape, torch.nan)
                 for part in self.parts:
-                    whole[_slices(part.tile.pixels)] = part.mean
+                    whole[_slices(part.tile.pixels)] = part.values[0]
                 conserved = exact(whole, observed, self.land, ratio, SSM_MIN, SSM_MAX)
-        ssm, sigma = (np.full(domain.fine_shape, np.nan, np.float32) for _ in range(2))
+        ssm, sigma = (scratch.full(domain.fine_shape, np.nan, np.float32) for _ in range(2))
         for part in self.parts:
-            window, mean, shared = part.tile.pixels, part.mean, part.shared
+            window, (mean, shared, local) = part.tile.pixels, part.values
             here = _slices(window)
             if self.sums is not None:
                 mean = mean + upsample(increment, ratio, window) if conserved is None else conserved[here]
@@ -82,7 +82,7 @@ class Gathered:
             masked = ~self.land[here].numpy() | (self.flags[here] & Flag.FROZEN_OR_SNOW > 0)
             for out, values in (
                 (ssm, mean.clamp(SSM_MIN, SSM_MAX)),
-                (sigma, torch.sqrt(shared + part.local).clamp(max=0.5)),
+                (sigma, torch.sqrt(shared + local).clamp(max=0.5)),
             ):
                 out[here] = np.where(masked, np.float32(np.nan), values.float().numpy())
         return Mosaic(self.coarse.day, domain, ssm, sigma, self.flags, self.attrs)
@@ -104,20 +104,24 @@ def gather_day(
         flags |= ground
     updates, h = estimator.updates and how != "none", cube.footprint()
 
-    def leave(band: Band, tile: Tile, found: Estimate) -> tuple[_Part, Tensor]:
+    wanted = tiles_with_land(cube, land, side)
+    sizes = [math.prod(part.stop - part.start for part in _slices(tile.pixels)) for tile in wanted]
+    room = np.split(scratch.empty((3 * sum(sizes),), np.float32), 3 * np.cumsum(sizes)[:-1])
+
+    def leave(band: Band, tile: Tile, found: Estimate) -> tuple[Tile, Estimate, Tensor]:
         here = _slices(tile.pixels)
         flags[here] |= lineage.flags(band, day, land[here].numpy(), found.far.numpy(), tile.pixels)
         sums = _footprint_sums(h, found, land[here], tile.pixels) if updates else torch.empty(0)
-        return _Part(tile, found.mean, found.shared, found.local), sums
+        return tile, found, sums
 
-    wanted = tiles_with_land(cube, land, side)
     parts: list[_Part] = []
     total = torch.zeros(3, *cube.domain.coarse_shape) if updates else None
-    for part, sums in _estimates(estimator, cube, coarse, wanted, lineage.needed(cube),
+    for tile, found, sums in _estimates(estimator, cube, coarse, wanted, lineage.needed(cube),
                                  lineage.needed_of_cells(cube), leave):  # fmt: skip
         if total is not None:
             total += sums
-        parts.append(part)
+        values = torch.from_numpy(room[len(parts)]).reshape(3, *found.mean.shape)
+        parts.append(_Part(tile, torch.stack(found[:3], out=values)))
         if told is not None:
             told(len(parts), len(wanted))
     return Gathered(cube, coarse, land, how, attrs, parts, flags, total)

@@ -8,10 +8,12 @@ from enum import IntFlag
 
 import numpy as np
 
+from ssm_net import scratch
 from ssm_net.grid import Domain
 
 SCALE = np.float32(1e-4)  # m3 m-3 a count
 FILL = np.int16(-32768)
+ROWS = 512  # packed at a time
 UPPER = 1.0  # m3 m-3: no soil holds more water than its own volume
 
 STANDARD_NAME = "volume_fraction_of_condensed_water_in_soil"
@@ -74,8 +76,9 @@ class Mosaic:
 
 
 def _check_range(values: np.ndarray, name: str, day: dt.date) -> None:
-    bad = (values < 0) | (values > UPPER)
-    if bad.any():
+    # Without a field of the same size beside it: fmin and fmax pass over NaN.
+    if np.fmin.reduce(values, axis=None) < 0 or np.fmax.reduce(values, axis=None) > UPPER:
+        bad = (values < 0) | (values > UPPER)
         raise ValueError(
             f"mosaic of {day}: {int(bad.sum())} values of {name} lie outside 0..{UPPER:g} m3 m-3 "
             f"({values[bad].min():g} to {values[bad].max():g}): bound them before they are written, or mask with NaN"
@@ -84,12 +87,20 @@ def _check_range(values: np.ndarray, name: str, day: dt.date) -> None:
 
 def pack(values: np.ndarray) -> np.ndarray:
     """m3 m-3 to int16 counts of 1e-4, NaN to the fill value. Right to half a count."""
-    return np.where(np.isnan(values), np.float32(FILL), np.rint(values * np.float32(10000))).astype(np.int16)
+    out = scratch.empty(values.shape, np.int16)
+    for y in range(0, len(values), ROWS):
+        some = values[y : y + ROWS]
+        out[y : y + ROWS] = np.where(np.isnan(some), np.float32(FILL), np.rint(some * np.float32(10000)))
+    return out
 
 
 def unpack(counts: np.ndarray) -> np.ndarray:
     """int16 counts to float32 m3 m-3, the fill value to NaN."""
-    return np.where(counts == FILL, np.float32(np.nan), counts.astype(np.float32) * SCALE)
+    out = scratch.empty(counts.shape, np.float32)
+    for y in range(0, len(counts), ROWS):
+        some = counts[y : y + ROWS]
+        out[y : y + ROWS] = np.where(some == FILL, np.float32(np.nan), some.astype(np.float32) * SCALE)
+    return out
 
 
 def stem(domain_name: str, day: dt.date) -> str:

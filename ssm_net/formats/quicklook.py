@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 from rasterio.errors import NotGeoreferencedWarning
@@ -16,6 +17,7 @@ DRIEST, WETTEST = 0.02, 0.45  # m3 m-3 of the first and the last colour
 # From dry to wet: brown, sand, pale green, teal, dark blue; every step is darker or lighter than the one before.
 COLOURS = ((110, 66, 20), (222, 184, 110), (238, 236, 196), (90, 178, 172), (12, 60, 120))
 FROZEN, WATER = (205, 205, 215), (235, 240, 245)
+ROWS = 128  # of blocks at a time
 BAR = 12  # rows of the scale below the map, dry to the left
 
 
@@ -26,9 +28,9 @@ def encode(mosaic: Mosaic) -> bytes:
     water (pale) or, outside the domain's land, transparent. Below lies the scale of colours.
     """
     step = math.ceil(max(mosaic.ssm.shape) / LONGEST)
-    ssm, part = _blocks(unpack(pack(mosaic.ssm)), step)  # as the files hold it, whatever the picture is made from
-    frozen = _blocks(_as_float(mosaic.flags & Flag.FROZEN_OR_SNOW > 0), step)[0]
-    water = _blocks(_as_float(mosaic.flags & Flag.WATER > 0), step)[0]
+    ssm, part = _blocks(mosaic.ssm, lambda some: unpack(pack(some)), step)  # as the files hold it
+    frozen = _blocks(mosaic.flags, lambda some: _as_float(some & Flag.FROZEN_OR_SNOW > 0), step)[0]
+    water = _blocks(mosaic.flags, lambda some: _as_float(some & Flag.WATER > 0), step)[0]
     picture = np.zeros((4, *ssm.shape), np.uint8)
     for where, colour in ((water >= 0.5, WATER), (frozen >= 0.5, FROZEN)):
         picture[:, where] = np.array([*colour, 255], np.uint8)[:, None]
@@ -55,12 +57,18 @@ def _as_float(flag: np.ndarray) -> np.ndarray:
     return flag.astype(np.float32)
 
 
-def _blocks(values: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray]:
-    """Means of what is there in blocks of ``step`` x ``step`` pixels (what is over at the end left out), and how much
-    of each is there."""
-    rows, cols = (n // step for n in values.shape)
-    blocks = values[: rows * step, : cols * step].reshape(rows, step, cols, step)
-    there = np.isfinite(blocks)
-    count = there.sum((1, 3))
-    total = np.where(there, blocks, 0).sum((1, 3))
-    return np.divide(total, count, out=np.zeros_like(total), where=count > 0), count / step**2
+def _blocks(field: np.ndarray, make: Callable[[np.ndarray], np.ndarray], step: int) -> tuple[np.ndarray, np.ndarray]:
+    """Means of what is there of ``make(field)`` in blocks of ``step`` x ``step`` pixels (what is over at the end left
+    out), and how much of each is there; some rows of blocks at a time."""
+    rows, cols = (n // step for n in field.shape)
+    means, parts = np.zeros((rows, cols), np.float32), np.zeros((rows, cols))
+    for y in range(0, rows, ROWS):
+        some = slice(y, min(y + ROWS, rows))
+        values = make(field[some.start * step : some.stop * step, : cols * step])
+        blocks = values.reshape(-1, step, cols, step)
+        there = np.isfinite(blocks)
+        count = there.sum((1, 3))
+        total = np.where(there, blocks, 0).sum((1, 3))
+        np.divide(total, count, out=means[some], where=count > 0)
+        parts[some] = count / step**2
+    return means, parts
