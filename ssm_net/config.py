@@ -147,6 +147,7 @@ class EngineConfig:
     def __post_init__(self) -> None:
         _require(self.name in ("local", "dask"), f"engine={self.name}: local or dask")
         _require(self.workers >= 1, f"engine.workers={self.workers} must be >= 1")
+        _require(self.name == "dask" or self.scheduler is None, "engine.scheduler is given, but not engine=dask")
 
 
 @dataclass(frozen=True)
