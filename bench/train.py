@@ -4,7 +4,8 @@
 
 FOLDER keeps the cube (that of bench/loader.py). Lightning trains the networks as train.py
 does with prior=none, in turns on the loader's batches and on one batch in memory, so that what else the machine does
-meets both alike. Waiting is the time from the end of a step to the beginning of the next. On a GPU where there is one.
+meets both alike. Waiting is the time from the end of a step to the beginning of the next,
+making the batch's channels on the device and what Lightning does between steps included. On a GPU where there is one.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from ssm_net.training import HOT
 GOALS = {"waiting, part of a step": 0.05}
 MODELS = {"small": ModelConfig(), "base": ModelConfig(width=48, depth=3, coarse_width=64, coarse_depth=2, cells=True)}
 ROUNDS = 3
+WARM = 3  # steps of a round before it is timed
 
 
 class Clock(L.Callback):
@@ -83,8 +85,8 @@ def learner(data: Patches, model: ModelConfig, stride: int) -> Learner:
 
 
 def timed(module: Learner, batches: Any, steps: int) -> tuple[float, float]:
-    clock = Clock(3)
-    trainer = L.Trainer(max_steps=steps + 3, callbacks=[clock], logger=False, enable_checkpointing=False,
+    clock = Clock(WARM)
+    trainer = L.Trainer(max_steps=steps + WARM, callbacks=[clock], logger=False, enable_checkpointing=False,
                         enable_progress_bar=False, enable_model_summary=False, gradient_clip_val=1.0,
                         use_distributed_sampler=False, devices=1)  # fmt: skip
     trainer.fit(module, batches)
@@ -97,9 +99,15 @@ class Loaded(L.LightningDataModule):
     def __init__(self, data: Patches, batch_size: int, workers: int) -> None:
         super().__init__()
         self.data, self.inner = data, PatchData(data, data, batch_size, workers)
+        self.unpacking: list[float] = []
 
     def on_after_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
-        return self.data.complete(batch)
+        begun = time.perf_counter()
+        batch = self.data.complete(batch)
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        self.unpacking.append(time.perf_counter() - begun)
+        return batch
 
     def train_dataloader(self) -> DataLoader[Any]:
         return self.inner._loader(self.data, range(10_000))
@@ -140,15 +148,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     with FlopCounterMode(display=False) as counter:
         found = module.background(batch, (0, 0), args.stride)
         (found.mean.mean() + found.variance.mean()).backward()
-    turns = [
-        (timed(module, Loaded(data, args.batch_size, args.workers), args.steps),
-         timed(module, DataLoader(InMemory(batch), batch_size=None), args.steps))
-        for _ in range(ROUNDS)
-    ]  # fmt: skip
+    turns, unpacking = [], []
+    for _ in range(ROUNDS):
+        loaded = Loaded(data, args.batch_size, args.workers)
+        turns.append((timed(module, loaded, args.steps),
+                      timed(module, DataLoader(InMemory(batch), batch_size=None), args.steps)))  # fmt: skip
+        unpacking += loaded.unpacking[WARM : WARM + args.steps]
     (step, wait), (bare, between) = (np.mean([t[i] for t in turns], 0) for i in (0, 1))
     rate = matmul_rate(torch.float32)
     report: dict[str, Any] = {
         "seconds a step": step + wait, "of it waiting": wait, "waiting, part of a step": wait / (step + wait),
+        "unpacking in it, part of a step": float(np.mean(unpacking)) / (step + wait),
+        "between steps with the batch in memory, part": between / (bare + between),
         "seconds a step, batch in memory": bare + between, "step / in memory": (step + wait) / (bare + between),
         "FLOPs a pixel of the patch": counter.get_total_flops() / pixels,
         "pixels a second": pixels / (step + wait), "matrix rate, float32, FLOP/s": rate,
@@ -157,7 +168,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "model": args.model, "batch": args.batch_size, "workers": args.workers, "stride": args.stride,
     }  # fmt: skip
     for name, value in report.items():
-        console.print(f"{name:34s} {value:.3g}" if isinstance(value, float) else f"{name:34s} {value}")
+        console.print(f"{name:46s} {value:.3g}" if isinstance(value, float) else f"{name:46s} {value}")
     missed = [f"{name} {report[name]:.2f} is not <= {goal}" for name, goal in GOALS.items() if report[name] > goal]
     where = {**machine(), "load": [round(n, 1) for n in os.getloadavg()]}
     write_json(args.results / "train.json", report | {

@@ -120,18 +120,20 @@ class Patches(Samples):
         h = self.halo
         rows_up = range((row - r0) * ratio - h, (row - r0 + height) * ratio + h)
         cols_up = range((col - c0) * ratio - h, (col - c0 + width) * ratio + h)
-        water = "water_fraction" in self.cube.static
-        land = land_mask(
-            torch.from_numpy(self.cube.read_static("water_fraction", window)) if water else None,
-            (height * ratio, width * ratio),
-        )
+        pixels = self._pixels(which, inside, pad)
+        water = None
+        if "water_fraction" in pixels:  # read already, for the channel
+            water = pixels["water_fraction"][h : h + height * ratio, h : h + width * ratio]
+        elif "water_fraction" in self.cube.static:
+            water = torch.from_numpy(self.cube.read_static("water_fraction", window))
+        land = land_mask(water, (height * ratio, width * ratio))
         # A footprint that leaves the patch is not scored, except where it leaves the domain too.
         edge = torch.zeros(rows, cols, dtype=torch.bool)
         rows_in = slice(row + (row > 0), row + height - (row + height < rows))
         edge[rows_in, col + (col > 0) : col + width - (col + width < cols)] = True
         score = edge & torch.from_numpy(self.labels[which]) & torch.isfinite(coarse.ssm[0]) & (coarse.land > 0.5)
         return {
-            "stored": self._pixels(which, inside, pad),
+            "stored": pixels,
             "inside": whole,
             "region": {k: field[near] for k, field in coarse.region.items()},
             "land": land,

@@ -50,7 +50,7 @@ def channels(stored: Mapping[str, Tensor], regions: Mapping[str, Tensor], inside
         else:
             given[name] = unpacked(name, packed) if name in FINE else packed
     x = scaling(features.stack(scaling.names, given))
-    return x * inside[:, None]
+    return x.mul_(inside[:, None])
 
 
 def dry_when_hot(x: Tensor, region: Tensor | None, scaling: Scaling) -> Tensor:

@@ -23,7 +23,7 @@ from ssm_net.grid import Footprint, upsample
 from ssm_net.inputs import land_mask, padded, read_coarse, read_fine, usable
 from ssm_net.learning import Learner
 from ssm_net.model.network import PHASES, phase_of_cells
-from ssm_net.patches import Patches, compute_scaling, patch_data
+from ssm_net.patches import EpochSampler, PatchData, Patches, compute_scaling, patch_data
 from ssm_net.prediction import background
 from ssm_net.split import split
 from ssm_net.training import train
@@ -76,6 +76,23 @@ def test_a_sample_is_a_pure_function_of_seed_epoch_index(cube: Cube) -> None:
     )
     other = patches(cube, seed=6)
     assert any(not torch.equal(a[i]["target"], other[i]["target"]) for i in range(len(a)))
+
+
+def test_batches_do_not_depend_on_the_number_of_workers(cube: Cube) -> None:
+    data = patches(cube, patch=2)
+
+    def epoch(workers: int) -> list[dict[str, torch.Tensor]]:
+        sampler = EpochSampler(len(data))
+        sampler.set_epoch(2)
+        return [data.complete(batch) for batch in PatchData(data, data, 3, workers)._loader(data, sampler)]
+
+    alone = epoch(0)
+    assert len(alone) == -(-len(data) // 3)
+    for workers in (1, 2):
+        for a, b in zip(alone, epoch(workers), strict=True):
+            assert a.keys() == b.keys()
+            for name in a:
+                torch.testing.assert_close(a[name], b[name], rtol=0, atol=0, equal_nan=True)
 
 
 def test_each_epoch_draws_each_day_once(cube: Cube) -> None:
