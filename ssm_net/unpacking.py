@@ -1,8 +1,8 @@
 """Pixels of training patches from integers as the cube stores them to the network's channels, for a whole batch on the
 device it is on.
 
-What travels from a loader's process to the device is little more than half the bytes, and decoding is done once, where it is
-cheapest. The same numbers, to rounding, as ``inputs.read_fine``, ``features.stack`` and ``Scaling`` give one window.
+What travels from a loader's process to the device is little more than half the bytes, and decoding is done once.
+The same numbers, to rounding, as ``inputs.read_fine``, ``features.stack`` and ``Scaling`` give one window.
 """
 
 from __future__ import annotations
