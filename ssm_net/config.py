@@ -137,6 +137,20 @@ class MemoryConfig:
 
 
 @dataclass(frozen=True)
+class EngineConfig:
+    """Where days are worked on."""
+
+    name: str = "local"  # this machine, or dask
+    scheduler: str | None = None  # address of a dask scheduler; without one a cluster of processes is made here
+    workers: int = 2  # of that cluster
+
+    def __post_init__(self) -> None:
+        _require(self.name in ("local", "dask"), f"engine={self.name}: local or dask")
+        _require(self.workers >= 1, f"engine.workers={self.workers} must be >= 1")
+        _require(self.name == "dask" or self.scheduler is None, "engine.scheduler is given, but not engine=dask")
+
+
+@dataclass(frozen=True)
 class PrepareConfig:
     """``prepare.py``: native granules onto the grid, into the cube."""
 
@@ -154,6 +168,7 @@ class PrepareConfig:
     sigma_ssm: float = 0.04  # error of a coarse observation where the product gives none, m3 m-3
     memory: MemoryConfig = field(default_factory=MemoryConfig)
     workers: int = 1
+    engine: EngineConfig = field(default_factory=EngineConfig)
     revise: bool = False  # true uses late granules: their days and all after them are made again
     plan: bool = False
 
@@ -276,10 +291,13 @@ class InferConfig:
     method: str = "network"  # network, or a baseline: bilinear, dispatch, gwr, forest, ridge
     start: str | None = None  # the cube's first day
     end: str | None = None  # the cube's last day
+    parts: int = 1  # into as many stretches the days are divided, of which this run makes one
+    part: int = 1
     format: str = "netcdf"
     update: str = "gain"  # gain (precision-weighted), exact (conserves the coarse value) or none
     tile: int = 4  # side of a tile, coarse cells
     device: str = "auto"
+    engine: EngineConfig = field(default_factory=EngineConfig)
     quicklook: bool = False  # also a small picture of each day
     overwrite: bool = False
     revise: bool = False  # true makes those days again that the cube has in a later revision
@@ -291,6 +309,12 @@ class InferConfig:
         _require(self.format in ("netcdf", "cog", "zarr"), f"format={self.format}: netcdf, cog or zarr")
         _require(self.update in ("gain", "exact", "none"), f"update={self.update}: gain, exact or none")
         _require(self.tile >= 1, f"tile={self.tile} must be >= 1")
+        _require(1 <= self.part <= self.parts, f"part={self.part}, parts={self.parts}: a part is one of 1 .. parts")
+        _require(
+            self.parts == 1 or self.format != "zarr",
+            "parts>1 with format=zarr: the days of a store stand in their order; make it with one process or with "
+            "engine=dask, or make netcdf",
+        )
         _check_period(self.start, self.end)
 
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-import multiprocessing
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
-from ssm_net.config import PrepareConfig
+from ssm_net.config import EngineConfig, PrepareConfig
+from ssm_net.engine import in_order
 from ssm_net.grid import Domain
 from ssm_net.ingest.catalog import Catalog, Granule
 from ssm_net.ingest.fine import read_lst, read_reflectance
@@ -162,20 +160,9 @@ def read_day(work: Task) -> Day:
     )
 
 
-def read_ahead(tasks: Sequence[Task], workers: int) -> Iterator[Day]:
+def read_ahead(tasks: Sequence[Task], workers: int, engine: EngineConfig) -> Iterator[Day]:
     """Days in order; with more than one worker, read by processes (pyhdf is not thread-safe) a few days ahead."""
-    if workers == 1:
+    if workers == 1 and engine.name == "local":
         yield from map(read_day, tasks)
-        return
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("forkserver")) as pool:
-        coming: deque[Future[Day]] = deque()
-        try:
-            for work in tasks:
-                coming.append(pool.submit(read_day, work))
-                if len(coming) > workers + 1:
-                    yield coming.popleft().result()
-            while coming:
-                yield coming.popleft().result()
-        finally:
-            for future in coming:
-                future.cancel()
+    else:
+        yield from in_order(read_day, tasks, engine, workers)

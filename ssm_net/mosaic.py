@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
 import logging
-from collections.abc import Sequence
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +25,9 @@ from ssm_net.checkpoint import load_trained
 from ssm_net.config import InferConfig, parse_day
 from ssm_net.cube import Cube, open_cube, write_json
 from ssm_net.days import runs
+from ssm_net.engine import as_they_come
 from ssm_net.estimators import Estimator, NetworkEstimator, baseline, fastest_precision
+from ssm_net.formats import zarr_store
 from ssm_net.formats.product import Attribute, Flag
 from ssm_net.inputs import land_mask
 from ssm_net.outputs import (
@@ -65,59 +71,128 @@ def infer(cfg: InferConfig) -> list[dt.date]:
             f"tiles of {side} x {side} pixels; the other {len(days) - len(todo)} are done"
         )
         return []
-    if cfg.method == "network":
-        trained = load_trained(cfg.run)
-        device = choose_device(cfg.device)
-        precision = fastest_precision(device)
-        estimator: Estimator | None = NetworkEstimator(trained, cube, device, precision)
-        attrs: dict[str, Attribute] = {
-            "model": "ssm_net", "checkpoint": trained.digest, "features": " ".join(trained.scaling.names),
-            "trained_on": f"{trained.provenance['cube']} {' .. '.join(trained.provenance['train_days'])}",
-        }  # fmt: skip
-        if stations := trained.provenance.get("stations"):
-            attrs["stations_trained_on"] = "; ".join(stations)
-    else:
-        estimator = None  # the classics are fitted to the cube, where there is something to do
-        attrs = {"model": cfg.method, "checkpoint": "none"}
-    _one_maker(out, {**attrs, "update": cfg.update, "domain": cube.domain.name}, cfg.overwrite)
+    made_by = _made_by(cfg)
+    _one_maker(out, {**made_by, "update": cfg.update, "domain": cube.domain.name}, cfg.overwrite)
     if cfg.quicklook:
         _missing_quicklooks(cfg, cube, sorted(set(days) - set(todo)))
     if not todo:
         console.print(f"[green]{out} holds all {len(days)} days already[/]; overwrite=true makes them again")
         return []
-    estimator = estimator or baseline(cfg.method, cube)
-    attrs |= _describe(cfg, cube, estimator)
-    land, ground = ground_of(cube)
-    # A day is finished, compressed and written while the next goes through the networks; its error ends the run then.
-    with ThreadPoolExecutor(1) as writer, Progress(console=console) as bar:
+    with Progress(console=console) as bar:
         task = bar.add_task(f"{cfg.method}: mosaics", total=len(days), completed=len(days) - len(todo))
-        within = bar.add_task("tiles", visible=False)
+        if cfg.engine.name == "local":
+            for _ in _make_here(_maker(cfg), todo, bar):
+                bar.advance(task)
+        else:
+            for _ in _make_there(cfg, todo):
+                bar.advance(task)
+    size = np.mean([day_size(out, cube.domain.name, day, cfg.format) for day in todo]) / 1e6
+    console.print(f"[green]{len(todo)} mosaics[/] in {out}, {size:.3g} MB a day")
+    return todo
+
+
+@dataclass(frozen=True)
+class Maker:
+    """All that days are made with."""
+
+    cfg: InferConfig
+    cube: Cube
+    estimator: Estimator
+    attrs: dict[str, Attribute]
+    land: Tensor
+    ground: np.ndarray
+
+    def gather(self, day: dt.date, told: Callable[[int, int], None] | None = None) -> Gathered:
+        own: dict[str, Attribute] = {
+            "revision": self.cube.revision(day), "coarse_sources": lineage.said_sources(self.cube, day),
+        }  # fmt: skip
+        return gather_day(self.estimator, self.cube, day, self.land, how=self.cfg.update, side=self.cfg.tile,
+                          ground=self.ground, told=told, attrs=self.attrs | own)  # fmt: skip
+
+    def finish(self, found: Gathered) -> Path:
+        """The picture comes first: a day is done when its file is there."""
+        mosaic, out = found.finish(), Path(self.cfg.mosaics)
+        if self.cfg.quicklook:
+            write_quicklook(mosaic, out)
+        return write_day(mosaic, out, self.cfg.format)
+
+
+def _maker(cfg: InferConfig) -> Maker:
+    cube = open_cube(cfg.cube)
+    if cfg.method == "network":
+        device = choose_device(cfg.device)
+        estimator: Estimator = NetworkEstimator(load_trained(cfg.run), cube, device, fastest_precision(device))
+    else:
+        estimator = baseline(cfg.method, cube)
+    return Maker(cfg, cube, estimator, _made_by(cfg) | _describe(cfg, cube, estimator), *ground_of(cube))
+
+
+def _make_here(maker: Maker, todo: Sequence[dt.date], bar: Progress) -> Iterator[dt.date]:
+    """A day is finished, compressed and written while the next goes through the networks; its error ends the run
+    then."""
+    within = bar.add_task("tiles", visible=False)
+    with ThreadPoolExecutor(1) as writer:
         writing: Future[Path] | None = None
         for day in todo:
 
             def told(done: int, number: int, day: dt.date = day) -> None:
                 bar.update(within, description=f"{day}: tiles", completed=done, total=number, visible=number > FEW)
 
-            found = gather_day(estimator, cube, day, land, how=cfg.update, side=cfg.tile, ground=ground, told=told,
-                               attrs=attrs | {"revision": cube.revision(day),
-                                              "coarse_sources": lineage.said_sources(cube, day)})  # fmt: skip
+            found = maker.gather(day, told)
             if writing is not None:
                 writing.result()
-            writing = writer.submit(_finish, found, out, cfg)
-            bar.advance(task)
+            writing = writer.submit(maker.finish, found)
+            yield day
         if writing is not None:
             writing.result()
-    size = np.mean([day_size(out, cube.domain.name, day, cfg.format) for day in todo]) / 1e6
-    console.print(f"[green]{len(todo)} mosaics[/] in {out}, {size:.3g} MB a day")
-    return todo
 
 
-def _finish(found: Gathered, out: Path, cfg: InferConfig) -> Path:
-    """The picture comes first: a day is done when its file is there."""
-    mosaic = found.finish()
-    if cfg.quicklook:
-        write_quicklook(mosaic, out)
-    return write_day(mosaic, out, cfg.format)
+def _make_there(cfg: InferConfig, todo: Sequence[dt.date]) -> Iterator[dt.date]:
+    """Days as tasks of a scheduler's workers, each written by the worker that made it."""
+    if cfg.format == "zarr":  # days of a store stand in their order, whoever is first
+        maker = _maker(cfg)
+        maker.finish(maker.gather(todo[0]))
+        zarr_store.reserve(day_path(Path(cfg.mosaics), maker.cube.domain.name, todo[0], "zarr"), todo)
+        yield todo[0]
+        todo = todo[1:]
+    run = uuid.uuid4().hex
+    for day, _ in as_they_come(functools.partial(_make_one, cfg, run), todo, cfg.engine):
+        yield day
+
+
+ONE = threading.Lock()  # a worker with several threads makes one day with all of them
+
+
+@functools.lru_cache(1)
+def _maker_of(cfg: InferConfig, run: str) -> Maker:
+    """Made once a worker and run."""
+    return _maker(cfg)
+
+
+def _make_one(cfg: InferConfig, run: str, day: dt.date) -> None:
+    from distributed import get_worker
+
+    with ONE:
+        torch.set_num_threads(get_worker().state.nthreads)
+        maker = _maker_of(cfg, run)
+        again = cfg.overwrite or cfg.revise
+        if not again and day_done(Path(cfg.mosaics), maker.cube.domain.name, day, cfg.format):
+            return  # by a worker that died before it could say so
+        maker.finish(maker.gather(day))
+
+
+def _made_by(cfg: InferConfig) -> dict[str, Attribute]:
+    """What tells one maker of mosaics from another."""
+    if cfg.method != "network":
+        return {"model": cfg.method, "checkpoint": "none"}
+    trained = load_trained(cfg.run)
+    attrs: dict[str, Attribute] = {
+        "model": "ssm_net", "checkpoint": trained.digest, "features": " ".join(trained.scaling.names),
+        "trained_on": f"{trained.provenance['cube']} {' .. '.join(trained.provenance['train_days'])}",
+    }  # fmt: skip
+    if stations := trained.provenance.get("stations"):
+        attrs["stations_trained_on"] = "; ".join(stations)
+    return attrs
 
 
 def _missing_quicklooks(cfg: InferConfig, cube: Cube, done: Sequence[dt.date]) -> None:
@@ -151,7 +226,8 @@ def _one_maker(out: Path, made_by: dict[str, Attribute], overwrite: bool) -> Non
 
 
 def plan_days(cfg: InferConfig, cube: Cube) -> list[dt.date]:
-    """The cube's whole days between ``start`` and ``end``; days asked for that are not whole are said."""
+    """The cube's whole days between ``start`` and ``end``, of those the part asked for; days that are not whole are
+    said."""
     first = parse_day(cfg.start, "start") if cfg.start else cube.days[0]
     last = parse_day(cfg.end, "end") if cfg.end else cube.days[-1]
     inside = [d for d in cube.days if first <= d <= last]
@@ -163,7 +239,10 @@ def plan_days(cfg: InferConfig, cube: Cube) -> list[dt.date]:
         )
     if missing := sorted(set(inside) - set(days)):
         log.warning("%s: not prepared yet, left out: %s", cube.path, runs(missing))
-    return days
+    mine = days[(cfg.part - 1) * len(days) // cfg.parts : cfg.part * len(days) // cfg.parts]
+    if not mine:
+        raise ValueError(f"part={cfg.part} of parts={cfg.parts} holds none of the {len(days)} days; give fewer parts")
+    return mine
 
 
 def choose_device(name: str) -> torch.device:

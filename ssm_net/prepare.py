@@ -91,7 +91,7 @@ def prepare(cfg: PrepareConfig) -> Cube | None:
         problems, missing = 0, defaultdict(list)
         with Progress(console=console) as bar:
             shown = bar.add_task("prepare: days", total=len(days), completed=len(days) - len(todo))
-            for seen in read_ahead([tasks[d] for d in todo], cfg.workers):
+            for seen in read_ahead([tasks[d] for d in todo], cfg.workers, cfg.engine):
                 for problem in seen.problems:
                     log.warning("%s: %s", seen.day, problem)
                 problems += len(seen.problems)

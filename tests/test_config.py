@@ -35,7 +35,12 @@ NEEDED: dict[str, dict[str, Any]] = {
 }
 GROUPS = [
     (verb, group, option.stem)
-    for verb, groups in {"simulate": ["domain"], "prepare": ["domain"], "train": ["model", "trainer"]}.items()
+    for verb, groups in {
+        "simulate": ["domain"],
+        "prepare": ["domain", "engine"],
+        "train": ["model", "trainer"],
+        "infer": ["engine"],
+    }.items()
     for group in groups
     for option in sorted((CONF / group).glob("*.yaml"))
 ]

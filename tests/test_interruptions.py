@@ -55,7 +55,10 @@ def test_prepare_goes_on(tiny_raw: Path, tiny_cube_path: Path, tmp_path: Path, m
     place, n = {
         "making": ("cube_making._resize", 1),
         "data": ("cube.Cube._open_to_write", 2 * len(whole.static) + a_day + len(whole.fine) // 2),  # of the second day
-        "status": ("cube.write_json", 5),  # once static maps, once sensors; then of the third day
+        "status": (
+            "cube.write_json",
+            8,
+        ),  # once static maps, once sensors, state and status of a day; then of the third
     }[moment]
     path = tmp_path / "cube.zarr"
     work = f"prepare(road.preparation(Path({str(tiny_raw)!r}), Path({str(path)!r}), end={END!r}))"

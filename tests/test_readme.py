@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from ssm_net.config import (
@@ -47,6 +48,10 @@ def composed(verb: str, keys: list[str]) -> object:
 def test_a_command_is_understood(command: str) -> None:
     script, *keys = shlex.split(command, comments=True)[1:]
     assert (ROOT / script).is_file()
+    if "-m" in keys:  # the first of each setting that is swept over
+        given = OverridesParser.create().parse_overrides([k for k in keys if k != "-m" and not k.startswith("hydra/")])
+        keys = [f"{o.key_or_group}={next(iter(o.sweep_string_iterator()))}" if o.is_sweep_override()
+                else str(o.input_line) for o in given]  # fmt: skip
     composed(Path(script).stem, keys)
 
 

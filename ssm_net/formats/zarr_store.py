@@ -13,7 +13,7 @@ import datetime as dt
 import fcntl
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -156,6 +156,16 @@ def _place(path: Path, day: dt.date) -> int:
     for name in (*DAILY, "time"):
         _set_length(path / name, length)
     return where
+
+
+def reserve(path: Path, days: Sequence[dt.date]) -> None:
+    """Places for ``days`` in a store that is there, in order, so that they may be written in any."""
+    with naming_full_disk(path), _one_writer(path):
+        for day in sorted(days):
+            where = _place(path, day)
+            time = xr.Dataset({"time": ("time", np.array([(day - EPOCH).days], np.int32))}).drop_indexes("time")
+            region = {"time": slice(where, where + 1)}
+            time.to_zarr(path, region=region, mode="r+", consolidated=False, zarr_format=3)
 
 
 def _set_length(array: Path, length: int) -> None:
