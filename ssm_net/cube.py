@@ -21,6 +21,7 @@ import datetime as dt
 import fcntl
 import functools
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -205,8 +206,10 @@ class Cube:
         if missing := (set(self.fine) - set(fine)) | (set(self.coarse) - set(coarse)):
             raise CubeError(f"{self.path}: {day}: nothing given for {', '.join(sorted(missing))}")
         where = self.index(day)
-        for left in self.path.glob(f"*/*/c/{where}/**/*.partial"):  # of a run that was killed while zarr wrote
-            left.unlink()
+        # What is there is of a killed run, or damaged: zarr reads a shard before it writes one, and would stop there.
+        for key in (*(f"fine/{name}" for name in self.fine), *(f"coarse/{name}" for name in self.coarse)):
+            if (old := self.path / key / "c" / str(where)).exists():
+                shutil.rmtree(old)
         with naming_full_disk(self.path):
             for name in self.fine:
                 self._open_to_write(f"fine/{name}")[where] = fine[name]

@@ -327,6 +327,14 @@ def test_zarr_adding_a_day_leaves_the_stored_days_as_they_are(mosaic, tmp_path):
     assert {file: file.read_bytes() for file in before} == before
 
 
+def test_zarr_a_damaged_day_is_made_again(mosaic, tmp_path):
+    path = write_day(mosaic, tmp_path, "zarr")
+    shard = path / "ssm" / "c" / "0" / "0" / "0"
+    shard.write_bytes(shard.read_bytes()[:-100])
+    write_day(mosaic, tmp_path, "zarr")
+    np.testing.assert_allclose(read_day(path, DAY).ssm, mosaic.ssm, atol=TOLERANCE, rtol=0)
+
+
 @pytest.mark.parametrize("after", range(1, 6))
 def test_zarr_killed_while_extending_goes_on(mosaic, tmp_path, monkeypatch, after):
     """Four lengths, then the data, then the status: each is a place to be killed at."""

@@ -43,8 +43,10 @@ def write(path: Path, mosaic: Mosaic) -> Path:
         _check_domain(path, mosaic)
         status_file(path, mosaic.day).unlink(missing_ok=True)
         where = _place(path, mosaic.day)
-        for left in (*path.glob(f"*/c/{where}/**/*.partial"), *path.glob("time/c/*.partial")):
-            left.unlink()  # of a run that was killed while zarr wrote
+        # What is there is of an earlier map, of a killed run, or damaged: zarr reads a shard before it writes one.
+        for name in DAILY:
+            if (old := path / name / "c" / str(where)).exists():
+                shutil.rmtree(old)
         region = {"time": slice(where, where + 1)}
         _day(mosaic).to_zarr(path, region=region, mode="r+", consolidated=False, zarr_format=3)
         write_whole(status_file(path, mosaic.day), json.dumps(mosaic.attrs, indent=1).encode())
