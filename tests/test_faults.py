@@ -195,3 +195,33 @@ def test_infer_into_a_store_killed_at_any_file_goes_on(tiny_cube_path: Path, tmp
     assert days_done(out, "tiny", "zarr") == days_done(tmp_path / "want", "tiny", "zarr")
     same(days_done(out, "tiny", "zarr"))
     assert not [p for p in left_over(out) if "c" in p.parts and "time" not in p.parts]
+
+
+def test_two_at_once_make_the_maps_of_one(tiny_cube_path: Path, tmp_path: Path) -> None:
+    """The same command in two jobs: both end well, whoever is first at a day."""
+    out, formats = tmp_path / "out", ("netcdf", "zarr")
+    work = f"""
+import sys, time
+sys.path.insert(0, {str(TESTS)!r})
+from pathlib import Path
+import road
+from ssm_net.mosaic import infer
+Path(sys.argv[1]).touch()
+while len(list(Path({str(tmp_path)!r}).glob("ready*"))) < 2:
+    time.sleep(0.001)
+for format in {formats!r}:
+    infer(road.inference(Path({str(tiny_cube_path)!r}), Path({str(out)!r}) / format, format=format, quicklook=True))
+"""
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", work, str(tmp_path / f"ready{n}")],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )
+        for n in range(2)
+    ]  # fmt: skip
+    for process in both:
+        said = process.communicate(timeout=120)[1]
+        assert process.returncode == 0, said
+    for format in formats:
+        infer(road.inference(tiny_cube_path, tmp_path / "one" / format, format=format, quicklook=True))
+    assert digests(out) == digests(tmp_path / "one") and not left_over(out)

@@ -75,12 +75,13 @@ def days_done(path: Path) -> list[dt.date]:
     return sorted(dt.datetime.strptime(file.stem, "%Y%m%d").date() for file in path.glob("status/[0-9]*.json"))
 
 
-def files_of(path: Path, day: dt.date) -> list[Path]:
-    """The files that belong to a day which is done, and to no other."""
-    with xr.open_zarr(path, consolidated=False, chunks=None, decode_times=False, drop_variables=DAILY) as store:
-        where = int(np.flatnonzero(store["time"].values == (day - EPOCH).days)[0])
-    shards = [file for name in DAILY for file in (path / name / "c" / str(where)).rglob("*") if file.is_file()]
-    return [*shards, status_file(path, day)]
+def size(path: Path, day: dt.date) -> int:
+    """Bytes of the files that belong to a day which is done, and to no other."""
+    with _one_writer(path):  # who else makes the day again takes its files away first
+        with xr.open_zarr(path, consolidated=False, chunks=None, decode_times=False, drop_variables=DAILY) as store:
+            where = int(np.flatnonzero(store["time"].values == (day - EPOCH).days)[0])
+        shards = [file for name in DAILY for file in (path / name / "c" / str(where)).rglob("*") if file.is_file()]
+        return sum(file.stat().st_size for file in (*shards, status_file(path, day)))
 
 
 def status_file(path: Path, day: dt.date) -> Path:
