@@ -99,7 +99,8 @@ class Cube:
         """A coarse variable, (row, col) float32, NaN where missing; of a day the cube does not hold: all NaN."""
         if day not in self._index:
             return np.full(self.domain.coarse_shape, np.nan, "float32")
-        return COARSE[name].unpack(self._read(f"coarse/{name}", (self.index(day),), str(day)))
+        rows, cols = self.domain.coarse_shape
+        return COARSE[name].unpack(self._read_window(f"coarse/{name}", (0, rows, 0, cols), str(day), self.index(day)))
 
     def read_static(self, name: str, window: Window | None = None) -> np.ndarray:
         """A static variable, (y, x) float32."""

@@ -91,7 +91,8 @@ def needed(names: Sequence[str]) -> list[str]:
 
 
 def stack(names: Sequence[str], variables: Mapping[str, Tensor]) -> Tensor:
-    """Features in physical units, (len(names), ...), NaN where missing; ``variables`` are floats of one shape.
+    """Features in physical units, (.., len(names), y, x), NaN where missing; ``variables`` are floats of one shape,
+    (.., y, x).
 
     A feature that ``variables`` do not allow is missing everywhere.
     """
@@ -99,7 +100,7 @@ def stack(names: Sequence[str], variables: Mapping[str, Tensor]) -> Tensor:
     none = torch.full_like(next(iter(variables.values())), torch.nan)
     made = [table[n].make(*(variables[v] for v in table[n].needs)) if variables.keys() >= {*table[n].needs} else none
             for n in names]  # fmt: skip
-    return torch.stack(made)
+    return torch.stack(made, -3)
 
 
 def normalise(x: Tensor, mean: Tensor, std: Tensor) -> Tensor:

@@ -17,33 +17,37 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ssm_net import features
 from ssm_net.cube import Cube
-from ssm_net.grid import Window, interpolation_matrix, upsample
+from ssm_net.grid import Window, interpolation_matrix
 from ssm_net.inputs import (
     NO_FEATURES,
-    CoarseDay,
     Scaling,
     land_mask,
     padded,
     read_coarse,
     read_fine,
+    stored,
     usable,
     variables,
 )
 from ssm_net.model.network import phase_of_cells
 from ssm_net.split import Split
+from ssm_net.unpacking import as_tensor, channels, dry_when_hot
 
 MARGIN = 4  # coarse cells of context around a patch: the reach of the coarse branch
 MOST_HIDDEN = 0.5  # of the day's observations, drawn uniformly: practice for orbit gaps
 KEEP_BYTES = 2**31  # of decoded pixels a process keeps
-SPARSE, WARM = 0.6, 278.0  # NDVI below which, and K above which, heat tells of dry soil
 STRIDE = 7  # pixels between those that statistics are taken from
 
 
-class Samples(Dataset[dict[str, Tensor]]):
+class Samples(Dataset[dict[str, Any]]):
     """Samples of which there is a number, an epoch's: item ``epoch * n + i`` is the i-th of an epoch."""
 
     def __len__(self) -> int:
         raise NotImplementedError
+
+    def complete(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """What is left to do of a batch of samples, on the device it is on."""
+        return batch
 
 
 class Patches(Samples):
@@ -71,17 +75,17 @@ class Patches(Samples):
         rows, cols = cube.domain.coarse_shape
         self.size = min(patch, rows), min(patch, cols)
         self.around = min(patch + 2 * MARGIN, rows), min(patch + 2 * MARGIN, cols)
-        self.names = usable(cube, scaling.present)
+        self.names = stored(usable(cube, scaling.present))
         self.cells = scaling if cells else NO_FEATURES
-        # Where every patch is the whole domain, its pixels are decoded once and kept, if there is room for all days.
+        # Where every patch is the whole domain, its pixels are read once and kept, if there is room for all days.
         height, width = cube.domain.fine_shape
-        small = len(self.days) * len(scaling.names) * height * width * 4 <= KEEP_BYTES
-        self.kept: dict[int, Tensor] | None = {} if self.size == (rows, cols) and small else None
+        small = len(self.days) * len(self.names) * height * width * 2 <= KEEP_BYTES
+        self.kept: dict[int, dict[str, Tensor]] | None = {} if self.size == (rows, cols) and small else None
 
     def __len__(self) -> int:
         return len(self.days)
 
-    def __getitem__(self, key: int) -> dict[str, Tensor]:
+    def __getitem__(self, key: int) -> dict[str, Any]:
         rows, cols = self.cube.domain.coarse_shape
         if self.seed is None:
             which, row, col = key, (rows - self.size[0]) // 2, (cols - self.size[1]) // 2
@@ -95,8 +99,11 @@ class Patches(Samples):
             hide = rng.random((rows, cols)) < rng.uniform(0, MOST_HIDDEN)
         return self.sample(which, row, col, torch.from_numpy(hide))
 
-    def sample(self, which: int, row: int, col: int, hide: Tensor) -> dict[str, Tensor]:
-        """The patch with its upper left cell at ``row``, ``col``; ``hide`` (R, C) observations are not shown."""
+    def sample(self, which: int, row: int, col: int, hide: Tensor) -> dict[str, Any]:
+        """The patch with its upper left cell at ``row``, ``col``; ``hide`` (R, C) observations are not shown.
+
+        Its pixels are as stored: ``complete`` makes channels of them.
+        """
         day, ratio = self.days[which], self.cube.domain.ratio
         rows, cols = self.cube.domain.coarse_shape
         (height, width), (tall, wide) = self.size, self.around
@@ -108,7 +115,11 @@ class Patches(Samples):
         coarse = read_coarse(self.cube, day, self.lags, self.cells)
         shown = coarse.without(hide)
         window = (row * ratio, (row + height) * ratio, col * ratio, (col + width) * ratio)
-        x = self._pixels(which, window, coarse)
+        inside, pad = padded(window, self.halo, self.cube.domain.fine_shape)
+        whole = torch.nn.functional.pad(torch.ones(inside[1] - inside[0], inside[3] - inside[2], dtype=torch.bool), pad)
+        h = self.halo
+        rows_up = range((row - r0) * ratio - h, (row - r0 + height) * ratio + h)
+        cols_up = range((col - c0) * ratio - h, (col - c0 + width) * ratio + h)
         water = "water_fraction" in self.cube.static
         land = land_mask(
             torch.from_numpy(self.cube.read_static("water_fraction", window)) if water else None,
@@ -120,14 +131,15 @@ class Patches(Samples):
         edge[rows_in, col + (col > 0) : col + width - (col + width < cols)] = True
         score = edge & torch.from_numpy(self.labels[which]) & torch.isfinite(coarse.ssm[0]) & (coarse.land > 0.5)
         return {
-            "x": x,
+            "stored": self._pixels(which, inside, pad),
+            "inside": whole,
+            "region": {k: field[near] for k, field in coarse.region.items()},
             "land": land,
-            "gate": self._gate(x, coarse, window),
             "cells": coarse.features[:, *near],
             "ssm": shown.ssm[:, *near],
             "phase": phase_of_cells(tall, wide, r0, c0),
-            "up_y": interpolation_matrix(range((row - r0) * ratio, (row - r0 + height) * ratio), tall, ratio),
-            "up_x": interpolation_matrix(range((col - c0) * ratio, (col - c0 + width) * ratio), wide, ratio),
+            "up_y": interpolation_matrix(rows_up, tall, ratio),  # with the halo
+            "up_x": interpolation_matrix(cols_up, wide, ratio),
             "place": torch.arange(rows * cols).reshape(rows, cols)[here],
             "target": torch.nan_to_num(coarse.ssm[0][here]),
             "target_sigma": torch.nan_to_num(coarse.sigma[here], nan=1.0),
@@ -135,28 +147,34 @@ class Patches(Samples):
             "score": score[here],
         }
 
-    def _gate(self, x: Tensor, coarse: CoarseDay, window: Window) -> Tensor:
-        """Where heat tells of dry soil, (y, x) bool: seen today, sparsely grown, not near freezing."""
-        h = self.halo
-        inner = x[:, h : x.shape[1] - h, h : x.shape[2] - h]
-        at = {name: i for i, name in enumerate(self.scaling.names)}
-        if not {"lst_day_seen", "ndvi"} <= at.keys() or "day" not in coarse.region:
-            return torch.zeros(inner.shape[1:], dtype=torch.bool)
-        std, mean = self.scaling.std, self.scaling.mean
-        seen, ndvi = (inner[at[n]] * std[at[n]] + mean[at[n]] for n in ("lst_day_seen", "ndvi"))
-        warm = upsample(coarse.region["day"], self.cube.domain.ratio, window) > WARM
-        return (seen > 0.5) & (ndvi < SPARSE) & warm
-
-    def _pixels(self, which: int, window: Window, coarse: CoarseDay) -> Tensor:
-        """Normalised features of a window and its halo, (F, y, x)."""
+    def _pixels(self, which: int, window: Window, pad: tuple[int, int, int, int]) -> dict[str, Tensor]:
+        """Variables of a window and ``pad`` pixels beyond the domain around it, as stored, (y, x)."""
         if self.kept is not None and which in self.kept:
             return self.kept[which]
-        inside, pad = padded(window, self.halo, self.cube.domain.fine_shape)
-        fine = read_fine(self.cube, self.days[which], inside, self.names, coarse.region)
-        x = torch.nn.functional.pad(self.scaling(features.stack(self.scaling.names, fine)), pad)
+        left, right, top, bottom = pad
+        out = {}
+        for name in self.names:
+            static = name in self.cube.static
+            packed = (
+                self.cube.read_static(name, window) if static else self.cube.read_packed(name, self.days[which], window)
+            )
+            out[name] = as_tensor(np.pad(packed, ((top, bottom), (left, right))) if any(pad) else packed)
         if self.kept is not None:
-            self.kept[which] = x
-        return x
+            self.kept[which] = out
+        return out
+
+    def complete(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """With the channels ``x`` (B, F, y, x), halo and all, and the ``gate`` (B, y, x) where heat tells of dry soil,
+        made of what the samples hold as stored."""
+        stored_, inside, region = (batch.pop(k) for k in ("stored", "inside", "region"))
+        up_y, up_x, h = batch["up_y"], batch["up_x"], self.halo
+        regions = {k: up_y @ field @ up_x.mT for k, field in region.items()}
+        inner = (slice(None), slice(h, inside.shape[1] - h), slice(h, inside.shape[2] - h))
+        x = channels(stored_, regions, inside, self.scaling)
+        day = regions["day"][inner] if "day" in regions else None
+        gate = dry_when_hot(x[:, :, h : x.shape[2] - h, h : x.shape[3] - h], day, self.scaling)
+        up = {"up_y": up_y[:, h : up_y.shape[1] - h], "up_x": up_x[:, h : up_x.shape[1] - h]}
+        return {**batch, **up, "x": x, "gate": gate}
 
 
 class EpochSampler(Sampler[int]):
@@ -191,6 +209,9 @@ class PatchData(L.LightningDataModule):
             persistent_workers=self.workers > 0,
             multiprocessing_context="forkserver" if self.workers else None,
         )
+
+    def on_after_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
+        return self.train.complete(batch)
 
     def train_dataloader(self) -> DataLoader[Any]:
         world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)

@@ -1,8 +1,8 @@
 """Windows of the cube's shards, read without zarr's machinery: a sixth of its time a chunk, in any thread or process.
 
-Only the layout that ``cube`` writes is read: Zarr v3 sharding with one shard a field (y, x) or a day of one,
-little-endian chunks compressed by Blosc, the index at the end with its CRC-32C. Source: Zarr v3 core specification,
-"sharding_indexed" (ZEP 2): 16 bytes a chunk, offset and length, all ones where the chunk is all fill.
+Only the layout that ``cube`` writes is read: a field (y, x) or a day of one is either a Zarr v3 shard of little-endian
+chunks compressed by Blosc, the index at the end with its CRC-32C, or such a chunk by itself. Source: Zarr v3 core
+specification, "sharding_indexed" (ZEP 2): 16 bytes a chunk, offset and length, all ones where the chunk is all fill.
 """
 
 from __future__ import annotations
@@ -32,23 +32,27 @@ class Shards:
     chunk: tuple[int, int]
     dtype: np.dtype
     fill: float
+    indexed: bool  # a shard of chunks, not a chunk by itself
 
     @classmethod
     def open(cls, path: Path) -> Shards:
         """Raises ``ValueError`` where the array is laid out otherwise, ``OSError`` where there is none."""
         meta = json.loads((path / "zarr.json").read_text())
+        shape = meta["shape"][-2:]
+        dtype, fill = np.dtype(meta["data_type"]).newbyteorder("<"), float(meta["fill_value"])
+        whole = meta["chunk_grid"]["configuration"]["chunk_shape"][-2:] == shape
+        if [c["name"] for c in meta["codecs"]] == ["bytes", "blosc"] and whole:
+            return cls(path, (shape[0], shape[1]), (shape[0], shape[1]), dtype, fill, False)
         (sharding,) = meta["codecs"]
         inside = sharding["configuration"]
         names = [c["name"] for key in ("codecs", "index_codecs") for c in inside.get(key, ())]
-        shape, chunk = meta["shape"][-2:], inside["chunk_shape"][-2:]
-        whole = meta["chunk_grid"]["configuration"]["chunk_shape"][-2:] == shape
+        chunk = inside["chunk_shape"][-2:]
         endian = inside["codecs"][0].get("configuration", {}).get("endian", "little")
         if names != ["bytes", "blosc", "bytes", "crc32c"] or inside["index_location"] != "end" or endian != "little":
             raise ValueError(f"its codecs are {names}, not those that prepare.py writes")
         if not whole or shape[0] % chunk[0] or shape[1] % chunk[1]:
             raise ValueError(f"a shard is not a field of whole chunks: {shape} in {chunk}")
-        dtype = np.dtype(meta["data_type"]).newbyteorder("<")
-        return cls(path, (shape[0], shape[1]), (chunk[0], chunk[1]), dtype, float(meta["fill_value"]))
+        return cls(path, (shape[0], shape[1]), (chunk[0], chunk[1]), dtype, fill, True)
 
     def read(self, window: Window, *day: int) -> np.ndarray:
         """``window`` = (y0, y1, x0, x1) of the field with index ``day``, (y, x) as stored; a shard that is not there is
@@ -79,6 +83,8 @@ class Shards:
 
     def _index(self, shard: int) -> np.ndarray:
         """Offset and size of each chunk, (rows, columns, 2)."""
+        if not self.indexed:
+            return np.array([[[0, os.fstat(shard).st_size]]], np.uint64)
         rows, columns = (n // c for n, c in zip(self.shape, self.chunk, strict=True))
         length = rows * columns * ENTRY
         start = os.fstat(shard).st_size - length - CHECKSUM

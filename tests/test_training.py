@@ -11,14 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import default_collate
 from worlds import tiny_cube
 
+from ssm_net import features
 from ssm_net.checkpoint import build, load_trained
 from ssm_net.config import ConfigError, ModelConfig, TrainConfig
 from ssm_net.cube import Cube
 from ssm_net.estimators import NetworkEstimator
-from ssm_net.grid import Footprint
-from ssm_net.inputs import land_mask, read_coarse
+from ssm_net.grid import Footprint, upsample
+from ssm_net.inputs import land_mask, padded, read_coarse, read_fine, usable
 from ssm_net.learning import Learner
 from ssm_net.model.network import PHASES, phase_of_cells
 from ssm_net.patches import Patches, compute_scaling, patch_data
@@ -40,11 +42,34 @@ def patches(cube: Cube, **kwargs: object) -> Patches:
     return Patches(cube, cube.days, every, compute_scaling(cube, cube.days), **settings)
 
 
+def whole(data: Patches, *keys: int) -> dict[str, torch.Tensor]:
+    """Samples as a batch, with their channels."""
+    return data.complete(default_collate([data[key] for key in keys]))
+
+
+@pytest.mark.parametrize("window", [(0, 0), (1, 2)])
+def test_channels_of_a_batch_are_those_of_inference(cube: Cube, window: tuple[int, int]) -> None:
+    """Made of packed integers on the device, or window by window: the same numbers, nothing beyond the domain."""
+    data = patches(cube, patch=2)
+    none = torch.zeros(cube.domain.coarse_shape, dtype=torch.bool)
+    batch = data.complete(default_collate([data.sample(which, *window, none) for which in (0, 3)]))
+    pixels = tuple(36 * n for n in (window[0], window[0] + 2, window[1], window[1] + 2))
+    inside, pad = padded(pixels, 1, cube.domain.fine_shape)
+    for i, which in enumerate((0, 3)):
+        coarse = read_coarse(cube, cube.days[which], 3, data.cells)
+        fine = read_fine(cube, cube.days[which], inside, usable(cube, data.scaling.present), coarse.region)
+        want = torch.nn.functional.pad(data.scaling(features.stack(data.scaling.names, fine)), pad)
+        torch.testing.assert_close(batch["x"][i], want, atol=2e-5, rtol=1e-5)
+        up = batch["up_y"][i] @ torch.nan_to_num(batch["ssm"][i, 0]) @ batch["up_x"][i].T
+        torch.testing.assert_close(up, upsample(torch.nan_to_num(coarse.ssm[0]), 36, pixels))
+    assert batch["gate"].any() and not batch["gate"].all()
+
+
 def test_a_sample_is_a_pure_function_of_seed_epoch_index(cube: Cube) -> None:
     a, b = patches(cube), patches(cube)
     b[3], b[9]
     for key in (0, 8, 13):
-        for x, y in zip(a[key].values(), b[key].values(), strict=True):
+        for x, y in zip(whole(a, key).values(), whole(b, key).values(), strict=True):
             assert torch.equal(torch.nan_to_num(x), torch.nan_to_num(y))
     assert not torch.equal(a[0]["target"], a[len(a)]["target"]) or not torch.equal(
         a[1]["target"], a[len(a) + 1]["target"]
@@ -55,7 +80,7 @@ def test_a_sample_is_a_pure_function_of_seed_epoch_index(cube: Cube) -> None:
 
 def test_each_epoch_draws_each_day_once(cube: Cube) -> None:
     data = patches(cube, patch=8)
-    seen = {float(data[len(data) * 3 + i]["x"].sum()) for i in range(len(data))}
+    seen = {float(whole(data, len(data) * 3 + i)["x"].sum()) for i in range(len(data))}
     assert len(seen) == len(cube.days)
 
 
@@ -100,7 +125,7 @@ def learner(cube: Cube) -> Learner:
 
 def batch_of(cube: Cube, day: int) -> dict[str, torch.Tensor]:
     data = patches(cube, patch=8, seed=None)
-    return {k: v[None] for k, v in data.sample(day, 0, 0, torch.zeros(4, 8, dtype=torch.bool)).items()}
+    return data.complete(default_collate([data.sample(day, 0, 0, torch.zeros(4, 8, dtype=torch.bool))]))
 
 
 def test_training_and_inference_see_the_same_field(cube: Cube) -> None:
