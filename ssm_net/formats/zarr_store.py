@@ -43,6 +43,10 @@ def write(path: Path, mosaic: Mosaic) -> Path:
         _check_domain(path, mosaic)
         status_file(path, mosaic.day).unlink(missing_ok=True)
         where = _place(path, mosaic.day)
+        # What is there is of an earlier map, of a killed run, or damaged: zarr reads a shard before it writes one.
+        for name in DAILY:
+            if (old := path / name / "c" / str(where)).exists():
+                shutil.rmtree(old)
         region = {"time": slice(where, where + 1)}
         _day(mosaic).to_zarr(path, region=region, mode="r+", consolidated=False, zarr_format=3)
         write_whole(status_file(path, mosaic.day), json.dumps(mosaic.attrs, indent=1).encode())
@@ -71,12 +75,13 @@ def days_done(path: Path) -> list[dt.date]:
     return sorted(dt.datetime.strptime(file.stem, "%Y%m%d").date() for file in path.glob("status/[0-9]*.json"))
 
 
-def files_of(path: Path, day: dt.date) -> list[Path]:
-    """The files that belong to a day which is done, and to no other."""
-    with xr.open_zarr(path, consolidated=False, chunks=None, decode_times=False, drop_variables=DAILY) as store:
-        where = int(np.flatnonzero(store["time"].values == (day - EPOCH).days)[0])
-    shards = [file for name in DAILY for file in (path / name / "c" / str(where)).rglob("*") if file.is_file()]
-    return [*shards, status_file(path, day)]
+def size(path: Path, day: dt.date) -> int:
+    """Bytes of the files that belong to a day which is done, and to no other."""
+    with _one_writer(path):  # who else makes the day again takes its files away first
+        with xr.open_zarr(path, consolidated=False, chunks=None, decode_times=False, drop_variables=DAILY) as store:
+            where = int(np.flatnonzero(store["time"].values == (day - EPOCH).days)[0])
+        shards = [file for name in DAILY for file in (path / name / "c" / str(where)).rglob("*") if file.is_file()]
+        return sum(file.stat().st_size for file in (*shards, status_file(path, day)))
 
 
 def status_file(path: Path, day: dt.date) -> Path:
