@@ -1,0 +1,166 @@
+"""A training step on the cube of a country: how long it waits for its batch, and what the networks alone take.
+
+    python bench/train.py FOLDER [--days 3] [--steps 20] [--model small] [--workers 1] [--check]
+
+FOLDER keeps the cube (domain=china, the same that bench/national.py makes). Lightning trains the networks as train.py
+does with prior=none, in turns on the loader's batches and on one batch in memory, so that what else the machine does
+meets both alike. Waiting is the time from the end of a step to the beginning of the next. On a GPU where there is one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import resource
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from loader import samples
+from national import matmul_rate
+from national_cube import build
+from provenance import ROOT, command_of, commit_of, machine
+from rich.console import Console
+from torch.utils.data import DataLoader, default_collate
+from torch.utils.flop_counter import FlopCounterMode
+
+from ssm_net.checkpoint import build as network_of
+from ssm_net.config import ModelConfig, TrainConfig
+from ssm_net.cube import write_json
+from ssm_net.learning import Learner
+from ssm_net.patches import PatchData, Patches
+
+GOALS = {"waiting, part of a step": 0.05}
+MODELS = {"small": ModelConfig(), "base": ModelConfig(width=48, depth=3, coarse_width=64, coarse_depth=2, cells=True)}
+ROUNDS = 2
+
+
+class Clock(L.Callback):
+    """Seconds that each step took and that passed before it, but for the first few."""
+
+    def __init__(self, warm: int) -> None:
+        self.warm, self.steps, self.waits = warm, [0.0], [0.0]
+        self.steps.clear(), self.waits.clear()
+        self.ended, self.begun = 0.0, 0.0
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        self.begun = time.perf_counter()
+        if self.ended:
+            self.waits.append(self.begun - self.ended)
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        self.ended = time.perf_counter()
+        self.steps.append(self.ended - self.begun)
+
+    def told(self) -> tuple[float, float]:
+        """Mean seconds a step and before it."""
+        return float(np.mean(self.steps[self.warm :])), float(np.mean(self.waits[self.warm :]))
+
+
+def learner(data: Patches, model: ModelConfig, stride: int) -> Learner:
+    cfg, cube = TrainConfig("cube", "run"), data.cube
+    L.seed_everything(1, verbose=False)
+    return Learner(
+        network_of(model, data.scaling, 0.2), ratio=cube.domain.ratio, footprint=cube.attrs["footprint"],
+        fwhm=cube.attrs["fwhm_km"] * 1000 / cube.domain.grid.pixel, lr=cfg.lr, weight_decay=cfg.weight_decay,
+        beta=cfg.beta, subgrid=cfg.subgrid, subgrid_std=cfg.subgrid_std, physics=cfg.physics, hot=[],
+        cells=int(np.prod(cube.domain.coarse_shape)), observations=1000, seed=1, stride=stride, steps=1000,
+    )  # fmt: skip
+
+
+def timed(module: Learner, batches: Any, steps: int) -> tuple[float, float]:
+    clock = Clock(3)
+    trainer = L.Trainer(max_steps=steps + 3, callbacks=[clock], logger=False, enable_checkpointing=False,
+                        enable_progress_bar=False, enable_model_summary=False, gradient_clip_val=1.0,
+                        use_distributed_sampler=False, devices=1)  # fmt: skip
+    trainer.fit(module, batches)
+    return clock.told()
+
+
+class Loaded(L.LightningDataModule):
+    """The loader's batches, without an end."""
+
+    def __init__(self, data: Patches, batch_size: int, workers: int) -> None:
+        super().__init__()
+        self.data, self.inner = data, PatchData(data, data, batch_size, workers)
+
+    def on_after_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
+        return self.data.complete(batch)
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        return self.inner._loader(self.data, range(10_000))
+
+
+class InMemory(torch.utils.data.IterableDataset[Any]):
+    """One batch again and again."""
+
+    def __init__(self, batch: dict[str, Any]) -> None:
+        self.batch = batch
+
+    def __iter__(self) -> Any:
+        while True:
+            yield self.batch
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    arguments.add_argument("folder", type=Path, help="keeps the cube")
+    arguments.add_argument("--days", type=int, default=3)
+    arguments.add_argument("--steps", type=int, default=20, help="of each round")
+    arguments.add_argument("--batch-size", type=int, default=4)
+    arguments.add_argument("--stride", type=int, default=6, help="one pixel in so many stands for all, each way")
+    arguments.add_argument("--model", choices=MODELS, default="small")
+    arguments.add_argument("--workers", type=int, default=1, help="processes that make batches")
+    arguments.add_argument("--results", type=Path, default=ROOT / "bench" / "results", help="folder for the numbers")
+    arguments.add_argument("--check", action="store_true", help="exit 1 where a goal is missed")
+    words = list(argv) if argv is not None else sys.argv[1:]
+    args = arguments.parse_args(words)
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning")
+    console = Console(width=120)
+    data = samples(build(args.folder / "cube.zarr", args.days))
+    module = learner(data, MODELS[args.model], args.stride)
+    batch = data.complete(default_collate([data[n] for n in range(args.batch_size)]))
+    pixels = args.batch_size * batch["land"][0].numel()
+    with FlopCounterMode(display=False) as counter:
+        found = module.background(batch, (0, 0), args.stride)
+        (found.mean.mean() + found.variance.mean()).backward()
+    turns = [
+        (timed(module, Loaded(data, args.batch_size, args.workers), args.steps),
+         timed(module, DataLoader(InMemory(batch), batch_size=None), args.steps))
+        for _ in range(ROUNDS)
+    ]  # fmt: skip
+    (step, wait), (bare, between) = (np.mean([t[i] for t in turns], 0) for i in (0, 1))
+    rate = matmul_rate(torch.float32)
+    report: dict[str, Any] = {
+        "seconds a step": step + wait, "of it waiting": wait, "waiting, part of a step": wait / (step + wait),
+        "seconds a step, batch in memory": bare + between, "step / in memory": (step + wait) / (bare + between),
+        "FLOPs a pixel of the patch": counter.get_total_flops() / pixels,
+        "pixels a second": pixels / (step + wait), "matrix rate, float32, FLOP/s": rate,
+        "part of the matrix rate": counter.get_total_flops() / (bare + between) / rate,
+        "peak memory, GiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+        "model": args.model, "batch": args.batch_size, "workers": args.workers, "stride": args.stride,
+    }  # fmt: skip
+    for name, value in report.items():
+        console.print(f"{name:34s} {value:.3g}" if isinstance(value, float) else f"{name:34s} {value}")
+    missed = [f"{name} {report[name]:.2f} is not <= {goal}" for name, goal in GOALS.items() if report[name] > goal]
+    write_json(args.results / "train.json", report | {
+        "command": command_of("train.py", words, args.folder), "commit": commit_of(ROOT), "machine": machine(),
+        "goals": GOALS, "missed": missed,
+    })  # fmt: skip
+    console.print(f"missed: {'; '.join(missed)}" if missed else "all goals reached")
+    return 1 if args.check and missed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
