@@ -96,6 +96,7 @@ def executor(engine: EngineConfig, workers: int) -> Iterator[tuple[Executor, int
         import distributed
     except ImportError as err:
         raise ConfigError("engine=dask needs dask.distributed: pip install 'ssm_net[distributed]'") from err
+    logging.getLogger("distributed").setLevel(logging.WARNING)  # it tells of each worker that comes and goes
     if engine.scheduler is None:
         cores = max(1, (os.cpu_count() or 1) // engine.workers)
         # No limit of ours on memory: a day takes what it takes, and a worker that is ended for it begins the day again.

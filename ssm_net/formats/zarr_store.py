@@ -20,9 +20,10 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+import zarr
 
 from ssm_net.files import naming_full_disk, write_whole
-from ssm_net.formats.netcdf import EPOCH, as_dataset, decode_dataset, global_attributes
+from ssm_net.formats.netcdf import EPOCH, as_dataset, decode_dataset, global_attributes, not_a_mosaic
 from ssm_net.formats.product import Mosaic, pack, unpack
 
 CHUNK = 144
@@ -57,9 +58,17 @@ def read(path: Path, day: dt.date) -> Mosaic:
     """One day. Raises ``FileNotFoundError`` where it is not done."""
     if not status_file(path, day).exists():
         raise FileNotFoundError(f"{path}: {day} is not in it; infer.py writes it")
-    with xr.open_zarr(path, consolidated=False, chunks=None, mask_and_scale=False, decode_times=False) as store:
-        days = store["time"].values
-        dataset = store.isel(time=np.flatnonzero(days == (day - EPOCH).days)).load()
+    with xr.open_zarr(path, consolidated=False, chunks=None, decode_times=False, drop_variables=DAILY) as store:
+        places = np.flatnonzero(store["time"].values == (day - EPOCH).days)
+        if len(places) != 1:
+            raise not_a_mosaic(path, ValueError(f"{len(places)} places for {day}, which is said to be done"))
+        dataset = store.isel(time=places).load()
+    # One by one: while a day is added, and after a run that was killed then, some are longer than others, which xarray
+    # takes for an error.
+    for name in DAILY:
+        array = zarr.open(path / name, mode="r")
+        assert isinstance(array, zarr.Array)
+        dataset[name] = (("time", "y", "x"), np.asarray(array[int(places[0])])[None])
     del dataset.attrs["title"]  # that of the store
     dataset.attrs |= attributes(path, day)
     return decode_dataset(dataset, path)
