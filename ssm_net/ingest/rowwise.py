@@ -100,7 +100,7 @@ def _taps(at: np.ndarray, size: np.ndarray, how: str) -> list[tuple[np.ndarray, 
         ]
     half = np.maximum(size, 1.0)
     first = np.ceil(at - half - 0.5).astype(np.intp)
-    count = int(np.ceil(2 * half.max())) + 1
+    count = int(np.ceil(2 * half.max()))
     return [
         (n, np.clip(1 - np.abs(n + 0.5 - at) / half, 0, None).astype(np.float32))
         for n in (first + k for k in range(count))
@@ -117,5 +117,9 @@ def _rows_at(field: np.ndarray, row: np.ndarray) -> np.ndarray:
 
 def _pick(field: np.ndarray, col: np.ndarray) -> np.ndarray:
     """Of each row of a field the columns ``col`` (y, x), 0 where it has none."""
-    inside = (col >= 0) & (col < field.shape[1])
-    return np.take_along_axis(field, np.where(inside, col, 0), 1) * inside
+    width = field.shape[1]
+    at = np.clip(col, 0, width - 1)
+    out = field.ravel().take(at + width * np.arange(len(field))[:, None])
+    if col.min() < 0 or col.max() >= width:
+        out[at != col] = 0
+    return out
