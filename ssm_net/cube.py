@@ -21,6 +21,7 @@ import datetime as dt
 import fcntl
 import functools
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +31,7 @@ import numpy as np
 import torch
 import zarr
 
-from ssm_net.files import write_whole
+from ssm_net.files import naming_full_disk, write_whole
 from ssm_net.grid import Domain, Footprint, Grid, Window, block_mean
 from ssm_net.shards import Shards
 from ssm_net.variables import COARSE, FINE
@@ -198,25 +199,32 @@ class Cube:
         """Store a day: ``fine`` as packed arrays (y, x), ``coarse`` as floats (row, col), the ``state`` it leaves, then
         the status.
 
-        Raises ``CubeError`` where the day is already done (a stored day is never rewritten) or a variable is missing.
+        Raises ``CubeError`` where the day is already done (a stored day is never rewritten) or a variable is missing;
+        ``OSError`` where the disk is full: the day is not done then.
         """
         if self.done(day):
             raise CubeError(f"{self.path}: {day} is stored already; delete {self._status_file(day)} to make it again")
         if missing := (set(self.fine) - set(fine)) | (set(self.coarse) - set(coarse)):
             raise CubeError(f"{self.path}: {day}: nothing given for {', '.join(sorted(missing))}")
         where = self.index(day)
-        for name in self.fine:
-            self._open_to_write(f"fine/{name}")[where] = fine[name]
-        for name in self.coarse:
-            self._open_to_write(f"coarse/{name}")[where] = COARSE[name].pack(coarse[name])
+        # What is there is of a killed run, or damaged: zarr reads a shard before it writes one, and would stop there.
+        for key in (*(f"fine/{name}" for name in self.fine), *(f"coarse/{name}" for name in self.coarse)):
+            if (old := self.path / key / "c" / str(where)).exists():
+                shutil.rmtree(old)
+        with naming_full_disk(self.path):
+            for name in self.fine:
+                self._open_to_write(f"fine/{name}")[where] = fine[name]
+            for name in self.coarse:
+                self._open_to_write(f"coarse/{name}")[where] = COARSE[name].pack(coarse[name])
         write_json(self.path / "state" / self._status_file(day).name, dict(state or {}))
         write_json(self._status_file(day), dict(info))
 
     def write_static(self, name: str, values: np.ndarray) -> None:
-        """A static variable, (y, x), and its cell means."""
-        self._open_to_write(f"static/{name}")[:] = values.astype("float32")
+        """A static variable, (y, x), and its cell means. Raises ``OSError`` where the disk is full."""
         cells = block_mean(torch.from_numpy(values.astype("float32")), self.domain.ratio)
-        self._open_to_write(f"static_cell/{name}")[:] = cells.numpy()
+        with naming_full_disk(self.path):
+            self._open_to_write(f"static/{name}")[:] = values.astype("float32")
+            self._open_to_write(f"static_cell/{name}")[:] = cells.numpy()
 
     def _open_to_write(self, key: str) -> zarr.Array:
         found = zarr.open(self.path / key, mode="r+")

@@ -10,6 +10,8 @@ import functools
 import logging
 import multiprocessing
 import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
@@ -86,13 +88,15 @@ def executor(engine: EngineConfig, workers: int) -> Iterator[tuple[Executor, int
     version of ``ssm_net``.
     """
     if engine.name == "local":
-        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("forkserver")) as pool:
+        context = multiprocessing.get_context("forkserver")
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent) as pool:
             yield pool, workers
         return
     try:
         import distributed
     except ImportError as err:
         raise ConfigError("engine=dask needs dask.distributed: pip install 'ssm_net[distributed]'") from err
+    logging.getLogger("distributed").setLevel(logging.WARNING)  # it tells of each worker that comes and goes
     if engine.scheduler is None:
         cores = max(1, (os.cpu_count() or 1) // engine.workers)
         # No limit of ours on memory: a day takes what it takes, and a worker that is ended for it begins the day again.
@@ -110,6 +114,20 @@ def executor(engine: EngineConfig, workers: int) -> Iterator[tuple[Executor, int
     with client:
         _check(client.run(_version, on_error="return"), engine.scheduler)
         yield client.get_executor(pure=False), len(client.ncores())
+
+
+def _follow_parent() -> None:
+    """In a worker of this machine. A terminal sends Ctrl-C to all processes, and the parent would wait for ever for one
+    that left while it held the queue; a parent that is killed leaves workers that would wait for work for ever."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def end() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=end, daemon=True).start()
 
 
 def _by_itself(work: Callable[[A], T], item: A) -> T:

@@ -3,35 +3,54 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write_whole(path: Path, data: bytes | memoryview) -> Path:
     """Put ``data`` at ``path`` in one step: written beside it, flushed to the disk, renamed into place.
 
-    A reader sees the old file or the new one, never a part. What a killed run left beside ``path`` is removed first.
-    Raises ``OSError`` with the file and the remedy where the disk is full; nothing of the write is left then.
+    A reader sees the old file or the new one, never a part; of two writers, on one machine or two, that of the later
+    stays. What a killed run left beside ``path`` is removed first. Raises ``OSError`` with the file and the remedy
+    where the disk is full; nothing of the write is left then.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in path.parent.glob(f"{path.name}.*.part"):
-        left.unlink(missing_ok=True)
-    # The process number keeps two writers of one file apart: the slower of them fails, neither publishes a mixture.
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with naming_full_disk(path):
+        _remove_unless_written(left)
+    with naming_full_disk(path), _part_of(path) as (file, part):
         try:
-            with open(part, "xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
             os.replace(part, path)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
         _sync_folder(path.parent)
     return path
+
+
+@contextmanager
+def _part_of(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """A new file beside ``path``, locked while it is written: the system takes the lock from a process that dies."""
+    while True:
+        part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
+        with open(part, "xb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if os.fstat(file.fileno()).st_nlink:  # else another writer took it for a leftover before it was locked
+                yield file, part
+                return
+
+
+def _remove_unless_written(part: Path) -> None:
+    with suppress(FileNotFoundError), open(part, "rb") as file, suppress(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        part.unlink()
 
 
 @contextmanager

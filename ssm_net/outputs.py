@@ -74,8 +74,7 @@ def write_quicklook(mosaic: Mosaic, folder: Path) -> Path:
 def day_size(folder: Path, domain_name: str, day: dt.date, format: str = "netcdf") -> int:
     """Bytes that the day takes on the disk, its own: not what all days of a Zarr store share."""
     path = day_path(folder, domain_name, day, format)
-    files = zarr_store.files_of(path, day) if format == "zarr" else [path]
-    return sum(file.stat().st_size for file in files)
+    return zarr_store.size(path, day) if format == "zarr" else path.stat().st_size
 
 
 def read_day(path: Path, day: dt.date | None = None) -> Mosaic:

@@ -6,7 +6,7 @@ Which worker makes a sample, and how many there are, changes nothing; a resumed 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import lightning as L
@@ -202,7 +202,7 @@ class PatchData(L.LightningDataModule):
         super().__init__()
         self.train, self.held, self.batch_size, self.workers = train, held, batch_size, workers
 
-    def _loader(self, data: Samples, sampler: Sampler[int] | None) -> DataLoader[Any]:
+    def _loader(self, data: Samples, sampler: Iterable[int] | None) -> DataLoader[Any]:
         return DataLoader(
             data,
             batch_size=self.batch_size,

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -30,6 +31,18 @@ def test_killed_before_the_rename_leaves_the_old_file_and_the_next_write_cleans_
     write_whole(path, b"newer")
     assert path.read_bytes() == b"newer"
     assert [p.name for p in tmp_path.iterdir()] == ["a.nc"]
+
+
+def test_several_writers_of_one_file_do_not_hinder_each_other(tmp_path):
+    data = [bytes([65 + n]) * 5000 for n in range(4)]
+
+    def write(own: bytes) -> None:
+        for n in range(40):
+            assert write_whole(tmp_path / f"{n}", own).read_bytes() in data
+
+    with ThreadPoolExecutor(len(data)) as pool:
+        list(pool.map(write, data))
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(str(n) for n in range(40))
 
 
 def test_leftovers_of_another_file_are_not_touched(tmp_path):

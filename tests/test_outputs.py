@@ -11,11 +11,13 @@ import warnings
 import numpy as np
 import pytest
 import rasterio
+import rasterio.warp
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pyproj import Transformer
+from rasterio.enums import Resampling
 
 import ssm_net.files
 import ssm_net.formats.zarr_store
@@ -187,6 +189,35 @@ def test_cog_lies_at_the_right_place(mosaic, tmp_path):
     assert (flags == Flag.WATER).sum() > 500
 
 
+@pytest.mark.parametrize("cells", [(4, 8), (4, 20)], ids=["one level", "overviews"])
+def test_cog_passes_its_validator(tmp_path, cells):
+    from rio_cogeo.cogeo import cog_validate
+
+    domain = Domain("test", (60, 60 + cells[0], 700, 700 + cells[1]))
+    lon, lat = domain.lonlat()
+    ssm = np.clip(plane(lon[None, :], lat[:, None]), 0, 1).astype("float32")
+    path = write_day(Mosaic(DAY, domain, ssm, ssm / 10, np.ones(domain.fine_shape, np.uint16)), tmp_path, "cog")
+    assert cog_validate(path, strict=True, quiet=True) == (True, [], [])
+    with rasterio.open(path) as src:
+        assert bool(src.overviews(1)) == (cells[1] == 20)
+
+
+def test_cog_holds_what_was_resampled_to_half_a_count(mosaic, tmp_path):
+    """Against GDAL's own warp of the floats, which knows nothing of packing."""
+    with rasterio.open(write_day(mosaic, tmp_path, "cog")) as src:
+        for band, field in ((1, mosaic.ssm), (2, mosaic.sigma)):
+            want = np.full(src.shape, np.nan, np.float32)
+            rasterio.warp.reproject(
+                field, want, src_transform=DOMAIN.fine.affine, src_crs=DOMAIN.grid.crs, src_nodata=np.nan,
+                dst_transform=src.transform, dst_crs=src.crs, dst_nodata=np.nan, resampling=Resampling.bilinear,
+            )  # fmt: skip
+            counts = src.read(band)
+            there = counts != FILL
+            assert there.sum() > 0.8 * there.size
+            off = np.abs(counts * np.float32(src.scales[band - 1]) - want)[there]
+            assert off.max() <= TOLERANCE
+
+
 def test_cog_of_a_large_day_has_overviews_without_mixing_flags(tmp_path):
     domain = Domain("wide", (60, 64, 700, 720))
     rng = np.random.default_rng(1)
@@ -275,6 +306,7 @@ def test_zarr_days_read_back_and_are_one_series(mosaic, tmp_path):
         back = read_day(path, day.day)
         assert (back.day, back.domain, back.attrs) == (day.day, DOMAIN, day.attrs)
         np.testing.assert_allclose(back.ssm, day.ssm, atol=TOLERANCE, rtol=0)
+        np.testing.assert_allclose(back.sigma, day.sigma, atol=TOLERANCE, rtol=0)
         np.testing.assert_array_equal(back.flags, day.flags)
     with xr.open_zarr(path, consolidated=False, chunks=None) as ds:
         assert ds["ssm"].shape == (2, *DOMAIN.fine_shape)
@@ -295,6 +327,14 @@ def test_zarr_adding_a_day_leaves_the_stored_days_as_they_are(mosaic, tmp_path):
     assert {file: file.read_bytes() for file in before} == before
 
 
+def test_zarr_a_damaged_day_is_made_again(mosaic, tmp_path):
+    path = write_day(mosaic, tmp_path, "zarr")
+    shard = path / "ssm" / "c" / "0" / "0" / "0"
+    shard.write_bytes(shard.read_bytes()[:-100])
+    write_day(mosaic, tmp_path, "zarr")
+    np.testing.assert_allclose(read_day(path, DAY).ssm, mosaic.ssm, atol=TOLERANCE, rtol=0)
+
+
 @pytest.mark.parametrize("after", range(1, 6))
 def test_zarr_killed_while_extending_goes_on(mosaic, tmp_path, monkeypatch, after):
     """Four lengths, then the data, then the status: each is a place to be killed at."""
@@ -313,6 +353,7 @@ def test_zarr_killed_while_extending_goes_on(mosaic, tmp_path, monkeypatch, afte
         with pytest.raises(KeyboardInterrupt):
             write_day(second, tmp_path, "zarr")
     assert days_done(tmp_path, "test", "zarr") == [DAY]
+    np.testing.assert_array_equal(read_day(path, DAY).flags, mosaic.flags)  # before anybody mends it
     write_day(second, tmp_path, "zarr")
     assert days_done(tmp_path, "test", "zarr") == [DAY, second.day]
     np.testing.assert_allclose(read_day(path, second.day).ssm, second.ssm, atol=TOLERANCE, rtol=0)

@@ -20,9 +20,10 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+import zarr
 
 from ssm_net.files import naming_full_disk, write_whole
-from ssm_net.formats.netcdf import EPOCH, as_dataset, decode_dataset, global_attributes
+from ssm_net.formats.netcdf import EPOCH, as_dataset, decode_dataset, global_attributes, not_a_mosaic
 from ssm_net.formats.product import Mosaic, pack, unpack
 
 CHUNK = 144
@@ -43,6 +44,10 @@ def write(path: Path, mosaic: Mosaic) -> Path:
         _check_domain(path, mosaic)
         status_file(path, mosaic.day).unlink(missing_ok=True)
         where = _place(path, mosaic.day)
+        # What is there is of an earlier map, of a killed run, or damaged: zarr reads a shard before it writes one.
+        for name in DAILY:
+            if (old := path / name / "c" / str(where)).exists():
+                shutil.rmtree(old)
         region = {"time": slice(where, where + 1)}
         _day(mosaic).to_zarr(path, region=region, mode="r+", consolidated=False, zarr_format=3)
         write_whole(status_file(path, mosaic.day), json.dumps(mosaic.attrs, indent=1).encode())
@@ -53,9 +58,17 @@ def read(path: Path, day: dt.date) -> Mosaic:
     """One day. Raises ``FileNotFoundError`` where it is not done."""
     if not status_file(path, day).exists():
         raise FileNotFoundError(f"{path}: {day} is not in it; infer.py writes it")
-    with xr.open_zarr(path, consolidated=False, chunks=None, mask_and_scale=False, decode_times=False) as store:
-        days = store["time"].values
-        dataset = store.isel(time=np.flatnonzero(days == (day - EPOCH).days)).load()
+    with xr.open_zarr(path, consolidated=False, chunks=None, decode_times=False, drop_variables=DAILY) as store:
+        places = np.flatnonzero(store["time"].values == (day - EPOCH).days)
+        if len(places) != 1:
+            raise not_a_mosaic(path, ValueError(f"{len(places)} places for {day}, which is said to be done"))
+        dataset = store.isel(time=places).load()
+    # One by one: while a day is added, and after a run that was killed then, some are longer than others, which xarray
+    # takes for an error.
+    for name in DAILY:
+        array = zarr.open(path / name, mode="r")
+        assert isinstance(array, zarr.Array)
+        dataset[name] = (("time", "y", "x"), np.asarray(array[int(places[0])])[None])
     del dataset.attrs["title"]  # that of the store
     dataset.attrs |= attributes(path, day)
     return decode_dataset(dataset, path)
@@ -71,12 +84,13 @@ def days_done(path: Path) -> list[dt.date]:
     return sorted(dt.datetime.strptime(file.stem, "%Y%m%d").date() for file in path.glob("status/[0-9]*.json"))
 
 
-def files_of(path: Path, day: dt.date) -> list[Path]:
-    """The files that belong to a day which is done, and to no other."""
-    with xr.open_zarr(path, consolidated=False, chunks=None, decode_times=False, drop_variables=DAILY) as store:
-        where = int(np.flatnonzero(store["time"].values == (day - EPOCH).days)[0])
-    shards = [file for name in DAILY for file in (path / name / "c" / str(where)).rglob("*") if file.is_file()]
-    return [*shards, status_file(path, day)]
+def size(path: Path, day: dt.date) -> int:
+    """Bytes of the files that belong to a day which is done, and to no other."""
+    with _one_writer(path):  # who else makes the day again takes its files away first
+        with xr.open_zarr(path, consolidated=False, chunks=None, decode_times=False, drop_variables=DAILY) as store:
+            where = int(np.flatnonzero(store["time"].values == (day - EPOCH).days)[0])
+        shards = [file for name in DAILY for file in (path / name / "c" / str(where)).rglob("*") if file.is_file()]
+        return sum(file.stat().st_size for file in (*shards, status_file(path, day)))
 
 
 def status_file(path: Path, day: dt.date) -> Path:

@@ -88,6 +88,13 @@ def grids(path: Path, text: str) -> list[EosGrid]:
     return found
 
 
+@lru_cache(256)
+def _grids_of(path: Path, stamp: tuple[int, int]) -> list[EosGrid]:
+    """``grids`` of a file as it was at ``stamp``: pyhdf takes 10 ms for the text, and a file is read several times."""
+    with opened(path) as sd:
+        return grids(path, _texts(sd, r"StructMetadata\.\d+"))
+
+
 def read_layer(path: Path, layer: Layer, within: GeoBox | None = None) -> tuple[Raster, Raster | None] | None:
     """One variable of a granule and its error.
 
@@ -102,7 +109,7 @@ def read_layer(path: Path, layer: Layer, within: GeoBox | None = None) -> tuple[
         name = next((n for n in layer.names if n in names), None)
         if name is None:
             return None
-        eos = grids(path, _texts(sd, r"StructMetadata\.\d+"))
+        eos = _grids_of(path, (path.stat().st_mtime_ns, path.stat().st_size))
         geobox = _geobox_of(path, eos, name)
         side = max(abs(geobox.affine.a), abs(geobox.affine.e))
         if abs(side - layer.pixel) > 1e-3 * layer.pixel:

@@ -1,7 +1,8 @@
 """From the grids of the archives onto ours.
 
-Tiles of one grid are laid into one source array first, so that a kernel reaches across their seam. Warping is
-``rasterio.warp``: it widens its kernel when it coarsens, which averaging 500 m to 1 km needs.
+Tiles of one grid are laid into one source array first, so that a kernel reaches across their seam. Where rows of both
+grids are parallels (``rowwise``: MODIS and all of latitude and longitude) a table of the two serves every file; any
+other pair of grids is warped by ``rasterio.warp``, whose kernel is as wide as the window it is given is skewed.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
 
 from ssm_net.ingest.raster import Raster
+from ssm_net.ingest.rowwise import resample, rows_of
 
 SAME = 1e-3  # metres (or 1e-3 of a pixel, whichever is larger): origins that differ by less count as equal
 STRIP = 1152  # rows warped at a time: bounds the memory the mosaic of a whole country takes
@@ -115,6 +117,9 @@ def _warp(source: Raster, target: GeoBox, method: Resampling) -> np.ndarray:
     out = np.full(tuple(target.shape), np.nan, np.float32)
     if np.isnan(source.data).all():
         return out
+    rows = rows_of(source.geobox, target)
+    if rows is not None:
+        return resample(source.data, rows, target.shape[1], method.name)
     rasterio.warp.reproject(
         source.data,
         out,

@@ -1,0 +1,227 @@
+"""Disks that fill up, shards that rot, Ctrl-C, kill -9 anywhere: a day is whole or absent, and the next run finishes.
+
+What is simulated in place stands in test_interruptions.py, test_prediction.py and test_outputs.py; here a real file
+system runs full, and real signals come from outside.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import road
+from small_disk import digests
+from test_interruptions import killed
+
+from ssm_net.cube import CubeError, open_cube
+from ssm_net.mosaic import infer
+from ssm_net.outputs import day_path, days_done, read_day
+from ssm_net.prepare import prepare
+
+TESTS = Path(__file__).parent
+OWN = ["unshare", "--map-root-user", "--mount"]  # a mount of our own needs no rights
+PAGE = 4096  # a file takes whole pages of a tmpfs
+INDEX = re.compile(r"(?:fine/\w+|coarse/\w+|ssm|ssm_uncertainty|flags)/c/(\d+)/")  # of the time axis
+NAMED = re.compile(r"(?:status/|state/|ssm_tiny_)(\d{8})\.")
+DAYS = [f"201605{n:02}" for n in range(1, 9)]
+FOUR, END = set(DAYS[:4]), "2016-05-04"
+
+
+def on_small_disk(work: str, folder: Path, kib: int) -> dict:
+    if subprocess.run([*OWN, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True, check=False).returncode:
+        pytest.skip("this system lets nobody mount a small file system (unshare, tmpfs)")
+    folder.mkdir()
+    code = f"import sys; sys.path.insert(0, {str(TESTS)!r})\nfrom pathlib import Path\nimport road\n{work}"
+    command = [*OWN, sys.executable, str(TESTS / "small_disk.py"), code, str(folder), str(kib)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def pages(folder: Path) -> int:
+    """KiB that the files take."""
+    return sum(-(-p.stat().st_size // PAGE) * PAGE for p in folder.rglob("*") if p.is_file()) // 1024
+
+
+def of_days(found: dict[str, str], days: set[str]) -> dict[str, str]:
+    """The files of these days."""
+    day = {k: DAYS[int(m[1])] if (m := INDEX.search(k)) else m[1] if (m := NAMED.search(k)) else "" for k in found}
+    return {k: v for k, v in found.items() if day[k] in days}
+
+
+def test_prepare_on_a_disk_that_runs_full(tiny_raw: Path, tiny_cube_path: Path, tmp_path: Path) -> None:
+    path = tmp_path / "disk" / "cube.zarr"
+    work = (
+        f"from ssm_net.prepare import prepare\nprepare(road.preparation(Path({str(tiny_raw)!r}), Path({str(path)!r})))"
+    )
+    found = on_small_disk(work, path.parent, int(0.6 * pages(tiny_cube_path)))
+    assert re.search(r"no room left on the disk: make room and run the same command again.*cube\.zarr", found["said"])
+    cut, whole = ({k.removeprefix("cube.zarr/"): v for k, v in found[key].items()} for key in ("cut", "whole"))
+    done = {m[1] for k in cut if (m := re.fullmatch(r"status/(\d{8})\.json", k))}
+    assert 0 < len(done) < len(DAYS)
+    assert not [k for k in cut if k.endswith((".part", ".partial"))]
+    want = digests(tiny_cube_path)
+    assert of_days(cut, done) == of_days(want, done)
+    assert whole == want
+
+
+@pytest.mark.parametrize("format", ["netcdf", pytest.param("cog", marks=pytest.mark.slow), "zarr"])
+def test_infer_on_a_disk_that_runs_full(tiny_cube_path: Path, tmp_path: Path, format: str) -> None:
+    infer(road.inference(tiny_cube_path, tmp_path / "want", format=format))
+    out = tmp_path / "disk"
+    work = (
+        "from ssm_net.mosaic import infer\n"
+        f"infer(road.inference(Path({str(tiny_cube_path)!r}), Path({str(out)!r}), format={format!r}))"
+    )
+    found = on_small_disk(work, out, int(0.6 * pages(tmp_path / "want")))
+    assert "no room left on the disk: make room and run the same command again" in found["said"]
+    cut, want = found["cut"], digests(tmp_path / "want")
+    done = {m[1] for k in cut if (m := re.search(r"(?:ssm_tiny_|zarr/status/)(\d{8})\.", k))}
+    assert 0 < len(done) < len(DAYS)
+    assert not [k for k in cut if k.endswith((".part", ".partial"))]
+    assert of_days(cut, done) == of_days(want, done)
+    assert found["whole"] == want
+
+
+def test_prepare_names_a_shard_that_it_leans_on_and_goes_on_once_it_is_made_again(
+    tiny_raw: Path, tiny_cube_path: Path, tmp_path: Path
+) -> None:
+    path = shutil.copytree(tiny_cube_path, tmp_path / "cube.zarr")
+    for day in DAYS[3:]:
+        (path / "status" / f"{day}.json").unlink()
+    shard = path / "fine" / "lst_day_memory" / "c" / "2" / "0" / "0"
+    shard.write_bytes(shard.read_bytes()[:-100])
+    others = {k: v for k, v in road.stamps(path).items() if re.search(r"/c/[01]/|2016050[12]", k)}
+    with pytest.raises(CubeError, match=r"lst_day_memory of 2016-05-03 .*delete (\S+) and run prepare\.py") as err:
+        prepare(road.preparation(tiny_raw, path, end=END))
+    assert len(open_cube(path).done_days()) == 3
+    Path(re.search(r"delete (\S+) and", str(err.value))[1]).unlink()  # type: ignore[index]
+    prepare(road.preparation(tiny_raw, path, start="2016-05-03", end=END))
+    assert of_days(digests(path), FOUR) == of_days(digests(tiny_cube_path), FOUR)
+    now = road.stamps(path)
+    assert {k: now[k] for k in others} == others
+
+
+def started(raw: Path, cube: Path) -> subprocess.Popen:
+    """``prepare.py`` with two readers, as a terminal starts it: all its processes get the terminal's signals."""
+    script = str(TESTS.parent / "prepare.py")
+    keys = [f"raw={raw}", f"cube={cube}", f"start={road.START}", f"end={END}", "workers=2", "domain.name=tiny"]
+    command = [sys.executable, script, *keys, f"domain.window={road.WINDOW}".replace(" ", "")]
+    return subprocess.Popen(
+        command, cwd=cube.parent, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGKILL, -signal.SIGKILL, marks=pytest.mark.slow)]
+)
+def test_prepare_with_readers_stops_and_goes_on(
+    tiny_raw: Path, tiny_cube_path: Path, tmp_path: Path, sent: signal.Signals, code: int
+) -> None:
+    """Ctrl-C at all processes, kill -9 at the one that writes: neither leaves a day by half, a lock, or a reader."""
+    path = tmp_path / "cube.zarr"
+    process = started(tiny_raw, path)
+    try:
+        while not list(path.glob("status/*.json")):
+            assert process.poll() is None, process.communicate()[1]
+            time.sleep(0.01)
+        (os.killpg if sent == signal.SIGINT else os.kill)(process.pid, sent)
+        said = process.communicate(timeout=30)[1]  # ends once nobody holds its stderr: readers are gone too
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == code, said
+    if sent == signal.SIGINT:
+        assert "the same command goes on from it" in said
+    cut = open_cube(path)
+    done = {f"{d:%Y%m%d}" for d in cut.done_days()}
+    assert 0 < len(done) < len(cut.days)
+    want = digests(tiny_cube_path)
+    assert of_days(digests(path), done) == of_days(want, done)
+    prepare(road.preparation(tiny_raw, path, end=END))
+    assert of_days(digests(path), FOUR) == of_days(want, FOUR)
+
+
+def killed_at_rename(work: str, verb: str, n: int) -> None:
+    killed(work, f"from ssm_net.{verb} import {'infer' if verb == 'mosaic' else verb}", "os.replace", n)
+
+
+def left_over(folder: Path) -> list[Path]:
+    """Files that were written and not renamed."""
+    return [p for p in folder.rglob("*") if p.name.endswith((".partial", ".part")) and p.is_file()]
+
+
+# Every file, those of zarr too, is renamed into place: the number of the rename is the moment. Of a new cube's 718, for
+# eight days, the first 320 make it and its static maps; a day has some fifty.
+@pytest.mark.slow
+@pytest.mark.parametrize("n", range(9, 520, 27))
+def test_prepare_killed_at_any_file_goes_on(tiny_raw: Path, tiny_cube_path: Path, tmp_path: Path, n: int) -> None:
+    path, want = tmp_path / "cube.zarr", digests(tiny_cube_path)
+    killed_at_rename(
+        f"prepare(road.preparation(Path({str(tiny_raw)!r}), Path({str(path)!r}), end={END!r}))", "prepare", n
+    )
+    assert left_over(tmp_path)
+    if (path / "cube.json").exists():
+        done = {f"{d:%Y%m%d}" for d in open_cube(path).done_days()}
+        assert of_days(digests(path), done) == of_days(want, done)
+    prepare(road.preparation(tiny_raw, path, end=END))
+    assert of_days(digests(path), FOUR) == of_days(want, FOUR)
+    assert not [p for p in left_over(tmp_path) if "c" in p.parts]
+
+
+@pytest.mark.parametrize("n", [31, *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 60, 3))])
+def test_infer_into_a_store_killed_at_any_file_goes_on(tiny_cube_path: Path, tmp_path: Path, n: int) -> None:
+    out = tmp_path / "out"
+    cfg = f"road.inference(Path({str(tiny_cube_path)!r}), Path({str(out)!r}), format='zarr')"
+    killed_at_rename(f"infer({cfg})", "mosaic", n)
+    infer(road.inference(tiny_cube_path, tmp_path / "want", format="zarr"))
+
+    def same(days: list) -> None:
+        for day in days:
+            got, want = (read_day(day_path(at, "tiny", day, "zarr"), day) for at in (out, tmp_path / "want"))
+            assert got.ssm.tobytes() == want.ssm.tobytes() and got.flags.tobytes() == want.flags.tobytes()
+
+    same(days_done(out, "tiny", "zarr"))
+    infer(road.inference(tiny_cube_path, out, format="zarr"))
+    assert days_done(out, "tiny", "zarr") == days_done(tmp_path / "want", "tiny", "zarr")
+    same(days_done(out, "tiny", "zarr"))
+    assert not [p for p in left_over(out) if "c" in p.parts and "time" not in p.parts]
+
+
+def test_two_at_once_make_the_maps_of_one(tiny_cube_path: Path, tmp_path: Path) -> None:
+    """The same command in two jobs: both end well, whoever is first at a day."""
+    out, formats = tmp_path / "out", ("netcdf", "zarr")
+    work = f"""
+import sys, time
+sys.path.insert(0, {str(TESTS)!r})
+from pathlib import Path
+import road
+from ssm_net.mosaic import infer
+Path(sys.argv[1]).touch()
+while len(list(Path({str(tmp_path)!r}).glob("ready*"))) < 2:
+    time.sleep(0.001)
+for format in {formats!r}:
+    infer(road.inference(Path({str(tiny_cube_path)!r}), Path({str(out)!r}) / format, format=format, quicklook=True))
+"""
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", work, str(tmp_path / f"ready{n}")],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )
+        for n in range(2)
+    ]  # fmt: skip
+    for process in both:
+        said = process.communicate(timeout=120)[1]
+        assert process.returncode == 0, said
+    for format in formats:
+        infer(road.inference(tiny_cube_path, tmp_path / "one" / format, format=format, quicklook=True))
+    assert digests(out) == digests(tmp_path / "one") and not left_over(out)
