@@ -4,8 +4,8 @@
 
 FOLDER keeps the cube (that of bench/loader.py). Lightning trains the networks as train.py
 does with prior=none, in turns on the loader's batches and on one batch in memory, so that what else the machine does
-meets both alike. Waiting is the time from the end of a step to the beginning of the next,
-making the batch's channels on the device and what Lightning does between steps included. On a GPU where there is one.
+meets both alike. Waiting is the time from the end of a step to the beginning of the next: what Lightning does between
+steps and, on a GPU or without workers, making the batch's channels are in it. On a GPU where there is one.
 """
 
 from __future__ import annotations
@@ -93,24 +93,23 @@ def timed(module: Learner, batches: Any, steps: int) -> tuple[float, float]:
     return clock.told()
 
 
-class Loaded(L.LightningDataModule):
-    """The loader's batches, without an end."""
+class Loaded(PatchData):
+    """The loader's batches, without an end; ``unpacking`` are the seconds spent on each in the training process."""
 
     def __init__(self, data: Patches, batch_size: int, workers: int) -> None:
-        super().__init__()
-        self.data, self.inner = data, PatchData(data, data, batch_size, workers)
+        super().__init__(data, data, batch_size, workers)
         self.unpacking: list[float] = []
 
     def on_after_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
         begun = time.perf_counter()
-        batch = self.data.complete(batch)
+        batch = super().on_after_batch_transfer(batch, dataloader_idx)
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         self.unpacking.append(time.perf_counter() - begun)
         return batch
 
     def train_dataloader(self) -> DataLoader[Any]:
-        return self.inner._loader(self.data, range(10_000))
+        return self._loader(self.train, range(10_000))
 
 
 class InMemory(torch.utils.data.IterableDataset[Any]):

@@ -13,7 +13,7 @@ import lightning as L
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from ssm_net import features
 from ssm_net.cube import Cube
@@ -46,8 +46,12 @@ class Samples(Dataset[dict[str, Any]]):
         raise NotImplementedError
 
     def complete(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """What is left to do of a batch of samples, on the device it is on."""
+        """What is left to do of a batch of samples, on the device it is on; of a complete one nothing."""
         return batch
+
+    def whole(self, samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Samples as a complete batch."""
+        return self.complete(default_collate(list(samples)))
 
 
 class Patches(Samples):
@@ -168,6 +172,8 @@ class Patches(Samples):
     def complete(self, batch: dict[str, Any]) -> dict[str, Any]:
         """With the channels ``x`` (B, F, y, x), halo and all, and the ``gate`` (B, y, x) where heat tells of dry soil,
         made of what the samples hold as stored."""
+        if "stored" not in batch:
+            return batch
         stored_, inside, region = (batch.pop(k) for k in ("stored", "inside", "region"))
         up_y, up_x, h = batch["up_y"], batch["up_x"], self.halo
         regions = {k: up_y @ field @ up_x.mT for k, field in region.items()}
@@ -203,8 +209,11 @@ class PatchData(L.LightningDataModule):
         self.train, self.held, self.batch_size, self.workers = train, held, batch_size, workers
 
     def _loader(self, data: Samples, sampler: Iterable[int] | None) -> DataLoader[Any]:
+        # Channels are made on the device of the networks; where that is this processor, by the loader's processes.
+        here = self.trainer is not None and self.trainer.strategy.root_device.type == "cpu"
         return DataLoader(
             data,
+            collate_fn=data.whole if here and self.workers else None,
             batch_size=self.batch_size,
             sampler=sampler,
             num_workers=self.workers,

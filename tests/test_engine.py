@@ -68,6 +68,7 @@ def test_what_a_dead_process_was_doing_is_done_again(tmp_path: Path, caplog: pyt
     assert begun.count(0) == 1 and begun.count(5) == 2
 
 
+@pytest.mark.slow
 def test_work_that_kills_its_workers_ends_with_its_name_and_keeps_what_came_before() -> None:
     came = []
     with pytest.raises(WorkerError, match=r"3 workers died over 3 .*give fewer"):

@@ -117,8 +117,14 @@ def started(raw: Path, cube: Path) -> subprocess.Popen:
     keys = [f"raw={raw}", f"cube={cube}", f"start={road.START}", f"end={END}", "workers=2", "domain.name=tiny"]
     command = [sys.executable, script, *keys, f"domain.window={road.WINDOW}".replace(" ", "")]
     return subprocess.Popen(
-        command, cwd=cube.parent, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
+        command, cwd=cube.parent, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        preexec_fn=heeding_ctrl_c,
+    )  # fmt: skip
+
+
+def heeding_ctrl_c() -> None:
+    """As in a terminal: what a shell starts in the background ignores it, and so does what is started from there."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize(
