@@ -30,11 +30,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import dask
 import numpy as np
 import torch
 import xarray as xr
-import xbatcher
 import zarr
 from national_cube import build
 from numcodecs.blosc import Blosc
@@ -141,6 +139,11 @@ def samples(cube: Cube) -> Patches:
 
 def feeders(cube: Cube, data: Patches) -> dict[str, Callable[[Place], Any]]:
     """What is timed, by name: each makes one patch."""
+    try:
+        import dask
+        import xbatcher
+    except ImportError as err:
+        raise SystemExit(f"{err}: pip install -c constraints.txt 'ssm_net[bench]' for what is compared here") from err
     none = torch.zeros(cube.domain.coarse_shape, dtype=torch.bool)
     paths = {n: cube.path / ("static" if n in cube.static else "fine") / n for n in data.names}
     arrays, fast, stores = {n: zarr.open(p, mode="r") for n, p in paths.items()}, {}, {}

@@ -42,7 +42,7 @@ def trained(cube: Cube) -> Trained:
     return Trained(build(MODEL, scaling, 0.22).eval(), scaling, MODEL, 36, "gaussian", 43.0, 0.22, Calibration(), {})
 
 
-@pytest.mark.parametrize("script", ["ablations.py", "study.py", "train.py"])
+@pytest.mark.parametrize("script", ["ablations.py", "study.py", "loader.py", "prepare.py", "train.py"])
 def test_help(script: str) -> None:
     done = subprocess.run([sys.executable, str(BENCH / script), "--help"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
