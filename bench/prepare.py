@@ -79,7 +79,7 @@ def warped(work: Task) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("folder", type=Path, help="keeps the world")
     arguments.add_argument("--days", type=int, default=6)
     arguments.add_argument("--results", type=Path, default=ROOT / "bench" / "results", help="folder for the numbers")
