@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -59,30 +62,68 @@ def _part(
 ) -> tuple[tuple[Raster, ...], tuple[Raster, ...]] | None:
     """What one file adds: (mm, share of [t0, t1] covered) on its own grid; None where it has nothing between them."""
     path = granule.path
+    stamp = (path.stat().st_mtime_ns, path.stat().st_size) if path.is_file() else (0, 0)
+    about = _about(path, stamp)
+    within = (about.bounds[:, 0] < t1) & (about.bounds[:, 1] > t0)
+    if not within.any():
+        return None
+    total = np.zeros((about.grid.lat.size, about.grid.lon.size))
+    cover = np.zeros_like(total)
+    for step in np.flatnonzero(within):
+        start, end = about.bounds[step]
+        for other_start, other_end, other in taken:
+            if min(end, other_end) - max(start, other_start) > ONE_SECOND:
+                raise GranuleError(path, f"its rain of {start} to {end} is also in {other.path}",
+                                   layer=about.name, remedy="keep one of the two")  # fmt: skip
+        taken.append((start, end, granule))
+        mm = _step(path, stamp, int(step))
+        both = (min(end, t1) - max(start, t0)) / ONE_SECOND
+        seen = np.isfinite(mm)
+        total += np.where(seen, mm, 0.0) * both / ((end - start) / ONE_SECOND)
+        cover += seen * both / ((t1 - t0) / ONE_SECOND)
+    return latlon.rasters(about.grid, total), latlon.rasters(about.grid, cover)
+
+
+@dataclass(frozen=True)
+class _About:
+    """What a file holds: start and end of each step, its grid, the variable of rain, its axis of time, and of a file of
+    one step the rain itself, (lat, lon) mm."""
+
+    bounds: np.ndarray
+    grid: latlon.Axes
+    name: str
+    time_name: str | None
+    only: np.ndarray | None
+
+
+# A file is asked for by the days beside its own, too, and opening one takes longer than reading it.
+@lru_cache(8)
+def _about(path: Path, stamp: tuple[int, int]) -> _About:
     with latlon.opened(path) as dataset:
-        bounds = latlon.intervals(path, dataset)
-        within = (bounds[:, 0] < t1) & (bounds[:, 1] > t0)
-        if not within.any():
-            return None
-        grid = latlon.axes(path, dataset)
+        bounds, grid = latlon.intervals(path, dataset), latlon.axes(path, dataset)
         name = latlon.find(path, dataset, NAMES, "rain")
         time_name = next((t for t in latlon.TIMES if t in dataset[name].dims), None)
-        total = np.zeros((grid.lat.size, grid.lon.size))
-        cover = np.zeros_like(total)
-        for step in np.flatnonzero(within):
-            start, end = bounds[step]
-            for other_start, other_end, other in taken:
-                if min(end, other_end) - max(start, other_start) > ONE_SECOND:
-                    raise GranuleError(path, f"its rain of {start} to {end} is also in {other.path}",
-                                       layer=name, remedy="keep one of the two")  # fmt: skip
-            taken.append((start, end, granule))
-            at = dataset[[name]].isel({time_name: [int(step)]}) if time_name else dataset[[name]]
-            mm = latlon.field(path, at, name, grid) * _to_mm(path, dataset[name], (end - start) / ONE_SECOND)
-            both = (min(end, t1) - max(start, t0)) / ONE_SECOND
-            seen = np.isfinite(mm)
-            total += np.where(seen, mm, 0.0) * both / ((end - start) / ONE_SECOND)
-            cover += seen * both / ((t1 - t0) / ONE_SECOND)
-    return latlon.rasters(grid, total), latlon.rasters(grid, cover)
+        only = _field(path, dataset, name, time_name, grid, bounds, 0) if len(bounds) == 1 else None
+        return _About(bounds, grid, name, time_name, only)
+
+
+@lru_cache(4)
+def _step(path: Path, stamp: tuple[int, int], step: int) -> np.ndarray:
+    """Rain of one step, (lat, lon) mm over its interval, NaN where missing."""
+    about = _about(path, stamp)
+    if about.only is not None:
+        return about.only
+    with latlon.opened(path) as dataset:
+        return _field(path, dataset, about.name, about.time_name, about.grid, about.bounds, step)
+
+
+def _field(
+    path: Path, dataset: xr.Dataset, name: str, time_name: str | None, grid: latlon.Axes, bounds: np.ndarray, step: int
+) -> np.ndarray:
+    start, end = bounds[step]
+    at = dataset[[name]].isel({time_name: [step]}) if time_name else dataset[[name]]
+    mm = latlon.field(path, at, name, grid) * _to_mm(path, dataset[name], (end - start) / ONE_SECOND)
+    return mm.astype(np.float32)  # eight of them are kept, and may be of the whole globe
 
 
 def _add(sums: list[Raster], covers: list[Raster], total: Raster, cover: Raster) -> None:
