@@ -201,7 +201,7 @@ def feeders(cube: Cube, data: Patches) -> dict[str, Callable[[Place], Any]]:
 
 def through_workers(data: Patches, workers: int, number: int) -> float:
     """Samples a second of the DataLoader, its processes being there and warm."""
-    loader = PatchData(data, data, 1, workers)._loader(data, range(number + WARM))
+    loader = PatchData(data, data, 1, workers).loader(data, range(number + WARM))
     begun = 0.0
     for n, _ in enumerate(loader):
         if n == WARM - 1:

@@ -109,7 +109,7 @@ class Loaded(PatchData):
         return batch
 
     def train_dataloader(self) -> DataLoader[Any]:
-        return self._loader(self.train, range(10_000))
+        return self.loader(self.train, range(10_000))
 
 
 class InMemory(torch.utils.data.IterableDataset[Any]):

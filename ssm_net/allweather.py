@@ -199,7 +199,7 @@ def _near_and_far(missed: Tensor, open_: Tensor) -> tuple[float, float]:
     at_lo, at_hi = float(open_[~far].mean()), float(open_[far].mean())
     slope = max(hi - lo, 0.0) / max(at_hi - at_lo, 0.1)
     near = max(lo - slope * at_lo, lo / 3)
-    level = float(torch.quantile(missed / (near + slope * open_), 0.68))
+    level = float(torch.quantile(missed / (near + slope * open_).clamp(min=1e-3), 0.68))
     return level * near, level * (near + slope)
 
 

@@ -10,6 +10,7 @@ import datetime as dt
 import functools
 import importlib.util
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 Law = Callable[[Tensor, Window], Tensor]
 
 
-class CoarseToFine:
+class CoarseToFine(ABC):
     """A law learned between cells, applied to pixels; what it misses of the coarse field is returned bilinearly.
 
     theta(p) = f(x_p) + I[y - <f(x)>](p). Where a cell was not observed, y is the field completed from its neighbours
@@ -52,9 +53,9 @@ class CoarseToFine:
         self.ratio = ground.cube.domain.ratio
         self.needs: list[str] = []  # ``context`` reads the whole day: a pixel needs its neighbour cells' residuals
 
+    @abstractmethod
     def law(self, coarse: CoarseDay) -> Law:
         """f on that day."""
-        raise NotImplementedError
 
     def context(self, coarse: CoarseDay) -> tuple[Tensor, Tensor, Tensor]:
         """f of all pixels (y, x), the residual of the cells (R, C) and the error of the coarse field (R, C)."""

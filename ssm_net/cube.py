@@ -37,7 +37,7 @@ from ssm_net.shards import Shards
 from ssm_net.variables import COARSE, FINE
 
 EPOCH = dt.date(2000, 1, 1)
-FORMAT = 1
+FORMAT = 2  # raised where days made from now on would not be those that are there, made again
 CHUNK = 144
 
 
@@ -68,28 +68,17 @@ class Cube:
         return {day: i for i, day in enumerate(self.days)}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k not in ("_index", "_arrays", "_shards")}
-
-    @functools.cached_property
-    def _arrays(self) -> dict[str, zarr.Array]:
-        return {}
+        return {k: v for k, v in self.__dict__.items() if k not in ("_index", "_shards")}
 
     @functools.cached_property
     def _shards(self) -> dict[str, Shards]:
         return {}
 
-    def _array(self, key: str) -> zarr.Array:
-        if key not in self._arrays:
-            found = zarr.open(self.path / key, mode="r")
-            assert isinstance(found, zarr.Array)
-            self._arrays[key] = found
-        return self._arrays[key]
-
     # ---- reading -----------------------------------------------------------------------------------------------
 
     def read_packed(self, name: str, day: dt.date, window: Window | None = None) -> np.ndarray:
         """A fine variable as stored, (y, x), on ``window`` = (y0, y1, x0, x1) pixels."""
-        return self._read_window(f"fine/{name}", window, str(day), self.index(day))
+        return self._read(f"fine/{name}", window, str(day), self.index(day))
 
     def read(self, name: str, day: dt.date, window: Window | None = None) -> np.ndarray:
         """A fine variable, (y, x) float32, NaN where missing."""
@@ -99,27 +88,23 @@ class Cube:
         """A coarse variable, (row, col) float32, NaN where missing; of a day the cube does not hold: all NaN."""
         if day not in self._index:
             return np.full(self.domain.coarse_shape, np.nan, "float32")
-        rows, cols = self.domain.coarse_shape
-        return COARSE[name].unpack(self._read_window(f"coarse/{name}", (0, rows, 0, cols), str(day), self.index(day)))
+        return COARSE[name].unpack(self._read(f"coarse/{name}", None, str(day), self.index(day)))
 
     def read_static(self, name: str, window: Window | None = None) -> np.ndarray:
         """A static variable, (y, x) float32."""
-        return self._read_window(f"static/{name}", window, "static")
+        return self._read(f"static/{name}", window, "static")
 
     def read_static_cell(self, name: str) -> np.ndarray:
         """The cell means of a static variable, (row, col) float32."""
-        return self._read(f"static_cell/{name}", (slice(None), slice(None)), "static")
+        return self._read(f"static_cell/{name}", None, "static")
 
-    def _read(self, key: str, where: tuple[Any, ...], what: str) -> np.ndarray:
-        with self._naming(key, what):
-            return np.asarray(self._array(key)[where])
-
-    def _read_window(self, key: str, window: Window | None, what: str, *where: int) -> np.ndarray:
+    def _read(self, key: str, window: Window | None, what: str, *where: int) -> np.ndarray:
+        """``window`` of an array, all of it where None."""
         with self._naming(key, what):
             if key not in self._shards:
                 self._shards[key] = Shards.open(self.path / key)
-            height, width = self.domain.fine_shape
-            return self._shards[key].read(window or (0, height, 0, width), *where)
+            shards = self._shards[key]
+            return shards.read(window or (0, shards.shape[0], 0, shards.shape[1]), *where)
 
     @contextlib.contextmanager
     def _naming(self, key: str, what: str) -> Iterator[None]:
@@ -147,10 +132,7 @@ class Cube:
     def state(self, day: dt.date) -> dict[str, Any]:
         """What a stored day leaves for the next beside its fields. Apart from the status, of which that of every stored
         day is read to tell late granules."""
-        file = self.path / "state" / self._status_file(day).name
-        if file.exists():
-            return dict(json.loads(file.read_text()))
-        return dict((self.status(day) or {}).get("state", {}))  # cubes of before
+        return dict(json.loads((self.path / "state" / self._status_file(day).name).read_text()))
 
     def done(self, day: dt.date) -> bool:
         return self._status_file(day).exists()

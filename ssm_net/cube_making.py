@@ -116,7 +116,7 @@ def _make(path: Path, domain: Domain, fine: Sequence[str], coarse: Sequence[str]
     groups = {"static": root.create_group("static"), "static_cell": root.create_group("static_cell")}
     for name in static:
         groups["static_cell"].create_array(
-            name, shape=(rows, cols), chunks=(rows, cols), dtype="float32", fill_value=np.nan,
+            name, shape=(rows, cols), chunks=(rows, cols), dtype="float32", fill_value=np.nan, compressors=codec,
             dimension_names=["row", "col"])  # fmt: skip
         a = groups["static"].create_array(
             name, shape=(ny, nx), chunks=chunk, shards=(ny, nx), dtype="float32", fill_value=np.nan, compressors=codec,

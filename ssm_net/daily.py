@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ssm_net import cloud_effect
-from ssm_net.allweather import LAPSE, WEATHER, AllWeather, ThermalState, fill
+from ssm_net.allweather import LAPSE, AllWeather, ThermalState, fill
 from ssm_net.annual import AirMemory, Cycle
 from ssm_net.cloud_effect import Air
 from ssm_net.cube import Cube
@@ -50,7 +50,7 @@ def store(cube: Cube, seen: Day, elevation: Tensor, land: Tensor, sensors: Inter
             info["missing"].append("reflectance")
         _put_reflectance(cube, before, bands, seen, fine)
     if "rain" in cube.fine:
-        if seen.rain[0] is None:
+        if seen.rain is None:
             info["missing"].append("rain")
         _put_rain(cube, before, seen, fine)
 
@@ -78,22 +78,18 @@ def thermal_state(cube: Cube, day: dt.date | None, k: str) -> ThermalState | Non
     if day is None:
         return None
     state = cube.state(day)
-    cycle = state.get(f"lst_{k}_cycle")
-    apart, air, drift = f"lst_{k}_apart", f"lst_{k}_air", f"lst_{k}_drift"
+    apart, air = f"lst_{k}_apart", f"lst_{k}_air"
     air_cycle = state.get(f"{air}_cycle")
-    error = state[f"lst_{k}_error"]
-    near, far = error if isinstance(error, list) else (error, error)  # cubes of before had one
+    near, far = state[f"lst_{k}_error"]
     return ThermalState(
         day,
         torch.from_numpy(cube.read(f"lst_{k}_memory", day)),
         torch.from_numpy(cube.read(f"lst_{k}_weight", day)).nan_to_num(),
         torch.from_numpy(cube.read_coarse(f"lst_{k}_region", day)),
         (near, far),
-        Cycle.from_json(cycle) if cycle else Cycle.before_any(_latitude(cube.domain)),
-        torch.from_numpy(cube.read_coarse(drift, day))
-        if drift in cube.coarse
-        else torch.zeros(cube.domain.coarse_shape),
-        state.get(f"lst_{k}_weather", WEATHER),
+        Cycle.from_json(state[f"lst_{k}_cycle"]),
+        torch.from_numpy(cube.read_coarse(f"lst_{k}_drift", day)),
+        state[f"lst_{k}_weather"],
         torch.from_numpy(cube.read_coarse(apart, day)) if apart in cube.coarse else None,
         AirMemory(torch.from_numpy(cube.read_coarse(air, day)), Cycle.from_json(air_cycle)) if air_cycle else None,
     )
@@ -129,8 +125,7 @@ def _put_thermal(
     coarse[f"lst_{k}_seen"] = seen_part.numpy()
     if done.state.apart is not None:
         coarse[f"lst_{k}_apart"] = done.state.apart.numpy()
-    if f"lst_{k}_drift" in cube.coarse:
-        coarse[f"lst_{k}_drift"] = done.state.drift.numpy()
+    coarse[f"lst_{k}_drift"] = done.state.drift.numpy()
     state[f"lst_{k}_error"] = done.state.error
     state[f"lst_{k}_weather"] = done.state.weather
     state[f"lst_{k}_cycle"] = done.state.cycle.to_json()
@@ -209,10 +204,9 @@ def _put_reflectance(
 def _put_rain(cube: Cube, before: dt.date | None, seen: Day, fine: dict[str, np.ndarray]) -> None:
     """The day's rain, and what the days before it left of theirs."""
     nothing = np.zeros(cube.domain.fine_shape, "float32")
-    fallen = [nothing if r is None else np.nan_to_num(r) for r in seen.rain]
-    fine["rain"] = FINE["rain"].pack(fallen[0])
+    fine["rain"] = FINE["rain"].pack(nothing if seen.rain is None else np.nan_to_num(seen.rain))
     gap = 0 if before is None else (seen.day - before).days
     for name, memory in API_DAYS.items():
         old = nothing if before is None else np.nan_to_num(cube.read(name, before))
-        new = sum(np.float32(np.exp(-n / memory)) * r for n, r in enumerate(fallen))
+        new = seen.antecedent.get(name, nothing)
         fine[name] = FINE[name].pack(old * np.float32(np.exp(-gap / memory)) + new)

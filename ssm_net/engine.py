@@ -45,7 +45,8 @@ def in_order(work: Callable[[A], T], items: Sequence[A], engine: EngineConfig, w
                 while done < len(items):
                     for item in items[done + len(coming) : done + number + 2]:
                         coming.append(pool.submit(task, item))
-                    result = coming[0].result()
+                    with _naming_what_killed(items[done]):
+                        result = coming[0].result()
                     coming.popleft()
                     done, deaths = done + 1, 0
                     yield result
@@ -54,10 +55,6 @@ def in_order(work: Callable[[A], T], items: Sequence[A], engine: EngineConfig, w
                 if deaths == DEATHS:
                     raise _died(items[done], err) from err
                 log.warning("a worker process died (was there memory left?): what it was doing is done again")
-            except Exception as err:
-                if not _killed(err):
-                    raise
-                raise _died(items[done], err) from err
             finally:
                 for future in coming:
                     future.cancel()
@@ -69,12 +66,9 @@ def as_they_come(work: Callable[[A], T], items: Sequence[A], engine: EngineConfi
         of = {pool.submit(_by_itself, work, item): item for item in items}
         try:
             for future in as_completed(of):
-                try:
-                    yield of[future], future.result()
-                except Exception as err:
-                    if not _killed(err):
-                        raise
-                    raise _died(of[future], err) from err
+                with _naming_what_killed(of[future]):
+                    result = future.result()
+                yield of[future], result
         finally:
             for future in of:
                 future.cancel()
@@ -158,9 +152,15 @@ def _check(found: dict[str, object], scheduler: str) -> None:
         )
 
 
-def _killed(err: Exception) -> bool:
-    """Dask's error for work that workers died over; its class is not here where dask is not."""
-    return type(err).__name__ == "KilledWorker"
+@contextmanager
+def _naming_what_killed(item: object) -> Iterator[None]:
+    """Dask's error for work that workers died over says over what; its class is not here where dask is not."""
+    try:
+        yield
+    except Exception as err:
+        if type(err).__name__ != "KilledWorker":
+            raise
+        raise _died(item, err) from err
 
 
 def _died(item: object, err: Exception) -> WorkerError:

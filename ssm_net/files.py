@@ -35,6 +35,15 @@ def write_whole(path: Path, data: bytes | memoryview) -> Path:
     return path
 
 
+def stamp(path: Path) -> tuple[int, int]:
+    """What tells a file from another that takes its place: when it was written (ns) and its bytes; zeros where there is
+    none."""
+    if not path.is_file():
+        return 0, 0
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size
+
+
 @contextmanager
 def _part_of(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
     """A new file beside ``path``, locked while it is written: the system takes the lock from a process that dies."""

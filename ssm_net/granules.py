@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +23,7 @@ from ssm_net.ingest.reanalysis import read_reanalysis
 from ssm_net.ingest.ssm import CoarseSSM, read_ssm
 from ssm_net.inputs import OVERPASSES
 from ssm_net.sources import Sources, known_product
+from ssm_net.variables import API_DAYS
 
 T = TypeVar("T")
 HOURS = {"day": DAY_HOUR, "night": NIGHT_HOUR}
@@ -59,7 +60,10 @@ class Day:
     other_lst: Mapping[str, tuple[np.ndarray, np.ndarray] | None]
     air: Mapping[str, tuple[np.ndarray, np.ndarray] | None]  # temperature (K) and radiation (W m-2) at the overpasses
     reflectance: Mapping[str, np.ndarray] | None
-    rain: tuple[np.ndarray | None, ...]  # mm, of the day and the days before it that no stored day counted
+    rain: np.ndarray | None  # mm, of the day
+    antecedent: Mapping[
+        str, np.ndarray
+    ]  # mm, of it and the days before it that no stored day counted, fading: API_DAYS
     files: tuple[str, ...]
     problems: tuple[str, ...]
     left_out: Mapping[str, int]  # files that could not be read, with their size in bytes
@@ -144,7 +148,8 @@ def read_day(work: Task) -> Day:
     when = {k: overpass_utc(work.day, (west + east) / 2, hour) for k, hour in HOURS.items()}
     air = {k: careful(given.get(f"air_{k}", ()), lambda g, k=k: read_reanalysis(g, when[k], work.domain))  # type: ignore[misc]
            for k in OVERPASSES}  # fmt: skip
-    rain = tuple(careful(i.granules, lambda g, i=i: rain_between(g, i.start, i.end, fine)) for i in work.rain)  # type: ignore[misc]
+    rain, antecedent = _rain(careful(i.granules, lambda g, i=i: rain_between(g, i.start, i.end, fine))  # type: ignore[misc]
+                             for i in work.rain)  # fmt: skip
     return Day(
         work.day,
         careful(given.get("ssm", ()), lambda g: read_ssm(g, work.domain, work.sigma_ssm)),
@@ -153,11 +158,28 @@ def read_day(work: Task) -> Day:
         air,
         careful(given.get("reflectance", ()), lambda g: read_reflectance(g, fine)),
         rain,
+        antecedent,
         tuple(sorted(set(files))),
         tuple(problems),
         left_out,
         work.missing_tiles,
     )
+
+
+def _rain(fallen: Iterable[np.ndarray | None]) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
+    """The first of some days of rain, the latest first, and their sums, each of which fades in its own time; a day is
+    let go before the next is read: the first of a record counts sixty."""
+    first, sums = None, dict[str, np.ndarray]()
+    for n, mm in enumerate(fallen):
+        if n == 0:
+            first = mm
+        if mm is None:
+            continue
+        mm = np.nan_to_num(mm)
+        for name, memory in API_DAYS.items():
+            faded = np.float32(np.exp(-n / memory)) * mm if n else mm
+            sums[name] = sums[name] + faded if name in sums else faded
+    return first, sums
 
 
 def read_ahead(tasks: Sequence[Task], workers: int, engine: EngineConfig) -> Iterator[Day]:

@@ -22,9 +22,7 @@ def sources(cube: Cube, day: dt.date) -> np.ndarray:
     """The record (a code of the table of radiometers) that observed each cell, (R, C) uint8, 0 where none did."""
     if "source" not in cube.coarse:
         return np.zeros(cube.domain.coarse_shape, np.uint8)
-    # Cubes of before hold a 1 where nothing was observed.
-    codes = np.where(np.isfinite(cube.read_coarse("ssm", day)), np.nan_to_num(cube.read_coarse("source", day)), 0)
-    return RECORDS[codes.astype(np.uint8)]
+    return RECORDS[np.nan_to_num(cube.read_coarse("source", day)).astype(np.uint8)]
 
 
 def said_sources(cube: Cube, day: dt.date) -> str:

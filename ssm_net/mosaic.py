@@ -21,7 +21,7 @@ from torch import Tensor
 
 import ssm_net
 from ssm_net import lineage, masks
-from ssm_net.checkpoint import load_trained
+from ssm_net.checkpoint import Trained, load_trained
 from ssm_net.config import InferConfig, parse_day
 from ssm_net.cube import Cube, open_cube, write_json
 from ssm_net.days import runs
@@ -71,7 +71,8 @@ def infer(cfg: InferConfig) -> list[dt.date]:
             f"tiles of {side} x {side} pixels; the other {len(days) - len(todo)} are done"
         )
         return []
-    made_by = _made_by(cfg)
+    trained = _trained(cfg)
+    made_by = _made_by(cfg, trained)
     _one_maker(out, {**made_by, "update": cfg.update, "domain": cube.domain.name}, cfg.overwrite)
     if cfg.quicklook:
         _missing_quicklooks(cfg, cube, sorted(set(days) - set(todo)))
@@ -81,10 +82,10 @@ def infer(cfg: InferConfig) -> list[dt.date]:
     with Progress(console=console) as bar:
         task = bar.add_task(f"{cfg.method}: mosaics", total=len(days), completed=len(days) - len(todo))
         if cfg.engine.name == "local":
-            for _ in _make_here(_maker(cfg), todo, bar):
+            for _ in _make_here(_maker(cfg, trained), todo, bar):
                 bar.advance(task)
         else:
-            for _ in _make_there(cfg, todo):
+            for _ in _make_there(cfg, trained, todo):
                 bar.advance(task)
     size = np.mean([day_size(out, cube.domain.name, day, cfg.format) for day in todo]) / 1e6
     console.print(f"[green]{len(todo)} mosaics[/] in {out}, {size:.3g} MB a day")
@@ -117,14 +118,19 @@ class Maker:
         return write_day(mosaic, out, self.cfg.format)
 
 
-def _maker(cfg: InferConfig) -> Maker:
+def _trained(cfg: InferConfig) -> Trained | None:
+    """The networks; None for a baseline."""
+    return load_trained(cfg.run) if cfg.method == "network" else None
+
+
+def _maker(cfg: InferConfig, trained: Trained | None) -> Maker:
     cube = open_cube(cfg.cube)
-    if cfg.method == "network":
+    if trained is not None:
         device = choose_device(cfg.device)
-        estimator: Estimator = NetworkEstimator(load_trained(cfg.run), cube, device, fastest_precision(device))
+        estimator: Estimator = NetworkEstimator(trained, cube, device, fastest_precision(device))
     else:
         estimator = baseline(cfg.method, cube)
-    return Maker(cfg, cube, estimator, _made_by(cfg) | _describe(cfg, cube, estimator), *ground_of(cube))
+    return Maker(cfg, cube, estimator, _made_by(cfg, trained) | _describe(cfg, cube, estimator), *ground_of(cube))
 
 
 def _make_here(maker: Maker, todo: Sequence[dt.date], bar: Progress) -> Iterator[dt.date]:
@@ -147,10 +153,10 @@ def _make_here(maker: Maker, todo: Sequence[dt.date], bar: Progress) -> Iterator
             writing.result()
 
 
-def _make_there(cfg: InferConfig, todo: Sequence[dt.date]) -> Iterator[dt.date]:
+def _make_there(cfg: InferConfig, trained: Trained | None, todo: Sequence[dt.date]) -> Iterator[dt.date]:
     """Days as tasks of a scheduler's workers, each written by the worker that made it."""
     if cfg.format == "zarr":  # days of a store stand in their order, whoever is first
-        maker = _maker(cfg)
+        maker = _maker(cfg, trained)
         maker.finish(maker.gather(todo[0]))
         zarr_store.reserve(day_path(Path(cfg.mosaics), maker.cube.domain.name, todo[0], "zarr"), todo)
         yield todo[0]
@@ -166,7 +172,7 @@ ONE = threading.Lock()  # a worker with several threads makes one day with all o
 @functools.lru_cache(1)
 def _maker_of(cfg: InferConfig, run: str) -> Maker:
     """Made once a worker and run."""
-    return _maker(cfg)
+    return _maker(cfg, _trained(cfg))
 
 
 def _make_one(cfg: InferConfig, run: str, day: dt.date) -> None:
@@ -181,11 +187,10 @@ def _make_one(cfg: InferConfig, run: str, day: dt.date) -> None:
         maker.finish(maker.gather(day))
 
 
-def _made_by(cfg: InferConfig) -> dict[str, Attribute]:
+def _made_by(cfg: InferConfig, trained: Trained | None) -> dict[str, Attribute]:
     """What tells one maker of mosaics from another."""
-    if cfg.method != "network":
+    if trained is None:
         return {"model": cfg.method, "checkpoint": "none"}
-    trained = load_trained(cfg.run)
     attrs: dict[str, Attribute] = {
         "model": "ssm_net", "checkpoint": trained.digest, "features": " ".join(trained.scaling.names),
         "trained_on": f"{trained.provenance['cube']} {' .. '.join(trained.provenance['train_days'])}",

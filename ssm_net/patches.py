@@ -6,6 +6,7 @@ Which worker makes a sample, and how many there are, changes nothing; a resumed 
 from __future__ import annotations
 
 import datetime as dt
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -39,11 +40,11 @@ KEEP_BYTES = 2**31  # of decoded pixels a process keeps
 STRIDE = 7  # pixels between those that statistics are taken from
 
 
-class Samples(Dataset[dict[str, Any]]):
+class Samples(Dataset[dict[str, Any]], ABC):
     """Samples of which there is a number, an epoch's: item ``epoch * n + i`` is the i-th of an epoch."""
 
-    def __len__(self) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    def __len__(self) -> int: ...
 
     def complete(self, batch: dict[str, Any]) -> dict[str, Any]:
         """What is left to do of a batch of samples, on the device it is on; of a complete one nothing."""
@@ -208,7 +209,7 @@ class PatchData(L.LightningDataModule):
         super().__init__()
         self.train, self.held, self.batch_size, self.workers = train, held, batch_size, workers
 
-    def _loader(self, data: Samples, sampler: Iterable[int] | None) -> DataLoader[Any]:
+    def loader(self, data: Samples, sampler: Iterable[int] | None) -> DataLoader[Any]:
         # Channels are made on the device of the networks; where that is this processor, by the loader's processes.
         here = self.trainer is not None and self.trainer.strategy.root_device.type == "cpu"
         return DataLoader(
@@ -226,10 +227,10 @@ class PatchData(L.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Any]:
         world, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
-        return self._loader(self.train, EpochSampler(len(self.train), rank, world))
+        return self.loader(self.train, EpochSampler(len(self.train), rank, world))
 
     def val_dataloader(self) -> DataLoader[Any]:
-        return self._loader(self.held, None)
+        return self.loader(self.held, None)
 
 
 def patch_data(

@@ -7,10 +7,11 @@ never the day; a day that is stored is never touched again.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +90,7 @@ def prepare(cfg: PrepareConfig) -> Cube | None:
         elevation = torch.from_numpy(static.get("elevation", np.zeros(domain.fine_shape, "float32"))).nan_to_num()
         sensors = settle_sensors(cfg, cube, sources, {d: tasks[d] for d in todo})
         problems, missing = 0, defaultdict(list)
-        with Progress(console=console) as bar:
+        with _leaving_processors(cfg), Progress(console=console) as bar:
             shown = bar.add_task("prepare: days", total=len(days), completed=len(days) - len(todo))
             for seen in read_ahead([tasks[d] for d in todo], cfg.workers, cfg.engine):
                 for problem in seen.problems:
@@ -109,6 +110,19 @@ def prepare(cfg: PrepareConfig) -> Cube | None:
         + (f"; [yellow]{problems} problems with granules[/], each logged above" if problems else "")
     )
     return cube
+
+
+@contextlib.contextmanager
+def _leaving_processors(cfg: PrepareConfig) -> Iterator[None]:
+    """Fewer threads for filling while processes beside this one read: with as many as there are processors for each,
+    two readers were slower than one."""
+    threads = torch.get_num_threads()
+    if cfg.workers > 1 and cfg.engine.name == "local":
+        torch.set_num_threads(max(1, threads + 1 - cfg.workers))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _late(cfg: PrepareConfig) -> dict[dt.date, list[str]]:

@@ -106,6 +106,14 @@ def test_sigma_grows_into_a_gap_and_the_fill_follows_its_edge() -> None:
     assert float((out.lst - lst)[:, 90:95].abs().max()) < 0.8
 
 
+def test_a_field_without_any_contrast_is_filled_without_error() -> None:
+    flat = torch.full(SHAPE, 290.0)
+    flat[:, 100:] = torch.nan
+    out = step(step(flat).lst.masked_fill(torch.isnan(flat), torch.nan), step(flat).state, DAY + dt.timedelta(1))
+    assert torch.allclose(out.lst, torch.tensor(290.0), atol=0.05)
+    assert bool(torch.isfinite(out.sigma).all()) and all(math.isfinite(e) for e in out.state.error)
+
+
 def test_a_biased_choice_of_views_does_not_bias_the_region() -> None:
     pattern = torch.where(torch.arange(SHAPE[1]) % 24 < 12, -4.0, 4.0).expand(SHAPE)  # cold and warm stripes
     clear = step(290 + pattern)

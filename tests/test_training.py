@@ -84,7 +84,7 @@ def test_batches_do_not_depend_on_the_number_of_workers(cube: Cube) -> None:
     def epoch(workers: int) -> list[dict[str, torch.Tensor]]:
         sampler = EpochSampler(len(data))
         sampler.set_epoch(2)
-        return [data.complete(batch) for batch in PatchData(data, data, 3, workers)._loader(data, sampler)]
+        return [data.complete(batch) for batch in PatchData(data, data, 3, workers).loader(data, sampler)]
 
     alone = epoch(0)
     assert len(alone) == -(-len(data) // 3)

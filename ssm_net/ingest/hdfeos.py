@@ -20,6 +20,7 @@ import numpy as np
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
+from ssm_net.files import stamp
 from ssm_net.ingest.products import Layer
 from ssm_net.ingest.raster import GranuleError, Raster
 
@@ -89,8 +90,8 @@ def grids(path: Path, text: str) -> list[EosGrid]:
 
 
 @lru_cache(256)
-def _grids_of(path: Path, stamp: tuple[int, int]) -> list[EosGrid]:
-    """``grids`` of a file as it was at ``stamp``: pyhdf takes 10 ms for the text, and a file is read several times."""
+def _grids_of(path: Path, at: tuple[int, int]) -> list[EosGrid]:
+    """``grids`` of a file as it was ``at`` its stamp: pyhdf takes long for the text, and a file has several layers."""
     with opened(path) as sd:
         return grids(path, _texts(sd, r"StructMetadata\.\d+"))
 
@@ -109,7 +110,7 @@ def read_layer(path: Path, layer: Layer, within: GeoBox | None = None) -> tuple[
         name = next((n for n in layer.names if n in names), None)
         if name is None:
             return None
-        eos = _grids_of(path, (path.stat().st_mtime_ns, path.stat().st_size))
+        eos = _grids_of(path, stamp(path))
         geobox = _geobox_of(path, eos, name)
         side = max(abs(geobox.affine.a), abs(geobox.affine.e))
         if abs(side - layer.pixel) > 1e-3 * layer.pixel:

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
+from ssm_net.files import stamp
 from ssm_net.ingest import latlon
 from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.raster import GranuleError, Raster
@@ -62,8 +63,7 @@ def _part(
 ) -> tuple[tuple[Raster, ...], tuple[Raster, ...]] | None:
     """What one file adds: (mm, share of [t0, t1] covered) on its own grid; None where it has nothing between them."""
     path = granule.path
-    stamp = (path.stat().st_mtime_ns, path.stat().st_size) if path.is_file() else (0, 0)
-    about = _about(path, stamp)
+    about = _about(path, stamp(path))
     within = (about.bounds[:, 0] < t1) & (about.bounds[:, 1] > t0)
     if not within.any():
         return None
@@ -76,7 +76,7 @@ def _part(
                 raise GranuleError(path, f"its rain of {start} to {end} is also in {other.path}",
                                    layer=about.name, remedy="keep one of the two")  # fmt: skip
         taken.append((start, end, granule))
-        mm = _step(path, stamp, int(step))
+        mm = _step(path, stamp(path), int(step))
         both = (min(end, t1) - max(start, t0)) / ONE_SECOND
         seen = np.isfinite(mm)
         total += np.where(seen, mm, 0.0) * both / ((end - start) / ONE_SECOND)
@@ -98,7 +98,8 @@ class _About:
 
 # A file is asked for by the days beside its own, too, and opening one takes longer than reading it.
 @lru_cache(8)
-def _about(path: Path, stamp: tuple[int, int]) -> _About:
+def _about(path: Path, at: tuple[int, int]) -> _About:
+    """Of the file as it was ``at`` its stamp."""
     with latlon.opened(path) as dataset:
         bounds, grid = latlon.intervals(path, dataset), latlon.axes(path, dataset)
         name = latlon.find(path, dataset, NAMES, "rain")
@@ -108,9 +109,9 @@ def _about(path: Path, stamp: tuple[int, int]) -> _About:
 
 
 @lru_cache(4)
-def _step(path: Path, stamp: tuple[int, int], step: int) -> np.ndarray:
+def _step(path: Path, at: tuple[int, int], step: int) -> np.ndarray:
     """Rain of one step, (lat, lon) mm over its interval, NaN where missing."""
-    about = _about(path, stamp)
+    about = _about(path, at)
     if about.only is not None:
         return about.only
     with latlon.opened(path) as dataset:

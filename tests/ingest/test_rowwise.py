@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import rasterio.warp
@@ -12,7 +14,8 @@ from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
 
 from ssm_net.grid import Domain
-from ssm_net.ingest.hdfeos import SINUSOIDAL
+from ssm_net.ingest.hdfeos import SINUSOIDAL, read_layer
+from ssm_net.ingest.products import product
 from ssm_net.ingest.rowwise import Rows, resample, rows_of
 
 TARGET = Domain("tiny", (68, 72, 772, 776)).fine
@@ -108,3 +111,36 @@ def test_beyond_the_source_there_is_nothing() -> None:
     rows = Rows(np.array([-5.0, 0.5, 30.0]), np.ones(3), np.array([0.0, -3.0, 0.0]), np.ones(3))
     out = resample(np.ones((4, 4), np.float32), rows, 5, "bilinear")
     assert np.isnan(out[[0, 2]]).all() and np.isnan(out[1, :3]).all() and (out[1, 3:] == 1).all()
+
+
+def by_gdal(source: GeoBox, data: np.ndarray, target: GeoBox, **kernel: float) -> np.ndarray:
+    out = np.full(tuple(target.shape), np.nan, np.float32)
+    rasterio.warp.reproject(data, out, src_transform=source.affine, src_crs=str(source.crs), src_nodata=np.nan,
+                            dst_transform=target.affine, dst_crs=str(target.crs), dst_nodata=np.nan,
+                            resampling=Resampling.bilinear, **kernel)  # fmt: skip
+    return out
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("corner", [(220, 376), (228, 380), (232, 384)])
+def test_a_real_tile_is_what_gdal_makes_of_it_with_a_kernel_of_that_width(
+    real_dir: Path, corner: tuple[int, int]
+) -> None:
+    """LST of MOD11A1 h14v09. Left to itself GDAL takes the kernel's width from the window; told, it agrees."""
+    path, entry = next((real_dir / "modis").glob("MOD11A1*.hdf")), product("MOD11A1")
+    row, col = corner
+    here = Domain("near", (row, row + 4, col, col + 4)).fine
+    layer = None if entry is None else entry.layer("lst_day")
+    assert layer is not None
+    read = read_layer(path, layer, here)
+    assert read is not None
+    value, _ = read
+    rows = rows_of(value.geobox, here)
+    assert rows is not None
+    got = resample(value.data, rows, here.shape[1], "bilinear")
+    width, height = float(rows.width.mean()), float(rows.height.mean())
+    told = by_gdal(value.geobox, value.data, here, XSCALE=1 / width, YSCALE=1 / height)
+    np.testing.assert_array_equal(np.isfinite(got), np.isfinite(told))
+    assert np.isfinite(got).mean() > 0.5
+    np.testing.assert_allclose(got, told, atol=0.02)  # K; the width of one row is not quite that of another
+    assert np.nanstd(got - by_gdal(value.geobox, value.data, here)) < 0.1
