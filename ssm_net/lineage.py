@@ -6,7 +6,7 @@ import datetime as dt
 
 import numpy as np
 
-from ssm_net import masks
+from ssm_net import masks, scratch
 from ssm_net.cube import Cube
 from ssm_net.formats.product import LONG, Flag
 from ssm_net.grid import Window
@@ -87,6 +87,9 @@ def flags(cube: Pixels, day: dt.date, land: np.ndarray, far: np.ndarray, window:
 
 def on_pixels(of_cells: np.ndarray, land: np.ndarray, ratio: int) -> np.ndarray:
     """Flags of cells on their pixels; where there is no land there is no value that could rest on anything."""
-    out = of_cells.repeat(ratio, 0).repeat(ratio, 1)
-    out[~land] &= np.uint16(Flag.COARSE_OBSERVED)
+    out = scratch.empty(land.shape, np.uint16)
+    for n, row in enumerate(of_cells):
+        here = slice(n * ratio, (n + 1) * ratio)
+        out[here] = row.repeat(ratio)
+        out[here][~land[here]] &= np.uint16(Flag.COARSE_OBSERVED)
     return out

@@ -20,10 +20,10 @@ from rich.progress import Progress
 from torch import Tensor
 
 import ssm_net
-from ssm_net import lineage, masks
+from ssm_net import lineage, masks, scratch
 from ssm_net.checkpoint import Trained, load_trained
 from ssm_net.config import InferConfig, parse_day
-from ssm_net.cube import Cube, open_cube, write_json
+from ssm_net.cube import CHUNK, Cube, open_cube, write_json
 from ssm_net.days import runs
 from ssm_net.engine import as_they_come
 from ssm_net.estimators import Estimator, NetworkEstimator, baseline, fastest_precision
@@ -261,18 +261,26 @@ def choose_device(name: str) -> torch.device:
 def ground_of(cube: Cube) -> tuple[Tensor, np.ndarray]:
     """Pixels that are produced (bool): land, not built over, inside the boundary where one was given; and the flags of
     each pixel (uint16) that no day changes."""
-    land, flags = land_mask(None, cube.domain.fine_shape), np.zeros(cube.domain.fine_shape, np.uint16)
-    if "water_fraction" in cube.static:
-        water = cube.read_static("water_fraction")
-        land = land_mask(torch.from_numpy(water), cube.domain.fine_shape)
-        flags |= (water >= masks.WATER) * np.uint16(Flag.WATER)
-    if "urban" in cube.static:
-        urban = cube.read_static("urban") >= masks.URBAN
-        land &= ~torch.from_numpy(urban)
-        flags |= urban * np.uint16(Flag.URBAN)
-    if "inside" in cube.static:
-        land &= torch.from_numpy(cube.read_static("inside")) >= 0.5
-    return land, flags
+    rows, cols = cube.domain.fine_shape
+    land, flags = (scratch.empty((rows, cols), kind) for kind in (np.bool_, np.uint16))
+    for y in range(0, rows, CHUNK):
+        window = (y, min(y + CHUNK, rows), 0, cols)
+        here = slice(*window[:2])
+        given = {name: cube.read_static(name, window) for name in ("water_fraction", "urban", "inside")
+                 if name in cube.static}  # fmt: skip
+        produced = np.ones((window[1] - y, cols), bool)
+        flags[here] = 0
+        if "water_fraction" in given:
+            produced = land_mask(torch.from_numpy(given["water_fraction"]), produced.shape).numpy()
+            flags[here] |= (given["water_fraction"] >= masks.WATER) * np.uint16(Flag.WATER)
+        if "urban" in given:
+            urban = given["urban"] >= masks.URBAN
+            produced &= ~urban
+            flags[here] |= urban * np.uint16(Flag.URBAN)
+        if "inside" in given:
+            produced &= given["inside"] >= 0.5
+        land[here] = produced
+    return torch.from_numpy(land), flags
 
 
 def _describe(cfg: InferConfig, cube: Cube, estimator: Estimator) -> dict[str, Attribute]:

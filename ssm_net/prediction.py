@@ -1,9 +1,8 @@
 """One day of the cube to its mosaic: bands are read ahead, tiles go through the estimator on all processors, and the
 day's own observation enters once the whole domain is known.
 
-Held meanwhile: a few bands as packed in the cube; flags and land, three bytes a pixel of the domain; and, in memory or
-beyond half a gigabyte on the disk (``scratch``), twelve bytes a pixel of the tiles with land and eight a pixel of the
-domain, the mosaic itself. Only ``how="exact"`` wants the whole domain in float64.
+Held meanwhile: a few bands as packed in the cube; and, in memory or beyond half a gigabyte on the disk (``scratch``),
+twelve bytes a pixel of the tiles with land, and of the domain three for flags and land and eight for the mosaic itself.
 """
 
 from __future__ import annotations
@@ -63,21 +62,19 @@ class Gathered:
         """The update, with what the whole domain says, tile by tile; masked pixels become NaN."""
         domain, ratio, observed = self.cube.domain, self.cube.domain.ratio, self.coarse.ssm[0]
         increment, k = torch.zeros(2, *domain.coarse_shape)
-        conserved = None
+        conserved: Iterator[Tensor] | None = None
         if self.sums is not None:
             mean, shared, weight = self.sums
             increment, k = increments(mean / weight, shared / weight, observed, self.coarse.sigma)
             if self.how == "exact":
-                whole = torch.full(domain.fine_shape, torch.nan)
-                for part in self.parts:
-                    whole[_slices(part.tile.pixels)] = part.values[0]
-                conserved = exact(whole, observed, self.land, ratio, SSM_MIN, SSM_MAX)
+                fields = [(p.tile.pixels, p.values[0], self.land[_slices(p.tile.pixels)]) for p in self.parts]
+                conserved = exact(fields, observed, ratio, SSM_MIN, SSM_MAX)
         ssm, sigma = (scratch.full(domain.fine_shape, np.nan, np.float32) for _ in range(2))
         for part in self.parts:
             window, (mean, shared, local) = part.tile.pixels, part.values
             here = _slices(window)
             if self.sums is not None:
-                mean = mean + upsample(increment, ratio, window) if conserved is None else conserved[here]
+                mean = mean + upsample(increment, ratio, window) if conserved is None else next(conserved)
                 shared = shared * (1 - upsample(k, ratio, window))
             masked = ~self.land[here].numpy() | (self.flags[here] & Flag.FROZEN_OR_SNOW > 0)
             for out, values in (

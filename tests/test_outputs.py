@@ -13,6 +13,7 @@ import pytest
 import rasterio
 import rasterio.warp
 import xarray as xr
+import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -364,7 +365,7 @@ def test_zarr_killed_before_the_data_goes_on(mosaic, tmp_path, monkeypatch):
     path = write_day(mosaic, tmp_path, "zarr")
     second, third = (Mosaic(DAY + dt.timedelta(n), DOMAIN, mosaic.ssm / 2, mosaic.sigma, mosaic.flags) for n in (1, 2))
     with monkeypatch.context() as patch:
-        patch.setattr(xr.Dataset, "to_zarr", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(zarr.Array, "__setitem__", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             write_day(second, tmp_path, "zarr")
     write_day(third, tmp_path, "zarr")

@@ -24,7 +24,7 @@ import zarr
 
 from ssm_net.files import naming_full_disk, write_whole
 from ssm_net.formats.netcdf import EPOCH, as_dataset, decode_dataset, global_attributes, not_a_mosaic
-from ssm_net.formats.product import Mosaic, pack, unpack
+from ssm_net.formats.product import Mosaic, pack
 
 CHUNK = 144
 DAILY = ("ssm", "ssm_uncertainty", "flags")
@@ -48,8 +48,15 @@ def write(path: Path, mosaic: Mosaic) -> Path:
         for name in DAILY:
             if (old := path / name / "c" / str(where)).exists():
                 shutil.rmtree(old)
-        region = {"time": slice(where, where + 1)}
-        _day(mosaic).to_zarr(path, region=region, mode="r+", consolidated=False, zarr_format=3)
+        for name, counts in (
+            ("ssm", pack(mosaic.ssm)),
+            ("ssm_uncertainty", pack(mosaic.sigma)),
+            ("flags", mosaic.flags),
+        ):
+            array = zarr.open(path / name, mode="r+")
+            assert isinstance(array, zarr.Array)
+            array[where] = counts
+        _put_time(path, where, mosaic.day)
         write_whole(status_file(path, mosaic.day), json.dumps(mosaic.attrs, indent=1).encode())
     return path
 
@@ -125,18 +132,6 @@ def _create(path: Path, mosaic: Mosaic) -> None:
     part.rename(path)
 
 
-def _day(mosaic: Mosaic) -> xr.Dataset:
-    """The daily variables unpacked, as xarray packs what it writes into a store; to whole counts, as everywhere."""
-    dims = ("time", "y", "x")
-    data = {
-        "ssm": (dims, unpack(pack(mosaic.ssm))[None]),
-        "ssm_uncertainty": (dims, unpack(pack(mosaic.sigma))[None]),
-        "flags": (dims, mosaic.flags[None]),
-    }
-    day = xr.Dataset(data, {"time": ("time", np.array([(mosaic.day - EPOCH).days], np.int32))})
-    return day.drop_indexes("time")  # xarray leaves out of a region what is an index
-
-
 def _check_domain(path: Path, mosaic: Mosaic) -> None:
     have = json.loads((path / "zarr.json").read_text())["attributes"]
     want = global_attributes(mosaic)
@@ -174,10 +169,13 @@ def reserve(path: Path, days: Sequence[dt.date]) -> None:
     """Places for ``days`` in a store that is there, in order, so that they may be written in any."""
     with naming_full_disk(path), _one_writer(path):
         for day in sorted(days):
-            where = _place(path, day)
-            time = xr.Dataset({"time": ("time", np.array([(day - EPOCH).days], np.int32))}).drop_indexes("time")
-            region = {"time": slice(where, where + 1)}
-            time.to_zarr(path, region=region, mode="r+", consolidated=False, zarr_format=3)
+            _put_time(path, _place(path, day), day)
+
+
+def _put_time(path: Path, where: int, day: dt.date) -> None:
+    times = zarr.open(path / "time", mode="r+")
+    assert isinstance(times, zarr.Array)
+    times[where] = (day - EPOCH).days
 
 
 def _set_length(array: Path, length: int) -> None:

@@ -10,10 +10,12 @@ Sources: Kalman (1960); the bounded shift extends the constraint layers of Harde
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import torch
 from torch import Tensor
 
-from ssm_net.grid import Footprint, block_mean, expand, upsample
+from ssm_net.grid import Footprint, Window, block_mean, expand, upsample
 
 EXACT_TOLERANCE = 1e-7  # m3 m-3, in float64
 EXACT_ROUNDS = 60
@@ -53,21 +55,42 @@ def increments(background: Tensor, variance: Tensor, observed: Tensor, sigma: Te
     return k * torch.nan_to_num(observed - background), k
 
 
-def exact(mu: Tensor, observed: Tensor, land: Tensor, ratio: int, low: float, high: float) -> Tensor:
-    """Shift the logits of each observed cell until its land mean is the observation; float64, (y, x).
+def exact(
+    fields: Sequence[tuple[Window, Tensor, Tensor]], observed: Tensor, ratio: int, low: float, high: float
+) -> Iterator[Tensor]:
+    """Shift the logits of each observed cell until its land mean is the observation; float64, (y, x) of each field.
 
-    First the smooth increments of ``update`` with K = 1, so that little is left to shift in blocks; then a bracketed
-    Newton search a cell. An observation outside ``(low, high)`` is taken at the nearest value inside. Afterwards
+    ``fields`` are the parts of a domain, each its window (whole cells), mean (m3 m-3) and land (bool). First the
+    smooth increments of ``update`` with K = 1, so that little is left to shift in blocks; then a bracketed Newton
+    search a cell. An observation outside ``(low, high)`` is taken at the nearest value inside. Afterwards
     ``|mean - observed| <= 1e-6`` in every observed cell with land, and ``low <= theta <= high`` everywhere.
     """
-    x = torch.nan_to_num(mu.double(), nan=(low + high) / 2)
-    weight = land.double()
-    has = torch.isfinite(observed) & (block_mean(weight, ratio) > 0)
-    target = torch.nan_to_num(observed.double(), nan=(low + high) / 2).clamp(low + 1e-6, high - 1e-6)
-    for _ in range(3):
-        left = torch.where(has, target - torch.nan_to_num(block_mean(x, ratio, weight)), 0.0)
-        x = (x + upsample(left, ratio)).clamp(low + 1e-9, high - 1e-9)
+    middle = (low + high) / 2
+    target = torch.nan_to_num(observed.double(), nan=middle).clamp(low + 1e-6, high - 1e-6)
+    lefts: list[Tensor] = []
 
+    def smooth(mu: Tensor, window: Window) -> Tensor:
+        x = torch.nan_to_num(mu.double(), nan=middle)
+        for left in lefts:
+            x = (x + upsample(left, ratio, window)).clamp(low + 1e-9, high - 1e-9)
+        return x
+
+    for _ in range(3):
+        left = torch.zeros_like(target)
+        for window, mu, land in fields:
+            cells = _cells(window, ratio)
+            left[cells] = target[cells] - block_mean(smooth(mu, window), ratio, land.double())
+        lefts.append(torch.where(torch.isfinite(observed), torch.nan_to_num(left), 0.0))  # no land, no mean
+    for window, mu, land in fields:
+        cells = _cells(window, ratio)
+        yield _settled(smooth(mu, window), target[cells], torch.isfinite(observed[cells]), land.double(), low, high)
+
+
+def _settled(x: Tensor, target: Tensor, has: Tensor, weight: Tensor, low: float, high: float) -> Tensor:
+    """``x`` (y, x) with the logits of each cell that ``has`` a ``target`` (R, C) shifted until its weighted mean is
+    that."""
+    ratio = len(x) // len(target)
+    has = has & (block_mean(weight, ratio) > 0)
     z = torch.logit((x - low) / (high - low))
     delta = torch.zeros_like(target)
     lo, hi = torch.full_like(target, -60.0), torch.full_like(target, 60.0)
@@ -83,3 +106,8 @@ def exact(mu: Tensor, observed: Tensor, land: Tensor, ratio: int, low: float, hi
         inside = (newton > lo) & (newton < hi)
         delta = torch.where(miss == 0, delta, torch.where(inside, newton, (lo + hi) / 2))
     return low + (high - low) * torch.sigmoid(z + expand(delta, ratio))
+
+
+def _cells(window: Window, ratio: int) -> tuple[slice, slice]:
+    y0, y1, x0, x1 = (n // ratio for n in window)
+    return slice(y0, y1), slice(x0, x1)

@@ -20,14 +20,26 @@ def test_exact_keeps_the_coarse_value(seed: int, spread: float, gaps: float) -> 
     observed = LOW + 0.01 + (HIGH - LOW - 0.02) * torch.rand(3, 4, generator=g)
     observed[torch.rand(3, 4, generator=g) < gaps] = torch.nan
     land = torch.rand(mu.shape, generator=g) < 0.8
-    theta = exact(mu, observed, land, RATIO, LOW, HIGH)
+    (theta,) = exact([((0, 3 * RATIO, 0, 4 * RATIO), mu, land)], observed, RATIO, LOW, HIGH)
     miss = (block_mean(theta, RATIO, land) - observed).abs()
     assert float(torch.nan_to_num(miss).max()) <= 1e-6
     assert float(theta.min()) >= LOW and float(theta.max()) <= HIGH
 
 
+def test_exact_in_parts_is_exact_of_the_whole() -> None:
+    g = torch.Generator().manual_seed(3)
+    mu, land = torch.rand(2 * RATIO, 4 * RATIO, generator=g) * 0.5, torch.rand(2 * RATIO, 4 * RATIO, generator=g) < 0.5
+    observed = torch.tensor([[0.1, 0.3, torch.nan, 0.2], [0.5, torch.nan, 0.05, 0.3]])
+    (whole,) = exact([((0, 2 * RATIO, 0, 4 * RATIO), mu, land)], observed, RATIO, LOW, HIGH)
+    windows = [(0, 2 * RATIO, x, x + 2 * RATIO) for x in (0, 2 * RATIO)]
+    fields = [(w, mu[:, w[2] : w[3]], land[:, w[2] : w[3]]) for w in windows]
+    parts = torch.cat(list(exact(fields, observed, RATIO, LOW, HIGH)), 1)
+    assert float((parts - whole).abs().max()) < 1e-6
+
+
 def test_exact_takes_an_impossible_value_at_the_bound() -> None:
-    theta = exact(torch.full((36, 36), 0.3), torch.tensor([[0.9]]), torch.ones(36, 36, dtype=torch.bool), 36, LOW, HIGH)
+    field = ((0, 36, 0, 36), torch.full((36, 36), 0.3), torch.ones(36, 36, dtype=torch.bool))
+    (theta,) = exact([field], torch.tensor([[0.9]]), 36, LOW, HIGH)
     assert float(theta.mean()) == pytest.approx(HIGH, abs=1e-5) and float(theta.max()) <= HIGH
 
 
