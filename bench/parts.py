@@ -4,7 +4,8 @@
 
 Processor time, so that what else the machine does hardly counts; each way in turn, the least of five turns. Shards are
 read by rows of chunks, as inference does, with zarr-python beside; the shipped networks pass over pixels of the cube
-module by module, and as products in float32 and bfloat16. Numbers go to bench/results/parts.json.
+module by module, and as products in float32 and bfloat16; with the extra ``bench``, by OpenVINO in bfloat16, too. How
+far the ways in bfloat16 are from float32 is over all tiles inside the cube. Numbers go to bench/results/parts.json.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import numpy as np
 import torch
 import zarr
 from provenance import ROOT, command_of, commit_of, machine
@@ -26,8 +29,9 @@ from ssm_net import features
 from ssm_net.checkpoint import load_trained
 from ssm_net.cube import CHUNK, open_cube, write_json
 from ssm_net.estimators import NetworkEstimator, half_upsampled, upsample_by_phase
+from ssm_net.grid import Window
 from ssm_net.inputs import read_coarse, read_fine
-from ssm_net.model.fused import Fused
+from ssm_net.model.fused import Context, Fused
 from ssm_net.shards import Shards
 
 TURNS = 5
@@ -43,6 +47,35 @@ def least(ways: dict[str, Callable[[], Any]]) -> dict[str, float]:
             way()
             best[name] = min(best[name], time.process_time() - begun)
     return best
+
+
+class Products(torch.nn.Module):
+    """What ``Fused`` does with a tile, all rows at once, for OpenVINO to read."""
+
+    def __init__(self, fused: Fused) -> None:
+        super().__init__()
+        self.fused = fused
+
+    def forward(self, x: torch.Tensor, columns: torch.Tensor, base: torch.Tensor, deep: torch.Tensor) -> Any:
+        f, h = self.fused, self.fused.halo
+        centre = x[:, h : h + len(base), h : h + len(columns)].permute(1, 2, 0)
+        stem = torch.nn.functional.conv2d(x[None], f.stem.contiguous(), f.bias)[0].permute(1, 2, 0)
+        return f._pixels(stem, centre, Context(columns, base, deep))
+
+
+def openvino_way(fused: Fused, x: torch.Tensor, told: Context) -> Callable[[torch.Tensor, Context], np.ndarray] | None:
+    """The mean of each member, (M, y, x), by OpenVINO in bfloat16 on one thread; None where it is not installed."""
+    try:
+        import openvino
+    except ImportError:
+        return None
+    given = (x, *told)
+    # OpenVINO knows no logit.
+    with torch.no_grad(), mock.patch.object(torch, "logit", lambda p: torch.log(p / (1 - p))):
+        model = openvino.convert_model(Products(fused), example_input=tuple(t.clone() for t in given))
+    settings = {"INFERENCE_PRECISION_HINT": "bf16", "INFERENCE_NUM_THREADS": 1, "PERFORMANCE_HINT": "LATENCY"}
+    request = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
+    return lambda x, told: np.array(request.infer([t.numpy() for t in (x, *told)])[0])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -68,16 +101,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     coarse = read_coarse(cube, day, estimator.lags, estimator.scaling)
     context = estimator.context(coarse).by_phase
     ratio = cube.domain.ratio
-    tile = (ratio, CHUNK, ratio, CHUNK)  # not at the edge, so that its halo is there
+    side = CHUNK - ratio  # of a tile that has its halo
     h = estimator.halo
-    around = (tile[0] - h, tile[1] + h, tile[2] - h, tile[3] + h)
-    fine = read_fine(cube, day, around, estimator.needs, coarse.region)
-    x = trained.scaling(features.stack(trained.scaling.names, fine))
-    ways: dict[str, Callable[[], Any]] = {}
-    for precision in (torch.float32, torch.bfloat16):
-        fused = Fused(estimator.network, precision)
-        name = f"products, {str(precision).removeprefix('torch.')}"
-        ways[name] = lambda fused=fused: fused(x, half_upsampled(context, ratio, tile))
+
+    def given(y: int, x: int) -> tuple[torch.Tensor, Context, Window]:
+        tile = (y, y + side, x, x + side)
+        around = (tile[0] - h, tile[1] + h, tile[2] - h, tile[3] + h)
+        fine = read_fine(cube, day, around, estimator.needs, coarse.region)
+        return (trained.scaling(features.stack(trained.scaling.names, fine)).contiguous(),
+                half_upsampled(context, ratio, tile), tile)  # fmt: skip
+
+    x, told, tile = given(ratio, ratio)
+    single, half = Fused(estimator.network, torch.float32), Fused(estimator.network, torch.bfloat16)
+    ways: dict[str, Callable[[], Any]] = {
+        "products, float32": lambda: single(x, half_upsampled(context, ratio, tile)),
+        "products, bfloat16": lambda: half(x, half_upsampled(context, ratio, tile)),
+    }
+    by_openvino = openvino_way(single, x, told)
+    if by_openvino is not None:
+        ways["products, OpenVINO, bfloat16"] = lambda: by_openvino(x, half_upsampled(context, ratio, tile))
 
     def modules() -> list[Any]:
         out = []
@@ -88,18 +130,30 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     with torch.inference_mode():
         passes = least({"module by module, float32": modules, **ways})
-    pixels = (tile[1] - tile[0]) * (tile[3] - tile[2])
-    found = {"reading, ms a chunk": {k: round(1e3 * v / chunks, 4) for k, v in reading.items()},
-             "networks, us a pixel": {k: round(1e6 * v / pixels, 3) for k, v in passes.items()}}  # fmt: skip
+        apart: dict[str, float] = {}
+        height, width = cube.domain.fine_shape
+        for y in range(ratio, height - side - h, side):
+            for left in range(ratio, width - side - h, side):
+                x, told, _ = given(y, left)
+                right = single(x, told)[0].mean(0).numpy()
+                found = {"products, bfloat16": half(x, told)[0].mean(0).numpy()}
+                if by_openvino is not None:
+                    found["products, OpenVINO, bfloat16"] = by_openvino(x, told).mean(0)
+                for name, mean in found.items():
+                    apart[name] = max(apart.get(name, 0.0), float(np.abs(mean - right).max()))
+    pixels = side * side
+    tables = {"reading, ms a chunk": {k: round(1e3 * v / chunks, 4) for k, v in reading.items()},
+              "networks, us a pixel": {k: round(1e6 * v / pixels, 3) for k, v in passes.items()},
+              "largest difference from float32, m3 m-3": {k: round(v, 6) for k, v in apart.items()}}  # fmt: skip
     file = args.results / "parts.json"
     write_json(file, {"command": command_of("parts.py", words, args.folder), "commit": commit_of(ROOT),
-                      "machine": machine(), **found})  # fmt: skip
+                      "machine": machine(), **tables})  # fmt: skip
     console = Console()
-    for title, ways in found.items():
+    for title, rows in tables.items():
         table = Table(title=title, title_justify="left")
         table.add_column("way")
-        table.add_column("processor time", justify="right")
-        for name, value in ways.items():
+        table.add_column("difference" if "difference" in title else "processor time", justify="right")
+        for name, value in rows.items():
             table.add_row(name, f"{value:.3g}")
         console.print(table)
     console.print(f"Numbers: {file}", soft_wrap=True)

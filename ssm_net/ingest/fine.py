@@ -41,8 +41,8 @@ def read_lst(granules: Sequence[Granule], overpass: str, geobox: GeoBox) -> tupl
             errors.append(error)
     # The error is a class of its pixel: the nearest says it, at a tenth of the cost of a second interpolation.
     lst, sigma = onto(values, geobox, resampling), onto(errors, geobox, "nearest")
-    sigma = np.where(np.isnan(sigma), np.float32(LST_ERROR), sigma)
-    sigma[np.isnan(lst)] = np.nan
+    np.copyto(sigma, LST_ERROR, where=np.isnan(sigma))
+    np.copyto(sigma, np.nan, where=np.isnan(lst))
     return lst, sigma
 
 
@@ -60,9 +60,8 @@ def read_reflectance(granules: Sequence[Granule], geobox: GeoBox) -> dict[str, n
     entry = product(granules[0].product)
     if entry is None or entry.role != "reflectance":
         raise GranuleError(granules[0].path, f"{granules[0].product} is no product of reflectance", day=granules[0].day)
-    held = {name for granule in granules for name in hdfeos.layer_names(granule.path)}
     for layer in entry.layers:
-        if not held & set(layer.names):
+        if not any(hdfeos.holds(granule.path, layer.names) for granule in granules):
             log.info("%s: no layer %s on %s", entry.name, layer.names[0], granules[0].day)
             continue
         read = [r for granule in granules if (r := hdfeos.read_layer(granule.path, layer, geobox)) is not None]

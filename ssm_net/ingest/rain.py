@@ -52,9 +52,7 @@ def rain_between(granules: Sequence[Granule], t0: np.datetime64, t1: np.datetime
     for total, cover in zip(sums, covers, strict=True):
         # Weighted means on the source grid first: NaN pixels of one file do not spread over the others.
         rain = Raster(np.where(cover.data >= 0.5, total.data, np.nan).astype(np.float32), total.geobox)
-        warped = onto([rain], geobox, "bilinear")
-        hole = np.isnan(out)
-        out[hole] = warped[hole]
+        np.copyto(out, onto([rain], geobox, "bilinear"), where=np.isnan(out))
     return out
 
 

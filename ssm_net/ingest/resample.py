@@ -8,6 +8,7 @@ other pair of grids is warped by ``rasterio.warp``, whose kernel is as wide as t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import rasterio.warp
@@ -19,7 +20,7 @@ from ssm_net.ingest.raster import Raster
 from ssm_net.ingest.rowwise import resample, rows_of
 
 SAME = 1e-3  # metres (or 1e-3 of a pixel, whichever is larger): origins that differ by less count as equal
-STRIP = 1152  # rows warped at a time: bounds the memory the mosaic of a whole country takes
+STRIP = 144  # rows warped at a time: bounds the memory the mosaic of a whole country takes
 MARGIN = 4  # source pixels around a strip
 
 Span = tuple[int, int, int, int]  # row0, row1, col0, col1
@@ -33,19 +34,16 @@ def onto(rasters: Sequence[Raster], geobox: GeoBox, resampling: str) -> np.ndarr
     is made of the valid source pixels in reach; bilinear gives none where the nearest is missing:
     gaps do not shrink.
     """
-    out = np.full(tuple(geobox.shape), np.nan, np.float32)
+    out = np.empty(tuple(geobox.shape), np.float32)
     groups = _by_grid(rasters)
     method = Resampling[resampling]
     for start in range(0, out.shape[0], STRIP):
         strip = geobox[start : min(start + STRIP, out.shape[0]), :]
         target = out[start : start + STRIP]
-        for group in groups:
-            source = _mosaic(group, strip)
-            if source is None:
-                continue
-            warped = _warp(source, strip, method)
-            hole = np.isnan(target)
-            target[hole] = warped[hole]
+        sources = [source for group in groups if (source := _mosaic(group, strip)) is not None]
+        target[...] = _warp(sources[0], strip, method) if sources else np.nan
+        for source in sources[1:]:
+            np.copyto(target, _warp(source, strip, method), where=np.isnan(target))
     return out
 
 
@@ -100,6 +98,7 @@ def _mosaic(group: Sequence[Raster], target: GeoBox) -> Raster | None:
     return Raster(data, GeoBox(data.shape, base.affine * Affine.translation(c0, r0), base.crs))
 
 
+@lru_cache(1024)
 def _needed(base: GeoBox, target: GeoBox) -> Span | None:
     """Rows and columns, counted from the corner of ``base``, that hold ``target``; None where it cannot be had."""
     outline = target.extent.to_crs(str(base.crs), resolution=abs(target.affine.a) * 16).boundingbox

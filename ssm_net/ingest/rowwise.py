@@ -16,7 +16,7 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
-BLOCK = 128  # rows worked on at a time: what lies between two steps stays in the cache
+PIXELS = 1 << 16  # worked on at a time: what lies between two steps stays in the cache
 EXACT = 1e-2  # source pixels by which a row may bend
 
 
@@ -30,7 +30,7 @@ class Rows(NamedTuple):
     width: np.ndarray
 
 
-@lru_cache(64)
+@lru_cache(1024)
 def rows_of(source: GeoBox, target: GeoBox) -> Rows | None:
     """The table of a pair of grids; None where a target row is not part of a source row."""
     ny, nx = target.shape
@@ -58,68 +58,79 @@ def resample(data: np.ndarray, rows: Rows, nx: int, how: str) -> np.ndarray:
     ``nearest``; ``bilinear``, a triangle as wide as two pixels of the coarser of the two grids, with no value where the
     nearest has none; ``average``, of what the target's pixel covers.
     """
-    ny = len(rows.centre)
-    out = np.full((ny, nx), np.nan, np.float32)
-    valid = np.isfinite(data)
-    known = np.where(valid, data, np.float32(0))
-    there = valid.astype(np.float32)
+    out = np.empty((len(rows.centre), nx), np.float32)
     across = np.arange(nx) + 0.5
-    for begin in range(0, ny, BLOCK):
-        some = slice(begin, begin + BLOCK)
-        down = rows.centre[some]
-        along = rows.edge[some, None] + rows.width[some, None] * across
-        near_y, near_x = np.floor(down).astype(np.intp), np.floor(along).astype(np.intp)
-        nearest = _pick(_rows_at(known, near_y), near_x)
-        seen = _pick(_rows_at(there, near_y), near_x) > 0
-        if how == "nearest":
-            out[some] = np.where(seen, nearest, np.nan)
-            continue
-        sums = [np.zeros((len(down), data.shape[1]), np.float32) for _ in range(2)]
-        for row, weight in _taps(down, rows.height[some], how):
-            for total, field in zip(sums, (known, there), strict=True):
-                total += weight[:, None] * _rows_at(field, row)
-        value, weights = (np.zeros(along.shape, np.float32) for _ in range(2))
-        for col, weight in _taps(along, np.abs(rows.width[some, None]), how):
-            value += weight * _pick(sums[0], col)
-            weights += weight * _pick(sums[1], col)
-        enough = weights > 1e-6
-        if how == "bilinear":
-            enough &= seen
-        np.divide(value, weights, out=out[some], where=enough)
+    step = max(1, PIXELS // max(nx, data.shape[1]))
+    for begin in range(0, len(out), step):
+        some = Rows(*(of_rows[begin : begin + step] for of_rows in rows))
+        along = some.edge[:, None] + some.width[:, None] * across
+        out[begin : begin + step] = _nearest(data, some, along) if how == "nearest" else _mean(data, some, along, how)
     return out
 
 
-def _taps(at: np.ndarray, size: np.ndarray, how: str) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Source pixels around ``at`` and their weights, float32; ``size`` of a target pixel in source pixels."""
-    if how == "average":
-        first = np.floor(at - size / 2).astype(np.intp)
-        count = int(np.ceil(size.max())) + 1
-        return [
-            (n, np.clip(np.minimum(n + 1, at + size / 2) - np.maximum(n, at - size / 2), 0, None).astype(np.float32))
-            for n in (first + k for k in range(count))
-        ]
-    half = np.maximum(size, 1.0)
-    first = np.ceil(at - half - 0.5).astype(np.intp)
-    count = int(np.ceil(2 * half.max()))
-    return [
-        (n, np.clip(1 - np.abs(n + 0.5 - at) / half, 0, None).astype(np.float32))
-        for n in (first + k for k in range(count))
-    ]
-
-
-def _rows_at(field: np.ndarray, row: np.ndarray) -> np.ndarray:
-    """Rows of a field, 0 where it has none."""
-    inside = (row >= 0) & (row < len(field))
-    out = field[np.where(inside, row, 0)]
-    out[~inside] = 0
+def _nearest(data: np.ndarray, rows: Rows, along: np.ndarray) -> np.ndarray:
+    """The source pixel that holds the centre of each target pixel; ``along`` (y, x) are their columns."""
+    height, width = data.shape
+    y, x = np.floor(rows.centre).astype(np.intp), np.floor(along).astype(np.intp)
+    at = np.clip(x, 0, width - 1)
+    outside = at != x
+    at += width * np.clip(y, 0, height - 1)[:, None]
+    out = data.ravel().take(at)
+    np.copyto(out, np.nan, where=outside)
+    out[(y < 0) | (y >= height)] = np.nan
     return out
 
 
-def _pick(field: np.ndarray, col: np.ndarray) -> np.ndarray:
-    """Of each row of a field the columns ``col`` (y, x), 0 where it has none."""
-    width = field.shape[1]
-    at = np.clip(col, 0, width - 1)
-    out = field.ravel().take(at + width * np.arange(len(field))[:, None])
-    if col.min() < 0 or col.max() >= width:
-        out[at != col] = 0
-    return out
+def _mean(data: np.ndarray, rows: Rows, along: np.ndarray, how: str) -> np.ndarray:
+    """The mean of what is valid, weighted by the kernel: down the columns a product with a matrix, along the rows tap
+    by tap."""
+    (height, width), size = data.shape, np.abs(rows.width)[:, None]
+    tall, reach = _reach(rows.height, how), _reach(size, how)
+    top = max(int(np.floor(rows.centre.min())) - tall, 0)
+    bottom = min(int(np.floor(rows.centre.max())) + tall + 1, height)
+    if bottom <= top:
+        return np.full(along.shape, np.nan, np.float32)
+    # Nothing around it, so that a tap beside the source finds nothing.
+    pad = reach + 1
+    part = data[top:bottom]
+    valid = np.isfinite(part)
+    known, there = np.zeros((2, len(part), width + 2 * pad), np.float32)
+    np.copyto(known[:, pad:-pad], part, where=valid)
+    there[:, pad:-pad] = valid
+    down = _kernel(np.arange(top, bottom) + 0.5 - rows.centre[:, None], rows.height[:, None], how).astype(np.float32)
+    sums, weights = (down @ known).ravel(), (down @ there).ravel()
+
+    col = np.floor(along)
+    gap = (col + 0.5 - along).astype(np.float32)
+    at = np.clip(col, -pad, width + pad - 1).astype(np.intp)
+    at += pad + (width + 2 * pad) * np.arange(len(at))[:, None]
+    size = size.astype(np.float32)
+    value, weight = np.zeros((2, *at.shape), np.float32)
+    for k in range(-reach, reach + 1):
+        share, tap = _kernel(gap + np.float32(k), size, how), at + k
+        value += share * sums.take(tap, mode="clip")
+        weight += share * weights.take(tap, mode="clip")
+    if how == "bilinear":
+        near = np.floor(rows.centre).astype(np.intp) - top
+        inside = (near >= 0) & (near < len(part))
+        weight *= (there[np.where(inside, near, 0)] * inside[:, None]).ravel().take(at, mode="clip")
+    np.copyto(weight, np.nan, where=weight <= 1e-6)
+    return value / weight
+
+
+def _reach(size: np.ndarray, how: str) -> int:
+    """How many source pixels on either side of the one at the centre of a target pixel of ``size`` may count."""
+    half = (size + 1) / 2 if how == "average" else np.maximum(size, 1.0)
+    return int(np.ceil(half.max() - 0.5))
+
+
+def _kernel(gap: np.ndarray, size: np.ndarray, how: str) -> np.ndarray:
+    """The weight of a source pixel whose centre is ``gap`` source pixels from that of a target pixel of ``size``;
+    ``gap`` is lost."""
+    np.abs(gap, out=gap)
+    if how == "average":  # the length of both that is common
+        np.subtract((size + 1) / 2, gap, out=gap)
+        return np.clip(gap, 0, np.minimum(size, 1), out=gap)
+    gap /= np.maximum(size, 1)
+    np.subtract(1, gap, out=gap)
+    return np.maximum(gap, 0, out=gap)

@@ -1,0 +1,65 @@
+"""A country's granules for timing how they are prepared: plausible values in the archives' formats, file by file.
+
+As in ``national_cube``, they follow no physics. A day of China is 34 files of LST at 1 km from each satellite that is
+given, a file of rain and one of coarse soil moisture; on every eighth day 34 of reflectance at 500 m.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from national_cube import noise
+
+from ssm_net.grid import Domain
+from ssm_net.simulate import modis, netcdf
+from ssm_net.simulate.observe import BANDS, RainGrid
+from ssm_net.simulate.run import EVERY, missing
+from ssm_net.simulate.sinusoidal import Tile, tiles_of
+
+ONE = dt.timedelta(1)
+MEAN = {"Day": 303.0, "Night": 286.0}
+STATIC = {"elevation": "m", "sand": "%", "clay": "%", "water_fraction": "1"}
+
+
+def write(raw: Path, domain: Domain, days: Sequence[dt.date], rain_before: int) -> None:
+    """The granules of ``days`` and the rain of days before them; files that are there are kept."""
+    folders = [raw / "NNsm", raw / "precip", raw / "static"]
+    for folder in folders + [modis.folder(raw, product) for product in (modis.LST, modis.REFLECTANCE)]:
+        folder.mkdir(parents=True, exist_ok=True)
+    for name, units in STATIC.items():
+        if missing(path := raw / "static" / f"{name}.tif"):
+            z = noise(name, domain.fine_shape).numpy()
+            values: np.ndarray = {"elevation": 1200 + 900 * z, "water_fraction": 2 * (z - 2)}.get(name, 35 + 9 * z)
+            netcdf.write_static(path, domain, np.clip(values, 0, 1 if name == "water_fraction" else 8000), units)
+    rain = RainGrid.over(domain)
+    shape = (len(rain.lat), len(rain.lon))
+    for n in range(-rain_before, len(days) + 1):
+        day = days[0] + n * ONE
+        if missing(path := raw / "precip" / f"precip_{day:%Y%m%d}.nc"):
+            end = dt.datetime.combine(day, dt.time(18))
+            netcdf.write_rain(path, rain, 8 * noise("rain", shape, day).clamp(min=0).numpy(), end - ONE, end)
+    for day in days:
+        if missing(path := raw / "NNsm" / f"NNsm-AMSR2-{day:%Y%j}.nc"):
+            netcdf.write_nnsm(path, domain, 0.2 + 0.05 * noise("soil", domain.coarse_shape, day).numpy())
+    for tile in tiles_of(domain, 1200):
+        for day in (days[0] - ONE, *days):  # a night view is filed under the UTC day before
+            if missing(path := modis.folder(raw, modis.LST) / modis.name(modis.LST, day, tile)):
+                modis.write_lst(path, modis.LST, day, tile, {part: _lst(part, tile, day) for part in MEAN})
+    for tile in tiles_of(domain, 2400):
+        for day in days[::EVERY]:
+            if missing(path := modis.folder(raw, modis.REFLECTANCE) / modis.name(modis.REFLECTANCE, day, tile)):
+                size = tile.inside.shape
+                bands = {b: (0.2 + 0.04 * noise(f"{b} {tile.name}", size)).clamp(0.01, 0.9).numpy() for b in BANDS}
+                modis.write_reflectance(path, day, tile, bands, np.zeros(size, np.uint8))
+
+
+def _lst(part: str, tile: Tile, day: dt.date) -> tuple[np.ndarray, np.ndarray]:
+    """LST (K) of a tile's window and its QC: half of it under cloud."""
+    size = tile.inside.shape
+    cloudy = noise(f"cloud {part} {tile.name}", size, day) > 0
+    lst = MEAN[part] + 5 * noise(f"{part} {tile.name}", size, day)
+    return lst.numpy(), torch.where(cloudy, modis.QC_CLOUD, modis.QC_GOOD).to(torch.uint8).numpy()
