@@ -9,8 +9,8 @@
       stats/<name>.json               statistics, with the dates they were computed from
 
 A day has one writer, which writes all its variables and then its status; it is the unit of restart. Final days are
-never rewritten when the period is extended. How it is laid out and extended: ``cube_making``;
-the two are all that imports zarr, and ``shards`` reads windows of pixels.
+never rewritten when the period is extended. How it is laid out and extended: ``cube_making``,
+which alone asks zarr; ``shards`` reads and writes fields.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import datetime as dt
 import fcntl
 import functools
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +28,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import zarr
 
 from ssm_net.files import naming_full_disk, write_whole
 from ssm_net.grid import Domain, Footprint, Grid, Window, block_mean
@@ -101,10 +99,13 @@ class Cube:
     def _read(self, key: str, window: Window | None, what: str, *where: int) -> np.ndarray:
         """``window`` of an array, all of it where None."""
         with self._naming(key, what):
-            if key not in self._shards:
-                self._shards[key] = Shards.open(self.path / key)
-            shards = self._shards[key]
+            shards = self._shards_of(key)
             return shards.read(window or (0, shards.shape[0], 0, shards.shape[1]), *where)
+
+    def _shards_of(self, key: str) -> Shards:
+        if key not in self._shards:
+            self._shards[key] = Shards.open(self.path / key)
+        return self._shards[key]
 
     @contextlib.contextmanager
     def _naming(self, key: str, what: str) -> Iterator[None]:
@@ -189,15 +190,11 @@ class Cube:
         if missing := (set(self.fine) - set(fine)) | (set(self.coarse) - set(coarse)):
             raise CubeError(f"{self.path}: {day}: nothing given for {', '.join(sorted(missing))}")
         where = self.index(day)
-        # What is there is of a killed run, or damaged: zarr reads a shard before it writes one, and would stop there.
-        for key in (*(f"fine/{name}" for name in self.fine), *(f"coarse/{name}" for name in self.coarse)):
-            if (old := self.path / key / "c" / str(where)).exists():
-                shutil.rmtree(old)
         with naming_full_disk(self.path):
             for name in self.fine:
-                self._open_to_write(f"fine/{name}")[where] = fine[name]
+                self._write(f"fine/{name}", fine[name], where)
             for name in self.coarse:
-                self._open_to_write(f"coarse/{name}")[where] = COARSE[name].pack(coarse[name])
+                self._write(f"coarse/{name}", COARSE[name].pack(coarse[name]), where)
         write_json(self.path / "state" / self._status_file(day).name, dict(state or {}))
         write_json(self._status_file(day), dict(info))
 
@@ -205,13 +202,11 @@ class Cube:
         """A static variable, (y, x), and its cell means. Raises ``OSError`` where the disk is full."""
         cells = block_mean(torch.from_numpy(values.astype("float32")), self.domain.ratio)
         with naming_full_disk(self.path):
-            self._open_to_write(f"static/{name}")[:] = values.astype("float32")
-            self._open_to_write(f"static_cell/{name}")[:] = cells.numpy()
+            self._write(f"static/{name}", values)
+            self._write(f"static_cell/{name}", cells.numpy())
 
-    def _open_to_write(self, key: str) -> zarr.Array:
-        found = zarr.open(self.path / key, mode="r+")
-        assert isinstance(found, zarr.Array)
-        return found
+    def _write(self, key: str, field: np.ndarray, *where: int) -> None:
+        self._shards_of(key).write(field, *where)
 
     # ---- statistics --------------------------------------------------------------------------------------------
 

@@ -1,16 +1,18 @@
-"""Windows of the cube's shards, read without zarr's machinery: a sixth of its time a chunk, in any thread or process.
+"""The cube's shards, read and written without zarr's machinery: a sixth of its time a chunk, in any thread or process.
 
-Only the layout that ``cube`` writes is read: a field (y, x) or a day of one is either a Zarr v3 shard of little-endian
-chunks compressed by Blosc, the index at the end with its CRC-32C, or such a chunk by itself. Source: Zarr v3 core
-specification, "sharding_indexed" (ZEP 2): 16 bytes a chunk, offset and length, all ones where the chunk is all fill.
+Only one layout is known: a field (y, x) or a day of one is either a Zarr v3 shard of little-endian chunks compressed by
+Blosc, the index at the end with its CRC-32C, or such a chunk by itself. Source: Zarr v3 core specification,
+"sharding_indexed" (ZEP 2): 16 bytes a chunk, offset and length, all ones where the chunk is all fill.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import google_crc32c
 import numpy as np
@@ -21,6 +23,7 @@ from ssm_net.grid import Window
 ABSENT = np.uint64(2**64 - 1)
 ENTRY = 16  # bytes of the index a chunk
 CHECKSUM = 4  # bytes after it
+SHUFFLES = {"noshuffle": Blosc.NOSHUFFLE, "shuffle": Blosc.SHUFFLE, "bitshuffle": Blosc.BITSHUFFLE}
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Shards:
     dtype: np.dtype
     fill: float
     indexed: bool  # a shard of chunks, not a chunk by itself
+    compressor: Blosc
 
     @classmethod
     def open(cls, path: Path) -> Shards:
@@ -42,7 +46,7 @@ class Shards:
         dtype, fill = np.dtype(meta["data_type"]).newbyteorder("<"), float(meta["fill_value"])
         whole = meta["chunk_grid"]["configuration"]["chunk_shape"][-2:] == shape
         if [c["name"] for c in meta["codecs"]] == ["bytes", "blosc"] and whole:
-            return cls(path, (shape[0], shape[1]), (shape[0], shape[1]), dtype, fill, False)
+            return cls(path, (shape[0], shape[1]), (shape[0], shape[1]), dtype, fill, False, _blosc(meta["codecs"][1]))
         (sharding,) = meta["codecs"]
         inside = sharding["configuration"]
         names = [c["name"] for key in ("codecs", "index_codecs") for c in inside.get(key, ())]
@@ -52,14 +56,15 @@ class Shards:
             raise ValueError(f"its codecs are {names}, not those that prepare.py writes")
         if not whole or shape[0] % chunk[0] or shape[1] % chunk[1]:
             raise ValueError(f"a shard is not a field of whole chunks: {shape} in {chunk}")
-        return cls(path, (shape[0], shape[1]), (chunk[0], chunk[1]), dtype, fill, True)
+        compressor = _blosc(inside["codecs"][1])
+        return cls(path, (shape[0], shape[1]), (chunk[0], chunk[1]), dtype, fill, True, compressor)
 
     def read(self, window: Window, *day: int) -> np.ndarray:
         """``window`` = (y0, y1, x0, x1) of the field with index ``day``, (y, x) as stored; a shard that is not there is
         all fill. Raises ``ValueError``, ``RuntimeError`` or ``OSError`` where it is damaged."""
         y0, y1, x0, x1 = window
         height, width = self.chunk
-        file = self.path.joinpath("c", *map(str, day), "0", "0")
+        file = self._file(*day)
         out = np.empty((y1 - y0, x1 - x0), self.dtype)
         if not file.exists():
             out[:] = self.fill
@@ -81,6 +86,45 @@ class Shards:
                     here[:] = pixels[a - top : b - top, e - left : f - left]
         return out
 
+    def write(self, field: np.ndarray, *day: int) -> None:
+        """Put ``field`` (y, x), as it is stored, in place of what is there with index ``day``, and onto the disk.
+
+        Not in one step: a day is whole when its status says so. Raises ``OSError`` where the disk is full.
+        """
+        if field.shape != self.shape:
+            raise ValueError(f"{self.path} holds fields of {self.shape}, not of {field.shape}")
+        field, (height, width) = np.asarray(field, self.dtype), self.chunk
+
+        def packed(top: int) -> list[bytes]:
+            """Chunks from row ``top`` on; nothing for those that are all fill."""
+            row = [np.ascontiguousarray(field[top : top + height, left : left + width])
+                   for left in range(0, self.shape[1], width)]  # fmt: skip
+            return [b"" if self._nothing(chunk) else self.compressor.encode(chunk) for chunk in row]
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # Blosc lets others run meanwhile
+            chunks = [chunk for row in pool.map(packed, range(0, self.shape[0], height)) for chunk in row]
+        file = self._file(*day)
+        if not any(chunks):
+            file.unlink(missing_ok=True)
+            return
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with open(file, "wb") as shard:
+            shard.writelines(chunks)
+            if self.indexed:
+                sizes = np.array([len(chunk) for chunk in chunks], np.uint64)
+                index = np.stack([np.cumsum(sizes) - sizes, sizes], 1)
+                index[sizes == 0] = ABSENT
+                data = index.astype("<u8").tobytes()
+                shard.write(data + google_crc32c.value(data).to_bytes(CHECKSUM, "little"))
+            shard.flush()
+            os.fsync(shard.fileno())
+
+    def _nothing(self, chunk: np.ndarray) -> bool:
+        return bool((np.isnan(chunk) if np.isnan(self.fill) else chunk == self.fill).all())
+
+    def _file(self, *day: int) -> Path:
+        return self.path.joinpath("c", *map(str, day), "0", "0")
+
     def _index(self, shard: int) -> np.ndarray:
         """Offset and size of each chunk, (rows, columns, 2)."""
         if not self.indexed:
@@ -92,3 +136,9 @@ class Shards:
         if google_crc32c.value(data[:length]) != int.from_bytes(data[length:], "little") or not data:
             raise ValueError("the index at its end does not have its checksum: it was cut short or changed")
         return np.frombuffer(data, "<u8", rows * columns * 2).reshape(rows, columns, 2)
+
+
+def _blosc(codec: dict[str, Any]) -> Blosc:
+    """As zarr's metadata describe it."""
+    how = codec["configuration"]
+    return Blosc(how["cname"], how["clevel"], SHUFFLES[how["shuffle"]], how["blocksize"])

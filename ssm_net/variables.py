@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+PIXELS = 1 << 16  # packed at a time: what lies between two steps stays in the cache
 
 # Antecedent precipitation indices by their e-folding time, days: of the surface, the top soil, the root zone.
 API_DAYS = {"api_2": 2, "api_10": 10, "api_30": 30}
@@ -30,10 +33,13 @@ class Variable:
         info = np.iinfo(self.dtype)
         lo, hi = int(info.min), int(info.max)
         lo, hi = (lo + 1, hi) if self.fill == lo else (lo, hi - 1) if self.fill == hi else (lo, hi)
-        missing = ~np.isfinite(values)
-        scaled = np.rint((np.where(missing, 0.0, values) - self.offset) / self.scale)
-        out = np.clip(scaled, lo, hi).astype(self.dtype)
-        out[missing] = self.fill
+        out = np.empty(values.shape, self.dtype)
+        rows = max(1, PIXELS // max(1, math.prod(values.shape[1:])))
+        for y in range(0, len(values), rows):
+            some = values[y : y + rows]
+            missing = ~np.isfinite(some)
+            scaled = np.rint((np.where(missing, 0.0, some) - self.offset) / self.scale)
+            out[y : y + rows] = np.where(missing, self.fill, np.clip(scaled, lo, hi))
         return out
 
     def unpack(self, packed: np.ndarray) -> np.ndarray:

@@ -54,7 +54,7 @@ def test_prepare_goes_on(tiny_raw: Path, tiny_cube_path: Path, tmp_path: Path, m
     a_day = len(whole.fine) + len(whole.coarse)
     place, n = {
         "making": ("cube_making._resize", 1),
-        "data": ("cube.Cube._open_to_write", 2 * len(whole.static) + a_day + len(whole.fine) // 2),  # of the second day
+        "data": ("cube.Cube._write", 2 * len(whole.static) + a_day + len(whole.fine) // 2),  # of the second day
         "status": (
             "cube.write_json",
             8,

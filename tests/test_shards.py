@@ -43,6 +43,29 @@ def test_what_was_not_stored_is_fill(tmp_path: Path) -> None:
     assert (shards.read((1, 3, 1, 3), 1) == -7).all()
 
 
+@pytest.mark.parametrize("dtype, fill", [("int16", -7), ("float32", np.nan), ("uint8", 255)])
+def test_what_is_written_is_what_zarr_writes(tmp_path: Path, dtype: str, fill: float) -> None:
+    ours, theirs = (zarr.create_array(
+        tmp_path / name, shape=(2, 12, 20), chunks=(1, 4, 4), shards=(1, 12, 20), dtype=dtype, fill_value=fill,
+        compressors=zarr.codecs.BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"),
+    ) for name in "ab")  # fmt: skip
+    field = np.full((12, 20), fill, dtype)
+    field[3:9, 2:7] = np.arange(30).reshape(6, 5)
+    shards = Shards.open(tmp_path / "a")
+    shards.write(field[::-1], 1)  # something else was there
+    shards.write(field, 1)
+    theirs[1] = field
+    np.testing.assert_array_equal(ours[1], field)
+    assert (np.asarray(ours[0] == fill) | np.isnan(fill)).all()
+    assert shards.read((2, 11, 1, 18), 1).tobytes() == field[2:11, 1:18].tobytes()
+    files = [tmp_path / name / "c" / "1" / "0" / "0" for name in "ab"]
+    assert files[0].stat().st_size == files[1].stat().st_size
+    shards.write(np.full((12, 20), fill, dtype), 1)  # nothing: no file, as zarr leaves it
+    assert not files[0].exists()
+    with pytest.raises(ValueError, match="holds fields of"):
+        shards.write(field[1:], 1)
+
+
 def test_damage_is_told(tmp_path: Path) -> None:
     cube = tiny_cube(tmp_path / "c.zarr", days=1)
     shard = cube.path / "fine" / "red" / "c" / "0" / "0" / "0"
