@@ -60,7 +60,7 @@ class Day:
     other_lst: Mapping[str, tuple[np.ndarray, np.ndarray] | None]
     air: Mapping[str, tuple[np.ndarray, np.ndarray] | None]  # temperature (K) and radiation (W m-2) at the overpasses
     reflectance: Mapping[str, np.ndarray] | None
-    rain: np.ndarray | None  # mm, of the day
+    rain: np.ndarray | None  # mm, of the day, 0 where nothing is known
     antecedent: Mapping[
         str, np.ndarray
     ]  # mm, of it and the days before it that no stored day counted, fading: API_DAYS
@@ -175,7 +175,7 @@ def _rain(fallen: Iterable[np.ndarray | None]) -> tuple[np.ndarray | None, dict[
             first = mm
         if mm is None:
             continue
-        mm = np.nan_to_num(mm)
+        np.copyto(mm, 0, where=np.isnan(mm))
         for name, memory in API_DAYS.items():
             faded = np.float32(np.exp(-n / memory)) * mm if n else mm
             sums[name] = sums[name] + faded if name in sums else faded

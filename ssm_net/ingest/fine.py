@@ -11,8 +11,8 @@ from odc.geo.geobox import GeoBox
 from ssm_net.ingest import hdfeos, latlon
 from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.products import Layer, product
-from ssm_net.ingest.raster import GranuleError, Raster
-from ssm_net.ingest.resample import onto
+from ssm_net.ingest.raster import GranuleError, Unread
+from ssm_net.ingest.resample import onto_each
 
 log = logging.getLogger(__name__)
 
@@ -28,19 +28,15 @@ def read_lst(granules: Sequence[Granule], overpass: str, geobox: GeoBox) -> tupl
     """
     if overpass not in ("day", "night"):
         raise ValueError(f"overpass {overpass!r}: choose day or night")
-    values: list[Raster] = []
-    errors: list[Raster] = []
+    files: list[Unread] = []
     resampling = "bilinear"
     for granule in granules:
         layer = _layer(granule, f"lst_{overpass}")
-        if layer is None:
-            continue
-        resampling = layer.resampling
-        for value, error in _read_lst(granule, layer, overpass, geobox):
-            values.append(value)
-            errors.append(error)
+        if layer is not None:
+            resampling = layer.resampling
+            files += _find_lst(granule, layer, overpass, geobox)
     # The error is a class of its pixel: the nearest says it, at a tenth of the cost of a second interpolation.
-    lst, sigma = onto(values, geobox, resampling), onto(errors, geobox, "nearest")
+    lst, sigma = onto_each(files, geobox, [resampling, "nearest"])
     np.copyto(sigma, LST_ERROR, where=np.isnan(sigma))
     np.copyto(sigma, np.nan, where=np.isnan(lst))
     return lst, sigma
@@ -64,13 +60,13 @@ def read_reflectance(granules: Sequence[Granule], geobox: GeoBox) -> dict[str, n
         if not any(hdfeos.holds(granule.path, layer.names) for granule in granules):
             log.info("%s: no layer %s on %s", entry.name, layer.names[0], granules[0].day)
             continue
-        read = [r for granule in granules if (r := hdfeos.read_layer(granule.path, layer, geobox)) is not None]
-        out[layer.variable] = onto([value for value, _ in read], geobox, layer.resampling)
+        files = [f for granule in granules if (f := hdfeos.find_layer(granule.path, layer, geobox)) is not None]
+        told = layer.variable == "red" and layer.sigma_bits is not None
+        made = onto_each(files, geobox, [layer.resampling, *["nearest"] * told])
+        out[layer.variable] = made[0]
         if layer.variable == "red":
-            told = [quality for _, quality in read if quality is not None]
             best = np.where(np.isfinite(out["red"]), np.float32(0), np.float32(np.nan))
-            quality = onto(told, geobox, "nearest") if told else best
-            out["quality"] = np.where(np.isfinite(quality), quality, best)
+            out["quality"] = np.where(np.isfinite(made[1]), made[1], best) if told else best
     if not out:
         wanted = ", ".join(layer.names[0] for layer in entry.layers)
         raise GranuleError(granules[0].path, f"holds none of {wanted}", day=granules[0].day)
@@ -84,22 +80,24 @@ def _layer(granule: Granule, variable: str) -> Layer | None:
     return entry.layer(variable)
 
 
-def _read_lst(granule: Granule, layer: Layer, overpass: str, geobox: GeoBox) -> list[tuple[Raster, Raster]]:
+def _find_lst(granule: Granule, layer: Layer, overpass: str, geobox: GeoBox) -> list[Unread]:
+    """LST and its error, of what the file holds near ``geobox``."""
     entry = product(granule.product)
     if entry is not None and entry.family == "latlon_lst":
         if overpass.upper() not in (granule.tile or ""):
             return []
         return _read_cci(granule)
-    read = hdfeos.read_layer(granule.path, layer, geobox)
-    if read is None:
+    found = hdfeos.find_layer(granule.path, layer, geobox)
+    if found is None:
         return []
-    value, error = read
-    if error is None:
-        error = Raster(np.where(np.isnan(value.data), np.nan, np.float32(LST_ERROR)), value.geobox)
-    return [(value, error)]
+    return [found if layer.sigma_bits is not None else Unread(found.geobox, lambda: _with_error(*found.read()))]
 
 
-def _read_cci(granule: Granule) -> list[tuple[Raster, Raster]]:
+def _with_error(lst: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return lst, np.where(np.isnan(lst), np.float32(np.nan), np.float32(LST_ERROR))
+
+
+def _read_cci(granule: Granule) -> list[Unread]:
     path = granule.path
     with latlon.opened(path) as dataset:
         grid = latlon.axes(path, dataset)
@@ -111,4 +109,5 @@ def _read_cci(granule: Granule) -> list[tuple[Raster, Raster]]:
         else:
             sigma = np.full(lst.shape, LST_ERROR)
     sigma[np.isnan(lst)] = np.nan
-    return list(zip(latlon.rasters(grid, lst), latlon.rasters(grid, sigma), strict=True))
+    pairs = zip(latlon.rasters(grid, lst), latlon.rasters(grid, sigma), strict=True)
+    return [Unread(a.geobox, lambda a=a, b=b: (a.data, b.data)) for a, b in pairs]  # type: ignore[misc]

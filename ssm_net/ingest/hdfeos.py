@@ -23,7 +23,7 @@ from odc.geo.geobox import GeoBox
 
 from ssm_net.files import stamp
 from ssm_net.ingest.products import Bits, Layer, Quality
-from ssm_net.ingest.raster import GranuleError, Raster
+from ssm_net.ingest.raster import GranuleError, Raster, Unread
 
 log = logging.getLogger(__name__)
 
@@ -107,18 +107,33 @@ def read_layer(path: Path, layer: Layer, within: GeoBox | None = None) -> tuple[
 
     Raises ``GranuleError`` where the file is broken, on another grid, or lacks a quality layer it needs.
     """
+    found = find_layer(path, layer, within)
+    if found is None:
+        return None
+    values, *sigma = (Raster(field, found.geobox) for field in found.read())
+    return values, sigma[0] if sigma else None
+
+
+def find_layer(path: Path, layer: Layer, within: GeoBox | None = None) -> Unread | None:
+    """Where it lies, and how to read it: the values, and their error where the table gives one. As ``read_layer``."""
     with opened(path) as sd:
         name = _held(sd, layer.names)
         if name is None:
             return None
+        geobox = _geobox_of(path, _grids_of(path, stamp(path)), name)
+    side = max(abs(geobox.affine.a), abs(geobox.affine.e))
+    if abs(side - layer.pixel) > 1e-3 * layer.pixel:
+        raise GranuleError(path, f"pixels of {side:.2f} m where {layer.pixel:.2f} m are expected", layer=name)
+    window = _window(geobox, within)
+    if window is None:
+        return None
+    return Unread(geobox[window], lambda: _read(path, layer, name, window))
+
+
+def _read(path: Path, layer: Layer, name: str, window: tuple[slice, slice]) -> tuple[np.ndarray, ...]:
+    with opened(path) as sd:
         eos = _grids_of(path, stamp(path))
         geobox = _geobox_of(path, eos, name)
-        side = max(abs(geobox.affine.a), abs(geobox.affine.e))
-        if abs(side - layer.pixel) > 1e-3 * layer.pixel:
-            raise GranuleError(path, f"pixels of {side:.2f} m where {layer.pixel:.2f} m are expected", layer=name)
-        window = _window(geobox, within)
-        if window is None:
-            return None
         values = _decode(path, sd, name, geobox, window)
         sigma = None
         if layer.sigma_bits is not None:
@@ -135,13 +150,11 @@ def read_layer(path: Path, layer: Layer, within: GeoBox | None = None) -> tuple[
                     )  # fmt: skip
                 log.warning("%s: no quality layer %s; its values are taken as they are", path, quality.bits.layer[0])
                 continue
-            bad = _each(stored, partial(_bad, quality))
-            np.copyto(values, np.nan, where=bad)
-    part = geobox[window]
+            np.copyto(values, np.nan, where=_each(stored, partial(_bad, quality)))
     if sigma is None:
-        return Raster(values, part), None
+        return (values,)
     np.copyto(sigma, np.nan, where=np.isnan(values))
-    return Raster(values, part), Raster(sigma, part)
+    return values, sigma
 
 
 def holds(path: Path, names: Sequence[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,3 +48,11 @@ class Raster:
     def __post_init__(self) -> None:
         if self.data.shape != tuple(self.geobox.shape):
             raise ValueError(f"values of shape {self.data.shape} do not lie on a geobox of {tuple(self.geobox.shape)}")
+
+
+@dataclass(frozen=True)
+class Unread:
+    """Fields of one file on one ``geobox``, each as in ``Raster``: a country's are not in memory all at once."""
+
+    geobox: GeoBox
+    read: Callable[[], tuple[np.ndarray, ...]]

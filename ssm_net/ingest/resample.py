@@ -8,6 +8,7 @@ other pair of grids is warped by ``rasterio.warp``, whose kernel is as wide as t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -16,7 +17,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
 
-from ssm_net.ingest.raster import Raster
+from ssm_net.ingest.raster import Raster, Unread
 from ssm_net.ingest.rowwise import resample, rows_of
 
 SAME = 1e-3  # metres (or 1e-3 of a pixel, whichever is larger): origins that differ by less count as equal
@@ -34,28 +35,42 @@ def onto(rasters: Sequence[Raster], geobox: GeoBox, resampling: str) -> np.ndarr
     is made of the valid source pixels in reach; bilinear gives none where the nearest is missing:
     gaps do not shrink.
     """
-    out = np.empty(tuple(geobox.shape), np.float32)
-    groups = _by_grid(rasters)
-    method = Resampling[resampling]
-    for start in range(0, out.shape[0], STRIP):
-        strip = geobox[start : min(start + STRIP, out.shape[0]), :]
-        target = out[start : start + STRIP]
-        sources = [source for group in groups if (source := _mosaic(group, strip)) is not None]
-        target[...] = _warp(sources[0], strip, method) if sources else np.nan
-        for source in sources[1:]:
-            np.copyto(target, _warp(source, strip, method), where=np.isnan(target))
+    (out,) = onto_each([Unread(r.geobox, lambda r=r: (r.data,)) for r in rasters], geobox, [resampling])  # type: ignore[misc]
     return out
 
 
-def _by_grid(rasters: Sequence[Raster]) -> list[list[Raster]]:
-    groups: list[list[Raster]] = []
-    for raster in rasters:
+def onto_each(files: Sequence[Unread], geobox: GeoBox, resamplings: Sequence[str]) -> list[np.ndarray]:
+    """The same of several fields a file, each with a resampling of its own. From north to south, so that a file is read
+    when the first rows need it and let go after the last."""
+    outs = [np.empty(tuple(geobox.shape), np.float32) for _ in resamplings]
+    groups = _by_grid(files)
+    held: dict[int, tuple[np.ndarray, ...]] = {}
+    for start in range(0, geobox.shape[0], STRIP):
+        strip = geobox[start : min(start + STRIP, geobox.shape[0]), :]
+        layouts = [layout for group in groups if (layout := _layout(group, strip)) is not None]
+        wanted = {id(f): f for layout in layouts for f, _ in layout.parts}
+        held = {key: fields for key, fields in held.items() if key in wanted}
+        held |= {key: f.read() for key, f in wanted.items() if key not in held}
+        for n, (out, resampling) in enumerate(zip(outs, resamplings, strict=True)):
+            target = out[start : start + STRIP]
+            if not layouts:
+                target[...] = np.nan
+            for number, layout in enumerate(layouts):
+                source = layout.mosaic([held[id(f)][n] for f, _ in layout.parts])
+                warped = _warp(source, strip, Resampling[resampling])
+                np.copyto(target, warped, where=np.isnan(target) if number else True)
+    return outs
+
+
+def _by_grid(files: Sequence[Unread]) -> list[list[Unread]]:
+    groups: list[list[Unread]] = []
+    for file in files:
         for group in groups:
-            if _offset(group[0].geobox, raster.geobox) is not None:
-                group.append(raster)
+            if _offset(group[0].geobox, file.geobox) is not None:
+                group.append(file)
                 break
         else:
-            groups.append([raster])
+            groups.append([file])
     return groups
 
 
@@ -72,13 +87,30 @@ def _offset(base: GeoBox, other: GeoBox) -> tuple[int, int] | None:
     return round(row), round(col)
 
 
-def _mosaic(group: Sequence[Raster], target: GeoBox) -> Raster | None:
-    """The part of a group's common grid that ``target`` needs, as one array; None where they do not meet."""
+@dataclass(frozen=True)
+class _Layout:
+    """The part of a grid that a strip needs, and where on it the files lie that have something of it."""
+
+    geobox: GeoBox
+    parts: list[tuple[Unread, Span]]
+
+    def mosaic(self, fields: Sequence[np.ndarray]) -> Raster:
+        """One array of a field of each file."""
+        data = np.full(tuple(self.geobox.shape), np.nan, np.float32)
+        for field, (_, (top, bottom, left, right)) in zip(fields, self.parts, strict=True):
+            y0, y1, x0, x1 = max(top, 0), min(bottom, data.shape[0]), max(left, 0), min(right, data.shape[1])
+            here = data[y0:y1, x0:x1]
+            np.copyto(here, field[y0 - top : y1 - top, x0 - left : x1 - left], where=np.isnan(here))
+        return Raster(data, self.geobox)
+
+
+def _layout(group: Sequence[Unread], target: GeoBox) -> _Layout | None:
+    """What ``target`` needs of a group's common grid; None where they do not meet."""
     base = group[0].geobox
     spans: list[Span] = []
-    for raster in group:
-        row, col = _offset(base, raster.geobox)  # type: ignore[misc]
-        height, width = raster.geobox.shape
+    for file in group:
+        row, col = _offset(base, file.geobox)  # type: ignore[misc]
+        height, width = file.geobox.shape
         spans.append((row, row + height, col, col + width))
     need = _needed(base, target)
     if need is None:
@@ -87,15 +119,10 @@ def _mosaic(group: Sequence[Raster], target: GeoBox) -> Raster | None:
     c0, c1 = max(min(s[2] for s in spans), need[2]), min(max(s[3] for s in spans), need[3])
     if r1 <= r0 or c1 <= c0:
         return None
-    data = np.full((r1 - r0, c1 - c0), np.nan, np.float32)
-    for raster, (top, bottom, left, right) in zip(group, spans, strict=True):
-        y0, y1, x0, x1 = max(top, r0), min(bottom, r1), max(left, c0), min(right, c1)
-        if y1 <= y0 or x1 <= x0:
-            continue
-        here = data[y0 - r0 : y1 - r0, x0 - c0 : x1 - c0]
-        part = raster.data[y0 - top : y1 - top, x0 - left : x1 - left]
-        np.copyto(here, part, where=np.isnan(here))
-    return Raster(data, GeoBox(data.shape, base.affine * Affine.translation(c0, r0), base.crs))
+    parts = [(file, (top - r0, bottom - r0, left - c0, right - c0))
+             for file, (top, bottom, left, right) in zip(group, spans, strict=True)
+             if top < r1 and bottom > r0 and left < c1 and right > c0]  # fmt: skip
+    return _Layout(GeoBox((r1 - r0, c1 - c0), base.affine * Affine.translation(c0, r0), base.crs), parts)
 
 
 @lru_cache(1024)

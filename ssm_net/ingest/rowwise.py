@@ -90,8 +90,7 @@ def _mean(data: np.ndarray, rows: Rows, along: np.ndarray, how: str) -> np.ndarr
     bottom = min(int(np.floor(rows.centre.max())) + tall + 1, height)
     if bottom <= top:
         return np.full(along.shape, np.nan, np.float32)
-    # Nothing around it, so that a tap beside the source finds nothing.
-    pad = reach + 1
+    pad = 2 * reach + 1  # nothing around it, so that a tap beside the source finds nothing
     part = data[top:bottom]
     valid = np.isfinite(part)
     known, there = np.zeros((2, len(part), width + 2 * pad), np.float32)
@@ -102,18 +101,19 @@ def _mean(data: np.ndarray, rows: Rows, along: np.ndarray, how: str) -> np.ndarr
 
     col = np.floor(along)
     gap = (col + 0.5 - along).astype(np.float32)
-    at = np.clip(col, -pad, width + pad - 1).astype(np.intp)
-    at += pad + (width + 2 * pad) * np.arange(len(at))[:, None]
+    at = np.clip(col, -reach - 1, width + reach).astype(np.intp)
+    at += pad - reach + (width + 2 * pad) * np.arange(len(at))[:, None]  # of the first tap
     size = size.astype(np.float32)
     value, weight = np.zeros((2, *at.shape), np.float32)
-    for k in range(-reach, reach + 1):
-        share, tap = _kernel(gap + np.float32(k), size, how), at + k
-        value += share * sums.take(tap, mode="clip")
-        weight += share * weights.take(tap, mode="clip")
+    for k in range(2 * reach + 1):
+        share = _kernel(gap + np.float32(k - reach), size, how)
+        value += share * sums[k:].take(at, mode="clip")
+        weight += share * weights[k:].take(at, mode="clip")
     if how == "bilinear":
         near = np.floor(rows.centre).astype(np.intp) - top
         inside = (near >= 0) & (near < len(part))
-        weight *= (there[np.where(inside, near, 0)] * inside[:, None]).ravel().take(at, mode="clip")
+        nearest = there[np.where(inside, near, 0)] * inside[:, None]
+        weight *= nearest.ravel()[reach:].take(at, mode="clip")
     np.copyto(weight, np.nan, where=weight <= 1e-6)
     return value / weight
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pytest
 from affine import Affine
@@ -10,8 +12,8 @@ from pyproj import Transformer
 
 from ssm_net.grid import Domain
 from ssm_net.ingest.hdfeos import SINUSOIDAL
-from ssm_net.ingest.raster import Raster
-from ssm_net.ingest.resample import onto
+from ssm_net.ingest.raster import Raster, Unread
+from ssm_net.ingest.resample import onto, onto_each
 
 PIXEL = 926.625433055556
 DOMAIN = Domain("part", (84, 88, 792, 796))
@@ -77,3 +79,30 @@ def test_first_of_two_grids_counts():
     one = Raster(np.full((20, 20), 1.0, np.float32), box)
     two = Raster(np.full((20, 20), 2.0, np.float32), shifted)
     assert (onto([one, two], DOMAIN.fine, "bilinear") == 1).all()
+
+
+def test_a_file_is_read_once_and_let_go_when_its_rows_are_done():
+    tall = Domain("tall", (80, 92, 792, 796)).fine
+    box = tall.extent.to_crs(SINUSOIDAL, resolution=10000).boundingbox
+    cols = int((box.right - box.left) / PIXEL) + 12
+    rows = int((box.top - box.bottom) / PIXEL / 3) + 6
+    tops = [box.top + 6 * PIXEL - n * rows * PIXEL for n in range(3)]
+    boxes = [GeoBox((rows, cols), Affine(PIXEL, 0, box.left - 6 * PIXEL, 0, -PIXEL, top), SINUSOIDAL) for top in tops]
+    boxes.append(GeoBox((5, 5), Affine(PIXEL, 0, 0, 0, -PIXEL, 0), SINUSOIDAL))  # elsewhere
+    alive, read = [], []
+
+    def reading(n):
+        def read_it():
+            read.append(n)
+            field = plane(boxes[n]).astype(np.float32)
+            alive.append(weakref.ref(field))
+            assert sum(ref() is not None for ref in alive) <= 2
+            return field, np.full(field.shape, n, np.float32)
+
+        return read_it
+
+    files = [Unread(b, reading(n)) for n, b in enumerate(boxes)]
+    value, number = onto_each(files[::-1], tall, ["bilinear", "nearest"])
+    assert read == [0, 1, 2]
+    assert np.abs(value - plane(tall)).max() < 4e-3
+    assert set(np.unique(number)) == {0, 1, 2} and (np.diff(number, axis=0) >= 0).all()
