@@ -54,7 +54,7 @@ def build(path: Path, days: int, window: tuple[int, int, int, int] = CHINA) -> C
         for day in dates:
             if not cube.done(day):
                 fine = _Fine(domain, day)
-                cube.write_day(day, fine, _Coarse(fine), {"files": [], "problems": [], "missing": []})
+                cube.write_day(day, fine.items(), _Coarse(fine), {"files": [], "problems": [], "missing": []})
     return open_cube(path)
 
 

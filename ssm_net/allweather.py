@@ -45,6 +45,7 @@ FORGETS = 0.9  # of what the region was off yesterday that it is off today: weat
 BORROWED_ERROR = 2.0  # K: how two overpasses of a pixel differ otherwise than their surroundings do
 BORROWED_WEIGHT = 0.5  # of a borrowed view in the memory
 WEATHER_DECAY = 0.9  # of what earlier days tell of the weather's moves, a day
+PIXELS = 1 << 18  # worked on at a time where each stands for itself
 ERROR_DECAY = 0.5  # of what earlier days tell of the error of filling, a day
 
 
@@ -112,7 +113,6 @@ def fill(
     else:
         memory = torch.nan_to_num(before.memory)
         weight = before.weight * math.exp(-(day - before.day).days / memory_days)
-    doubt = 1 + SHRINK / (weight + SHRINK)
 
     cells = (lst.shape[0] // ratio, lst.shape[1] // ratio)
     cycle = Cycle.before_any(latitude) if before is None else before.cycle
@@ -132,27 +132,42 @@ def fill(
     shown = seen & ~_held_out(lst, day, ratio)
     hidden = own & ~shown
     if int(hidden.sum()) >= 100 and bool(shown.any()):
-        guess = first + spread(reduced - first, trust * shown, block)
-        missed = ((guess - reduced).abs() / torch.sqrt(doubt))[hidden]
+        off = spread(reduced - first, trust * shown, block)[hidden] + (first - reduced)[hidden]
+        missed = off.abs() / torch.sqrt(_doubt(weight[hidden]))
         now = _near_and_far(missed, openness(shown, ratio)[hidden])
+        del off, missed
         kept = 0.0 if before is None else ERROR_DECAY ** (day - before.day).days
         error = _running(error[0], now[0], kept), _running(error[1], now[1], kept)
 
     open_ = openness(seen, ratio)
-    guess = first + spread(reduced - first, trust, block) - LAPSE * elevation
-    anomaly = reduced - region_up
-    near = torch.isfinite(guess) & ((weight > 0.05) | (open_ < 0.99))
-    told = torch.where(own, 1.0, torch.where(seen, BORROWED_WEIGHT, 0.0))
-    new_weight = weight + told
-    new_memory = (weight * memory + told * torch.nan_to_num(anomaly)) / new_weight
-    stated = (error[0] + (error[1] - error[0]) * open_) * torch.sqrt(doubt)
-    stated = torch.sqrt(stated**2 + upsample(drift, ratio) ** 2)
-    return AllWeather(
-        torch.where(seen, lst, guess),
-        torch.where(seen, sigma, torch.where(torch.isfinite(guess), stated, torch.nan)),
-        torch.where(own, SEEN, torch.where(seen, OTHER_OVERPASS, torch.where(near, NEIGHBOURS, CYCLE))).to(torch.uint8),
-        ThermalState(day, new_memory, new_weight, region, error, cycle, drift, weather, apart, air_left),
-    )
+    guess = first.add_(spread(reduced - first, trust, block)).sub_(LAPSE * elevation)
+    del trust
+    drifted = upsample(drift, ratio)
+    filled, filled_sigma, new_memory, new_weight = (torch.empty_like(lst) for _ in range(4))
+    lineage = torch.empty_like(lst, dtype=torch.uint8)
+    rows = max(1, PIXELS // lst.shape[1])
+    for y in range(0, len(lst), rows):
+        # What of each pixel alone is left to say: some rows at a time, without fields of a country in between.
+        at = slice(y, y + rows)
+        found = torch.isfinite(guess[at])
+        near = found & ((weight[at] > 0.05) | (open_[at] < 0.99))
+        told = torch.where(own[at], 1.0, torch.where(seen[at], BORROWED_WEIGHT, 0.0))
+        anomaly = torch.nan_to_num(reduced[at] - region_up[at])
+        stated = (error[0] + (error[1] - error[0]) * open_[at]) * torch.sqrt(_doubt(weight[at]))
+        stated = torch.where(found, torch.sqrt(stated**2 + drifted[at] ** 2), torch.nan)
+        neighbours = torch.where(near, NEIGHBOURS, CYCLE)
+        filled[at] = torch.where(seen[at], lst[at], guess[at])
+        filled_sigma[at] = torch.where(seen[at], sigma[at], stated)
+        lineage[at] = torch.where(own[at], SEEN, torch.where(seen[at], OTHER_OVERPASS, neighbours)).to(torch.uint8)
+        new_weight[at] = weight[at] + told
+        new_memory[at] = (weight[at] * memory[at] + told * anomaly) / new_weight[at]
+    state = ThermalState(day, new_memory, new_weight, region, error, cycle, drift, weather, apart, air_left)
+    return AllWeather(filled, filled_sigma, lineage, state)
+
+
+def _doubt(weight: Tensor) -> Tensor:
+    """By what the variance of filling is larger where few views are behind the memory."""
+    return 1 + SHRINK / (weight + SHRINK)
 
 
 def _borrow(

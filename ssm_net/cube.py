@@ -21,7 +21,7 @@ import datetime as dt
 import fcntl
 import functools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -176,23 +176,24 @@ class Cube:
             yield
 
     def write_day(
-        self, day: dt.date, fine: Mapping[str, np.ndarray], coarse: Mapping[str, np.ndarray], info: Mapping[str, Any],
-        state: Mapping[str, Any] | None = None,
+        self, day: dt.date, fine: Iterable[tuple[str, np.ndarray]], coarse: Mapping[str, np.ndarray],
+        info: Mapping[str, Any], state: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
-        """Store a day: ``fine`` as packed arrays (y, x), ``coarse`` as floats (row, col), the ``state`` it leaves, then
-        the status.
+        """Store a day: ``fine`` are names and packed arrays (y, x), each written before the next is asked for; then
+        ``coarse`` as floats (row, col), the ``state`` it leaves, and the status.
 
         Raises ``CubeError`` where the day is already done (a stored day is never rewritten) or a variable is missing;
         ``OSError`` where the disk is full: the day is not done then.
         """
         if self.done(day):
             raise CubeError(f"{self.path}: {day} is stored already; delete {self._status_file(day)} to make it again")
-        if missing := (set(self.fine) - set(fine)) | (set(self.coarse) - set(coarse)):
-            raise CubeError(f"{self.path}: {day}: nothing given for {', '.join(sorted(missing))}")
-        where = self.index(day)
+        where, left = self.index(day), set(self.fine)
         with naming_full_disk(self.path):
-            for name in self.fine:
-                self._write(f"fine/{name}", fine[name], where)
+            for name, packed in fine:
+                self._write(f"fine/{name}", packed, where)
+                left.discard(name)
+            if missing := left | (set(self.coarse) - set(coarse)):
+                raise CubeError(f"{self.path}: {day}: nothing given for {', '.join(sorted(missing))}")
             for name in self.coarse:
                 self._write(f"coarse/{name}", COARSE[name].pack(coarse[name]), where)
         write_json(self.path / "state" / self._status_file(day).name, dict(state or {}))

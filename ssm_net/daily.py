@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from ssm_net.inputs import OVERPASSES
 from ssm_net.intercalibration import Intercalibration
 from ssm_net.variables import API_DAYS, FINE
 
+Field = tuple[str, np.ndarray]  # a variable and its packed values, (y, x)
 OLDEST = 254  # days; a reflectance is kept until then, its age said
 
 
@@ -30,35 +31,17 @@ def store(cube: Cube, seen: Day, elevation: Tensor, land: Tensor, sensors: Inter
     ``elevation`` (m) and ``land`` (bool) are (y, x).
     """
     before = cube.last_done(seen.day)
-    fine: dict[str, np.ndarray] = {}
     coarse: dict[str, np.ndarray] = {}
     info: dict[str, Any] = {
         "files": list(seen.files), "problems": list(seen.problems), "missing": [],
         "left_out": dict(seen.left_out), "missing_tiles": list(seen.missing_tiles),
-        "revision": cube.revision(seen.day),
+        "revision": cube.revision(seen.day), "observed": 0,
     }  # fmt: skip
     state: dict[str, Any] = {}
-    for k in OVERPASSES:
-        if f"lst_{k}" in cube.fine:
-            if seen.lst.get(k) is None:
-                info["missing"].append(f"lst_{k}")
-            _put_thermal(cube, before, k, seen, elevation, land, fine, coarse, state)
-
     bands = [v for v in ("red", "nir", "swir1", "swir2") if v in cube.fine]
-    if bands:
-        if seen.reflectance is None:
-            info["missing"].append("reflectance")
-        _put_reflectance(cube, before, bands, seen, fine)
-    if "rain" in cube.fine:
-        if seen.rain is None:
-            info["missing"].append("rain")
-        _put_rain(cube, before, seen, fine)
-
-    for name in cube.coarse:
-        if name in fine:
-            values = torch.from_numpy(FINE[name].unpack(fine[name]))
-            coarse[name] = block_mean(values, cube.domain.ratio, land).numpy()
-    info["observed"] = 0
+    info["missing"] += [f"lst_{k}" for k in OVERPASSES if f"lst_{k}" in cube.fine and seen.lst.get(k) is None]
+    info["missing"] += ["reflectance"] * (bool(bands) and seen.reflectance is None)
+    info["missing"] += ["rain"] * ("rain" in cube.fine and seen.rain is None)
     if "ssm" in cube.coarse:
         none = np.full(cube.domain.coarse_shape, np.nan, "float32")
         if seen.ssm is None:
@@ -69,7 +52,25 @@ def store(cube: Cube, seen: Day, elevation: Tensor, land: Tensor, sensors: Inter
             source = np.where(ssm.source > 0, ssm.source, np.nan).astype("float32")  # 0 is what marks a missing one
             coarse |= {"ssm": ssm.ssm, "ssm_sigma": ssm.sigma, "source": source}
             info["observed"] = int(np.isfinite(ssm.ssm).sum())
-    cube.write_day(seen.day, fine, {name: coarse[name] for name in cube.coarse}, info, state)
+
+    def fine() -> Iterator[Field]:
+        """One after the other: those of a country need not be in memory together."""
+        for k in OVERPASSES:
+            if f"lst_{k}" in cube.fine:
+                yield from _thermal(cube, before, k, seen, elevation, land, coarse, state)
+        if bands:
+            yield from _reflectance(cube, before, bands, seen)
+        if "rain" in cube.fine:
+            yield from _rain(cube, before, seen)
+
+    def with_cells() -> Iterator[Field]:
+        for name, packed in fine():
+            if name in cube.coarse:
+                values = torch.from_numpy(FINE[name].unpack(packed))
+                coarse[name] = block_mean(values, cube.domain.ratio, land).numpy()
+            yield name, packed
+
+    cube.write_day(seen.day, with_cells(), coarse, info, state)
     return list(info["missing"])
 
 
@@ -95,10 +96,11 @@ def thermal_state(cube: Cube, day: dt.date | None, k: str) -> ThermalState | Non
     )
 
 
-def _put_thermal(
+def _thermal(
     cube: Cube, before: dt.date | None, k: str, seen: Day, elevation: Tensor, land: Tensor,
-    fine: dict[str, np.ndarray], coarse: dict[str, np.ndarray], state: dict[str, Any],
-) -> None:  # fmt: skip
+    coarse: dict[str, np.ndarray], state: dict[str, Any],
+) -> Iterator[Field]:  # fmt: skip
+    """LST of an overpass, filled, and its memory; what goes with it into ``coarse`` and ``state``."""
     nowhere = np.full(cube.domain.fine_shape, np.nan, "float32")
     lst, sigma = seen.lst.get(k) or (nowhere, nowhere)
     other = (seen.other_lst.get(k) or (nowhere, nowhere)) if f"lst_{k}_apart" in cube.coarse else None
@@ -112,14 +114,6 @@ def _put_thermal(
         other=None if other is None else (torch.from_numpy(other[0]), torch.from_numpy(other[1])),
         air=air if f"lst_{k}_air" in cube.coarse else None,
     )  # fmt: skip
-    values = {
-        f"lst_{k}": done.lst,
-        f"lst_{k}_sigma": done.sigma,
-        f"lst_{k}_lineage": done.lineage.float(),
-        f"lst_{k}_memory": torch.where(done.state.weight > 0, done.state.memory, torch.nan),
-        f"lst_{k}_weight": done.state.weight,
-    }
-    fine |= {name: FINE[name].pack(v.numpy()) for name, v in values.items()}
     seen_part = block_mean((done.lineage <= 1).float(), cube.domain.ratio, land)
     coarse[f"lst_{k}_region"] = done.state.region.numpy()
     coarse[f"lst_{k}_seen"] = seen_part.numpy()
@@ -138,6 +132,11 @@ def _put_thermal(
         if pair is not None and air is not None:
             sky = Air(air, _sun(k, pair[1], cube.domain, seen.day))
         _put_cloud(cube, before, k, seen, done, sky, seen_part.nan_to_num(), coarse)
+    memory = torch.where(done.state.weight > 0, done.state.memory, torch.nan)
+    values = {"": done.lst, "_sigma": done.sigma, "_lineage": done.lineage.float(), "_memory": memory,
+              "_weight": done.state.weight}  # fmt: skip
+    for what, field in values.items():
+        yield f"lst_{k}{what}", FINE[f"lst_{k}{what}"].pack(field.numpy())
 
 
 def _put_cloud(
@@ -179,34 +178,31 @@ def _sun(k: str, radiation: np.ndarray, domain: Domain, day: dt.date) -> Tensor 
     return (torch.from_numpy(radiation) / clear.clamp(min=50.0)).nan_to_num(0.5).clamp(0.0, 1.0)
 
 
-def _put_reflectance(
-    cube: Cube, before: dt.date | None, bands: Sequence[str], seen: Day, fine: dict[str, np.ndarray]
-) -> None:
+def _reflectance(cube: Cube, before: dt.date | None, bands: Sequence[str], seen: Day) -> Iterator[Field]:
     """Today's reflectance where all bands were seen, else the last one that was, with its age."""
-    shape = cube.domain.fine_shape
-    new = seen.reflectance or {}
-    today = np.stack([new.get(b, np.full(shape, np.nan, "float32")) for b in bands])
-    fresh = np.isfinite(today).all(0)
-    if before is None:
-        old, age = np.full_like(today, np.nan), np.full(shape, np.nan, "float32")
-    else:
-        old = np.stack([cube.read(b, before) for b in bands])
+    shape, new = cube.domain.fine_shape, seen.reflectance or {}
+    fresh = np.full(shape, set(bands) <= set(new))
+    for band in bands:
+        if band in new:
+            fresh &= np.isfinite(new[band])
+
+    names = dict(zip(bands, bands, strict=True))
+    names |= {"reflectance_quality": "quality"} if "reflectance_quality" in cube.fine else {}
+    for name, here in names.items():
+        old = np.full(shape, np.nan, "float32") if before is None else cube.read(name, before)
+        yield name, FINE[name].pack(np.where(fresh, new.get(here, old), old))
+    age = np.full(shape, np.nan, "float32")
+    if before is not None:
         age = np.minimum(cube.read("reflectance_age", before) + (seen.day - before).days, OLDEST)
-    for i, band in enumerate(bands):
-        fine[band] = FINE[band].pack(np.where(fresh, today[i], old[i]))
-    if "reflectance_quality" in cube.fine:
-        last = np.full(shape, np.nan, "float32") if before is None else cube.read("reflectance_quality", before)
-        quality = np.where(fresh, new.get("quality", last), last)
-        fine["reflectance_quality"] = FINE["reflectance_quality"].pack(quality)
-    fine["reflectance_age"] = FINE["reflectance_age"].pack(np.where(fresh, 0, age).astype("float32"))
+    yield "reflectance_age", FINE["reflectance_age"].pack(np.where(fresh, 0, age).astype("float32"))
 
 
-def _put_rain(cube: Cube, before: dt.date | None, seen: Day, fine: dict[str, np.ndarray]) -> None:
+def _rain(cube: Cube, before: dt.date | None, seen: Day) -> Iterator[Field]:
     """The day's rain, and what the days before it left of theirs."""
     nothing = np.zeros(cube.domain.fine_shape, "float32")
-    fine["rain"] = FINE["rain"].pack(nothing if seen.rain is None else np.nan_to_num(seen.rain))
+    yield "rain", FINE["rain"].pack(nothing if seen.rain is None else seen.rain)
     gap = 0 if before is None else (seen.day - before).days
     for name, memory in API_DAYS.items():
         old = nothing if before is None else np.nan_to_num(cube.read(name, before))
         new = seen.antecedent.get(name, nothing)
-        fine[name] = FINE[name].pack(old * np.float32(np.exp(-gap / memory)) + new)
+        yield name, FINE[name].pack(old * np.float32(np.exp(-gap / memory)) + new)

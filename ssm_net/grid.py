@@ -19,6 +19,7 @@ from odc.geo.geom import Geometry, bbox_intersection, box
 from torch import Tensor
 
 Window = tuple[int, int, int, int]
+PIXELS = 1 << 18  # worked on at a time by ``block_mean``
 
 
 @dataclass(frozen=True)
@@ -171,12 +172,17 @@ def block_mean(x: Tensor, ratio: int, weight: Tensor | None = None) -> Tensor:
     ``x`` is (..., R*ratio, C*ratio), returned as (..., R, C). Where ``x`` is NaN it does not count; with ``weight``
     (broadcastable to ``x``, >= 0) the mean is weighted. A cell without anything that counts is NaN.
     """
-    *lead, height, width = x.shape
-    shape = (*lead, height // ratio, ratio, width // ratio, ratio)
-    seen = torch.isfinite(x)
-    w = seen.to(x.dtype) if weight is None else seen * weight.to(x.dtype)
-    total = (torch.nan_to_num(x) * w).reshape(shape).sum((-3, -1))
-    return total / w.reshape(shape).sum((-3, -1))
+    height, width = x.shape[-2:]
+    rows = max(1, PIXELS // (ratio * width)) * ratio  # some cells' at a time, so that what lies between fits in a cache
+    parts = []
+    for y in range(0, height, rows):
+        some = x[..., y : y + rows, :]
+        shape = (*some.shape[:-2], some.shape[-2] // ratio, ratio, width // ratio, ratio)
+        seen = torch.isfinite(some)
+        w = seen.to(x.dtype) if weight is None else seen * weight.expand(x.shape)[..., y : y + rows, :].to(x.dtype)
+        total = (torch.nan_to_num(some) * w).reshape(shape).sum((-3, -1))
+        parts.append(total / w.reshape(shape).sum((-3, -1)))
+    return torch.cat(parts, -2)
 
 
 def expand(x: Tensor, ratio: int) -> Tensor:

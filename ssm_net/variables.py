@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,23 +35,23 @@ class Variable:
         lo, hi = int(info.min), int(info.max)
         lo, hi = (lo + 1, hi) if self.fill == lo else (lo, hi - 1) if self.fill == hi else (lo, hi)
         out = np.empty(values.shape, self.dtype)
-        rows = max(1, PIXELS // max(1, math.prod(values.shape[1:])))
-        for y in range(0, len(values), rows):
-            some = values[y : y + rows]
-            missing = ~np.isfinite(some)
-            scaled = np.rint((np.where(missing, 0.0, some) - self.offset) / self.scale)
-            out[y : y + rows] = np.where(missing, self.fill, np.clip(scaled, lo, hi))
+        for some in _rows(values.shape):
+            missing = ~np.isfinite(values[some])
+            scaled = np.rint((np.where(missing, 0.0, values[some]) - self.offset) / self.scale)
+            out[some] = np.where(missing, self.fill, np.clip(scaled, lo, hi))
         return out
 
     def unpack(self, packed: np.ndarray) -> np.ndarray:
         """Stored type to float32, NaN where missing."""
         if self.dtype == "float32":
             return np.asarray(packed, "float32")
-        out = packed.astype("float32")
-        out *= np.float32(self.scale)
-        if self.offset:
-            out += np.float32(self.offset)
-        out[packed == np.asarray(self.fill).astype(self.dtype)] = np.nan
+        out = np.empty(packed.shape, "float32")
+        fill = np.asarray(self.fill).astype(self.dtype)
+        for some in _rows(packed.shape):
+            np.multiply(packed[some], np.float32(self.scale), out=out[some])
+            if self.offset:
+                out[some] += np.float32(self.offset)
+            np.copyto(out[some], np.nan, where=packed[some] == fill)
         return out
 
     def attrs(self) -> dict[str, Any]:
@@ -58,6 +59,11 @@ class Variable:
         if self.dtype != "float32":
             out |= {"scale_factor": self.scale, "add_offset": self.offset, "_FillValue": int(self.fill)}
         return out
+
+
+def _rows(shape: tuple[int, ...]) -> Iterator[slice]:
+    rows = max(1, PIXELS // max(1, math.prod(shape[1:])))
+    return (slice(y, y + rows) for y in range(0, shape[0], rows))
 
 
 def _lst(overpass: str) -> list[Variable]:

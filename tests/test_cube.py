@@ -66,9 +66,9 @@ def test_a_day_is_done_when_its_status_says_so_only(tmp_path: Path, monkeypatch:
     with monkeypatch.context() as patch:
         patch.setattr("ssm_net.cube.write_json", full)
         with pytest.raises(OSError, match="No space"):
-            cube.write_day(cube.days[1], fine, coarse, {})
+            cube.write_day(cube.days[1], fine.items(), coarse, {})
     assert not cube.done(cube.days[1])
-    cube.write_day(cube.days[1], fine, coarse, {"observed": 1})
+    cube.write_day(cube.days[1], fine.items(), coarse, {"observed": 1})
     assert cube.done(cube.days[1])
     np.testing.assert_array_equal(cube.read("lst_day", cube.days[1]), cube.read("lst_day", cube.days[0]))
 
@@ -76,7 +76,7 @@ def test_a_day_is_done_when_its_status_says_so_only(tmp_path: Path, monkeypatch:
 def test_a_stored_day_is_not_rewritten(tmp_path: Path) -> None:
     cube = tiny_cube(tmp_path / "c.zarr", days=1)
     with pytest.raises(CubeError, match="stored already"):
-        cube.write_day(cube.days[0], {}, {}, {})
+        cube.write_day(cube.days[0], [], {}, {})
 
 
 def test_an_all_missing_day_reads_as_missing(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_an_all_missing_day_reads_as_missing(tmp_path: Path) -> None:
     cube = create_cube(cube.path, cube.domain, [FIRST + ONE], cube.fine, cube.coarse, sorted(cube.static), cube.attrs)
     fine = {n: FINE[n].pack(np.full(cube.domain.fine_shape, np.nan, "float32")) for n in cube.fine}
     coarse = {n: np.full(cube.domain.coarse_shape, np.nan, "float32") for n in cube.coarse}
-    cube.write_day(FIRST + ONE, fine, coarse, {"observed": 0})
+    cube.write_day(FIRST + ONE, fine.items(), coarse, {"observed": 0})
     assert cube.done(FIRST + ONE) and np.isnan(cube.read("lst_day", FIRST + ONE)).all()
 
 

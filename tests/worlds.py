@@ -77,7 +77,7 @@ def tiny_cube(
         for name in coarse:
             if name in fine:
                 given[name] = block_mean(torch.from_numpy(FINE[name].unpack(fine[name])), 36, land).numpy()
-        cube.write_day(day, fine, given, {"observed": int(np.isfinite(y).sum()), "files": []})
+        cube.write_day(day, fine.items(), given, {"observed": int(np.isfinite(y).sum()), "files": []})
     return cube
 
 

@@ -94,7 +94,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     for i, day in enumerate(DAYS):
         seen = cell_mean(truth[i], water < 0.5, 36).astype("float32")
         seen[:, (np.arange(4) + i) % 4 == 0] = np.nan
-        cube.write_day(day, {}, {"ssm": seen}, {})
+        cube.write_day(day, [], {"ssm": seen}, {})
     return w
 
 
