@@ -43,7 +43,7 @@ def in_order(work: Callable[[A], T], items: Sequence[A], engine: EngineConfig, w
             coming: deque[Future[T]] = deque()
             try:
                 while done < len(items):
-                    for item in items[done + len(coming) : done + number + 2]:
+                    for item in items[done + len(coming) : done + number + 1]:
                         coming.append(pool.submit(task, item))
                     with _naming_what_killed(items[done]):
                         result = coming[0].result()
