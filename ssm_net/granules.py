@@ -61,9 +61,7 @@ class Day:
     air: Mapping[str, tuple[np.ndarray, np.ndarray] | None]  # temperature (K) and radiation (W m-2) at the overpasses
     reflectance: Mapping[str, np.ndarray] | None
     rain: np.ndarray | None  # mm, of the day, 0 where nothing is known
-    antecedent: Mapping[
-        str, np.ndarray
-    ]  # mm, of it and the days before it that no stored day counted, fading: API_DAYS
+    antecedent: Mapping[str, np.ndarray]  # mm, by API_DAYS: of it and of days before it that no stored day counted
     files: tuple[str, ...]
     problems: tuple[str, ...]
     left_out: Mapping[str, int]  # files that could not be read, with their size in bytes

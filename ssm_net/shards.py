@@ -1,4 +1,4 @@
-"""The cube's shards, read and written without zarr's machinery: a seventh of its time a chunk, in any thread or process.
+"""The cube's shards, read and written without zarr's machinery: a seventh of its time a chunk, in any thread.
 
 Only one layout is known: a field (y, x) or a day of one is either a Zarr v3 shard of little-endian chunks compressed by
 Blosc, the index at the end with its CRC-32C, or such a chunk by itself. Source: Zarr v3 core specification,

@@ -48,11 +48,7 @@ def write(path: Path, mosaic: Mosaic) -> Path:
         for name in DAILY:
             if (old := path / name / "c" / str(where)).exists():
                 shutil.rmtree(old)
-        for name, counts in (
-            ("ssm", pack(mosaic.ssm)),
-            ("ssm_uncertainty", pack(mosaic.sigma)),
-            ("flags", mosaic.flags),
-        ):
+        for name, counts in zip(DAILY, (pack(mosaic.ssm), pack(mosaic.sigma), mosaic.flags), strict=True):
             array = zarr.open(path / name, mode="r+")
             assert isinstance(array, zarr.Array)
             array[where] = counts
