@@ -28,13 +28,13 @@ from rich.console import Console
 from rich.table import Table
 
 from ssm_net.config import DomainConfig, EvaluateConfig, InferConfig, PrepareConfig, SimulateConfig, TrainConfig
+from ssm_net.core.radiometers import BY_CODE
 from ssm_net.cube import Cube, open_cube, write_json
 from ssm_net.evaluation import evaluate
 from ssm_net.evaluation.breaks import footprint_mean
 from ssm_net.evaluation.sources import Truth
 from ssm_net.evaluation.tables import number, plain
 from ssm_net.ingest.catalog import catalog
-from ssm_net.ingest.sensors import BY_CODE
 from ssm_net.ingest.ssm import read_ssm, record_in
 from ssm_net.intercalibration import Intercalibration
 from ssm_net.mosaic import infer

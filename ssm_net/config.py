@@ -89,7 +89,7 @@ class DomainConfig:
     def domain(self) -> Domain:
         try:
             if self.boundary is not None:
-                from ssm_net.ingest.boundary import read_boundary
+                from ssm_net.core.boundary import read_boundary
 
                 return Domain.from_geometry(self.name, read_boundary(self.boundary))
             if self.bbox is not None:

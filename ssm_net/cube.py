@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ssm_net.files import naming_full_disk, write_whole
+from ssm_net.core.files import naming_full_disk, write_whole
 from ssm_net.grid import Domain, Footprint, Grid, Window, block_mean
 from ssm_net.shards import Shards
 from ssm_net.variables import COARSE, FINE

@@ -11,12 +11,12 @@ from typing import TypeVar
 import numpy as np
 
 from ssm_net.config import EngineConfig, PrepareConfig
-from ssm_net.engine import in_order
+from ssm_net.core.clock import DAY_HOUR, NIGHT_HOUR, overpass_utc, utc_day
+from ssm_net.core.workers import in_order
 from ssm_net.grid import Domain
 from ssm_net.ingest.catalog import Catalog, Granule
 from ssm_net.ingest.fine import read_lst, read_reflectance
 from ssm_net.ingest.modis_tiles import tiles_of
-from ssm_net.ingest.overpass import DAY_HOUR, NIGHT_HOUR, overpass_utc, utc_day
 from ssm_net.ingest.rain import rain_between
 from ssm_net.ingest.raster import GranuleError
 from ssm_net.ingest.reanalysis import read_reanalysis

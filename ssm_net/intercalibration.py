@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from ssm_net.ingest.sensors import name_of, record_of
+from ssm_net.core.radiometers import name_of, record_of
 from ssm_net.ingest.ssm import CoarseSSM
 
 log = logging.getLogger(__name__)

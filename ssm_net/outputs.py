@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from pathlib import Path
 
-from ssm_net.files import write_whole
+from ssm_net.core.files import write_whole
 from ssm_net.formats import geotiff, netcdf, quicklook, zarr_store
 from ssm_net.formats.product import Flag, Mosaic, stem
 

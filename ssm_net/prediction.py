@@ -19,8 +19,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssm_net import lineage, scratch
+from ssm_net import lineage
 from ssm_net.bands import Band, bands
+from ssm_net.core import scratch
 from ssm_net.cube import Cube
 from ssm_net.estimators import Estimate, Estimator
 from ssm_net.formats.product import Attribute, Flag, Mosaic

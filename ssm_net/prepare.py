@@ -20,10 +20,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 from ssm_net.config import ConfigError, PrepareConfig, days_between
+from ssm_net.core.days import runs
 from ssm_net.cube import Cube, open_cube
 from ssm_net.cube_making import create_cube
 from ssm_net.daily import store
-from ssm_net.days import runs
 from ssm_net.granules import Task, read_ahead, task
 from ssm_net.grid import Domain
 from ssm_net.ingest.catalog import catalog

@@ -12,11 +12,11 @@ import numpy as np
 from rich.console import Console
 
 from ssm_net.config import PrepareConfig
+from ssm_net.core.radiometers import name_of
 from ssm_net.cube import Cube
 from ssm_net.granules import Task
 from ssm_net.ingest.catalog import Granule, catalog
 from ssm_net.ingest.raster import GranuleError
-from ssm_net.ingest.sensors import name_of
 from ssm_net.ingest.ssm import read_ssm, record_in
 from ssm_net.intercalibration import Intercalibration, match_all
 from ssm_net.sources import Sources

@@ -28,7 +28,7 @@ def static_fields(raw: Path, domain: Domain, boundary: str | None) -> dict[str, 
     if boundary is not None:
         from odc.geo.xr import rasterize
 
-        from ssm_net.ingest.boundary import read_boundary
+        from ssm_net.core.boundary import read_boundary
 
         inside = rasterize(read_boundary(boundary).to_crs(domain.grid.crs), domain.fine)
         out["inside"] = np.asarray(inside.values, "float32")

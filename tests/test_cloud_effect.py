@@ -20,10 +20,10 @@ from ssm_net.cloud_effect import (
     contrast_under_cloud,
     excess_of,
 )
+from ssm_net.core.clock import overpass_utc
 from ssm_net.cube import open_cube
 from ssm_net.grid import Domain
 from ssm_net.ingest.catalog import Granule
-from ssm_net.ingest.overpass import overpass_utc
 from ssm_net.ingest.raster import GranuleError
 from ssm_net.ingest.reanalysis import read_reanalysis
 from ssm_net.inputs import all_weather

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 import road
 
-from ssm_net import engine
 from ssm_net.config import ConfigError, EngineConfig
+from ssm_net.core import workers
+from ssm_net.core.workers import WorkerError, as_they_come, in_order
 from ssm_net.cube import open_cube
-from ssm_net.engine import WorkerError, as_they_come, in_order
 from ssm_net.mosaic import infer
 from ssm_net.outputs import day_path, days_done, read_day
 from ssm_net.prepare import prepare
@@ -106,18 +106,18 @@ def _find_tests(folder: str) -> None:
 
 def test_a_scheduler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
-    monkeypatch.setattr(engine, "ANSWERS", "1s")
+    monkeypatch.setattr(workers, "ANSWERS", "1s")
     with pytest.raises(ConfigError, match=r"engine.scheduler=tcp://127.0.0.1:9: no dask scheduler answers"):
         list(in_order(square, range(3), EngineConfig("dask", "tcp://127.0.0.1:9"), 1))
 
 
 def test_versions_have_to_agree() -> None:
     with pytest.raises(ConfigError, match="no workers yet"):
-        engine._check({}, "tcp://here")
+        workers._check({}, "tcp://here")
     with pytest.raises(ConfigError, match=r"worker tcp://a has ssm_net 0\.0\.0"):
-        engine._check({"tcp://a": "0.0.0"}, "tcp://here")
+        workers._check({"tcp://a": "0.0.0"}, "tcp://here")
     with pytest.raises(ConfigError, match="No module named"):
-        engine._check({"tcp://a": ModuleNotFoundError("No module named 'ssm_net'")}, "tcp://here")
+        workers._check({"tcp://a": ModuleNotFoundError("No module named 'ssm_net'")}, "tcp://here")
 
 
 @pytest.mark.parametrize("format", ["netcdf", "zarr"])

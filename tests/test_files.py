@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ssm_net.files import write_whole
+from ssm_net.core.files import write_whole
 
 
 def test_content_and_mode_are_those_of_a_plain_file(tmp_path):

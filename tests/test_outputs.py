@@ -20,7 +20,7 @@ from hypothesis.extra.numpy import arrays
 from pyproj import Transformer
 from rasterio.enums import Resampling
 
-import ssm_net.files
+import ssm_net.core.files
 import ssm_net.formats.zarr_store
 from ssm_net.formats.product import FILL, pack, unpack
 from ssm_net.grid import Domain
@@ -244,7 +244,7 @@ def test_a_failed_write_is_no_day(mosaic, tmp_path, monkeypatch):
     def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(ssm_net.files.os, "replace", killed)
+    monkeypatch.setattr(ssm_net.core.files.os, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
         write_day(mosaic, tmp_path)
     assert not day_done(tmp_path, "test", DAY)
@@ -347,7 +347,7 @@ def test_zarr_killed_while_extending_goes_on(mosaic, tmp_path, monkeypatch, afte
         calls.append(target)
         if len(calls) == after:
             raise KeyboardInterrupt
-        ssm_net.files.write_whole(target, data)
+        ssm_net.core.files.write_whole(target, data)
 
     with monkeypatch.context() as patch:
         patch.setattr(ssm_net.formats.zarr_store, "write_whole", killed)
@@ -380,7 +380,7 @@ def test_full_disk_is_no_day_and_the_next_run_goes_on(mosaic, tmp_path, monkeypa
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(*((xr.Dataset, "to_zarr") if format == "zarr" else (ssm_net.files.os, "fsync")), full)
+        patch.setattr(*((xr.Dataset, "to_zarr") if format == "zarr" else (ssm_net.core.files.os, "fsync")), full)
         with pytest.raises(OSError, match=r"no room left on the disk: make room.*ssm_test"):
             write_day(mosaic, tmp_path, format)
     assert not day_done(tmp_path, "test", DAY, format)

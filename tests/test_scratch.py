@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import road
 
-from ssm_net import scratch
+from ssm_net.core import scratch
 from ssm_net.mosaic import infer
 
 

@@ -14,8 +14,9 @@ import numpy as np
 from rich.progress import track
 
 from ssm_net.config import EvaluateConfig, InferConfig, days_between, parse_day
+from ssm_net.core.days import runs
+from ssm_net.core.files import write_whole
 from ssm_net.cube import Cube, open_cube
-from ssm_net.days import runs
 from ssm_net.evaluation.freshness import fingerprint, same
 from ssm_net.evaluation.gather import Gathered, gather, spread
 from ssm_net.evaluation.scores import PRODUCT
@@ -23,7 +24,6 @@ from ssm_net.evaluation.series import Point, sample_points, score_stations, stat
 from ssm_net.evaluation.sources import EvaluationError, Mosaics, Truth
 from ssm_net.evaluation.stations import surface_sensors
 from ssm_net.evaluation.tables import plain, show, tables
-from ssm_net.files import write_whole
 from ssm_net.formats.product import Flag
 
 __all__ = ["EvaluationError", "evaluate"]

@@ -15,10 +15,10 @@ from itertools import pairwise
 import numpy as np
 import torch
 
+from ssm_net.core.radiometers import name_of
 from ssm_net.cube import Cube
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Footprint
-from ssm_net.ingest.sensors import name_of
 from ssm_net.lineage import sources
 from ssm_net.variables import API_DAYS
 

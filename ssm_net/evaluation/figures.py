@@ -12,6 +12,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from ssm_net.core.radiometers import name_of
 from ssm_net.evaluation.breaks import DayLevel, segments
 from ssm_net.evaluation.gather import Snapshot
 from ssm_net.evaluation.scores import PRODUCT, STRATA, TRUTH, DayScores
@@ -19,7 +20,6 @@ from ssm_net.evaluation.series import Series
 from ssm_net.evaluation.spatial import STD_BINS
 from ssm_net.evaluation.statistics import BINS, LEVELS
 from ssm_net.formats.product import Flag
-from ssm_net.ingest.sensors import name_of
 
 UNIT = "m³ m⁻³"
 INK, MUTED = "#1d2a30", "#6b7a80"

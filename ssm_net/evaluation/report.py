@@ -11,7 +11,7 @@ import matplotlib as mpl
 import numpy as np
 
 from ssm_net import __version__
-from ssm_net.days import runs
+from ssm_net.core.days import runs
 from ssm_net.evaluation import figures
 from ssm_net.evaluation.gather import Gathered, Snapshot
 from ssm_net.evaluation.html import comparison, facts, figure, note, section, table, tiles

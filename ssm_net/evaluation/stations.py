@@ -15,8 +15,8 @@ import numpy as np
 from pyproj import Transformer
 from scipy import stats
 
+from ssm_net.core.clock import overpass_utc
 from ssm_net.grid import Domain
-from ssm_net.ingest.overpass import overpass_utc
 
 if TYPE_CHECKING:
     from ssm_net.ingest.stations import Station

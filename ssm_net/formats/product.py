@@ -8,7 +8,7 @@ from enum import IntFlag
 
 import numpy as np
 
-from ssm_net import scratch
+from ssm_net.core import scratch
 from ssm_net.grid import Domain
 
 SCALE = np.float32(1e-4)  # m3 m-3 a count

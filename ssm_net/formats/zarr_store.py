@@ -22,7 +22,7 @@ import numpy as np
 import xarray as xr
 import zarr
 
-from ssm_net.files import naming_full_disk, write_whole
+from ssm_net.core.files import naming_full_disk, write_whole
 from ssm_net.formats.netcdf import EPOCH, as_dataset, decode_dataset, global_attributes, not_a_mosaic
 from ssm_net.formats.product import Mosaic, pack
 

@@ -15,10 +15,10 @@ import numpy as np
 import xarray as xr
 from pyproj import Transformer
 
+from ssm_net.core.clock import NIGHT_HOUR
 from ssm_net.grid import Domain, Grid
 from ssm_net.ingest import latlon
 from ssm_net.ingest.naming import day_in_name
-from ssm_net.ingest.overpass import NIGHT_HOUR
 from ssm_net.ingest.raster import GranuleError
 
 log = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ import numpy as np
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from ssm_net.files import stamp
+from ssm_net.core.files import stamp
 from ssm_net.ingest.products import Bits, Layer, Quality
 from ssm_net.ingest.raster import GranuleError, Raster, Unread
 

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
-from ssm_net.files import stamp
+from ssm_net.core.files import stamp
 from ssm_net.ingest import latlon
 from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.raster import GranuleError, Raster

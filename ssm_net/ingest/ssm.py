@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ssm_net.core.radiometers import BY_CODE, MERGED
 from ssm_net.grid import Domain
 from ssm_net.ingest import easegrid, latlon
 from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.naming import is_fengyun
 from ssm_net.ingest.products import product
 from ssm_net.ingest.raster import GranuleError
-from ssm_net.ingest.sensors import BY_CODE, MERGED
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, replace
 
-from ssm_net.ingest.sensors import BY_CODE
+from ssm_net.core.radiometers import BY_CODE
 from ssm_net.simulate.fields import Array, Texture, stream
 from ssm_net.simulate.physics import Sensor
 

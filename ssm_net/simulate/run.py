@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.progress import track
 
 from ssm_net.config import ConfigError, SimulateConfig, days_between
-from ssm_net.files import write_whole
+from ssm_net.core.files import write_whole
+from ssm_net.core.radiometers import BY_CODE
 from ssm_net.grid import Domain
-from ssm_net.ingest.sensors import BY_CODE
 from ssm_net.simulate import atmosphere, modis, netcdf, stations
 from ssm_net.simulate.fields import Array
 from ssm_net.simulate.fleet import fleet

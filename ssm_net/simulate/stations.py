@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ssm_net.files import write_whole
+from ssm_net.core.files import write_whole
 from ssm_net.simulate.fields import stream
 from ssm_net.simulate.land import Land
 from ssm_net.simulate.world import DAY_HOUR, NIGHT_HOUR

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from ssm_net.files import write_whole
+from ssm_net.core.files import write_whole
 from ssm_net.grid import block_mean, expand
 from ssm_net.simulate.fields import Array
 from ssm_net.simulate.land import Land

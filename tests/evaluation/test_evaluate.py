@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ssm_net.days import runs
+from ssm_net.core.days import runs
 from ssm_net.evaluation import EvaluationError, evaluate
 from ssm_net.ingest import stations as reader
 from ssm_net.outputs import day_path, days_done, read_day, write_day

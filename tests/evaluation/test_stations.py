@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
+from ssm_net.core.clock import overpass_utc
 from ssm_net.evaluation.series import Point, Series, station_points, unseen
 from ssm_net.evaluation.stations import (
     SeriesScore,
@@ -16,7 +17,6 @@ from ssm_net.evaluation.stations import (
     surface_sensors,
 )
 from ssm_net.grid import Domain
-from ssm_net.ingest.overpass import overpass_utc
 from ssm_net.ingest.stations import read_stations
 
 DAYS = [dt.date(2016, 5, 1) + dt.timedelta(n) for n in range(60)]

@@ -7,8 +7,8 @@ import json
 import pytest
 import shapely
 
+from ssm_net.core.boundary import read_boundary
 from ssm_net.grid import Domain
-from ssm_net.ingest.boundary import read_boundary
 
 RING = [[110, 40], [112, 40], [112, 42], [110, 42], [110, 40]]
 HOLE = [[110.5, 40.5], [111, 40.5], [111, 41], [110.5, 41], [110.5, 40.5]]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssm_net.ingest.overpass import local_day, night_of, utc_day
+from ssm_net.core.clock import local_day, night_of, utc_day
 
 D = dt.date(2016, 6, 7)
 

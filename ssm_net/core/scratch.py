@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ssm_net.files import naming_full_disk
+from ssm_net.core.files import naming_full_disk
 
 LIMIT = 2**29  # bytes of one field; a national day's largest has a quarter of them
 
