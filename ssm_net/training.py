@@ -142,7 +142,7 @@ def _sites(cfg: TrainConfig, cube: Cube, parts: Split) -> list[Site]:
     """The stations in cells that are not held out, with their values at the overpass; the others are for judging."""
     from ssm_net.evaluation.series import station_points
     from ssm_net.evaluation.stations import at_overpass, surface_sensors
-    from ssm_net.ingest.stations import read_stations
+    from ssm_net.stations.ismn import read_stations
 
     assert cfg.stations is not None
     points, _ = station_points(surface_sensors(read_stations(Path(cfg.stations))), cube.domain)

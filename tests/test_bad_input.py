@@ -17,8 +17,8 @@ from pyhdf.SD import SD, SDC
 
 from ssm_net.config import ConfigError
 from ssm_net.cube import Cube, open_cube
-from ssm_net.ingest.stations import StationError, read_stations
 from ssm_net.prepare import prepare
+from ssm_net.stations.ismn import StationError, read_stations
 
 LST = "MYD11A1.061/MYD11A1.A2016{doy}.{tile}.061.2016{made}120000.hdf"
 NORTH, SOUTH = "h26v04", "h26v05"

@@ -176,7 +176,7 @@ def _points(
     """The pixels to follow through time: the stations, else three to look at."""
     notes = []
     if cfg.stations:
-        from ssm_net.ingest.stations import read_stations
+        from ssm_net.stations.ismn import read_stations
 
         points, outside = station_points(surface_sensors(read_stations(Path(cfg.stations))), product.domain)
         if outside:

@@ -23,7 +23,7 @@ from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Domain
 
 if TYPE_CHECKING:
-    from ssm_net.ingest.stations import Station
+    from ssm_net.stations.ismn import Station
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from ssm_net.core.clock import overpass_utc
 from ssm_net.grid import Domain
 
 if TYPE_CHECKING:
-    from ssm_net.ingest.stations import Station
+    from ssm_net.stations.ismn import Station
 
 TOLERANCE = np.timedelta64(60, "m")
 FLAT = 1e-9  # m3 m-3: a series that varies less does not vary, but for rounding

@@ -15,8 +15,8 @@ from ssm_net.cube_making import create_cube
 from ssm_net.evaluation.spatial import cell_mean
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Domain
-from ssm_net.ingest.stations import Station
 from ssm_net.outputs import write_day
+from ssm_net.stations.ismn import Station
 
 DOMAIN = Domain("tiny", (84, 88, 776, 780))
 DAYS = [dt.date(2016, 5, 1) + dt.timedelta(n) for n in range(14)]

@@ -11,8 +11,8 @@ import pytest
 
 from ssm_net.core.days import runs
 from ssm_net.evaluation import EvaluationError, evaluate
-from ssm_net.ingest import stations as reader
 from ssm_net.outputs import day_path, days_done, read_day, write_day
+from ssm_net.stations import ismn as reader
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from ssm_net.evaluation.stations import (
     surface_sensors,
 )
 from ssm_net.grid import Domain
-from ssm_net.ingest.stations import read_stations
+from ssm_net.stations.ismn import read_stations
 
 DAYS = [dt.date(2016, 5, 1) + dt.timedelta(n) for n in range(60)]
 NUMBER = np.arange(60)

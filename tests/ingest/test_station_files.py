@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from ssm_net.ingest.stations import StationError, read_stations
+from ssm_net.stations.ismn import StationError, read_stations
 
 HEAD = "NET        NET             {name}      33.88330   102.13330 3431.00    {top}    {bottom} ECH20 EC-TM"
 ROWS = [

@@ -13,8 +13,8 @@ from ssm_net.granules import read_day, task
 from ssm_net.grid import Domain
 from ssm_net.ingest.catalog import catalog
 from ssm_net.ingest.static import read_static
-from ssm_net.ingest.stations import read_stations
 from ssm_net.sources import choose_sources
+from ssm_net.stations.ismn import read_stations
 
 DOMAIN = Domain("tiny", WINDOW)
 DAY = dt.date(2016, 5, 2)

@@ -1,0 +1,1 @@
+"""In situ soil moisture: the ISMN reader, and the matching of stations to pixels and overpasses."""
