@@ -29,10 +29,10 @@ from provenance import ROOT, commit_of, machine
 from rich.console import Console
 from rich.table import Table
 
-from ssm_net.allweather import SEEN, fill
 from ssm_net.config import MemoryConfig
 from ssm_net.cube import open_cube, write_json
 from ssm_net.inputs import OVERPASSES, all_weather
+from ssm_net.lst.gap_filling import SEEN, fill
 
 RATIO = 36
 PATCH = 64  # pixels a side of the real patches

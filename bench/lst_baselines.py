@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ssm_net.allweather import LAPSE
+from ssm_net.lst.gap_filling import LAPSE
 
 HARMONIC_RIDGE = 0.2  # views of prior belief in the mean cycle of the whole scene
 NEIGHBOURS = 24  # views that inverse-distance weighting leans on

@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssm_net import cloud_effect
-from ssm_net.allweather import LAPSE, AllWeather, ThermalState, fill
-from ssm_net.annual import AirMemory, Cycle
-from ssm_net.cloud_effect import Air
 from ssm_net.cube import Cube
 from ssm_net.granules import HOURS, Day
 from ssm_net.grid import Domain, block_mean
 from ssm_net.inputs import OVERPASSES
 from ssm_net.intercalibration import Intercalibration
+from ssm_net.lst import cloud_effect
+from ssm_net.lst.annual_cycle import AirMemory, Cycle
+from ssm_net.lst.cloud_effect import Air
+from ssm_net.lst.gap_filling import LAPSE, AllWeather, ThermalState, fill
 from ssm_net.variables import API_DAYS, FINE
 
 Field = tuple[str, np.ndarray]  # a variable and its packed values, (y, x)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ssm_net.allweather import LAPSE, SHRINK
+from ssm_net.lst.gap_filling import LAPSE, SHRINK
 from ssm_net.variables import API_DAYS
 
 

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from ssm_net import features
-from ssm_net.allweather import LAPSE
-from ssm_net.cloud_effect import CONTRAST, contrast_under_cloud
 from ssm_net.cube import Cube
 from ssm_net.grid import Domain, Window, upsample
+from ssm_net.lst.cloud_effect import CONTRAST, contrast_under_cloud
+from ssm_net.lst.gap_filling import LAPSE
 
 OVERPASSES = ("day", "night")
 

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from ssm_net.allweather import CYCLE, LAPSE, NEIGHBOURS, OTHER_OVERPASS, SEEN, AllWeather, ThermalState, fill
+from ssm_net.lst.gap_filling import CYCLE, LAPSE, NEIGHBOURS, OTHER_OVERPASS, SEEN, AllWeather, ThermalState, fill
 
 DAY = dt.date(2016, 6, 1)
 SHAPE = (144, 144)

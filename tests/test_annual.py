@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ssm_net.annual import AirMemory, Cycle
+from ssm_net.lst.annual_cycle import AirMemory, Cycle
 
 FIRST = dt.date(2015, 1, 1)
 SHAPE = (4, 8)

@@ -10,8 +10,15 @@ import road
 import torch
 import xarray as xr
 
-from ssm_net import cloud_effect
-from ssm_net.cloud_effect import (
+from ssm_net.core.clock import overpass_utc
+from ssm_net.cube import open_cube
+from ssm_net.grid import Domain
+from ssm_net.ingest.catalog import Granule
+from ssm_net.ingest.raster import GranuleError
+from ssm_net.ingest.reanalysis import read_reanalysis
+from ssm_net.inputs import all_weather
+from ssm_net.lst import cloud_effect
+from ssm_net.lst.cloud_effect import (
     CONTRAST,
     Air,
     air_effect,
@@ -20,13 +27,6 @@ from ssm_net.cloud_effect import (
     contrast_under_cloud,
     excess_of,
 )
-from ssm_net.core.clock import overpass_utc
-from ssm_net.cube import open_cube
-from ssm_net.grid import Domain
-from ssm_net.ingest.catalog import Granule
-from ssm_net.ingest.raster import GranuleError
-from ssm_net.ingest.reanalysis import read_reanalysis
-from ssm_net.inputs import all_weather
 from ssm_net.prepare import prepare
 
 CELLS = (2, 3)

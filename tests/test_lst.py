@@ -10,7 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))  # scripts, not a package
 import lst as bench
 
-from ssm_net.allweather import LAPSE
+from ssm_net.lst.gap_filling import LAPSE
 
 
 def scene(lst: np.ndarray, hidden: np.ndarray, elevation: np.ndarray | None = None, every: int = 1) -> bench.Scene:

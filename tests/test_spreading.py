@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from ssm_net.spreading import around, openness, part_of, spread
+from ssm_net.lst.inpainting import around, openness, part_of, spread
 
 SHAPE = (72, 108)
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ssm_net.cloud_effect import clear_sky_radiation
+from ssm_net.lst.cloud_effect import clear_sky_radiation
 from ssm_net.simulate.fields import Array, Texture, stream
 from ssm_net.simulate.observe import RainGrid
 from ssm_net.simulate.world import NIGHT_HOUR, Day

@@ -28,9 +28,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ssm_net.annual import AirMemory, Cycle
 from ssm_net.grid import block_mean, expand, upsample
-from ssm_net.spreading import BLOCK, around, openness, part_of, spread
+from ssm_net.lst.annual_cycle import AirMemory, Cycle
+from ssm_net.lst.inpainting import BLOCK, around, openness, part_of, spread
 
 SEEN, OTHER_OVERPASS, NEIGHBOURS, CYCLE = 0, 1, 2, 3
 LAPSE = 6.0e-3  # K m-1, mean environmental lapse rate of clear-sky LST
