@@ -32,7 +32,7 @@ from ssm_net.calibration import Calibration
 from ssm_net.checkpoint import load_trained, save_trained
 from ssm_net.config import InferConfig, TrainConfig
 from ssm_net.config import TrainerConfig as Trainer
-from ssm_net.cube import Cube, open_cube, write_json
+from ssm_net.cube.store import Cube, open_cube, write_json
 from ssm_net.evaluation.gather import gather
 from ssm_net.evaluation.scores import PRODUCT
 from ssm_net.evaluation.sources import Mosaics, Truth

@@ -42,11 +42,11 @@ from rich.table import Table
 from torch.utils.data import default_collate
 
 from ssm_net import features
-from ssm_net.cube import Cube, write_json
+from ssm_net.cube.shards import ABSENT, Shards
+from ssm_net.cube.store import Cube, write_json
 from ssm_net.grid import Window
 from ssm_net.inputs import Scaling, padded, variables
 from ssm_net.patches import PatchData, Patches
-from ssm_net.shards import ABSENT, Shards
 
 GOALS = {"plain / ours": 0.70}
 PATCH, HALO, LAGS, ROUNDS = 8, 1, 6, 5

@@ -44,7 +44,7 @@ from ssm_net.bands import bands
 from ssm_net.checkpoint import load_trained, save_trained
 from ssm_net.config import InferConfig
 from ssm_net.core.files import write_whole
-from ssm_net.cube import Cube, write_json
+from ssm_net.cube.store import Cube, write_json
 from ssm_net.estimators import NetworkEstimator, fastest_precision, half_upsampled
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Window

@@ -22,7 +22,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from ssm_net.calibration import Calibration
 from ssm_net.checkpoint import Trained, load_trained, save_trained
 from ssm_net.config import TrainConfig
-from ssm_net.cube import Cube
+from ssm_net.cube.store import Cube
 from ssm_net.evaluation.sources import Truth
 from ssm_net.patches import PatchData
 from ssm_net.samples import World, thin

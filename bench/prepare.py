@@ -41,7 +41,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ssm_net.config import DomainConfig, PrepareConfig
-from ssm_net.cube import write_json
+from ssm_net.cube.store import write_json
 from ssm_net.granules import Task, read_day, task
 from ssm_net.ingest import hdfeos, rain, resample
 from ssm_net.ingest.catalog import catalog

@@ -29,7 +29,7 @@ from rich.table import Table
 
 from ssm_net.config import DomainConfig, EvaluateConfig, InferConfig, PrepareConfig, SimulateConfig, TrainConfig
 from ssm_net.core.radiometers import BY_CODE
-from ssm_net.cube import Cube, open_cube, write_json
+from ssm_net.cube.store import Cube, open_cube, write_json
 from ssm_net.evaluation import evaluate
 from ssm_net.evaluation.breaks import footprint_mean
 from ssm_net.evaluation.sources import Truth

@@ -28,7 +28,7 @@ from rich.table import Table
 from skill import SIZES, Size, flat
 
 from ssm_net.config import DomainConfig, InferConfig, PrepareConfig, SimulateConfig, TrainConfig, load
-from ssm_net.cube import open_cube, write_json
+from ssm_net.cube.store import open_cube, write_json
 from ssm_net.evaluation.gather import gather
 from ssm_net.evaluation.scores import PRODUCT
 from ssm_net.evaluation.sources import Mosaics, Truth

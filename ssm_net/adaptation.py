@@ -24,7 +24,7 @@ from torch.nn.functional import pad
 
 from ssm_net import features
 from ssm_net.calibration import Innovations
-from ssm_net.cube import Cube
+from ssm_net.cube.store import Cube
 from ssm_net.grid import interpolation_matrix
 from ssm_net.inputs import NO_FEATURES, CoarseDay, Scaling, land_mask, padded, read_coarse, read_fine, usable
 from ssm_net.learning import BIAS

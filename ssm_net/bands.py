@@ -15,10 +15,10 @@ from itertools import groupby
 
 import numpy as np
 
-from ssm_net.cube import CHUNK, Cube
+from ssm_net.cube.store import CHUNK, Cube
+from ssm_net.cube.variables import FINE
 from ssm_net.grid import Domain, Window
 from ssm_net.tiling import Tile
-from ssm_net.variables import FINE
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssm_net.cube import Cube
+from ssm_net.cube.store import Cube
+from ssm_net.cube.variables import API_DAYS
 from ssm_net.estimators import SUBGRID_STD, Estimate, Estimator, plain
 from ssm_net.fitting import LAGS, MOST_DAYS, SEED, Ground
 from ssm_net.footprint_ridge import Ridge
@@ -26,7 +27,6 @@ from ssm_net.grid import Window, block_mean, upsample
 from ssm_net.inputs import CoarseDay
 from ssm_net.model import gwr
 from ssm_net.model.classics import complete
-from ssm_net.variables import API_DAYS
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestRegressor

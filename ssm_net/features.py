@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ssm_net.cube.variables import API_DAYS
 from ssm_net.lst.gap_filling import LAPSE, SHRINK
-from ssm_net.variables import API_DAYS
 
 
 @dataclass(frozen=True)

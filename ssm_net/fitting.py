@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ssm_net import features
 from ssm_net.config import TrainConfig
-from ssm_net.cube import Cube
+from ssm_net.cube.store import Cube
 from ssm_net.grid import Window
 from ssm_net.inputs import CoarseDay, Scaling, land_mask, read_coarse, read_fine
 from ssm_net.patches import compute_scaling

@@ -13,6 +13,7 @@ import numpy as np
 from ssm_net.config import EngineConfig, PrepareConfig
 from ssm_net.core.clock import DAY_HOUR, NIGHT_HOUR, overpass_utc, utc_day
 from ssm_net.core.workers import in_order
+from ssm_net.cube.variables import API_DAYS
 from ssm_net.grid import Domain
 from ssm_net.ingest.catalog import Catalog, Granule
 from ssm_net.ingest.fine import read_lst, read_reflectance
@@ -23,7 +24,6 @@ from ssm_net.ingest.reanalysis import read_reanalysis
 from ssm_net.ingest.ssm import CoarseSSM, read_ssm
 from ssm_net.inputs import OVERPASSES
 from ssm_net.sources import Sources, known_product
-from ssm_net.variables import API_DAYS
 
 T = TypeVar("T")
 HOURS = {"day": DAY_HOUR, "night": NIGHT_HOUR}

@@ -16,7 +16,7 @@ import numpy as np
 
 from ssm_net.config import PrepareConfig
 from ssm_net.core.days import stretches
-from ssm_net.cube import Cube
+from ssm_net.cube.store import Cube
 from ssm_net.granules import Interval, task
 from ssm_net.ingest.catalog import Catalog, Granule, catalog, granules_of
 from ssm_net.ingest.naming import day_in_name

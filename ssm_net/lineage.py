@@ -6,10 +6,10 @@ import datetime as dt
 
 import numpy as np
 
-from ssm_net import masks
 from ssm_net.core import scratch
 from ssm_net.core.radiometers import name_of, record_of
-from ssm_net.cube import Cube
+from ssm_net.cube import masks
+from ssm_net.cube.store import Cube
 from ssm_net.formats.product import LONG, Flag
 from ssm_net.grid import Window
 from ssm_net.inputs import OVERPASSES, Pixels, lst_under_sky

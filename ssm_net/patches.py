@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from ssm_net import features
-from ssm_net.cube import Cube
+from ssm_net.cube.store import Cube
 from ssm_net.grid import Window, interpolation_matrix
 from ssm_net.inputs import (
     NO_FEATURES,

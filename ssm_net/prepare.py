@@ -21,8 +21,8 @@ from rich.progress import Progress
 
 from ssm_net.config import ConfigError, PrepareConfig, days_between
 from ssm_net.core.days import runs
-from ssm_net.cube import Cube, open_cube
-from ssm_net.cube_making import create_cube
+from ssm_net.cube.layout import create_cube
+from ssm_net.cube.store import Cube, open_cube
 from ssm_net.daily import store
 from ssm_net.granules import Task, read_ahead, task
 from ssm_net.grid import Domain

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from ssm_net.config import PrepareConfig
 from ssm_net.core.radiometers import name_of
-from ssm_net.cube import Cube
+from ssm_net.cube.store import Cube
 from ssm_net.granules import Task
 from ssm_net.ingest.catalog import Granule, catalog
 from ssm_net.ingest.raster import GranuleError

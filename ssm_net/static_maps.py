@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from ssm_net.cube import Cube
+from ssm_net.cube.store import Cube
 from ssm_net.grid import Domain
 from ssm_net.ingest.static import read_static
 

@@ -26,7 +26,7 @@ from ssm_net.adaptation import Site, adapt, gather, innovations, some_of
 from ssm_net.calibration import Innovations, calibrate
 from ssm_net.checkpoint import Trained, build, load_trained, save_trained
 from ssm_net.config import ConfigError, TrainConfig
-from ssm_net.cube import Cube, open_cube, write_json
+from ssm_net.cube.store import Cube, open_cube, write_json
 from ssm_net.inputs import Scaling, variables
 from ssm_net.learning import BIAS, Learner
 from ssm_net.model.network import Committee

@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ssm_net.config import DomainConfig, InferConfig, ModelConfig, PrepareConfig, TrainConfig
-from ssm_net.cube import Cube, open_cube
+from ssm_net.cube.store import Cube, open_cube
 from ssm_net.mosaic import infer
 from ssm_net.outputs import day_path
 from ssm_net.prepare import prepare

@@ -12,7 +12,7 @@ from worlds import tiny_cube
 from ssm_net.adaptation import Site, _normal, adapt, gather, innovations
 from ssm_net.checkpoint import build
 from ssm_net.config import ModelConfig
-from ssm_net.cube import Cube
+from ssm_net.cube.store import Cube
 from ssm_net.estimators import NetworkEstimator
 from ssm_net.inputs import read_coarse
 from ssm_net.model.network import Committee

@@ -16,7 +16,7 @@ import xarray as xr
 from pyhdf.SD import SD, SDC
 
 from ssm_net.config import ConfigError
-from ssm_net.cube import Cube, open_cube
+from ssm_net.cube.store import Cube, open_cube
 from ssm_net.prepare import prepare
 from ssm_net.stations.ismn import StationError, read_stations
 

@@ -12,7 +12,7 @@ from worlds import FIRST, predict_day, tiny_cube
 from ssm_net import classical
 from ssm_net.classical import GWR, CoarseToFine, Law, fitted
 from ssm_net.config import InferConfig
-from ssm_net.cube import Cube
+from ssm_net.cube.store import Cube
 from ssm_net.estimators import Bilinear
 from ssm_net.fitting import Ground
 from ssm_net.footprint_ridge import Ridge

@@ -11,7 +11,7 @@ import torch
 import xarray as xr
 
 from ssm_net.core.clock import overpass_utc
-from ssm_net.cube import open_cube
+from ssm_net.cube.store import open_cube
 from ssm_net.grid import Domain
 from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.raster import GranuleError

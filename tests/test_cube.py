@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from worlds import FIRST, tiny_cube
 
-from ssm_net.cube import Cube, CubeError, open_cube
-from ssm_net.cube_making import create_cube
+from ssm_net.cube.layout import create_cube
+from ssm_net.cube.store import Cube, CubeError, open_cube
+from ssm_net.cube.variables import FINE
 from ssm_net.grid import Domain
-from ssm_net.variables import FINE
 
 ONE = dt.timedelta(1)
 
@@ -64,7 +64,7 @@ def test_a_day_is_done_when_its_status_says_so_only(tmp_path: Path, monkeypatch:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("ssm_net.cube.write_json", full)
+        patch.setattr("ssm_net.cube.store.write_json", full)
         with pytest.raises(OSError, match="No space"):
             cube.write_day(cube.days[1], fine.items(), coarse, {})
     assert not cube.done(cube.days[1])

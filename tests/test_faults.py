@@ -22,7 +22,7 @@ import road
 from small_disk import digests
 from test_interruptions import killed
 
-from ssm_net.cube import CubeError, open_cube
+from ssm_net.cube.store import CubeError, open_cube
 from ssm_net.mosaic import infer
 from ssm_net.outputs import day_path, days_done, read_day
 from ssm_net.prepare import prepare

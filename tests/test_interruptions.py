@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import road
 
-from ssm_net.cube import open_cube
+from ssm_net.cube.store import open_cube
 from ssm_net.mosaic import infer
 from ssm_net.outputs import days_done
 from ssm_net.prepare import prepare

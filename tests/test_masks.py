@@ -5,7 +5,7 @@ import pytest
 import road
 import worlds
 
-from ssm_net import masks
+from ssm_net.cube import masks
 from ssm_net.formats.product import Flag
 from ssm_net.mosaic import infer
 from ssm_net.outputs import day_path, read_day

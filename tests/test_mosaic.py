@@ -12,7 +12,7 @@ from worlds import FIRST, predict_day, tiny_cube
 from ssm_net.calibration import Calibration
 from ssm_net.checkpoint import Trained, build, load_trained, save_trained
 from ssm_net.config import InferConfig, ModelConfig
-from ssm_net.cube import Cube, open_cube
+from ssm_net.cube.store import Cube, open_cube
 from ssm_net.estimators import Bilinear, Dispatch, NetworkEstimator
 from ssm_net.formats.product import Flag
 from ssm_net.grid import block_mean

@@ -19,7 +19,7 @@ from worlds import FIRST, tiny_cube
 import ssm_net
 from ssm_net.bands import bands
 from ssm_net.checkpoint import load_trained
-from ssm_net.cube import Cube, CubeError, open_cube
+from ssm_net.cube.store import Cube, CubeError, open_cube
 from ssm_net.estimators import Bilinear, NetworkEstimator, half_upsampled, upsample_by_phase
 from ssm_net.inputs import read_coarse
 from ssm_net.model.fused import Fused

@@ -14,7 +14,7 @@ from worlds import tiny_cube
 from ssm_net.calibration import Calibration
 from ssm_net.checkpoint import Trained, build, load_trained, save_trained
 from ssm_net.config import ConfigError, ModelConfig, PretrainConfig, TrainConfig
-from ssm_net.cube import Cube
+from ssm_net.cube.store import Cube
 from ssm_net.estimators import NetworkEstimator
 from ssm_net.evaluation.sources import Truth
 from ssm_net.inputs import read_coarse

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import road
 
-from ssm_net.cube import Cube, open_cube
+from ssm_net.cube.store import Cube, open_cube
 from ssm_net.formats.product import Flag
 from ssm_net.grid import Domain
 from ssm_net.ingest.catalog import Granule

@@ -7,8 +7,8 @@ import pytest
 import zarr
 from worlds import tiny_cube
 
-from ssm_net.cube import Cube
-from ssm_net.shards import Shards
+from ssm_net.cube.shards import Shards
+from ssm_net.cube.store import Cube
 
 
 @pytest.fixture(scope="module")

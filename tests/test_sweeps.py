@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from worlds import tiny_cube
 
-from ssm_net.cube import open_cube
+from ssm_net.cube.store import open_cube
 from ssm_net.outputs import days_done
 
 ROOT = Path(__file__).parents[1]

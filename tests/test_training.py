@@ -17,7 +17,7 @@ from worlds import tiny_cube
 from ssm_net import features
 from ssm_net.checkpoint import build, load_trained
 from ssm_net.config import ConfigError, ModelConfig, TrainConfig
-from ssm_net.cube import Cube
+from ssm_net.cube.store import Cube
 from ssm_net.estimators import NetworkEstimator
 from ssm_net.grid import Footprint, upsample
 from ssm_net.inputs import land_mask, padded, read_coarse, read_fine, usable

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 
-from ssm_net.cube import Cube
-from ssm_net.cube_making import create_cube
+from ssm_net.cube.layout import create_cube
+from ssm_net.cube.store import Cube
+from ssm_net.cube.variables import FINE
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Domain, Footprint, block_mean
 from ssm_net.mosaic import ground_of
 from ssm_net.prediction import gather_day
-from ssm_net.variables import FINE
 
 FIRST = dt.date(2016, 4, 15)
 ATTRS = {"ssm": "NNsm", "lst": "MYD11A1", "reflectance": "MCD43A4", "rain": "", "footprint": "gaussian",

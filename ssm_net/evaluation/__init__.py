@@ -16,7 +16,7 @@ from rich.progress import track
 from ssm_net.config import EvaluateConfig, InferConfig, days_between, parse_day
 from ssm_net.core.days import runs
 from ssm_net.core.files import write_whole
-from ssm_net.cube import Cube, open_cube
+from ssm_net.cube.store import Cube, open_cube
 from ssm_net.evaluation.freshness import fingerprint, same
 from ssm_net.evaluation.gather import Gathered, gather, spread
 from ssm_net.evaluation.scores import PRODUCT

@@ -16,11 +16,11 @@ import numpy as np
 import torch
 
 from ssm_net.core.radiometers import name_of
-from ssm_net.cube import Cube
+from ssm_net.cube.store import Cube
+from ssm_net.cube.variables import API_DAYS
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Footprint
 from ssm_net.lineage import sources
-from ssm_net.variables import API_DAYS
 
 WINDOW = 365  # days each side, at most
 AROUND = 15  # days to each side that tell which sensor is the record's

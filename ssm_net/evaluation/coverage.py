@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ssm_net.cube import Cube
+from ssm_net.cube.store import Cube
 from ssm_net.evaluation.statistics import Sums
 from ssm_net.formats.product import Flag, Mosaic
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ssm_net.cube import Cube
+from ssm_net.cube.store import Cube
 from ssm_net.evaluation.statistics import Intervals, Moments, Sums
 from ssm_net.formats.product import Mosaic
 

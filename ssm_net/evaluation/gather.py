@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ssm_net.cube import Cube
+from ssm_net.cube.store import Cube
 from ssm_net.evaluation.breaks import DayLevel
 from ssm_net.evaluation.coverage import Coverage, inputs
 from ssm_net.evaluation.gaps import GapScore, ages, score_gaps

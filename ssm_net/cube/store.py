@@ -30,9 +30,9 @@ import numpy as np
 import torch
 
 from ssm_net.core.files import naming_full_disk, write_whole
+from ssm_net.cube.shards import Shards
+from ssm_net.cube.variables import COARSE, FINE
 from ssm_net.grid import Domain, Footprint, Grid, Window, block_mean
-from ssm_net.shards import Shards
-from ssm_net.variables import COARSE, FINE
 
 EPOCH = dt.date(2000, 1, 1)
 FORMAT = 2  # raised where days made from now on would not be those that are there, made again

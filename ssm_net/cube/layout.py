@@ -13,9 +13,9 @@ import numpy as np
 import zarr
 from zarr.codecs import BloscCodec, BloscShuffle
 
-from ssm_net.cube import CHUNK, EPOCH, FORMAT, Cube, CubeError, open_cube, write_json
+from ssm_net.cube.store import CHUNK, EPOCH, FORMAT, Cube, CubeError, open_cube, write_json
+from ssm_net.cube.variables import COARSE, FINE, STATIC_UNITS
 from ssm_net.grid import Domain
-from ssm_net.variables import COARSE, FINE, STATIC_UNITS
 
 
 def create_cube(
