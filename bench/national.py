@@ -46,12 +46,12 @@ from ssm_net.config import InferConfig
 from ssm_net.core.files import write_whole
 from ssm_net.cube.store import Cube, write_json
 from ssm_net.estimators import NetworkEstimator, fastest_precision, half_upsampled
+from ssm_net.formats.days import day_size, read_day, write_day
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Window
 from ssm_net.inputs import padded, read_coarse, read_fine, stored
 from ssm_net.lineage import needed
 from ssm_net.mosaic import ground_of, infer
-from ssm_net.outputs import day_size, read_day, write_day
 from ssm_net.prediction import tiles_with_land
 
 GOALS = {"day / bare network": 1.25, "seconds a day": 60.0, "peak memory, GiB": 4.0}

@@ -30,9 +30,7 @@ from ssm_net.cube import masks
 from ssm_net.cube.store import CHUNK, Cube, open_cube, write_json
 from ssm_net.estimators import Estimator, NetworkEstimator, baseline, fastest_precision
 from ssm_net.formats import zarr_store
-from ssm_net.formats.product import Attribute, Flag
-from ssm_net.inputs import land_mask
-from ssm_net.outputs import (
+from ssm_net.formats.days import (
     day_done,
     day_path,
     day_size,
@@ -42,6 +40,8 @@ from ssm_net.outputs import (
     write_day,
     write_quicklook,
 )
+from ssm_net.formats.product import Attribute, Flag
+from ssm_net.inputs import land_mask
 from ssm_net.prediction import Gathered, gather_day
 from ssm_net.tiling import tiles
 

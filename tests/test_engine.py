@@ -18,8 +18,8 @@ from ssm_net.config import ConfigError, EngineConfig
 from ssm_net.core import workers
 from ssm_net.core.workers import WorkerError, as_they_come, in_order
 from ssm_net.cube.store import open_cube
+from ssm_net.formats.days import day_path, days_done, read_day
 from ssm_net.mosaic import infer
-from ssm_net.outputs import day_path, days_done, read_day
 from ssm_net.prepare import prepare
 
 LOCAL = EngineConfig()

@@ -23,8 +23,8 @@ from small_disk import digests
 from test_interruptions import killed
 
 from ssm_net.cube.store import CubeError, open_cube
+from ssm_net.formats.days import day_path, days_done, read_day
 from ssm_net.mosaic import infer
-from ssm_net.outputs import day_path, days_done, read_day
 from ssm_net.prepare import prepare
 
 TESTS = Path(__file__).parent

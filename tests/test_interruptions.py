@@ -10,8 +10,8 @@ import pytest
 import road
 
 from ssm_net.cube.store import open_cube
+from ssm_net.formats.days import days_done
 from ssm_net.mosaic import infer
-from ssm_net.outputs import days_done
 from ssm_net.prepare import prepare
 
 TESTS = Path(__file__).parent

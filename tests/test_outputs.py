@@ -22,9 +22,9 @@ from rasterio.enums import Resampling
 
 import ssm_net.core.files
 import ssm_net.formats.zarr_store
+from ssm_net.formats.days import Flag, Mosaic, day_done, day_path, days_done, read_day, write_day
 from ssm_net.formats.product import FILL, pack, unpack
 from ssm_net.grid import Domain
-from ssm_net.outputs import Flag, Mosaic, day_done, day_path, days_done, read_day, write_day
 
 DAY = dt.date(2016, 6, 7)
 DOMAIN = Domain("test", (60, 64, 700, 708))

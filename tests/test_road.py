@@ -17,8 +17,8 @@ from ssm_net.config import ConfigError
 from ssm_net.cube.store import open_cube
 from ssm_net.cube.variables import FINE
 from ssm_net.evaluation import evaluate
+from ssm_net.formats.days import days_done, read_day
 from ssm_net.mosaic import infer
-from ssm_net.outputs import days_done, read_day
 from ssm_net.prepare import prepare
 from ssm_net.simulate import simulate
 from ssm_net.training import train

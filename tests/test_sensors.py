@@ -10,13 +10,13 @@ import pytest
 import road
 
 from ssm_net.cube.store import Cube, open_cube
+from ssm_net.formats.days import day_path, read_day
 from ssm_net.formats.product import Flag
 from ssm_net.grid import Domain
 from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.ssm import read_ssm
 from ssm_net.intercalibration import Intercalibration
 from ssm_net.mosaic import infer
-from ssm_net.outputs import day_path, read_day
 from ssm_net.prepare import prepare
 from ssm_net.simulate.netcdf import write_nnsm
 

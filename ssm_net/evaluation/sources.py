@@ -10,9 +10,9 @@ import numpy as np
 import xarray as xr
 
 from ssm_net.cube.store import Cube
+from ssm_net.formats.days import day_path, days_done, read_day
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Domain
-from ssm_net.outputs import day_path, days_done, read_day
 
 
 class EvaluationError(ValueError):

@@ -13,9 +13,9 @@ from ssm_net import mosaic
 from ssm_net.config import EvaluateConfig
 from ssm_net.cube.layout import create_cube
 from ssm_net.evaluation.spatial import cell_mean
+from ssm_net.formats.days import write_day
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Domain
-from ssm_net.outputs import write_day
 from ssm_net.stations.ismn import Station
 
 DOMAIN = Domain("tiny", (84, 88, 776, 780))

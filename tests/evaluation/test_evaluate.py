@@ -11,7 +11,7 @@ import pytest
 
 from ssm_net.core.days import runs
 from ssm_net.evaluation import EvaluationError, evaluate
-from ssm_net.outputs import day_path, days_done, read_day, write_day
+from ssm_net.formats.days import day_path, days_done, read_day, write_day
 from ssm_net.stations import ismn as reader
 
 
