@@ -42,11 +42,11 @@ from rich.table import Table
 
 from ssm_net.config import DomainConfig, PrepareConfig
 from ssm_net.cube.store import write_json
-from ssm_net.granules import Task, read_day, task
 from ssm_net.ingest import hdfeos, rain, resample
 from ssm_net.ingest.catalog import catalog
-from ssm_net.prepare import RAIN_BEFORE, prepare
-from ssm_net.sources import choose_sources
+from ssm_net.prepare.products import choose_sources
+from ssm_net.prepare.read_day import Task, read_day, task
+from ssm_net.prepare.run import RAIN_BEFORE, prepare
 
 GOALS = {"ours / plain": 2.0, "ours / a warp a file": 1.0}
 START = dt.date(2016, 5, 1)

@@ -36,9 +36,9 @@ from ssm_net.evaluation.sources import Truth
 from ssm_net.evaluation.tables import number, plain
 from ssm_net.ingest.catalog import catalog
 from ssm_net.ingest.ssm import read_ssm, record_in
-from ssm_net.intercalibration import Intercalibration
 from ssm_net.mosaic import infer
-from ssm_net.prepare import prepare
+from ssm_net.prepare.intercalibration import Intercalibration
+from ssm_net.prepare.run import prepare
 from ssm_net.simulate.run import simulate
 from ssm_net.training import train
 

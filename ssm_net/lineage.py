@@ -13,7 +13,7 @@ from ssm_net.cube.store import Cube
 from ssm_net.formats.product import LONG, Flag
 from ssm_net.grid import Window
 from ssm_net.inputs import OVERPASSES, Pixels, lst_under_sky
-from ssm_net.intercalibration import Intercalibration
+from ssm_net.prepare.intercalibration import Intercalibration
 
 NONE = np.uint16(0)
 RECORDS = np.array([record_of(code) for code in range(256)], np.uint8)

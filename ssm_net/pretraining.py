@@ -33,7 +33,7 @@ from ssm_net.config import DomainConfig, PrepareConfig, PretrainConfig, Simulate
 from ssm_net.evaluation.sources import Truth
 from ssm_net.inputs import Scaling, variables
 from ssm_net.patches import PatchData
-from ssm_net.prepare import prepare
+from ssm_net.prepare.run import prepare
 from ssm_net.samples import World, thin
 from ssm_net.simulate.run import simulate
 from ssm_net.supervised import Supervised, TruthSamples

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import road
 
-from ssm_net.prepare import prepare
+from ssm_net.prepare.run import prepare
 from ssm_net.simulate import simulate
 
 

@@ -29,7 +29,7 @@ from ssm_net.config import DomainConfig, InferConfig, ModelConfig, PrepareConfig
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.formats.days import day_path
 from ssm_net.mosaic import infer
-from ssm_net.prepare import prepare
+from ssm_net.prepare.run import prepare
 from ssm_net.training import train
 
 BBOX = [117.0, 40.0, 122.0, 45.0]  # of the LST file: Inner Mongolia, Hebei and Liaoning

@@ -17,7 +17,7 @@ from pyhdf.SD import SD, SDC
 
 from ssm_net.config import ConfigError
 from ssm_net.cube.store import Cube, open_cube
-from ssm_net.prepare import prepare
+from ssm_net.prepare.run import prepare
 from ssm_net.stations.ismn import StationError, read_stations
 
 LST = "MYD11A1.061/MYD11A1.A2016{doy}.{tile}.061.2016{made}120000.hdf"

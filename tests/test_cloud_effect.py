@@ -27,7 +27,7 @@ from ssm_net.lst.cloud_effect import (
     contrast_under_cloud,
     excess_of,
 )
-from ssm_net.prepare import prepare
+from ssm_net.prepare.run import prepare
 
 CELLS = (2, 3)
 

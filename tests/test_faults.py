@@ -25,7 +25,7 @@ from test_interruptions import killed
 from ssm_net.cube.store import CubeError, open_cube
 from ssm_net.formats.days import day_path, days_done, read_day
 from ssm_net.mosaic import infer
-from ssm_net.prepare import prepare
+from ssm_net.prepare.run import prepare
 
 TESTS = Path(__file__).parent
 OWN = ["unshare", "--map-root-user", "--mount"]  # a mount of our own needs no rights

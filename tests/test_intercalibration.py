@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssm_net.ingest.ssm import CoarseSSM
-from ssm_net.intercalibration import ENOUGH_DAYS, Intercalibration, Match, fit, match_all
+from ssm_net.prepare.intercalibration import ENOUGH_DAYS, Intercalibration, Match, fit, match_all
 
 SHAPE = (4, 5)
 FIRST = dt.date(2011, 1, 1)

@@ -15,9 +15,9 @@ from ssm_net.formats.product import Flag
 from ssm_net.grid import Domain
 from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.ssm import read_ssm
-from ssm_net.intercalibration import Intercalibration
 from ssm_net.mosaic import infer
-from ssm_net.prepare import prepare
+from ssm_net.prepare.intercalibration import Intercalibration
+from ssm_net.prepare.run import prepare
 from ssm_net.simulate.netcdf import write_nnsm
 
 DOMAIN = Domain("tiny", tuple(road.WINDOW))

@@ -9,7 +9,7 @@ import pytest
 from worlds import tiny_cube
 
 from ssm_net.config import ConfigError, PrepareConfig
-from ssm_net.sources import Sources, choose_sources, settled_sources
+from ssm_net.prepare.products import Sources, choose_sources, settled_sources
 
 DAY = dt.date(2016, 6, 7)
 

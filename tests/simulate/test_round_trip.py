@@ -9,11 +9,11 @@ import xarray as xr
 from tinyworld import WINDOW, settings
 
 from ssm_net.config import PrepareConfig, load
-from ssm_net.granules import read_day, task
 from ssm_net.grid import Domain
 from ssm_net.ingest.catalog import catalog
 from ssm_net.ingest.static import read_static
-from ssm_net.sources import choose_sources
+from ssm_net.prepare.products import choose_sources
+from ssm_net.prepare.read_day import read_day, task
 from ssm_net.stations.ismn import read_stations
 
 DOMAIN = Domain("tiny", WINDOW)

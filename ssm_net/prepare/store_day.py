@@ -12,14 +12,14 @@ from torch import Tensor
 
 from ssm_net.cube.store import Cube
 from ssm_net.cube.variables import API_DAYS, FINE
-from ssm_net.granules import HOURS, Day
 from ssm_net.grid import Domain, block_mean
 from ssm_net.inputs import OVERPASSES
-from ssm_net.intercalibration import Intercalibration
 from ssm_net.lst import cloud_effect
 from ssm_net.lst.annual_cycle import AirMemory, Cycle
 from ssm_net.lst.cloud_effect import Air
 from ssm_net.lst.gap_filling import LAPSE, AllWeather, ThermalState, fill
+from ssm_net.prepare.intercalibration import Intercalibration
+from ssm_net.prepare.read_day import HOURS, Day
 
 Field = tuple[str, np.ndarray]  # a variable and its packed values, (y, x)
 OLDEST = 254  # days; a reflectance is kept until then, its age said

@@ -17,11 +17,11 @@ import numpy as np
 from ssm_net.config import PrepareConfig
 from ssm_net.core.days import stretches
 from ssm_net.cube.store import Cube
-from ssm_net.granules import Interval, task
 from ssm_net.ingest.catalog import Catalog, Granule, catalog, granules_of
 from ssm_net.ingest.naming import day_in_name
 from ssm_net.ingest.products import product
-from ssm_net.sources import Sources
+from ssm_net.prepare.products import Sources
+from ssm_net.prepare.read_day import Interval, task
 
 ONE_DAY = dt.timedelta(days=1)
 

@@ -23,15 +23,15 @@ from ssm_net.config import ConfigError, PrepareConfig, days_between
 from ssm_net.core.days import runs
 from ssm_net.cube.layout import create_cube
 from ssm_net.cube.store import Cube, open_cube
-from ssm_net.daily import store
-from ssm_net.granules import Task, read_ahead, task
 from ssm_net.grid import Domain
 from ssm_net.ingest.catalog import catalog
 from ssm_net.inputs import OVERPASSES, land_mask
-from ssm_net.late import late_granules
-from ssm_net.settling import settle_sensors
-from ssm_net.sources import Sources, choose_sources, settled_sources
-from ssm_net.static_maps import static_fields, write_static
+from ssm_net.prepare.late_granules import late_granules
+from ssm_net.prepare.products import Sources, choose_sources, settled_sources
+from ssm_net.prepare.read_day import Task, read_ahead, task
+from ssm_net.prepare.reference_sensor import settle_sensors
+from ssm_net.prepare.static_maps import static_fields, write_static
+from ssm_net.prepare.store_day import store
 
 log = logging.getLogger(__name__)
 console = Console()

@@ -14,12 +14,12 @@ from rich.console import Console
 from ssm_net.config import PrepareConfig
 from ssm_net.core.radiometers import name_of
 from ssm_net.cube.store import Cube
-from ssm_net.granules import Task
 from ssm_net.ingest.catalog import Granule, catalog
 from ssm_net.ingest.raster import GranuleError
 from ssm_net.ingest.ssm import read_ssm, record_in
-from ssm_net.intercalibration import Intercalibration, match_all
-from ssm_net.sources import Sources
+from ssm_net.prepare.intercalibration import Intercalibration, match_all
+from ssm_net.prepare.products import Sources
+from ssm_net.prepare.read_day import Task
 
 log = logging.getLogger(__name__)
 console = Console()

@@ -1,0 +1,1 @@
+"""Native granules onto the grid and into the cube."""
