@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 from skill import FIRST_SEED, PRIORS, SIZES, Size, flat, timed, world
 
-from ssm_net import adaptation, estimators, features, learning, training
+from ssm_net import adaptation, estimators, learning, training
 from ssm_net.calibration import Calibration
 from ssm_net.checkpoint import load_trained, save_trained
 from ssm_net.config import InferConfig, TrainConfig
@@ -37,7 +37,8 @@ from ssm_net.evaluation.gather import gather
 from ssm_net.evaluation.scores import PRODUCT
 from ssm_net.evaluation.sources import Mosaics, Truth
 from ssm_net.evaluation.tables import number, plain
-from ssm_net.inputs import CoarseDay, variables
+from ssm_net.inputs import features
+from ssm_net.inputs.reading import CoarseDay, variables
 from ssm_net.model.network import Downscaler
 from ssm_net.mosaic import infer
 from ssm_net.training import train

@@ -41,11 +41,11 @@ from rich.console import Console
 from rich.table import Table
 from torch.utils.data import default_collate
 
-from ssm_net import features
 from ssm_net.cube.shards import ABSENT, Shards
 from ssm_net.cube.store import Cube, write_json
 from ssm_net.grid import Window
-from ssm_net.inputs import Scaling, padded, variables
+from ssm_net.inputs import features
+from ssm_net.inputs.reading import Scaling, padded, variables
 from ssm_net.patches import PatchData, Patches
 
 GOALS = {"plain / ours": 0.70}

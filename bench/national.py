@@ -40,7 +40,6 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 import ssm_net
-from ssm_net.bands import bands
 from ssm_net.checkpoint import load_trained, save_trained
 from ssm_net.config import InferConfig
 from ssm_net.core.files import write_whole
@@ -49,7 +48,8 @@ from ssm_net.estimators import NetworkEstimator, fastest_precision, half_upsampl
 from ssm_net.formats.days import day_size, read_day, write_day
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Window
-from ssm_net.inputs import padded, read_coarse, read_fine, stored
+from ssm_net.inputs.bands import bands
+from ssm_net.inputs.reading import padded, read_coarse, read_fine, stored
 from ssm_net.lineage import needed
 from ssm_net.mosaic import ground_of, infer
 from ssm_net.prediction import tiles_with_land

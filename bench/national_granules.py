@@ -15,10 +15,10 @@ import torch
 from national_cube import noise
 
 from ssm_net.grid import Domain
-from ssm_net.simulate import modis, netcdf
-from ssm_net.simulate.observe import BANDS, RainGrid
 from ssm_net.simulate.run import EVERY, missing
-from ssm_net.simulate.sinusoidal import Tile, tiles_of
+from ssm_net.simulate.world.observe import BANDS, RainGrid
+from ssm_net.simulate.writers import modis, netcdf
+from ssm_net.simulate.writers.sinusoidal import Tile, tiles_of
 
 ONE = dt.timedelta(1)
 MEAN = {"Day": 303.0, "Night": 286.0}

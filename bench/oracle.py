@@ -24,9 +24,9 @@ from ssm_net.checkpoint import Trained, load_trained, save_trained
 from ssm_net.config import TrainConfig
 from ssm_net.cube.store import Cube
 from ssm_net.evaluation.sources import Truth
+from ssm_net.inputs.split import Split, split
 from ssm_net.patches import PatchData
 from ssm_net.samples import World, thin
-from ssm_net.split import Split, split
 from ssm_net.supervised import Supervised, TruthSamples
 
 LR, WEIGHT_DECAY, BATCH = 2e-3, 0.02, 6

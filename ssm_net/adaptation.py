@@ -22,11 +22,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ssm_net import features
 from ssm_net.calibration import Innovations
 from ssm_net.cube.store import Cube
 from ssm_net.grid import interpolation_matrix
-from ssm_net.inputs import NO_FEATURES, CoarseDay, Scaling, land_mask, padded, read_coarse, read_fine, usable
+from ssm_net.inputs import features
+from ssm_net.inputs.reading import NO_FEATURES, CoarseDay, Scaling, land_mask, padded, read_coarse, read_fine, usable
 from ssm_net.learning import BIAS
 from ssm_net.model.network import PHASES, SSM_MAX, SSM_MIN, Committee, Downscaler, bounded, phase_of_cells
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
-from ssm_net.inputs import CoarseDay
+from ssm_net.inputs.reading import CoarseDay
 from ssm_net.model.network import KERNEL
 
 LEAST_PART = 0.2  # of Var(innovation) is P at least: a stated R that is too large must not close the update

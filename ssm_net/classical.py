@@ -24,7 +24,7 @@ from ssm_net.estimators import SUBGRID_STD, Estimate, Estimator, plain
 from ssm_net.fitting import LAGS, MOST_DAYS, SEED, Ground
 from ssm_net.footprint_ridge import Ridge
 from ssm_net.grid import Window, block_mean, upsample
-from ssm_net.inputs import CoarseDay
+from ssm_net.inputs.reading import CoarseDay
 from ssm_net.model import gwr
 from ssm_net.model.classics import complete
 

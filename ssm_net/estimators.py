@@ -13,12 +13,12 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from ssm_net import features
 from ssm_net.calibration import any_near
 from ssm_net.checkpoint import Trained
 from ssm_net.cube.store import Cube
 from ssm_net.grid import Window, expand, interpolation_matrix, upsample
-from ssm_net.inputs import NO_FEATURES, CoarseDay, Scaling, padded, variables
+from ssm_net.inputs import features
+from ssm_net.inputs.reading import NO_FEATURES, CoarseDay, Scaling, padded, variables
 from ssm_net.lst.gap_filling import LAPSE
 from ssm_net.model import classics, fused
 from ssm_net.model.network import PHASES, phase_of_cells

@@ -1,8 +1,8 @@
 """What estimators that are fitted when they are made are fitted to: the cube's training days and cells.
 
-Days and cells are those that a network with the default settings would be trained on (``ssm_net.split``). The fits stay
-in memory. The same cube gives the same estimator; a longer cube gives another one, so a series to be compared should be
-made in one go.
+Days and cells are those that a network with the default settings would be trained on (``ssm_net.inputs.split``). The fits
+stay in memory. The same cube gives the same estimator; a longer cube gives another one, so a series to be compared
+should be made in one go.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssm_net import features
 from ssm_net.config import TrainConfig
 from ssm_net.cube.store import Cube
 from ssm_net.grid import Window
-from ssm_net.inputs import CoarseDay, Scaling, land_mask, read_coarse, read_fine
+from ssm_net.inputs import features
+from ssm_net.inputs.reading import CoarseDay, Scaling, land_mask, read_coarse, read_fine
+from ssm_net.inputs.split import split
 from ssm_net.patches import compute_scaling
-from ssm_net.split import split
 
 SEED = 1
 FOLDS = 5
@@ -81,7 +81,7 @@ class Ground:
 
 
 def _block_folds(shape: tuple[int, int]) -> Tensor:
-    """Groups of blocks of cells, (R, C); the blocks are as large as those of ``ssm_net.split``."""
+    """Groups of blocks of cells, (R, C); the blocks are as large as those of ``ssm_net.inputs.split``."""
     side = 4 if min(shape) >= 24 else 2
     rows, cols = -(-shape[0] // side), -(-shape[1] // side)
     order = np.random.default_rng(np.random.SeedSequence([SEED, 11])).permutation(rows * cols) % FOLDS

@@ -8,11 +8,11 @@ import itertools
 import torch
 from torch import Tensor
 
-from ssm_net import features
 from ssm_net.estimators import FAR, Estimate, upsample_by_phase
 from ssm_net.fitting import FOLDS, LAGS, SEED, Ground
 from ssm_net.grid import Window, interpolation_matrix
-from ssm_net.inputs import CoarseDay
+from ssm_net.inputs import features
+from ssm_net.inputs.reading import CoarseDay
 from ssm_net.model import ridge
 
 

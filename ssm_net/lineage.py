@@ -12,7 +12,7 @@ from ssm_net.cube import masks
 from ssm_net.cube.store import Cube
 from ssm_net.formats.product import LONG, Flag
 from ssm_net.grid import Window
-from ssm_net.inputs import OVERPASSES, Pixels, lst_under_sky
+from ssm_net.inputs.reading import OVERPASSES, Pixels, lst_under_sky
 from ssm_net.prepare.intercalibration import Intercalibration
 
 NONE = np.uint16(0)

@@ -41,9 +41,9 @@ from ssm_net.formats.days import (
     write_quicklook,
 )
 from ssm_net.formats.product import Attribute, Flag
-from ssm_net.inputs import land_mask
+from ssm_net.inputs.reading import land_mask
+from ssm_net.inputs.tiling import tiles
 from ssm_net.prediction import Gathered, gather_day
-from ssm_net.tiling import tiles
 
 log = logging.getLogger(__name__)
 console = Console()

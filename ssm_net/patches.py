@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
-from ssm_net import features
 from ssm_net.cube.store import Cube
 from ssm_net.grid import Window, interpolation_matrix
-from ssm_net.inputs import (
+from ssm_net.inputs import features
+from ssm_net.inputs.channels import as_tensor, channels, dry_when_hot
+from ssm_net.inputs.reading import (
     NO_FEATURES,
     Scaling,
     land_mask,
@@ -30,9 +31,8 @@ from ssm_net.inputs import (
     usable,
     variables,
 )
+from ssm_net.inputs.split import Split
 from ssm_net.model.network import phase_of_cells
-from ssm_net.split import Split
-from ssm_net.unpacking import as_tensor, channels, dry_when_hot
 
 MARGIN = 4  # coarse cells of context around a patch: the reach of the coarse branch
 MOST_HIDDEN = 0.5  # of the day's observations, drawn uniformly: practice for orbit gaps

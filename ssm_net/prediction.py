@@ -20,16 +20,16 @@ import torch
 from torch import Tensor
 
 from ssm_net import lineage
-from ssm_net.bands import Band, bands
 from ssm_net.core import scratch
 from ssm_net.cube.store import Cube
 from ssm_net.estimators import Estimate, Estimator
 from ssm_net.formats.product import Attribute, Flag, Mosaic
 from ssm_net.grid import Footprint, Window, upsample
-from ssm_net.inputs import CoarseDay, padded, read_coarse, read_fine, stored
+from ssm_net.inputs.bands import Band, bands
+from ssm_net.inputs.reading import CoarseDay, padded, read_coarse, read_fine, stored
+from ssm_net.inputs.tiling import Tile, tiles
 from ssm_net.model.network import SSM_MAX, SSM_MIN
 from ssm_net.model.update import exact, increments
-from ssm_net.tiling import Tile, tiles
 
 T = TypeVar("T")
 AHEAD = 4  # tiles a processor that are under way or wait to be taken up

@@ -26,12 +26,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 import ssm_net
-from ssm_net import features
 from ssm_net.calibration import Calibration
 from ssm_net.checkpoint import Trained, build, load_trained, save_trained
 from ssm_net.config import DomainConfig, PrepareConfig, PretrainConfig, SimulateConfig
 from ssm_net.evaluation.sources import Truth
-from ssm_net.inputs import Scaling, variables
+from ssm_net.inputs import features
+from ssm_net.inputs.reading import Scaling, variables
 from ssm_net.patches import PatchData
 from ssm_net.prepare.run import prepare
 from ssm_net.samples import World, thin

@@ -21,17 +21,17 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 from rich.console import Console
 
 import ssm_net
-from ssm_net import features
 from ssm_net.adaptation import Site, adapt, gather, innovations, some_of
 from ssm_net.calibration import Innovations, calibrate
 from ssm_net.checkpoint import Trained, build, load_trained, save_trained
 from ssm_net.config import ConfigError, TrainConfig
 from ssm_net.cube.store import Cube, open_cube, write_json
-from ssm_net.inputs import Scaling, variables
+from ssm_net.inputs import features
+from ssm_net.inputs.reading import Scaling, variables
+from ssm_net.inputs.split import Split, split
 from ssm_net.learning import BIAS, Learner
 from ssm_net.model.network import Committee
 from ssm_net.patches import compute_scaling, patch_data
-from ssm_net.split import Split, split
 
 log = logging.getLogger(__name__)
 console = Console(quiet=os.environ.get("LOCAL_RANK", "0") != "0")  # of several processes the first speaks

@@ -14,7 +14,7 @@ from ssm_net.checkpoint import build
 from ssm_net.config import ModelConfig
 from ssm_net.cube.store import Cube
 from ssm_net.estimators import NetworkEstimator
-from ssm_net.inputs import read_coarse
+from ssm_net.inputs.reading import read_coarse
 from ssm_net.model.network import Committee
 from ssm_net.patches import compute_scaling
 

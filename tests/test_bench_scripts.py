@@ -17,7 +17,7 @@ from ssm_net.checkpoint import Trained, build, load_trained, save_trained
 from ssm_net.config import ModelConfig, TrainConfig
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.estimators import NetworkEstimator
-from ssm_net.inputs import CoarseDay, read_coarse
+from ssm_net.inputs.reading import CoarseDay, read_coarse
 from ssm_net.model.network import phase_of_cells
 from ssm_net.patches import compute_scaling
 

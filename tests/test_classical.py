@@ -18,7 +18,7 @@ from ssm_net.fitting import Ground
 from ssm_net.footprint_ridge import Ridge
 from ssm_net.formats.days import read_day
 from ssm_net.grid import block_mean
-from ssm_net.inputs import CoarseDay
+from ssm_net.inputs.reading import CoarseDay
 from ssm_net.model import ridge
 from ssm_net.mosaic import infer
 from ssm_net.prediction import background

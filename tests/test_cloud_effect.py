@@ -16,7 +16,7 @@ from ssm_net.grid import Domain
 from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.raster import GranuleError
 from ssm_net.ingest.reanalysis import read_reanalysis
-from ssm_net.inputs import all_weather
+from ssm_net.inputs.reading import all_weather
 from ssm_net.lst import cloud_effect
 from ssm_net.lst.cloud_effect import (
     CONTRAST,

@@ -16,7 +16,7 @@ from ssm_net.cube.store import Cube, open_cube
 from ssm_net.estimators import Bilinear, Dispatch, NetworkEstimator
 from ssm_net.formats.product import Flag
 from ssm_net.grid import block_mean
-from ssm_net.inputs import CoarseDay, land_mask, read_coarse
+from ssm_net.inputs.reading import CoarseDay, land_mask, read_coarse
 from ssm_net.mosaic import infer
 from ssm_net.patches import compute_scaling
 from ssm_net.prediction import background

@@ -17,7 +17,7 @@ from ssm_net.config import ConfigError, ModelConfig, PretrainConfig, TrainConfig
 from ssm_net.cube.store import Cube
 from ssm_net.estimators import NetworkEstimator
 from ssm_net.evaluation.sources import Truth
-from ssm_net.inputs import read_coarse
+from ssm_net.inputs.reading import read_coarse
 from ssm_net.patches import compute_scaling
 from ssm_net.prediction import background
 from ssm_net.pretraining import Place, pretrain

@@ -18,7 +18,7 @@ from ssm_net.ingest.ssm import read_ssm
 from ssm_net.mosaic import infer
 from ssm_net.prepare.intercalibration import Intercalibration
 from ssm_net.prepare.run import prepare
-from ssm_net.simulate.netcdf import write_nnsm
+from ssm_net.simulate.writers.netcdf import write_nnsm
 
 DOMAIN = Domain("tiny", tuple(road.WINDOW))
 FIRST = dt.date.fromisoformat(road.START)

@@ -11,7 +11,7 @@ from ssm_net.cube.store import open_cube
 from ssm_net.cube.variables import API_DAYS, FINE
 from ssm_net.ingest.catalog import Catalog
 from ssm_net.ingest.products import Product, Role, of_role, product
-from ssm_net.inputs import OVERPASSES
+from ssm_net.inputs.reading import OVERPASSES
 
 log = logging.getLogger(__name__)
 

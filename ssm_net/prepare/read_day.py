@@ -22,7 +22,7 @@ from ssm_net.ingest.rain import rain_between
 from ssm_net.ingest.raster import GranuleError
 from ssm_net.ingest.reanalysis import read_reanalysis
 from ssm_net.ingest.ssm import CoarseSSM, read_ssm
-from ssm_net.inputs import OVERPASSES
+from ssm_net.inputs.reading import OVERPASSES
 from ssm_net.prepare.products import Sources, known_product
 
 T = TypeVar("T")

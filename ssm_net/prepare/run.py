@@ -25,7 +25,7 @@ from ssm_net.cube.layout import create_cube
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.grid import Domain
 from ssm_net.ingest.catalog import catalog
-from ssm_net.inputs import OVERPASSES, land_mask
+from ssm_net.inputs.reading import OVERPASSES, land_mask
 from ssm_net.prepare.late_granules import late_granules
 from ssm_net.prepare.products import Sources, choose_sources, settled_sources
 from ssm_net.prepare.read_day import Task, read_ahead, task

@@ -13,7 +13,7 @@ from torch import Tensor
 from ssm_net.cube.store import Cube
 from ssm_net.cube.variables import API_DAYS, FINE
 from ssm_net.grid import Domain, block_mean
-from ssm_net.inputs import OVERPASSES
+from ssm_net.inputs.reading import OVERPASSES
 from ssm_net.lst import cloud_effect
 from ssm_net.lst.annual_cycle import AirMemory, Cycle
 from ssm_net.lst.cloud_effect import Air

@@ -17,16 +17,17 @@ from ssm_net.config import ConfigError, SimulateConfig, days_between
 from ssm_net.core.files import write_whole
 from ssm_net.core.radiometers import BY_CODE
 from ssm_net.grid import Domain
-from ssm_net.simulate import atmosphere, modis, netcdf, stations
-from ssm_net.simulate.fields import Array
-from ssm_net.simulate.fleet import fleet
-from ssm_net.simulate.land import Land, make_land
-from ssm_net.simulate.laws import laws_of
-from ssm_net.simulate.observe import Observer, RainGrid
-from ssm_net.simulate.sinusoidal import Tile, tiles_of
 from ssm_net.simulate.truth import TruthStore
 from ssm_net.simulate.validity import DayStatistics, ground, observe_day, report, summarise
-from ssm_net.simulate.world import DAY_HOUR, NIGHT_HOUR, SPIN_UP, Day, days
+from ssm_net.simulate.world import atmosphere
+from ssm_net.simulate.world.days import DAY_HOUR, NIGHT_HOUR, SPIN_UP, Day, days
+from ssm_net.simulate.world.fields import Array
+from ssm_net.simulate.world.fleet import fleet
+from ssm_net.simulate.world.land import Land, make_land
+from ssm_net.simulate.world.laws import laws_of
+from ssm_net.simulate.world.observe import Observer, RainGrid
+from ssm_net.simulate.writers import modis, netcdf, stations
+from ssm_net.simulate.writers.sinusoidal import Tile, tiles_of
 
 VERSION = 1  # of the world: raised whenever the same settings give other numbers
 EVERY = 8  # days from one reflectance file to the next

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from ssm_net.simulate.land import Land
-from ssm_net.simulate.world import Day
+from ssm_net.simulate.world.days import Day
+from ssm_net.simulate.world.land import Land
 
 OPEN_WATER = 0.5  # fraction above which a pixel has no soil
 

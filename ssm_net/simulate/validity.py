@@ -19,10 +19,10 @@ from rich.table import Table
 
 from ssm_net.core.files import write_whole
 from ssm_net.grid import block_mean, expand
-from ssm_net.simulate.fields import Array
-from ssm_net.simulate.land import Land
 from ssm_net.simulate.truth import OPEN_WATER
-from ssm_net.simulate.world import Day
+from ssm_net.simulate.world.days import Day
+from ssm_net.simulate.world.fields import Array
+from ssm_net.simulate.world.land import Land
 
 SPARSE, DENSE = 0.35, 0.5  # NDVI
 LONG = 20  # days below which a memory of days cannot be told

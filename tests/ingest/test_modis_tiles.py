@@ -2,7 +2,7 @@ import pytest
 
 from ssm_net.grid import Domain
 from ssm_net.ingest.modis_tiles import tiles_of
-from ssm_net.simulate.sinusoidal import tiles_of as tiles_seen
+from ssm_net.simulate.writers.sinusoidal import tiles_of as tiles_seen
 
 
 @pytest.mark.parametrize("window", [(70, 74, 774, 778), (68, 76, 772, 780), (100, 104, 700, 704), (40, 48, 720, 728)])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ssm_net.simulate.laws import FACTORS, FAMILIES, LAWS, laws_of
+from ssm_net.simulate.world.laws import FACTORS, FAMILIES, LAWS, laws_of
 
 
 @given(st.sampled_from(["AB", "AC", "BC", "ABC"]), st.integers(0, 10_000))

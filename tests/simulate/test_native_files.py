@@ -15,9 +15,9 @@ from tinyworld import WINDOW, settings
 from ssm_net.config import ConfigError
 from ssm_net.grid import M36, Domain
 from ssm_net.simulate import simulate
-from ssm_net.simulate.observe import RainGrid, swath
-from ssm_net.simulate.physics import Sensor
-from ssm_net.simulate.sinusoidal import tiles_of
+from ssm_net.simulate.world.observe import RainGrid, swath
+from ssm_net.simulate.world.physics import Sensor
+from ssm_net.simulate.writers.sinusoidal import tiles_of
 
 DOMAIN = Domain("tiny", WINDOW)
 DAYS = [dt.date(2016, 5, 1) + dt.timedelta(n) for n in range(4)]

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from ssm_net.grid import Domain
-from ssm_net.simulate.fields import Texture, stream
-from ssm_net.simulate.land import Land, make_land
-from ssm_net.simulate.laws import FAMILIES
-from ssm_net.simulate.physics import DEPTH, step
-from ssm_net.simulate.world import Day, days
+from ssm_net.simulate.world.days import Day, days
+from ssm_net.simulate.world.fields import Texture, stream
+from ssm_net.simulate.world.land import Land, make_land
+from ssm_net.simulate.world.laws import FAMILIES
+from ssm_net.simulate.world.physics import DEPTH, step
 
 DOMAIN = Domain("tiny", (70, 74, 774, 778))
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssm_net.core.files import write_whole
-from ssm_net.simulate.fields import stream
-from ssm_net.simulate.land import Land
-from ssm_net.simulate.world import DAY_HOUR, NIGHT_HOUR
+from ssm_net.simulate.world.days import DAY_HOUR, NIGHT_HOUR
+from ssm_net.simulate.world.fields import stream
+from ssm_net.simulate.world.land import Land
 
 NETWORK = "SYNTH"
 SENSOR = "Probe"

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssm_net import features
 from ssm_net.cube.variables import FINE
-from ssm_net.inputs import Scaling
+from ssm_net.inputs import features
+from ssm_net.inputs.reading import Scaling
 
 SPARSE, WARM = 0.6, 278.0  # NDVI below which, and K above which, heat tells of dry soil
 

@@ -18,7 +18,7 @@ import numpy as np
 from ssm_net.cube.store import CHUNK, Cube
 from ssm_net.cube.variables import FINE
 from ssm_net.grid import Domain, Window
-from ssm_net.tiling import Tile
+from ssm_net.inputs.tiling import Tile
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from functools import partial
 import numpy as np
 from scipy import ndimage
 
-from ssm_net.simulate.fields import Array, Texture, stream
-from ssm_net.simulate.land import Land
-from ssm_net.simulate.physics import Budget, Laws, step
-from ssm_net.simulate.weather import Textures, Weather, first_sky, next_weather, season
+from ssm_net.simulate.world.fields import Array, Texture, stream
+from ssm_net.simulate.world.land import Land
+from ssm_net.simulate.world.physics import Budget, Laws, step
+from ssm_net.simulate.world.weather import Textures, Weather, first_sky, next_weather, season
 
 SPIN_UP = 30  # days before the first one that is wanted
 HALVES = (0.55, 0.45)  # of a day's evaporation before and after 13:30

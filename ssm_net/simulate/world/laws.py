@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from ssm_net.simulate.fields import stream
-from ssm_net.simulate.physics import FAMILY_A, Laws
-from ssm_net.simulate.physics_b import FAMILY_B
-from ssm_net.simulate.physics_c import FAMILY_C
+from ssm_net.simulate.world.fields import stream
+from ssm_net.simulate.world.physics import FAMILY_A, Laws
+from ssm_net.simulate.world.physics_b import FAMILY_B
+from ssm_net.simulate.world.physics_c import FAMILY_C
 
 FAMILIES: dict[str, Laws] = {law.name: law for law in (FAMILY_A, FAMILY_B, FAMILY_C)}
 LAWS = ("soil", "efficiency", "drainage", "runoff", "cover", "mix", "rain", "cloud", "cloud_nu")

@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from ssm_net.lst.cloud_effect import clear_sky_radiation
-from ssm_net.simulate.fields import Array, Texture, stream
-from ssm_net.simulate.observe import RainGrid
-from ssm_net.simulate.world import NIGHT_HOUR, Day
+from ssm_net.simulate.world.days import NIGHT_HOUR, Day
+from ssm_net.simulate.world.fields import Array, Texture, stream
+from ssm_net.simulate.world.observe import RainGrid
 
 AIR_ERROR = 1.0  # K, over some 30 km, of each day
 AIR_BIAS = 0.5  # K, always

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssm_net.simulate.fields import Array
-from ssm_net.simulate.hdfeos import Granule, Layer, write_eos
-from ssm_net.simulate.sinusoidal import Tile
+from ssm_net.simulate.world.fields import Array
+from ssm_net.simulate.writers.hdfeos import Granule, Layer, write_eos
+from ssm_net.simulate.writers.sinusoidal import Tile
 
 LST, TERRA_LST, REFLECTANCE = "MYD11A1", "MOD11A1", "MCD43A4"
 PLATFORMS = {LST: "Aqua", TERRA_LST: "Terra"}

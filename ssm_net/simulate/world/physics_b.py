@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ssm_net.simulate.fields import Array
-from ssm_net.simulate.physics import DEPTH, Laws, Sensor, Soil
+from ssm_net.simulate.world.fields import Array
+from ssm_net.simulate.world.physics import DEPTH, Laws, Sensor, Soil
 
 
 def soil_saxton(sand: Array, clay: Array) -> Soil:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaincinv, ndtr, ndtri
 
-from ssm_net.simulate.fields import Array, Hat, Texture, stream
-from ssm_net.simulate.land import Land
-from ssm_net.simulate.physics import Laws
+from ssm_net.simulate.world.fields import Array, Hat, Texture, stream
+from ssm_net.simulate.world.land import Land
+from ssm_net.simulate.world.physics import Laws
 
 RHO = 0.45  # of the latent rain field from day to day
 CLOUD_RHO = 0.6  # of the large cloud field from an overpass to the next, half a day later

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssm_net import features
 from ssm_net.cube.store import Cube
 from ssm_net.grid import Domain, Window, upsample
+from ssm_net.inputs import features
 from ssm_net.lst.cloud_effect import CONTRAST, contrast_under_cloud
 from ssm_net.lst.gap_filling import LAPSE
 

@@ -10,8 +10,8 @@ import datetime as dt
 from dataclasses import dataclass, replace
 
 from ssm_net.core.radiometers import BY_CODE
-from ssm_net.simulate.fields import Array, Texture, stream
-from ssm_net.simulate.physics import Sensor
+from ssm_net.simulate.world.fields import Array, Texture, stream
+from ssm_net.simulate.world.physics import Sensor
 
 MIDDLE = 0.2  # m3 m-3, where a gain changes nothing
 EPOCH = dt.date(2012, 1, 1)  # where a drift is zero

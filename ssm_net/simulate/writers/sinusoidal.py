@@ -14,7 +14,7 @@ from scipy.ndimage import map_coordinates
 
 from ssm_net.grid import Domain
 from ssm_net.ingest.modis_tiles import LEFT, SIDE, SINUSOIDAL, TOP
-from ssm_net.simulate.fields import Array
+from ssm_net.simulate.world.fields import Array
 
 
 @dataclass(frozen=True, eq=False)

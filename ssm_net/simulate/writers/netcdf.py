@@ -14,8 +14,8 @@ from rasterio.transform import from_origin
 from scipy.ndimage import map_coordinates
 
 from ssm_net.grid import Domain
-from ssm_net.simulate.fields import Array
-from ssm_net.simulate.observe import RainGrid
+from ssm_net.simulate.world.fields import Array
+from ssm_net.simulate.world.observe import RainGrid
 
 STATIC_STEP = 1 / 120  # degrees, 30 seconds of arc
 

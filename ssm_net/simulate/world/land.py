@@ -10,8 +10,8 @@ from scipy import ndimage
 from scipy.special import ndtr
 
 from ssm_net.grid import Domain
-from ssm_net.simulate.fields import Array, Texture, stream
-from ssm_net.simulate.physics import Laws, Soil
+from ssm_net.simulate.world.fields import Array, Texture, stream
+from ssm_net.simulate.world.physics import Laws, Soil
 
 
 @dataclass(frozen=True)

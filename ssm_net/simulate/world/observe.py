@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from ssm_net.grid import Domain, Footprint, block_mean
-from ssm_net.simulate.fields import Array, Texture, stream
-from ssm_net.simulate.fleet import Instrument
-from ssm_net.simulate.land import Land
-from ssm_net.simulate.modis import QC_CLOUD, QC_GOOD, QC_OTHER
-from ssm_net.simulate.physics import Laws, Sensor
-from ssm_net.simulate.world import Day
+from ssm_net.simulate.world.days import Day
+from ssm_net.simulate.world.fields import Array, Texture, stream
+from ssm_net.simulate.world.fleet import Instrument
+from ssm_net.simulate.world.land import Land
+from ssm_net.simulate.world.physics import Laws, Sensor
+from ssm_net.simulate.writers.modis import QC_CLOUD, QC_GOOD, QC_OTHER
 
 WHITE, CORRELATED = 0.7, 0.6  # K, error of a clear-sky LST: of each pixel, and over 20 km
 UNDETECTED = 0.02  # share of clear pixels with a thin cloud that the mask misses

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ssm_net.simulate.fields import Array
+from ssm_net.simulate.world.fields import Array
 
 DEPTH = 50.0  # mm of soil that the radiometer's 0-5 cm stands for
 

@@ -1,0 +1,1 @@
+"""From the cube to tensors: features, statistics, windows of pixels, tiles, the split."""

@@ -1,0 +1,1 @@
+"""A synthetic world in the archives' own file formats."""
