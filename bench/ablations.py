@@ -27,12 +27,13 @@ from rich.console import Console
 from rich.table import Table
 from skill import FIRST_SEED, PRIORS, SIZES, Size, flat, timed, world
 
-from ssm_net import adaptation, estimators, learning, training
-from ssm_net.calibration import Calibration
-from ssm_net.checkpoint import load_trained, save_trained
+from ssm_net import adaptation, learning, training
 from ssm_net.config import InferConfig, TrainConfig
 from ssm_net.config import TrainerConfig as Trainer
 from ssm_net.cube.store import Cube, open_cube, write_json
+from ssm_net.estimators import interface
+from ssm_net.estimators.calibration import Calibration
+from ssm_net.estimators.checkpoint import load_trained, save_trained
 from ssm_net.evaluation.gather import gather
 from ssm_net.evaluation.scores import PRODUCT
 from ssm_net.evaluation.sources import Mosaics, Truth
@@ -72,7 +73,7 @@ def own_value_shown() -> Iterator[None]:
     with ExitStack() as stack:
         for module, name, other in (
             (learning, "hidden", shown),
-            (estimators, "phase_of_cells", of_no_phase),  # of which NetworkEstimator.context hides one after another
+            (interface, "phase_of_cells", of_no_phase),  # of which NetworkEstimator.context hides one after another
             (adaptation, "_contexts", contexts),
         ):
             stack.enter_context(mock.patch.object(module, name, other))

@@ -40,11 +40,11 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 import ssm_net
-from ssm_net.checkpoint import load_trained, save_trained
 from ssm_net.config import InferConfig
 from ssm_net.core.files import write_whole
 from ssm_net.cube.store import Cube, write_json
-from ssm_net.estimators import NetworkEstimator, fastest_precision, half_upsampled
+from ssm_net.estimators.checkpoint import load_trained, save_trained
+from ssm_net.estimators.interface import NetworkEstimator, fastest_precision, half_upsampled
 from ssm_net.formats.days import day_size, read_day, write_day
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Window

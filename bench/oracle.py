@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from ssm_net.calibration import Calibration
-from ssm_net.checkpoint import Trained, load_trained, save_trained
 from ssm_net.config import TrainConfig
 from ssm_net.cube.store import Cube
+from ssm_net.estimators.calibration import Calibration
+from ssm_net.estimators.checkpoint import Trained, load_trained, save_trained
 from ssm_net.evaluation.sources import Truth
 from ssm_net.inputs.split import Split, split
 from ssm_net.patches import PatchData

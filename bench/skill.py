@@ -29,10 +29,10 @@ from oracle import split_of, train_oracle
 from provenance import ROOT, command_of, commit_of, machine
 from rich.console import Console
 
-from ssm_net.checkpoint import load_trained
 from ssm_net.config import DomainConfig, InferConfig, ModelConfig, PrepareConfig, SimulateConfig, TrainConfig
 from ssm_net.config import TrainerConfig as Trainer
 from ssm_net.cube.store import open_cube, write_json
+from ssm_net.estimators.checkpoint import load_trained
 from ssm_net.evaluation.gather import gather
 from ssm_net.evaluation.scores import PRODUCT, DayScores
 from ssm_net.evaluation.sources import Mosaics, Truth

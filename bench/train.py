@@ -32,9 +32,9 @@ from rich.console import Console
 from torch.utils.data import DataLoader, default_collate
 from torch.utils.flop_counter import FlopCounterMode
 
-from ssm_net.checkpoint import build as network_of
 from ssm_net.config import ModelConfig, TrainConfig
 from ssm_net.cube.store import write_json
+from ssm_net.estimators.checkpoint import build as network_of
 from ssm_net.learning import Learner
 from ssm_net.patches import PatchData, Patches
 from ssm_net.training import HOT

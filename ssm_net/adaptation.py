@@ -22,8 +22,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ssm_net.calibration import Innovations
 from ssm_net.cube.store import Cube
+from ssm_net.estimators.calibration import Innovations
 from ssm_net.grid import interpolation_matrix
 from ssm_net.inputs import features
 from ssm_net.inputs.reading import NO_FEATURES, CoarseDay, Scaling, land_mask, padded, read_coarse, read_fine, usable

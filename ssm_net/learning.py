@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
 from ssm_net.grid import Footprint, expand
-from ssm_net.model.loss import beta_nll, masked_mean, subgrid_excess
+from ssm_net.model.losses import beta_nll, masked_mean, subgrid_excess
 from ssm_net.model.network import PHASES, SSM_SCALE, Committee, Downscaler
 
 Batch = dict[str, Tensor]

@@ -21,14 +21,14 @@ from torch import Tensor
 
 import ssm_net
 from ssm_net import lineage
-from ssm_net.checkpoint import Trained, load_trained
 from ssm_net.config import InferConfig, parse_day
 from ssm_net.core import scratch
 from ssm_net.core.days import runs
 from ssm_net.core.workers import as_they_come
 from ssm_net.cube import masks
 from ssm_net.cube.store import CHUNK, Cube, open_cube, write_json
-from ssm_net.estimators import Estimator, NetworkEstimator, baseline, fastest_precision
+from ssm_net.estimators.checkpoint import Trained, load_trained
+from ssm_net.estimators.interface import Estimator, NetworkEstimator, baseline, fastest_precision
 from ssm_net.formats import zarr_store
 from ssm_net.formats.days import (
     day_done,

@@ -22,7 +22,7 @@ from torch import Tensor
 from ssm_net import lineage
 from ssm_net.core import scratch
 from ssm_net.cube.store import Cube
-from ssm_net.estimators import Estimate, Estimator
+from ssm_net.estimators.interface import Estimate, Estimator
 from ssm_net.formats.product import Attribute, Flag, Mosaic
 from ssm_net.grid import Footprint, Window, upsample
 from ssm_net.inputs.bands import Band, bands

@@ -26,9 +26,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 import ssm_net
-from ssm_net.calibration import Calibration
-from ssm_net.checkpoint import Trained, build, load_trained, save_trained
 from ssm_net.config import DomainConfig, PrepareConfig, PretrainConfig, SimulateConfig
+from ssm_net.estimators.calibration import Calibration
+from ssm_net.estimators.checkpoint import Trained, build, load_trained, save_trained
 from ssm_net.evaluation.sources import Truth
 from ssm_net.inputs import features
 from ssm_net.inputs.reading import Scaling, variables

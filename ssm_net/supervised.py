@@ -17,7 +17,7 @@ from torchmetrics import MeanMetric
 from ssm_net.grid import block_mean, expand, interpolation_matrix
 from ssm_net.inputs.reading import Scaling
 from ssm_net.learning import Batch, adamw, hidden, interpolated
-from ssm_net.model.loss import beta_nll, masked_mean
+from ssm_net.model.losses import beta_nll, masked_mean
 from ssm_net.model.network import PHASES, Committee, phase_of_cells
 from ssm_net.patches import Samples
 from ssm_net.samples import KERNEL, STRIDE, World

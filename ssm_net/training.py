@@ -22,10 +22,10 @@ from rich.console import Console
 
 import ssm_net
 from ssm_net.adaptation import Site, adapt, gather, innovations, some_of
-from ssm_net.calibration import Innovations, calibrate
-from ssm_net.checkpoint import Trained, build, load_trained, save_trained
 from ssm_net.config import ConfigError, TrainConfig
 from ssm_net.cube.store import Cube, open_cube, write_json
+from ssm_net.estimators.calibration import Innovations, calibrate
+from ssm_net.estimators.checkpoint import Trained, build, load_trained, save_trained
 from ssm_net.inputs import features
 from ssm_net.inputs.reading import Scaling, variables
 from ssm_net.inputs.split import Split, split

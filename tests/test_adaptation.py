@@ -10,10 +10,10 @@ import torch
 from worlds import tiny_cube
 
 from ssm_net.adaptation import Site, _normal, adapt, gather, innovations
-from ssm_net.checkpoint import build
 from ssm_net.config import ModelConfig
 from ssm_net.cube.store import Cube
-from ssm_net.estimators import NetworkEstimator
+from ssm_net.estimators.checkpoint import build
+from ssm_net.estimators.interface import NetworkEstimator
 from ssm_net.inputs.reading import read_coarse
 from ssm_net.model.network import Committee
 from ssm_net.patches import compute_scaling
@@ -146,8 +146,8 @@ def test_a_station_moves_the_estimate_towards_it_but_for_its_bias(cube: Cube) ->
 
 
 def _trained(cube: Cube, network: Committee):  # type: ignore[no-untyped-def]
-    from ssm_net.calibration import Calibration
-    from ssm_net.checkpoint import Trained
+    from ssm_net.estimators.calibration import Calibration
+    from ssm_net.estimators.checkpoint import Trained
 
     return Trained(network, compute_scaling(cube, cube.days), MODEL, 36, "gaussian", 43.0, 0.22, Calibration(), {})
 

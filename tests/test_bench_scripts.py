@@ -11,12 +11,13 @@ import pytest
 import torch
 from worlds import tiny_cube
 
-from ssm_net import adaptation, estimators, learning, training
-from ssm_net.calibration import Calibration
-from ssm_net.checkpoint import Trained, build, load_trained, save_trained
+from ssm_net import adaptation, learning, training
 from ssm_net.config import ModelConfig, TrainConfig
 from ssm_net.cube.store import Cube, open_cube
-from ssm_net.estimators import NetworkEstimator
+from ssm_net.estimators import interface
+from ssm_net.estimators.calibration import Calibration
+from ssm_net.estimators.checkpoint import Trained, build, load_trained, save_trained
+from ssm_net.estimators.interface import NetworkEstimator
 from ssm_net.inputs.reading import CoarseDay, read_coarse
 from ssm_net.model.network import phase_of_cells
 from ssm_net.patches import compute_scaling
@@ -76,7 +77,7 @@ def context_of(trained: Trained, cube: Cube, coarse: CoarseDay) -> torch.Tensor:
 
 
 def test_the_own_value_is_shown_and_hidden_again(cube: Cube, trained: Trained) -> None:
-    replaced = [(learning, "hidden"), (estimators, "phase_of_cells"), (adaptation, "_contexts")]
+    replaced = [(learning, "hidden"), (interface, "phase_of_cells"), (adaptation, "_contexts")]
     before = [getattr(module, name) for module, name in replaced]
     coarse = read_coarse(cube, cube.days[-2], MODEL.lags, trained.scaling)
     phase, member = phase_of_cells(4, 4), next(iter(trained.network))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ssm_net.calibration import Calibration, Innovations, calibrate
+from ssm_net.estimators.calibration import Calibration, Innovations, calibrate
 
 
 def drawn(n: int, clear: float, cloudy: float, alone: float) -> Innovations:

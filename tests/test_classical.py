@@ -9,17 +9,16 @@ import pytest
 import torch
 from worlds import FIRST, predict_day, tiny_cube
 
-from ssm_net import classical
-from ssm_net.classical import GWR, CoarseToFine, Law, fitted
 from ssm_net.config import InferConfig
 from ssm_net.cube.store import Cube
-from ssm_net.estimators import Bilinear
-from ssm_net.fitting import Ground
-from ssm_net.footprint_ridge import Ridge
+from ssm_net.estimators import coarse_to_fine, random_features
+from ssm_net.estimators.coarse_to_fine import GWR, CoarseToFine, Law, fitted
+from ssm_net.estimators.interface import Bilinear
+from ssm_net.estimators.ridge import Ridge
+from ssm_net.estimators.training_set import Ground
 from ssm_net.formats.days import read_day
 from ssm_net.grid import block_mean
 from ssm_net.inputs.reading import CoarseDay
-from ssm_net.model import ridge
 from ssm_net.mosaic import infer
 from ssm_net.prediction import background
 
@@ -37,11 +36,11 @@ def ground(cube: Cube) -> Ground:
 @pytest.fixture(scope="module")
 def estimators(cube: Cube) -> dict:
     pytest.importorskip("sklearn")
-    from ssm_net.model import forest
+    from ssm_net.estimators import forest_fit
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(forest, "TREES", 8)
-        patch.setattr(forest, "TREES_TO_CHOOSE", 8)
+        patch.setattr(forest_fit, "TREES", 8)
+        patch.setattr(forest_fit, "TREES_TO_CHOOSE", 8)
         return {name: fitted(name, cube) for name in ("gwr", "forest", "ridge")}
 
 
@@ -113,7 +112,7 @@ def test_footprint_means_of_the_features(ground: Ground, estimators: dict, monke
     monkeypatch.setattr(Ridge, "STRIDE", 1)
     coarse = ground.read(FIRST)
     phi, base = one._footprints(coarse)
-    by_phase = ridge.contexts(coarse.ssm, one.mean, one.scales)
+    by_phase = random_features.contexts(coarse.ssm, one.mean, one.scales)
     x = torch.cat([x for _, x in ground.bands(coarse)], 1)
     h, cell = ground.cube.footprint(), (1, 2)  # of phase 2
     up = torch.nn.functional.interpolate(by_phase[2:3], scale_factor=36, mode="bilinear", align_corners=False)[0]
@@ -152,6 +151,6 @@ def test_an_unobserved_cube_is_said(tmp_path: Path) -> None:
 
 
 def test_a_forest_without_its_library_is_said(cube: Cube, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(classical.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(coarse_to_fine.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"scikit-learn: pip install 'ssm_net\[eval\]'"):
         fitted("forest", cube)

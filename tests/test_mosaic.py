@@ -9,11 +9,11 @@ import pytest
 import torch
 from worlds import FIRST, predict_day, tiny_cube
 
-from ssm_net.calibration import Calibration
-from ssm_net.checkpoint import Trained, build, load_trained, save_trained
 from ssm_net.config import InferConfig, ModelConfig
 from ssm_net.cube.store import Cube, open_cube
-from ssm_net.estimators import Bilinear, Dispatch, NetworkEstimator
+from ssm_net.estimators.calibration import Calibration
+from ssm_net.estimators.checkpoint import Trained, build, load_trained, save_trained
+from ssm_net.estimators.interface import Bilinear, Dispatch, NetworkEstimator
 from ssm_net.formats.product import Flag
 from ssm_net.grid import block_mean
 from ssm_net.inputs.reading import CoarseDay, land_mask, read_coarse

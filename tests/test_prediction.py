@@ -17,9 +17,9 @@ from rasterio.errors import NotGeoreferencedWarning
 from worlds import FIRST, tiny_cube
 
 import ssm_net
-from ssm_net.checkpoint import load_trained
 from ssm_net.cube.store import Cube, CubeError, open_cube
-from ssm_net.estimators import Bilinear, NetworkEstimator, half_upsampled, upsample_by_phase
+from ssm_net.estimators.checkpoint import load_trained
+from ssm_net.estimators.interface import Bilinear, NetworkEstimator, half_upsampled, upsample_by_phase
 from ssm_net.formats.days import days_done
 from ssm_net.inputs.bands import bands
 from ssm_net.inputs.reading import read_coarse

@@ -11,11 +11,11 @@ import torch
 import xarray as xr
 from worlds import tiny_cube
 
-from ssm_net.calibration import Calibration
-from ssm_net.checkpoint import Trained, build, load_trained, save_trained
 from ssm_net.config import ConfigError, ModelConfig, PretrainConfig, TrainConfig
 from ssm_net.cube.store import Cube
-from ssm_net.estimators import NetworkEstimator
+from ssm_net.estimators.calibration import Calibration
+from ssm_net.estimators.checkpoint import Trained, build, load_trained, save_trained
+from ssm_net.estimators.interface import NetworkEstimator
 from ssm_net.evaluation.sources import Truth
 from ssm_net.inputs.reading import read_coarse
 from ssm_net.patches import compute_scaling

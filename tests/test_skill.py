@@ -15,10 +15,10 @@ import torch
 import xarray as xr
 from worlds import tiny_cube
 
-from ssm_net.calibration import Calibration
-from ssm_net.checkpoint import Trained, build
 from ssm_net.config import ModelConfig, TrainConfig
 from ssm_net.cube.store import Cube
+from ssm_net.estimators.calibration import Calibration
+from ssm_net.estimators.checkpoint import Trained, build
 from ssm_net.evaluation.sources import Truth
 from ssm_net.patches import compute_scaling
 

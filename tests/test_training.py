@@ -14,10 +14,10 @@ import torch
 from torch.utils.data import default_collate
 from worlds import tiny_cube
 
-from ssm_net.checkpoint import build, load_trained
 from ssm_net.config import ConfigError, ModelConfig, TrainConfig
 from ssm_net.cube.store import Cube
-from ssm_net.estimators import NetworkEstimator
+from ssm_net.estimators.checkpoint import build, load_trained
+from ssm_net.estimators.interface import NetworkEstimator
 from ssm_net.grid import Footprint, upsample
 from ssm_net.inputs import features
 from ssm_net.inputs.reading import land_mask, padded, read_coarse, read_fine, usable
@@ -178,8 +178,8 @@ class _AllPhases:
 
 
 def _trained(cube: Cube, one: Learner):  # type: ignore[no-untyped-def]
-    from ssm_net.calibration import Calibration
-    from ssm_net.checkpoint import Trained
+    from ssm_net.estimators.calibration import Calibration
+    from ssm_net.estimators.checkpoint import Trained
 
     return Trained(one.network, compute_scaling(cube, cube.days), SMALL, 36, "gaussian", 43.0, 0.22, Calibration(), {})
 

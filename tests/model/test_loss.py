@@ -2,7 +2,7 @@
 
 import torch
 
-from ssm_net.model.loss import beta_nll, masked_mean, subgrid_excess
+from ssm_net.model.losses import beta_nll, masked_mean, subgrid_excess
 
 
 def test_what_is_masked_reaches_neither_loss_nor_gradient() -> None:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ssm_net.model.ridge import Gram, RandomFeatures, Scale, choose_ridge, contexts, own_phase
+from ssm_net.estimators.random_features import Gram, RandomFeatures, Scale, choose_ridge, contexts, own_phase
 
 SCALES = (Scale(0.5, 1.0), Scale(1.0, 4.0))
 

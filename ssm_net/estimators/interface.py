@@ -13,14 +13,15 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from ssm_net.calibration import any_near
-from ssm_net.checkpoint import Trained
 from ssm_net.cube.store import Cube
+from ssm_net.estimators import classics
+from ssm_net.estimators.calibration import any_near
+from ssm_net.estimators.checkpoint import Trained
 from ssm_net.grid import Window, expand, interpolation_matrix, upsample
 from ssm_net.inputs import features
 from ssm_net.inputs.reading import NO_FEATURES, CoarseDay, Scaling, padded, variables
 from ssm_net.lst.gap_filling import LAPSE
-from ssm_net.model import classics, fused
+from ssm_net.model import fused
 from ssm_net.model.network import PHASES, phase_of_cells
 
 SUBGRID_STD = 0.05  # m3 m-3, what an interpolated coarse value leaves out at 1 km
@@ -238,7 +239,7 @@ def baseline(method: str, cube: Cube) -> Estimator:
             raise ValueError(f"dispatch needs {', '.join(sorted(missing))}, which {cube.path} does not hold")
         return Dispatch(cube.domain.ratio, elevation="elevation" in cube.static)
     if method in ("gwr", "forest", "ridge"):
-        from ssm_net.classical import fitted  # it is made of what this module holds
+        from ssm_net.estimators.coarse_to_fine import fitted  # it is made of what this module holds
 
         return fitted(method, cube)
     raise ValueError(f"method {method!r} is no baseline: choose bilinear, dispatch, gwr, forest or ridge")

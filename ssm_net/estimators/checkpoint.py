@@ -14,9 +14,9 @@ from typing import Any
 
 import torch
 
-from ssm_net.calibration import Calibration
 from ssm_net.config import ModelConfig
 from ssm_net.cube.store import write_json
+from ssm_net.estimators.calibration import Calibration
 from ssm_net.inputs.reading import Scaling
 from ssm_net.model.network import Committee, Downscaler
 

@@ -8,12 +8,12 @@ import itertools
 import torch
 from torch import Tensor
 
-from ssm_net.estimators import FAR, Estimate, upsample_by_phase
-from ssm_net.fitting import FOLDS, LAGS, SEED, Ground
+from ssm_net.estimators import random_features
+from ssm_net.estimators.interface import FAR, Estimate, upsample_by_phase
+from ssm_net.estimators.training_set import FOLDS, LAGS, SEED, Ground
 from ssm_net.grid import Window, interpolation_matrix
 from ssm_net.inputs import features
 from ssm_net.inputs.reading import CoarseDay
-from ssm_net.model import ridge
 
 
 class Ridge:
@@ -40,26 +40,28 @@ class Ridge:
         days = [ground.read(day) for day in ground.some_days()]
         seen = [(coarse, ground.labels(coarse)) for coarse in days]
         self.mean = float(torch.cat([coarse.ssm[0][here] for coarse, here in seen]).mean())
-        first = min(itertools.starmap(ridge.Scale, itertools.product(self.CELLS, self.DAYS)),
+        first = min(itertools.starmap(random_features.Scale, itertools.product(self.CELLS, self.DAYS)),
                     key=lambda scale: self._innovation(seen, scale))  # fmt: skip
-        self.scales = (first, ridge.Scale(self.WIDER * first.cells, self.LONGER * first.days))
-        self.phi = ridge.RandomFeatures.draw(len(self.scaling.names) + len(self.scales), SEED)
+        self.scales = (first, random_features.Scale(self.WIDER * first.cells, self.LONGER * first.days))
+        self.phi = random_features.RandomFeatures.draw(len(self.scaling.names) + len(self.scales), SEED)
         folds = self._folds(seen)
-        penalty, error = ridge.choose_ridge(folds)
+        penalty, error = random_features.choose_ridge(folds)
         self.ridge, self.innovation = penalty, error**0.5
-        self.weight = functools.reduce(ridge.Gram.__add__, folds).solve(penalty).float()
+        self.weight = functools.reduce(random_features.Gram.__add__, folds).solve(penalty).float()
         observation = torch.cat([coarse.sigma[here] for coarse, here in seen])
         self.variance = max(error - float((observation**2).mean()), self.LEAST * error)
 
-    def _innovation(self, days: list[tuple[CoarseDay, Tensor]], scale: ridge.Scale) -> float:
+    def _innovation(self, days: list[tuple[CoarseDay, Tensor]], scale: random_features.Scale) -> float:
         """Mean squared distance of a context of that scale alone from the observations it does not see."""
         miss = [
-            (ridge.own_phase(ridge.contexts(coarse.ssm, self.mean, [scale]))[0] - coarse.ssm[0])[here]
+            (random_features.own_phase(random_features.contexts(coarse.ssm, self.mean, [scale]))[0] - coarse.ssm[0])[
+                here
+            ]
             for coarse, here in days
         ]
         return float((torch.cat(miss) ** 2).mean())
 
-    def _folds(self, days: list[tuple[CoarseDay, Tensor]]) -> list[ridge.Gram]:
+    def _folds(self, days: list[tuple[CoarseDay, Tensor]]) -> list[random_features.Gram]:
         """Footprint means of phi against observation less footprint mean of base, by group of blocks."""
         samples = [self._footprints(coarse) for coarse, _ in days]
         out = []
@@ -69,7 +71,7 @@ class Ridge:
                 mine = here & (self.ground.fold == k)
                 a.append(phi[:, mine].T)
                 t.append((coarse.ssm[0] - base)[mine])
-            out.append(ridge.Gram.of(torch.cat(a), torch.cat(t)))
+            out.append(random_features.Gram.of(torch.cat(a), torch.cat(t)))
         return out
 
     def _footprints(self, coarse: CoarseDay) -> tuple[Tensor, Tensor]:
@@ -77,7 +79,7 @@ class Ridge:
         domain, step = self.ground.cube.domain, self.STRIDE
         first = step // 2
         (rows, cols), h = domain.coarse_shape, self.ground.cube.footprint()
-        context = ridge.contexts(coarse.ssm, self.mean, self.scales)
+        context = random_features.contexts(coarse.ssm, self.mean, self.scales)
         up_x = interpolation_matrix(range(cols * self.ratio), cols, self.ratio)[first::step]
         out = torch.zeros(len(context), self.phi.size + 1, rows, cols)
         total = torch.zeros(rows, cols)
@@ -90,18 +92,18 @@ class Ridge:
                 up = up_y @ hidden @ up_x.T
                 phi = self.phi(self._inputs(x[:, first::step, first::step], up))
                 out[p] += h_rows @ (torch.cat([phi, up[:1]]) * land) @ h_cols.T
-        own = ridge.own_phase(out) / total.clamp(min=1e-6)
+        own = random_features.own_phase(out) / total.clamp(min=1e-6)
         return own[:-1], own[-1]
 
     def _inputs(self, x: Tensor, context: Tensor) -> Tensor:
-        return torch.cat([x, (context - self.mean) / ridge.SPREAD])
+        return torch.cat([x, (context - self.mean) / random_features.SPREAD])
 
     def context(self, coarse: CoarseDay) -> tuple[Tensor, Tensor]:
         """Contexts with each phase hidden, (phase, scale, R, C), and where any observation was near, (R, C)."""
         seen = torch.isfinite(coarse.ssm).any(0)[None].float()
-        reach = ridge.REACH
+        reach = random_features.REACH
         near = torch.nn.functional.max_pool2d(seen, 2 * reach + 1, stride=1, padding=reach)[0] > 0
-        return ridge.contexts(coarse.ssm, self.mean, self.scales), near
+        return random_features.contexts(coarse.ssm, self.mean, self.scales), near
 
     def estimate(self, context: tuple[Tensor, Tensor], fine: dict[str, Tensor], window: Window) -> Estimate:
         by_phase, near = context

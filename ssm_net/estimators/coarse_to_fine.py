@@ -1,6 +1,6 @@
 """The tuned classics behind the estimators' interface: GWR and the random forest, coarse to fine, residual returned.
 
-They are fitted when they are made, from the cube alone (``ssm_net.fitting``); their settings are chosen by leaving
+They are fitted when they are made, from the cube alone (``ssm_net.estimators.training_set``); their settings are chosen by leaving
 cells or blocks of cells out, never on a truth.
 """
 
@@ -20,13 +20,13 @@ from torch import Tensor
 
 from ssm_net.cube.store import Cube
 from ssm_net.cube.variables import API_DAYS
-from ssm_net.estimators import SUBGRID_STD, Estimate, Estimator, plain
-from ssm_net.fitting import LAGS, MOST_DAYS, SEED, Ground
-from ssm_net.footprint_ridge import Ridge
+from ssm_net.estimators import gwr_fit
+from ssm_net.estimators.classics import complete
+from ssm_net.estimators.interface import SUBGRID_STD, Estimate, Estimator, plain
+from ssm_net.estimators.ridge import Ridge
+from ssm_net.estimators.training_set import LAGS, MOST_DAYS, SEED, Ground
 from ssm_net.grid import Window, block_mean, upsample
 from ssm_net.inputs.reading import CoarseDay
-from ssm_net.model import gwr
-from ssm_net.model.classics import complete
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestRegressor
@@ -106,20 +106,20 @@ class GWR(CoarseToFine):
         seen = torch.isfinite(coarse.ssm[0])
         weight = torch.where(seen, 1.0, self.FILLED) * ((coarse.land > 0.5) & torch.isfinite(field))
         mean = field.nanmean()
-        x = gwr.with_intercept(coarse.features[self.chosen])
+        x = gwr_fit.with_intercept(coarse.features[self.chosen])
         return x, field - mean, weight, self.ground.labels(coarse), mean
 
     def _errors(self, days: tuple[dt.date, ...]) -> dict[tuple[float, int, float], float]:
         """Mean squared error of left-out cells by (bandwidth, pooled, ridge)."""
         total = dict.fromkeys(itertools.product(self.BANDWIDTHS, self.POOLED, self.RIDGES), 0.0)
-        parts: dict[float, list[gwr.Normal]] = {bandwidth: [] for bandwidth in self.BANDWIDTHS}
+        parts: dict[float, list[gwr_fit.Normal]] = {bandwidth: [] for bandwidth in self.BANDWIDTHS}
         for day in days:
             x, y, weight, scored, _ = self._day(day)
             for bandwidth, last in parts.items():
-                last.append(gwr.normal_equations(x, y, weight, bandwidth, self.BUFFER))
+                last.append(gwr_fit.normal_equations(x, y, weight, bandwidth, self.BUFFER))
                 del last[: -max(self.POOLED)]
                 for pooled, penalty in itertools.product(self.POOLED, self.RIDGES):
-                    beta = gwr.coefficients(_total(last[-pooled:]), penalty)
+                    beta = gwr_fit.coefficients(_total(last[-pooled:]), penalty)
                     left_out = ((beta * x).sum(0) - y)[scored]
                     total[bandwidth, pooled, penalty] += float((left_out**2).sum())
         return total
@@ -127,7 +127,9 @@ class GWR(CoarseToFine):
     def law(self, coarse: CoarseDay) -> Law:
         last = [coarse.day - dt.timedelta(n) for n in range(self.pooled)]
         days = [self.day(d) for d in last if self.ground.cube.done(d)]
-        beta = gwr.coefficients(_total([gwr.normal_equations(*d[:3], self.bandwidth) for d in days]), self.ridge)
+        beta = gwr_fit.coefficients(
+            _total([gwr_fit.normal_equations(*d[:3], self.bandwidth) for d in days]), self.ridge
+        )
         beta[0] += days[0][4]
 
         def law(x: Tensor, window: Window) -> Tensor:
@@ -137,8 +139,8 @@ class GWR(CoarseToFine):
         return law
 
 
-def _total(parts: list[gwr.Normal]) -> gwr.Normal:
-    return functools.reduce(gwr.Normal.__add__, parts)
+def _total(parts: list[gwr_fit.Normal]) -> gwr_fit.Normal:
+    return functools.reduce(gwr_fit.Normal.__add__, parts)
 
 
 class Forest(CoarseToFine):
@@ -148,7 +150,7 @@ class Forest(CoarseToFine):
 
     def __init__(self, ground: Ground) -> None:
         super().__init__(ground, "forest")
-        from ssm_net.model.forest import fit_forest
+        from ssm_net.estimators.forest_fit import fit_forest
 
         x, y, fold = (torch.cat(part) for part in zip(*self._samples(), strict=True))
         some = np.random.default_rng(SEED).permutation(len(y))[: self.MOST_SAMPLES]
@@ -161,7 +163,7 @@ class Forest(CoarseToFine):
             yield _with_season(coarse.features, coarse)[:, here].T, coarse.ssm[0][here], self.ground.fold[here]
 
     def law(self, coarse: CoarseDay) -> Law:
-        from ssm_net.model.forest import predict
+        from ssm_net.estimators.forest_fit import predict
 
         return lambda x, window: torch.from_numpy(predict(self.forest, _with_season(x, coarse).numpy()))
 

@@ -1,0 +1,1 @@
+"""One interface for the networks and the classical downscalers; checkpoints and calibration."""
