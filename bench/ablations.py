@@ -27,7 +27,6 @@ from rich.console import Console
 from rich.table import Table
 from skill import FIRST_SEED, PRIORS, SIZES, Size, flat, timed, world
 
-from ssm_net import adaptation, learning, training
 from ssm_net.config import InferConfig, TrainConfig
 from ssm_net.config import TrainerConfig as Trainer
 from ssm_net.cube.store import Cube, open_cube, write_json
@@ -42,7 +41,8 @@ from ssm_net.inputs import features
 from ssm_net.inputs.reading import CoarseDay, variables
 from ssm_net.model.network import Downscaler
 from ssm_net.mosaic import infer
-from ssm_net.training import train
+from ssm_net.train import aggregate_loss, last_layer, run
+from ssm_net.train.run import train
 
 MEMORY = [f"lst_{k}_{what}" for k in ("day", "night") for what in ("memory", "confidence")]
 RAIN = ["rain", "api_2", "api_10", "api_30"]
@@ -59,22 +59,22 @@ def own_value_shown() -> Iterator[None]:
     stay withheld.
     """
 
-    def shown(batch: learning.Batch, phase: int) -> torch.Tensor:
+    def shown(batch: aggregate_loss.Batch, phase: int) -> torch.Tensor:
         return batch["ssm"]
 
     def of_no_phase(rows: int, cols: int, row0: int = 0, col0: int = 0) -> torch.Tensor:
         return torch.full((rows, cols), -1)
 
-    given = adaptation._contexts
+    given = last_layer._contexts
 
     def contexts(member: Downscaler, coarse: CoarseDay, phase: torch.Tensor) -> torch.Tensor:
         return given(member, coarse, torch.full_like(phase, -1))
 
     with ExitStack() as stack:
         for module, name, other in (
-            (learning, "hidden", shown),
+            (aggregate_loss, "hidden", shown),
             (interface, "phase_of_cells", of_no_phase),  # of which NetworkEstimator.context hides one after another
-            (adaptation, "_contexts", contexts),
+            (last_layer, "_contexts", contexts),
         ):
             stack.enter_context(mock.patch.object(module, name, other))
         yield
@@ -84,7 +84,7 @@ def own_value_shown() -> Iterator[None]:
 def no_lasting_bias() -> Iterator[None]:
     """Days of one cell are independent witnesses, as if the sensor had no error that lasts."""
     with ExitStack() as stack:
-        for module in (learning, adaptation, training):
+        for module in (aggregate_loss, last_layer, run):
             stack.enter_context(mock.patch.object(module, "BIAS", NO_BIAS))
         yield
 

@@ -46,7 +46,7 @@ from ssm_net.cube.store import Cube, write_json
 from ssm_net.grid import Window
 from ssm_net.inputs import features
 from ssm_net.inputs.reading import Scaling, padded, variables
-from ssm_net.patches import PatchData, Patches
+from ssm_net.train.patches import PatchData, Patches
 
 GOALS = {"plain / ours": 0.70}
 PATCH, HALO, LAGS, ROUNDS = 8, 1, 6, 5

@@ -1,6 +1,6 @@
 """The oracle of a synthetic world: the same networks, inputs and split, with the world's own 1 km truth as their label.
 
-It starts from the same prior and differs from ``ssm_net.training`` in the label alone. What it reaches is what these
+It starts from the same prior and differs from ``ssm_net.train.run`` in the label alone. What it reaches is what these
 inputs and these networks can give; an estimator that has seen only coarse observations and is nearer to the truth has
 seen the truth somewhere: a leak. The oracle also knows what no coarse observation can tell: what the radiometer gets
 wrong in each cell all the time, and what each place has that no predictor shows.
@@ -25,15 +25,15 @@ from ssm_net.estimators.calibration import Calibration
 from ssm_net.estimators.checkpoint import Trained, load_trained, save_trained
 from ssm_net.evaluation.sources import Truth
 from ssm_net.inputs.split import Split, split
-from ssm_net.patches import PatchData
 from ssm_net.samples import World, thin
 from ssm_net.supervised import Supervised, TruthSamples
+from ssm_net.train.patches import PatchData
 
 LR, WEIGHT_DECAY, BATCH = 2e-3, 0.02, 6
 
 
 def split_of(cube: Cube, cfg: TrainConfig) -> Split:
-    """The days and cells that ``ssm_net.training.train`` learns from and holds out with these settings."""
+    """The days and cells that ``ssm_net.train.run.train`` learns from and holds out with these settings."""
     days = [d for d in cube.done_days() if (cube.status(d) or {}).get("observed", 0) > 0]
     return split(days, cube.domain.coarse_shape, cfg.validation_fraction, cfg.validation_days, cfg.seed)
 

@@ -40,7 +40,7 @@ from ssm_net.mosaic import infer
 from ssm_net.prepare.intercalibration import Intercalibration
 from ssm_net.prepare.run import prepare
 from ssm_net.simulate.run import simulate
-from ssm_net.training import train
+from ssm_net.train.run import train
 
 ARCHIVE = dt.date(2010, 11, 18), dt.date(2013, 4, 30)  # first and last day of the granules
 START, END = dt.date(2011, 5, 1), dt.date(2012, 10, 31)

@@ -40,7 +40,7 @@ from ssm_net.evaluation.tables import plain, texture_table, truth_table
 from ssm_net.mosaic import infer
 from ssm_net.prepare.run import prepare
 from ssm_net.simulate.run import simulate
-from ssm_net.training import train
+from ssm_net.train.run import train
 
 FIRST_SEED = 31  # a world is known by its family and seed; those with smaller seeds were looked at while developing
 REGIME = (

@@ -36,7 +36,7 @@ from ssm_net.evaluation.tables import number, plain
 from ssm_net.mosaic import infer
 from ssm_net.prepare.run import prepare
 from ssm_net.simulate.run import simulate
-from ssm_net.training import train
+from ssm_net.train.run import train
 
 if TYPE_CHECKING:
     import optuna

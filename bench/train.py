@@ -35,9 +35,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from ssm_net.config import ModelConfig, TrainConfig
 from ssm_net.cube.store import write_json
 from ssm_net.estimators.checkpoint import build as network_of
-from ssm_net.learning import Learner
-from ssm_net.patches import PatchData, Patches
-from ssm_net.training import HOT
+from ssm_net.train.aggregate_loss import Learner
+from ssm_net.train.patches import PatchData, Patches
+from ssm_net.train.run import HOT
 
 GOALS = {"waiting, part of a step": 0.05}
 MODELS = {"small": ModelConfig(), "base": ModelConfig(width=48, depth=3, coarse_width=64, coarse_depth=2, cells=True)}

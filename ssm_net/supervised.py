@@ -16,11 +16,11 @@ from torchmetrics import MeanMetric
 
 from ssm_net.grid import block_mean, expand, interpolation_matrix
 from ssm_net.inputs.reading import Scaling
-from ssm_net.learning import Batch, adamw, hidden, interpolated
 from ssm_net.model.losses import beta_nll, masked_mean
 from ssm_net.model.network import PHASES, Committee, phase_of_cells
-from ssm_net.patches import Samples
 from ssm_net.samples import KERNEL, STRIDE, World
+from ssm_net.train.aggregate_loss import Batch, adamw, hidden, interpolated
+from ssm_net.train.patches import Samples
 
 PART = 4  # cells a side of the part of a world whose pixels make one sample; the context is that of the whole world
 MOST_HIDDEN = 0.5  # of the day's observations, drawn uniformly

@@ -30,7 +30,7 @@ from ssm_net.cube.store import Cube, open_cube
 from ssm_net.formats.days import day_path
 from ssm_net.mosaic import infer
 from ssm_net.prepare.run import prepare
-from ssm_net.training import train
+from ssm_net.train.run import train
 
 BBOX = [117.0, 40.0, 122.0, 45.0]  # of the LST file: Inner Mongolia, Hebei and Liaoning
 SSM = {dt.date(2016, 6, 7): ("CCI", "ESACCI-SOILMOISTURE-*.nc"), dt.date(2017, 7, 1): ("C3S", "C3S-SOILMOISTURE-*.nc")}

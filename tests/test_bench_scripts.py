@@ -11,7 +11,6 @@ import pytest
 import torch
 from worlds import tiny_cube
 
-from ssm_net import adaptation, learning, training
 from ssm_net.config import ModelConfig, TrainConfig
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.estimators import interface
@@ -20,7 +19,8 @@ from ssm_net.estimators.checkpoint import Trained, build, load_trained, save_tra
 from ssm_net.estimators.interface import NetworkEstimator
 from ssm_net.inputs.reading import CoarseDay, read_coarse
 from ssm_net.model.network import phase_of_cells
-from ssm_net.patches import compute_scaling
+from ssm_net.train import aggregate_loss, last_layer, run
+from ssm_net.train.patches import compute_scaling
 
 BENCH = Path(__file__).parents[1] / "bench"
 sys.path.insert(0, str(BENCH))  # scripts, not a package
@@ -77,16 +77,16 @@ def context_of(trained: Trained, cube: Cube, coarse: CoarseDay) -> torch.Tensor:
 
 
 def test_the_own_value_is_shown_and_hidden_again(cube: Cube, trained: Trained) -> None:
-    replaced = [(learning, "hidden"), (interface, "phase_of_cells"), (adaptation, "_contexts")]
+    replaced = [(aggregate_loss, "hidden"), (interface, "phase_of_cells"), (last_layer, "_contexts")]
     before = [getattr(module, name) for module, name in replaced]
     coarse = read_coarse(cube, cube.days[-2], MODEL.lags, trained.scaling)
     phase, member = phase_of_cells(4, 4), next(iter(trained.network))
     batch = {"phase": phase[None], "ssm": coarse.ssm[None]}
     with torch.no_grad():
-        outside = context_of(trained, cube, coarse), adaptation._contexts(member, coarse, phase)
+        outside = context_of(trained, cube, coarse), last_layer._contexts(member, coarse, phase)
         with ablations.own_value_shown():
-            assert learning.hidden(batch, 0) is batch["ssm"]
-            shown = context_of(trained, cube, coarse), adaptation._contexts(member, coarse, phase)
+            assert aggregate_loss.hidden(batch, 0) is batch["ssm"]
+            shown = context_of(trained, cube, coarse), last_layer._contexts(member, coarse, phase)
         for now, was in zip(shown, outside, strict=True):
             assert torch.equal(now[0], now[3]) and not torch.equal(was[0], was[3])
         assert torch.equal(shown[1][4], outside[1][4])  # the whole day withheld
@@ -94,14 +94,14 @@ def test_the_own_value_is_shown_and_hidden_again(cube: Cube, trained: Trained) -
     with pytest.raises(RuntimeError), ablations.own_value_shown():
         raise RuntimeError
     assert [getattr(module, name) for module, name in replaced] == before
-    assert bool(learning.hidden(batch, 0)[0, 0, 0, 0].isnan())
+    assert bool(aggregate_loss.hidden(batch, 0)[0, 0, 0, 0].isnan())
 
 
 def test_the_lasting_bias_is_modelled_again() -> None:
-    before = [module.BIAS for module in (learning, adaptation, training)]
+    before = [module.BIAS for module in (aggregate_loss, last_layer, run)]
     with ablations.no_lasting_bias():
-        assert {module.BIAS for module in (learning, adaptation, training)} == {ablations.NO_BIAS}
-    assert [module.BIAS for module in (learning, adaptation, training)] == before
+        assert {module.BIAS for module in (aggregate_loss, last_layer, run)} == {ablations.NO_BIAS}
+    assert [module.BIAS for module in (aggregate_loss, last_layer, run)] == before
 
 
 def test_a_cube_with_another_footprint_is_links(cube: Cube, tmp_path: Path) -> None:

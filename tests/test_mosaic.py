@@ -18,8 +18,8 @@ from ssm_net.formats.product import Flag
 from ssm_net.grid import block_mean
 from ssm_net.inputs.reading import CoarseDay, land_mask, read_coarse
 from ssm_net.mosaic import infer
-from ssm_net.patches import compute_scaling
 from ssm_net.prediction import background
+from ssm_net.train.patches import compute_scaling
 
 CPU = torch.device("cpu")
 

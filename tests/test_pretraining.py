@@ -18,12 +18,12 @@ from ssm_net.estimators.checkpoint import Trained, build, load_trained, save_tra
 from ssm_net.estimators.interface import NetworkEstimator
 from ssm_net.evaluation.sources import Truth
 from ssm_net.inputs.reading import read_coarse
-from ssm_net.patches import compute_scaling
 from ssm_net.prediction import background
 from ssm_net.pretraining import Place, pretrain
 from ssm_net.samples import KERNEL, STRIDE, World, thin
 from ssm_net.supervised import PART, Supervised, TruthSamples
-from ssm_net.training import train
+from ssm_net.train.patches import compute_scaling
+from ssm_net.train.run import train
 
 MODEL = ModelConfig(members=2, width=8, depth=1, coarse_width=8, coarse_depth=1, cells=True, lags=3)
 

@@ -21,7 +21,7 @@ from ssm_net.formats.days import days_done, read_day
 from ssm_net.mosaic import infer
 from ssm_net.prepare.run import prepare
 from ssm_net.simulate import simulate
-from ssm_net.training import train
+from ssm_net.train.run import train
 
 REPOSITORY = Path(__file__).parents[1]
 ONE = dt.timedelta(1)

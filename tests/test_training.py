@@ -22,11 +22,11 @@ from ssm_net.grid import Footprint, upsample
 from ssm_net.inputs import features
 from ssm_net.inputs.reading import land_mask, padded, read_coarse, read_fine, usable
 from ssm_net.inputs.split import split
-from ssm_net.learning import Learner
 from ssm_net.model.network import PHASES, phase_of_cells
-from ssm_net.patches import EpochSampler, PatchData, Patches, compute_scaling, patch_data
 from ssm_net.prediction import background
-from ssm_net.training import train
+from ssm_net.train.aggregate_loss import Learner
+from ssm_net.train.patches import EpochSampler, PatchData, Patches, compute_scaling, patch_data
+from ssm_net.train.run import train
 
 SMALL = ModelConfig(members=2, width=8, depth=1, coarse_width=8, coarse_depth=1, lags=3)
 

@@ -21,7 +21,7 @@ from ssm_net.grid import Window
 from ssm_net.inputs import features
 from ssm_net.inputs.reading import CoarseDay, Scaling, land_mask, read_coarse, read_fine
 from ssm_net.inputs.split import split
-from ssm_net.patches import compute_scaling
+from ssm_net.train.patches import compute_scaling
 
 SEED = 1
 FOLDS = 5

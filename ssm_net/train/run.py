@@ -21,7 +21,6 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 from rich.console import Console
 
 import ssm_net
-from ssm_net.adaptation import Site, adapt, gather, innovations, some_of
 from ssm_net.config import ConfigError, TrainConfig
 from ssm_net.cube.store import Cube, open_cube, write_json
 from ssm_net.estimators.calibration import Innovations, calibrate
@@ -29,9 +28,10 @@ from ssm_net.estimators.checkpoint import Trained, build, load_trained, save_tra
 from ssm_net.inputs import features
 from ssm_net.inputs.reading import Scaling, variables
 from ssm_net.inputs.split import Split, split
-from ssm_net.learning import BIAS, Learner
 from ssm_net.model.network import Committee
-from ssm_net.patches import compute_scaling, patch_data
+from ssm_net.train.aggregate_loss import BIAS, Learner
+from ssm_net.train.last_layer import Site, adapt, gather, innovations, some_of
+from ssm_net.train.patches import compute_scaling, patch_data
 
 log = logging.getLogger(__name__)
 console = Console(quiet=os.environ.get("LOCAL_RANK", "0") != "0")  # of several processes the first speaks

@@ -27,8 +27,8 @@ from ssm_net.estimators.calibration import Innovations
 from ssm_net.grid import interpolation_matrix
 from ssm_net.inputs import features
 from ssm_net.inputs.reading import NO_FEATURES, CoarseDay, Scaling, land_mask, padded, read_coarse, read_fine, usable
-from ssm_net.learning import BIAS
 from ssm_net.model.network import PHASES, SSM_MAX, SSM_MIN, Committee, Downscaler, bounded, phase_of_cells
+from ssm_net.train.aggregate_loss import BIAS
 
 STRIDE = 4  # every 4th pixel each way stands for a footprint
 BAND = 4  # coarse rows whose pixels are read at once: the cube's chunk
