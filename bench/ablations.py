@@ -37,10 +37,10 @@ from ssm_net.evaluation.gather import gather
 from ssm_net.evaluation.scores import PRODUCT
 from ssm_net.evaluation.sources import Mosaics, Truth
 from ssm_net.evaluation.tables import number, plain
+from ssm_net.infer.run import infer
 from ssm_net.inputs import features
 from ssm_net.inputs.reading import CoarseDay, variables
 from ssm_net.model.network import Downscaler
-from ssm_net.mosaic import infer
 from ssm_net.train import aggregate_loss, last_layer, run
 from ssm_net.train.run import train
 

@@ -48,11 +48,11 @@ from ssm_net.estimators.interface import NetworkEstimator, fastest_precision, ha
 from ssm_net.formats.days import day_size, read_day, write_day
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Window
+from ssm_net.infer.day import tiles_with_land
+from ssm_net.infer.quality_flags import needed
+from ssm_net.infer.run import ground_of, infer
 from ssm_net.inputs.bands import bands
 from ssm_net.inputs.reading import padded, read_coarse, read_fine, stored
-from ssm_net.lineage import needed
-from ssm_net.mosaic import ground_of, infer
-from ssm_net.prediction import tiles_with_land
 
 GOALS = {"day / bare network": 1.25, "seconds a day": 60.0, "peak memory, GiB": 4.0}
 TILES = 24  # whose inputs the bare network is given again and again

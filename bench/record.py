@@ -34,9 +34,9 @@ from ssm_net.evaluation import evaluate
 from ssm_net.evaluation.breaks import footprint_mean
 from ssm_net.evaluation.sources import Truth
 from ssm_net.evaluation.tables import number, plain
+from ssm_net.infer.run import infer
 from ssm_net.ingest.catalog import catalog
 from ssm_net.ingest.ssm import read_ssm, record_in
-from ssm_net.mosaic import infer
 from ssm_net.prepare.intercalibration import Intercalibration
 from ssm_net.prepare.run import prepare
 from ssm_net.simulate.run import simulate

@@ -37,7 +37,7 @@ from ssm_net.evaluation.gather import gather
 from ssm_net.evaluation.scores import PRODUCT, DayScores
 from ssm_net.evaluation.sources import Mosaics, Truth
 from ssm_net.evaluation.tables import plain, texture_table, truth_table
-from ssm_net.mosaic import infer
+from ssm_net.infer.run import infer
 from ssm_net.prepare.run import prepare
 from ssm_net.simulate.run import simulate
 from ssm_net.train.run import train

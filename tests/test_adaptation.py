@@ -124,7 +124,7 @@ def test_a_station_moves_the_estimate_towards_it_but_for_its_bias(cube: Cube) ->
     coarse = read_coarse(cube, cube.days[2], 3, scaling)
 
     def at(place: tuple[int, int]) -> float:
-        from ssm_net.prediction import background
+        from ssm_net.infer.day import background
 
         return float(
             background(estimator, cube, coarse, torch.ones(cube.domain.fine_shape, dtype=torch.bool), 8).mean[place]

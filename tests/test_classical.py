@@ -18,9 +18,9 @@ from ssm_net.estimators.ridge import Ridge
 from ssm_net.estimators.training_set import Ground
 from ssm_net.formats.days import read_day
 from ssm_net.grid import block_mean
+from ssm_net.infer.day import background
+from ssm_net.infer.run import infer
 from ssm_net.inputs.reading import CoarseDay
-from ssm_net.mosaic import infer
-from ssm_net.prediction import background
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from ssm_net.core import workers
 from ssm_net.core.workers import WorkerError, as_they_come, in_order
 from ssm_net.cube.store import open_cube
 from ssm_net.formats.days import day_path, days_done, read_day
-from ssm_net.mosaic import infer
+from ssm_net.infer.run import infer
 from ssm_net.prepare.run import prepare
 
 LOCAL = EngineConfig()

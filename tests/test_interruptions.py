@@ -11,7 +11,7 @@ import road
 
 from ssm_net.cube.store import open_cube
 from ssm_net.formats.days import days_done
-from ssm_net.mosaic import infer
+from ssm_net.infer.run import infer
 from ssm_net.prepare.run import prepare
 
 TESTS = Path(__file__).parent

@@ -8,7 +8,7 @@ import worlds
 from ssm_net.cube import masks
 from ssm_net.formats.days import day_path, read_day
 from ssm_net.formats.product import Flag
-from ssm_net.mosaic import infer
+from ssm_net.infer.run import infer
 
 
 def test_ground_is_frozen_by_the_mean_of_the_overpasses_there_are():

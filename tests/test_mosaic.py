@@ -16,9 +16,9 @@ from ssm_net.estimators.checkpoint import Trained, build, load_trained, save_tra
 from ssm_net.estimators.interface import Bilinear, Dispatch, NetworkEstimator
 from ssm_net.formats.product import Flag
 from ssm_net.grid import block_mean
+from ssm_net.infer.day import background
+from ssm_net.infer.run import infer
 from ssm_net.inputs.reading import CoarseDay, land_mask, read_coarse
-from ssm_net.mosaic import infer
-from ssm_net.prediction import background
 from ssm_net.train.patches import compute_scaling
 
 CPU = torch.device("cpu")

@@ -21,13 +21,13 @@ from ssm_net.cube.store import Cube, CubeError, open_cube
 from ssm_net.estimators.checkpoint import load_trained
 from ssm_net.estimators.interface import Bilinear, NetworkEstimator, half_upsampled, upsample_by_phase
 from ssm_net.formats.days import days_done
+from ssm_net.infer.day import ahead, background
+from ssm_net.infer.run import infer
 from ssm_net.inputs.bands import bands
 from ssm_net.inputs.reading import read_coarse
 from ssm_net.inputs.tiling import tiles
 from ssm_net.model.fused import Fused
 from ssm_net.model.network import PHASES, Committee, Downscaler
-from ssm_net.mosaic import infer
-from ssm_net.prediction import ahead, background
 
 CPU = torch.device("cpu")
 

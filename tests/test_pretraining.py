@@ -17,8 +17,8 @@ from ssm_net.estimators.calibration import Calibration
 from ssm_net.estimators.checkpoint import Trained, build, load_trained, save_trained
 from ssm_net.estimators.interface import NetworkEstimator
 from ssm_net.evaluation.sources import Truth
+from ssm_net.infer.day import background
 from ssm_net.inputs.reading import read_coarse
-from ssm_net.prediction import background
 from ssm_net.pretraining import Place, pretrain
 from ssm_net.samples import KERNEL, STRIDE, World, thin
 from ssm_net.supervised import PART, Supervised, TruthSamples

@@ -9,7 +9,7 @@ import pytest
 import road
 
 from ssm_net.core import scratch
-from ssm_net.mosaic import infer
+from ssm_net.infer.run import infer
 
 
 def test_a_day_made_on_the_disk_is_the_day_made_in_memory(

@@ -13,9 +13,9 @@ from ssm_net.cube.store import Cube, open_cube
 from ssm_net.formats.days import day_path, read_day
 from ssm_net.formats.product import Flag
 from ssm_net.grid import Domain
+from ssm_net.infer.run import infer
 from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.ssm import read_ssm
-from ssm_net.mosaic import infer
 from ssm_net.prepare.intercalibration import Intercalibration
 from ssm_net.prepare.run import prepare
 from ssm_net.simulate.writers.netcdf import write_nnsm

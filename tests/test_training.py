@@ -19,11 +19,11 @@ from ssm_net.cube.store import Cube
 from ssm_net.estimators.checkpoint import build, load_trained
 from ssm_net.estimators.interface import NetworkEstimator
 from ssm_net.grid import Footprint, upsample
+from ssm_net.infer.day import background
 from ssm_net.inputs import features
 from ssm_net.inputs.reading import land_mask, padded, read_coarse, read_fine, usable
 from ssm_net.inputs.split import split
 from ssm_net.model.network import PHASES, phase_of_cells
-from ssm_net.prediction import background
 from ssm_net.train.aggregate_loss import Learner
 from ssm_net.train.patches import EpochSampler, PatchData, Patches, compute_scaling, patch_data
 from ssm_net.train.run import train

@@ -15,8 +15,8 @@ from ssm_net.cube.store import Cube
 from ssm_net.cube.variables import FINE
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Domain, Footprint, block_mean
-from ssm_net.mosaic import ground_of
-from ssm_net.prediction import gather_day
+from ssm_net.infer.day import gather_day
+from ssm_net.infer.run import ground_of
 
 FIRST = dt.date(2016, 4, 15)
 ATTRS = {"ssm": "NNsm", "lst": "MYD11A1", "reflectance": "MCD43A4", "rain": "", "footprint": "gaussian",

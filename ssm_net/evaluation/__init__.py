@@ -155,7 +155,7 @@ def _plan(cfg: EvaluateConfig, product: Mosaics, days: list[dt.date], missing: l
 
 def _baseline(cfg: EvaluateConfig, name: str, cube: Cube, days: Sequence[dt.date]) -> Mosaics:
     """The mosaics of a baseline for the same period; those that are there already are kept."""
-    from ssm_net.mosaic import infer
+    from ssm_net.infer.run import infer
 
     folder = Path(cfg.report) / "baselines" / name
     # A cube is extended in place; one that was made anew at the same path makes its baselines anew.

@@ -20,7 +20,7 @@ from ssm_net.cube.store import Cube
 from ssm_net.cube.variables import API_DAYS
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Footprint
-from ssm_net.lineage import sources
+from ssm_net.infer.quality_flags import sources
 
 WINDOW = 365  # days each side, at most
 AROUND = 15  # days to each side that tell which sensor is the record's

@@ -9,13 +9,13 @@ import pytest
 import xarray as xr
 from scipy.ndimage import gaussian_filter
 
-from ssm_net import mosaic
 from ssm_net.config import EvaluateConfig
 from ssm_net.cube.layout import create_cube
 from ssm_net.evaluation.spatial import cell_mean
 from ssm_net.formats.days import write_day
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Domain
+from ssm_net.infer import run
 from ssm_net.stations.ismn import Station
 
 DOMAIN = Domain("tiny", (84, 88, 776, 780))
@@ -100,7 +100,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 @pytest.fixture
 def baselines(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mosaic, "infer", stub_infer(world))
+    monkeypatch.setattr(run, "infer", stub_infer(world))
 
 
 def station(name: str, row: int, col: int, truth: np.ndarray, late: int = 0) -> Station:

@@ -125,7 +125,7 @@ def test_what_is_scored_is_not_scored_again_until_something_changes(world, basel
         said = capsys.readouterr().out
         assert "nothing has changed" in said and "ubRMSE" in said
         mosaic = next((Path(world.folder) / "mosaics").glob("*.nc"))
-        mosaic.touch()
+        run.touch()
         with pytest.raises(AssertionError, match="scored again"):
             evaluate(cfg)
 
@@ -184,17 +184,17 @@ def test_plan_does_nothing(world, tmp_path, capsys):
 
 
 def test_baseline_day_missing(world, baselines, tmp_path, monkeypatch):
-    from ssm_net import mosaic
     from ssm_net.evaluation import report
+    from ssm_net.infer import run
 
     monkeypatch.setattr(report, "render", lambda *_: "")  # the figures take the time
-    whole = mosaic.infer
+    whole = run.infer
 
     def lacks_one(cfg):
         whole(cfg)
         (Path(cfg.mosaics) / "ssm_tiny_20160503.nc").unlink()
 
-    monkeypatch.setattr(mosaic, "infer", lacks_one)
+    monkeypatch.setattr(run, "infer", lacks_one)
     out = evaluate(world.config(report=f"{tmp_path}/report", baselines=["bilinear"],
                                 end="2016-05-04"))  # fmt: skip
     assert any("2016-05-03" in n and "bilinear" in n for n in out["notes"])

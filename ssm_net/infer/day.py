@@ -19,12 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssm_net import lineage
 from ssm_net.core import scratch
 from ssm_net.cube.store import Cube
 from ssm_net.estimators.interface import Estimate, Estimator
 from ssm_net.formats.product import Attribute, Flag, Mosaic
 from ssm_net.grid import Footprint, Window, upsample
+from ssm_net.infer import quality_flags
 from ssm_net.inputs.bands import Band, bands
 from ssm_net.inputs.reading import CoarseDay, padded, read_coarse, read_fine, stored
 from ssm_net.inputs.tiling import Tile, tiles
@@ -97,7 +97,7 @@ def gather_day(
     nothing of the day is read. ``told`` is called with the tiles that are done and their number.
     """
     coarse = read_coarse(cube, day, estimator.lags, estimator.scaling)
-    flags = lineage.on_pixels(lineage.coarse_flags(cube, day), land.numpy(), cube.domain.ratio)
+    flags = quality_flags.on_pixels(quality_flags.coarse_flags(cube, day), land.numpy(), cube.domain.ratio)
     if ground is not None:
         flags |= ground
     updates, h = estimator.updates and how != "none", cube.footprint()
@@ -108,14 +108,14 @@ def gather_day(
 
     def leave(band: Band, tile: Tile, found: Estimate) -> tuple[Tile, Estimate, Tensor]:
         here = _slices(tile.pixels)
-        flags[here] |= lineage.flags(band, day, land[here].numpy(), found.far.numpy(), tile.pixels)
+        flags[here] |= quality_flags.flags(band, day, land[here].numpy(), found.far.numpy(), tile.pixels)
         sums = _footprint_sums(h, found, land[here], tile.pixels) if updates else torch.empty(0)
         return tile, found, sums
 
     parts: list[_Part] = []
     total = torch.zeros(3, *cube.domain.coarse_shape) if updates else None
-    for tile, found, sums in _estimates(estimator, cube, coarse, wanted, lineage.needed(cube),
-                                 lineage.needed_of_cells(cube), leave):  # fmt: skip
+    for tile, found, sums in _estimates(estimator, cube, coarse, wanted, quality_flags.needed(cube),
+                                 quality_flags.needed_of_cells(cube), leave):  # fmt: skip
         if total is not None:
             total += sums
         values = torch.from_numpy(room[len(parts)]).reshape(3, *found.mean.shape)

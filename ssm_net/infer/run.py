@@ -20,7 +20,6 @@ from rich.progress import Progress
 from torch import Tensor
 
 import ssm_net
-from ssm_net import lineage
 from ssm_net.config import InferConfig, parse_day
 from ssm_net.core import scratch
 from ssm_net.core.days import runs
@@ -41,9 +40,10 @@ from ssm_net.formats.days import (
     write_quicklook,
 )
 from ssm_net.formats.product import Attribute, Flag
+from ssm_net.infer import quality_flags
+from ssm_net.infer.day import Gathered, gather_day
 from ssm_net.inputs.reading import land_mask
 from ssm_net.inputs.tiling import tiles
-from ssm_net.prediction import Gathered, gather_day
 
 log = logging.getLogger(__name__)
 console = Console()
@@ -107,7 +107,7 @@ class Maker:
 
     def gather(self, day: dt.date, told: Callable[[int, int], None] | None = None) -> Gathered:
         own: dict[str, Attribute] = {
-            "revision": self.cube.revision(day), "coarse_sources": lineage.said_sources(self.cube, day),
+            "revision": self.cube.revision(day), "coarse_sources": quality_flags.said_sources(self.cube, day),
         }  # fmt: skip
         return gather_day(self.estimator, self.cube, day, self.land, how=self.cfg.update, side=self.cfg.tile,
                           ground=self.ground, told=told, attrs=self.attrs | own)  # fmt: skip

@@ -1,0 +1,1 @@
+"""One mosaic a day from a trained network or a classical downscaler."""
