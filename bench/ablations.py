@@ -33,10 +33,10 @@ from ssm_net.cube.store import Cube, open_cube, write_json
 from ssm_net.estimators import interface
 from ssm_net.estimators.calibration import Calibration
 from ssm_net.estimators.checkpoint import load_trained, save_trained
-from ssm_net.evaluation.gather import gather
-from ssm_net.evaluation.scores import PRODUCT
-from ssm_net.evaluation.sources import Mosaics, Truth
-from ssm_net.evaluation.tables import number, plain
+from ssm_net.evaluate.gather import gather
+from ssm_net.evaluate.metrics.scores import PRODUCT
+from ssm_net.evaluate.report.tables import number, plain
+from ssm_net.evaluate.sources import Mosaics, Truth
 from ssm_net.infer.run import infer
 from ssm_net.inputs import features
 from ssm_net.inputs.reading import CoarseDay, variables

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from ssm_net.evaluation.scores import TRUTH
-from ssm_net.evaluation.tables import number
+from ssm_net.evaluate.metrics.scores import TRUTH
+from ssm_net.evaluate.report.tables import number
 
 CLASSICS = ("dispatch", "gwr", "forest")  # published ones
 BASELINES = ("bilinear", *CLASSICS, "ridge")

@@ -18,8 +18,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ssm_net.cube.store import Cube, open_cube
-from ssm_net.evaluation.figures import STYLE, UNIT
-from ssm_net.evaluation.sources import Mosaics, Truth
+from ssm_net.evaluate.report.figures import STYLE, UNIT
+from ssm_net.evaluate.sources import Mosaics, Truth
 from ssm_net.formats.product import Flag, Mosaic
 
 CLOUD = 0.8

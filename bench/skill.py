@@ -33,10 +33,10 @@ from ssm_net.config import DomainConfig, InferConfig, ModelConfig, PrepareConfig
 from ssm_net.config import TrainerConfig as Trainer
 from ssm_net.cube.store import open_cube, write_json
 from ssm_net.estimators.checkpoint import load_trained
-from ssm_net.evaluation.gather import gather
-from ssm_net.evaluation.scores import PRODUCT, DayScores
-from ssm_net.evaluation.sources import Mosaics, Truth
-from ssm_net.evaluation.tables import plain, texture_table, truth_table
+from ssm_net.evaluate.gather import gather
+from ssm_net.evaluate.metrics.scores import PRODUCT, DayScores
+from ssm_net.evaluate.report.tables import plain, texture_table, truth_table
+from ssm_net.evaluate.sources import Mosaics, Truth
 from ssm_net.infer.run import infer
 from ssm_net.prepare.run import prepare
 from ssm_net.simulate.run import simulate

@@ -29,10 +29,10 @@ from skill import SIZES, Size, flat
 
 from ssm_net.config import DomainConfig, InferConfig, PrepareConfig, SimulateConfig, TrainConfig, load
 from ssm_net.cube.store import open_cube, write_json
-from ssm_net.evaluation.gather import gather
-from ssm_net.evaluation.scores import PRODUCT
-from ssm_net.evaluation.sources import Mosaics, Truth
-from ssm_net.evaluation.tables import number, plain
+from ssm_net.evaluate.gather import gather
+from ssm_net.evaluate.metrics.scores import PRODUCT
+from ssm_net.evaluate.report.tables import number, plain
+from ssm_net.evaluate.sources import Mosaics, Truth
 from ssm_net.infer.run import infer
 from ssm_net.prepare.run import prepare
 from ssm_net.simulate.run import simulate

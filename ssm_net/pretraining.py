@@ -29,7 +29,7 @@ import ssm_net
 from ssm_net.config import DomainConfig, PrepareConfig, PretrainConfig, SimulateConfig
 from ssm_net.estimators.calibration import Calibration
 from ssm_net.estimators.checkpoint import Trained, build, load_trained, save_trained
-from ssm_net.evaluation.sources import Truth
+from ssm_net.evaluate.sources import Truth
 from ssm_net.inputs import features
 from ssm_net.inputs.reading import Scaling, variables
 from ssm_net.prepare.run import prepare

@@ -19,7 +19,7 @@ from torch.nn.functional import pad
 
 from ssm_net.core.files import write_whole
 from ssm_net.cube.store import Cube
-from ssm_net.evaluation.sources import Truth
+from ssm_net.evaluate.sources import Truth
 from ssm_net.inputs import features
 from ssm_net.inputs.reading import NO_FEATURES, land_mask, read_cells, read_coarse, read_fine, usable
 

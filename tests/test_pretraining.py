@@ -16,7 +16,7 @@ from ssm_net.cube.store import Cube
 from ssm_net.estimators.calibration import Calibration
 from ssm_net.estimators.checkpoint import Trained, build, load_trained, save_trained
 from ssm_net.estimators.interface import NetworkEstimator
-from ssm_net.evaluation.sources import Truth
+from ssm_net.evaluate.sources import Truth
 from ssm_net.infer.day import background
 from ssm_net.inputs.reading import read_coarse
 from ssm_net.pretraining import Place, pretrain

@@ -19,7 +19,7 @@ from ssm_net.config import ModelConfig, TrainConfig
 from ssm_net.cube.store import Cube
 from ssm_net.estimators.calibration import Calibration
 from ssm_net.estimators.checkpoint import Trained, build
-from ssm_net.evaluation.sources import Truth
+from ssm_net.evaluate.sources import Truth
 from ssm_net.train.patches import compute_scaling
 
 BENCH = Path(__file__).parents[1] / "bench"

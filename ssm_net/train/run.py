@@ -140,8 +140,8 @@ def _prior(cfg: TrainConfig, cube: Cube) -> Trained | None:
 
 def _sites(cfg: TrainConfig, cube: Cube, parts: Split) -> list[Site]:
     """The stations in cells that are not held out, with their values at the overpass; the others are for judging."""
-    from ssm_net.evaluation.series import station_points
-    from ssm_net.evaluation.stations import at_overpass, surface_sensors
+    from ssm_net.evaluate.series import station_points
+    from ssm_net.evaluate.stations import at_overpass, surface_sensors
     from ssm_net.stations.ismn import read_stations
 
     assert cfg.stations is not None

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ssm_net.evaluation.breaks import DayLevel, break_table, segments
+from ssm_net.evaluate.metrics.breaks import DayLevel, break_table, segments
 
 FIRST = dt.date(2011, 5, 1)
 

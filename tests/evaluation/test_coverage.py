@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import worlds
 
-from ssm_net.evaluation.coverage import Coverage, inputs
+from ssm_net.evaluate.metrics.coverage import Coverage, inputs
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Domain
 

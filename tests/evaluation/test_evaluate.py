@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ssm_net.core.days import runs
-from ssm_net.evaluation import EvaluationError, evaluate
+from ssm_net.evaluate.run import EvaluationError, evaluate
 from ssm_net.formats.days import day_path, days_done, read_day, write_day
 from ssm_net.stations import ismn as reader
 
@@ -119,7 +119,7 @@ def test_what_is_scored_is_not_scored_again_until_something_changes(world, basel
         raise AssertionError("scored again")
 
     with monkeypatch.context() as patch:
-        patch.setattr("ssm_net.evaluation.gather", scored)
+        patch.setattr("ssm_net.evaluate.gather", scored)
         again = evaluate(cfg)
         assert again["truth"] == first["truth"]
         said = capsys.readouterr().out
@@ -184,10 +184,10 @@ def test_plan_does_nothing(world, tmp_path, capsys):
 
 
 def test_baseline_day_missing(world, baselines, tmp_path, monkeypatch):
-    from ssm_net.evaluation import report
+    from ssm_net.evaluate.report import page
     from ssm_net.infer import run
 
-    monkeypatch.setattr(report, "render", lambda *_: "")  # the figures take the time
+    monkeypatch.setattr(page, "render", lambda *_: "")  # the figures take the time
     whole = run.infer
 
     def lacks_one(cfg):

@@ -3,7 +3,7 @@ import datetime as dt
 import numpy as np
 import worlds
 
-from ssm_net.evaluation.gaps import ages, score_gaps
+from ssm_net.evaluate.metrics.gaps import ages, score_gaps
 from ssm_net.formats.product import Mosaic
 
 

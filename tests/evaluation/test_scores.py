@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from ssm_net.evaluation.report import _texture
-from ssm_net.evaluation.scores import MIN_DAYS, STRATA, TILE, DayScores, coarse_consistency, score_day, temporal
-from ssm_net.evaluation.spatial import cell_mean, subgrid
-from ssm_net.evaluation.statistics import Moments
-from ssm_net.evaluation.tables import calibration_table, texture_table, truth_table
+from ssm_net.evaluate.metrics.scores import MIN_DAYS, STRATA, TILE, DayScores, coarse_consistency, score_day, temporal
+from ssm_net.evaluate.metrics.spatial import cell_mean, subgrid
+from ssm_net.evaluate.metrics.statistics import Moments
+from ssm_net.evaluate.report.page import _texture
+from ssm_net.evaluate.report.tables import calibration_table, texture_table, truth_table
 from ssm_net.formats.product import Flag, Mosaic
 from ssm_net.grid import Domain, Footprint
 

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from ssm_net.evaluation.spatial import Blockiness, Seams, Spectrum, SubgridSpread, cell_mean, subgrid
-from ssm_net.evaluation.statistics import Moments
+from ssm_net.evaluate.metrics.spatial import Blockiness, Seams, Spectrum, SubgridSpread, cell_mean, subgrid
+from ssm_net.evaluate.metrics.statistics import Moments
 
 RATIO = 12
 RNG = np.random.default_rng(2)

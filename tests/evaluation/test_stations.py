@@ -6,8 +6,8 @@ import pytest
 from scipy.signal import lfilter
 
 from ssm_net.core.clock import overpass_utc
-from ssm_net.evaluation.series import Point, Series, station_points, unseen
-from ssm_net.evaluation.stations import (
+from ssm_net.evaluate.series import Point, Series, station_points, unseen
+from ssm_net.evaluate.stations import (
     SeriesScore,
     at_overpass,
     gains,

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.integrate import quad
 
-from ssm_net.evaluation.statistics import LEVELS, Histogram, Intervals, Moments, crps_gaussian, merge
+from ssm_net.evaluate.metrics.statistics import LEVELS, Histogram, Intervals, Moments, crps_gaussian, merge
 
 RNG = np.random.default_rng(1)
 X = RNG.uniform(0, 0.5, 500)

@@ -17,13 +17,13 @@ from ssm_net.config import EvaluateConfig, InferConfig, days_between, parse_day
 from ssm_net.core.days import runs
 from ssm_net.core.files import write_whole
 from ssm_net.cube.store import Cube, open_cube
-from ssm_net.evaluation.freshness import fingerprint, same
-from ssm_net.evaluation.gather import Gathered, gather, spread
-from ssm_net.evaluation.scores import PRODUCT
-from ssm_net.evaluation.series import Point, sample_points, score_stations, station_points
-from ssm_net.evaluation.sources import EvaluationError, Mosaics, Truth
-from ssm_net.evaluation.stations import surface_sensors
-from ssm_net.evaluation.tables import plain, show, tables
+from ssm_net.evaluate.freshness import fingerprint, same
+from ssm_net.evaluate.gather import Gathered, gather, spread
+from ssm_net.evaluate.metrics.scores import PRODUCT
+from ssm_net.evaluate.report.tables import plain, show, tables
+from ssm_net.evaluate.series import Point, sample_points, score_stations, station_points
+from ssm_net.evaluate.sources import EvaluationError, Mosaics, Truth
+from ssm_net.evaluate.stations import surface_sensors
 from ssm_net.formats.product import Flag
 
 __all__ = ["EvaluationError", "evaluate"]
@@ -77,7 +77,7 @@ def evaluate(cfg: EvaluateConfig) -> dict[str, Any]:
     }
     out = plain(out)
 
-    from ssm_net.evaluation.report import render  # with matplotlib, which nothing else needs
+    from ssm_net.evaluate.report.page import render  # with matplotlib, which nothing else needs
 
     page = render(out, found, rows)
     write_whole(report / "index.html", page.encode())

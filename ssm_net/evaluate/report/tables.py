@@ -10,12 +10,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from ssm_net.evaluation.breaks import break_table
-from ssm_net.evaluation.gaps import BINS
-from ssm_net.evaluation.gather import Gathered
-from ssm_net.evaluation.scores import STRATA, DayScores, temporal
-from ssm_net.evaluation.series import StationRow, by_network, summarise
-from ssm_net.evaluation.statistics import LEVELS, Moments
+from ssm_net.evaluate.gather import Gathered
+from ssm_net.evaluate.metrics.breaks import break_table
+from ssm_net.evaluate.metrics.gaps import BINS
+from ssm_net.evaluate.metrics.scores import STRATA, DayScores, temporal
+from ssm_net.evaluate.metrics.statistics import LEVELS, Moments
+from ssm_net.evaluate.series import StationRow, by_network, summarise
 
 Row = dict[str, Any]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ssm_net.evaluation.statistics import Sums, divide
+from ssm_net.evaluate.metrics.statistics import Sums, divide
 
 
 def blocks(x: np.ndarray, ratio: int) -> np.ndarray:

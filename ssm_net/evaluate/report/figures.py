@@ -13,12 +13,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from ssm_net.core.radiometers import name_of
-from ssm_net.evaluation.breaks import DayLevel, segments
-from ssm_net.evaluation.gather import Snapshot
-from ssm_net.evaluation.scores import PRODUCT, STRATA, TRUTH, DayScores
-from ssm_net.evaluation.series import Series
-from ssm_net.evaluation.spatial import STD_BINS
-from ssm_net.evaluation.statistics import BINS, LEVELS
+from ssm_net.evaluate.gather import Snapshot
+from ssm_net.evaluate.metrics.breaks import DayLevel, segments
+from ssm_net.evaluate.metrics.scores import PRODUCT, STRATA, TRUTH, DayScores
+from ssm_net.evaluate.metrics.spatial import STD_BINS
+from ssm_net.evaluate.metrics.statistics import BINS, LEVELS
+from ssm_net.evaluate.series import Series
 from ssm_net.formats.product import Flag
 
 UNIT = "m³ m⁻³"

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ssm_net.cube.store import Cube
-from ssm_net.evaluation.breaks import DayLevel
-from ssm_net.evaluation.coverage import Coverage, inputs
-from ssm_net.evaluation.gaps import GapScore, ages, score_gaps
-from ssm_net.evaluation.scores import PRODUCT, DayScores, coarse_consistency, score_day
-from ssm_net.evaluation.series import Point, PointDay, Series, collect, unseen
-from ssm_net.evaluation.sources import Mosaics, Truth, coarse_observation
-from ssm_net.evaluation.statistics import Moments, merge
+from ssm_net.evaluate.metrics.breaks import DayLevel
+from ssm_net.evaluate.metrics.coverage import Coverage, inputs
+from ssm_net.evaluate.metrics.gaps import GapScore, ages, score_gaps
+from ssm_net.evaluate.metrics.scores import PRODUCT, DayScores, coarse_consistency, score_day
+from ssm_net.evaluate.metrics.statistics import Moments, merge
+from ssm_net.evaluate.series import Point, PointDay, Series, collect, unseen
+from ssm_net.evaluate.sources import Mosaics, Truth, coarse_observation
 from ssm_net.formats.product import Attribute, Flag
 
 log = logging.getLogger(__name__)

@@ -12,14 +12,14 @@ import numpy as np
 
 from ssm_net import __version__
 from ssm_net.core.days import runs
-from ssm_net.evaluation import figures
-from ssm_net.evaluation.gather import Gathered, Snapshot
-from ssm_net.evaluation.html import comparison, facts, figure, note, section, table, tiles
-from ssm_net.evaluation.scores import MIN_DAYS, PRODUCT, TILE, TRUTH
-from ssm_net.evaluation.series import Series, StationRow
-from ssm_net.evaluation.stations import ENOUGH
-from ssm_net.evaluation.style import CSS
-from ssm_net.evaluation.tables import Row
+from ssm_net.evaluate.gather import Gathered, Snapshot
+from ssm_net.evaluate.metrics.scores import MIN_DAYS, PRODUCT, TILE, TRUTH
+from ssm_net.evaluate.report import figures
+from ssm_net.evaluate.report.html import comparison, facts, figure, note, section, table, tiles
+from ssm_net.evaluate.report.style import CSS
+from ssm_net.evaluate.report.tables import Row
+from ssm_net.evaluate.series import Series, StationRow
+from ssm_net.evaluate.stations import ENOUGH
 
 UNIT = figures.UNIT
 

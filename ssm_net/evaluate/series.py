@@ -9,16 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ssm_net.evaluation.scores import PRODUCT, STRATA, strata
-from ssm_net.evaluation.stations import (
-    ENOUGH,
-    SeriesScore,
-    at_overpass,
-    gains,
-    median_interval,
-    pixel_of,
-    score_series,
-)
+from ssm_net.evaluate.metrics.scores import PRODUCT, STRATA, strata
+from ssm_net.evaluate.stations import ENOUGH, SeriesScore, at_overpass, gains, median_interval, pixel_of, score_series
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Domain
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from ssm_net.evaluation.scores import PRODUCT
-from ssm_net.evaluation.tables import Row, number
+from ssm_net.evaluate.metrics.scores import PRODUCT
+from ssm_net.evaluate.report.tables import Row, number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ssm_net.cube.store import Cube
-from ssm_net.evaluation.statistics import Intervals, Moments, Sums
+from ssm_net.evaluate.metrics.statistics import Intervals, Moments, Sums
 from ssm_net.formats.product import Mosaic
 
 BINS = {"0": (0, 0), "1": (1, 1), "2-3": (2, 3), "4-7": (4, 7), "8-14": (8, 14), "> 14": (15, 10**6)}

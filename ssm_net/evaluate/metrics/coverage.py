@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ssm_net.cube.store import Cube
-from ssm_net.evaluation.statistics import Sums
+from ssm_net.evaluate.metrics.statistics import Sums
 from ssm_net.formats.product import Flag, Mosaic
 
 INPUTS = {"ssm": "coarse", "lst_day": "LST by day", "lst_night": "LST at night", "rain": "rain"}

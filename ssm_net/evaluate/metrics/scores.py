@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from ssm_net.config import InferConfig
-from ssm_net.evaluation.spatial import Blockiness, Seams, Spectrum, SubgridSpread, cell_mean, subgrid
-from ssm_net.evaluation.statistics import Histogram, Intervals, Moments, Sums, merge
+from ssm_net.evaluate.metrics.spatial import Blockiness, Seams, Spectrum, SubgridSpread, cell_mean, subgrid
+from ssm_net.evaluate.metrics.statistics import Histogram, Intervals, Moments, Sums, merge
 from ssm_net.formats.product import Flag, Mosaic
 from ssm_net.grid import Footprint
 

@@ -1,0 +1,1 @@
+"""The mosaics against truth, stations, coarse observations and baselines."""
