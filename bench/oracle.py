@@ -25,8 +25,8 @@ from ssm_net.estimators.calibration import Calibration
 from ssm_net.estimators.checkpoint import Trained, load_trained, save_trained
 from ssm_net.evaluate.sources import Truth
 from ssm_net.inputs.split import Split, split
-from ssm_net.samples import World, thin
-from ssm_net.supervised import Supervised, TruthSamples
+from ssm_net.pretrain.samples import World, thin
+from ssm_net.pretrain.supervised import Supervised, TruthSamples
 from ssm_net.train.patches import PatchData
 
 LR, WEIGHT_DECAY, BATCH = 2e-3, 0.02, 6

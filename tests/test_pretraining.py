@@ -19,9 +19,9 @@ from ssm_net.estimators.interface import NetworkEstimator
 from ssm_net.evaluate.sources import Truth
 from ssm_net.infer.day import background
 from ssm_net.inputs.reading import read_coarse
-from ssm_net.pretraining import Place, pretrain
-from ssm_net.samples import KERNEL, STRIDE, World, thin
-from ssm_net.supervised import PART, Supervised, TruthSamples
+from ssm_net.pretrain.run import Place, pretrain
+from ssm_net.pretrain.samples import KERNEL, STRIDE, World, thin
+from ssm_net.pretrain.supervised import PART, Supervised, TruthSamples
 from ssm_net.train.patches import compute_scaling
 from ssm_net.train.run import train
 

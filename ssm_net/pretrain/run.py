@@ -33,9 +33,9 @@ from ssm_net.evaluate.sources import Truth
 from ssm_net.inputs import features
 from ssm_net.inputs.reading import Scaling, variables
 from ssm_net.prepare.run import prepare
-from ssm_net.samples import World, thin
+from ssm_net.pretrain.samples import World, thin
+from ssm_net.pretrain.supervised import Supervised, TruthSamples
 from ssm_net.simulate.run import simulate
-from ssm_net.supervised import Supervised, TruthSamples
 from ssm_net.train.patches import PatchData
 
 console = Console()

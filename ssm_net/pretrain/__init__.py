@@ -1,0 +1,1 @@
+"""Networks trained on the truth of simulated worlds."""
