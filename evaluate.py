@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 
 from ssm_net.cli import run_verb
 from ssm_net.config import EvaluateConfig
-from ssm_net.evaluate.run import evaluate
+from ssm_net.evaluate import evaluate
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")

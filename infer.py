@@ -5,7 +5,7 @@ from omegaconf import DictConfig
 
 from ssm_net.cli import run_verb
 from ssm_net.config import InferConfig
-from ssm_net.infer.run import infer
+from ssm_net.infer import infer
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="infer")

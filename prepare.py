@@ -5,7 +5,7 @@ from omegaconf import DictConfig
 
 from ssm_net.cli import run_verb
 from ssm_net.config import PrepareConfig
-from ssm_net.prepare.run import prepare
+from ssm_net.prepare import prepare
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="prepare")

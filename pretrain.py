@@ -5,7 +5,7 @@ from omegaconf import DictConfig
 
 from ssm_net.cli import run_verb
 from ssm_net.config import PretrainConfig
-from ssm_net.pretrain.run import pretrain
+from ssm_net.pretrain import pretrain
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="pretrain")

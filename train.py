@@ -5,7 +5,7 @@ from omegaconf import DictConfig
 
 from ssm_net.cli import run_verb
 from ssm_net.config import TrainConfig
-from ssm_net.train.run import train
+from ssm_net.train import train
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")

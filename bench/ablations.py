@@ -36,7 +36,8 @@ from ssm_net.estimators.checkpoint import load_trained, save_trained
 from ssm_net.evaluate.gather import gather
 from ssm_net.evaluate.metrics.scores import PRODUCT
 from ssm_net.evaluate.report.tables import number, plain
-from ssm_net.evaluate.sources import Mosaics, Truth
+from ssm_net.evaluate.sources import Mosaics
+from ssm_net.formats.truth import Truth
 from ssm_net.infer.run import infer
 from ssm_net.inputs import features
 from ssm_net.inputs.reading import CoarseDay, variables

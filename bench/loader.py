@@ -45,7 +45,8 @@ from ssm_net.cube.shards import ABSENT, Shards
 from ssm_net.cube.store import Cube, write_json
 from ssm_net.grid import Window
 from ssm_net.inputs import features
-from ssm_net.inputs.reading import Scaling, padded, variables
+from ssm_net.inputs.reading import padded, variables
+from ssm_net.inputs.scaling import Scaling
 from ssm_net.train.patches import PatchData, Patches
 
 GOALS = {"plain / ours": 0.70}

@@ -30,8 +30,9 @@ from rich.console import Console
 from rich.table import Table
 
 from ssm_net.config import MemoryConfig
+from ssm_net.core.clock import OVERPASSES
 from ssm_net.cube.store import open_cube, write_json
-from ssm_net.inputs.reading import OVERPASSES, all_weather
+from ssm_net.inputs.reading import all_weather
 from ssm_net.lst.gap_filling import SEEN, fill
 
 RATIO = 36

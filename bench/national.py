@@ -39,12 +39,11 @@ from sklearn.ensemble import RandomForestRegressor
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-import ssm_net
 from ssm_net.config import InferConfig
 from ssm_net.core.files import write_whole
 from ssm_net.cube.store import Cube, write_json
-from ssm_net.estimators.checkpoint import load_trained, save_trained
-from ssm_net.estimators.interface import NetworkEstimator, fastest_precision, half_upsampled
+from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, load_trained, save_trained
+from ssm_net.estimators.network import NetworkEstimator, fastest_precision, half_upsampled
 from ssm_net.formats.days import day_size, read_day, write_day
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Window
@@ -154,7 +153,7 @@ def a_run(folder: Path) -> Path:
     run = folder / "run"
     if not (run / "model.json").exists():
         run.mkdir(parents=True, exist_ok=True)
-        prior = load_trained(Path(ssm_net.__file__).parent / "prior")
+        prior = load_trained(SHIPPED_PRIOR)
         save_trained(run, replace(prior, provenance={"cube": "none: the prior as it is", "train_days": ["-", "-"]}))
     return run
 

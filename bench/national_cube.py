@@ -18,11 +18,11 @@ from rasterio.features import rasterize
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from ssm_net.core.clock import OVERPASSES
 from ssm_net.cube.layout import create_cube
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.cube.variables import API_DAYS, FINE
 from ssm_net.grid import Domain, block_mean
-from ssm_net.inputs.reading import OVERPASSES
 
 FIRST = dt.date(2018, 7, 1)
 CHINA = (36, 144, 676, 848)  # rows and columns of coarse cells, conf/domain/china.yaml

@@ -23,7 +23,7 @@ from ssm_net.config import TrainConfig
 from ssm_net.cube.store import Cube
 from ssm_net.estimators.calibration import Calibration
 from ssm_net.estimators.checkpoint import Trained, load_trained, save_trained
-from ssm_net.evaluate.sources import Truth
+from ssm_net.formats.truth import Truth
 from ssm_net.inputs.split import Split, split
 from ssm_net.pretrain.samples import World, thin
 from ssm_net.pretrain.supervised import Supervised, TruthSamples

@@ -28,7 +28,7 @@ from rich.table import Table
 from ssm_net.cube.shards import Shards
 from ssm_net.cube.store import CHUNK, open_cube, write_json
 from ssm_net.estimators.checkpoint import load_trained
-from ssm_net.estimators.interface import NetworkEstimator, half_upsampled, upsample_by_phase
+from ssm_net.estimators.network import NetworkEstimator, half_upsampled, upsample_by_phase
 from ssm_net.grid import Window
 from ssm_net.inputs import features
 from ssm_net.inputs.reading import read_coarse, read_fine

@@ -19,8 +19,9 @@ from matplotlib.figure import Figure
 
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.evaluate.report.figures import STYLE, UNIT
-from ssm_net.evaluate.sources import Mosaics, Truth
+from ssm_net.evaluate.sources import Mosaics
 from ssm_net.formats.product import Flag, Mosaic
+from ssm_net.formats.truth import Truth
 
 CLOUD = 0.8
 WARM_UP = 14  # days

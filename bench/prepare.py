@@ -41,6 +41,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ssm_net.config import DomainConfig, PrepareConfig
+from ssm_net.core.boundary import domain_of
 from ssm_net.cube.store import write_json
 from ssm_net.ingest import hdfeos, rain, resample
 from ssm_net.ingest.catalog import catalog
@@ -151,7 +152,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console(width=120)
     raw, days = args.folder / "raw", [START + dt.timedelta(n) for n in range(args.days)]
     where = DomainConfig("china", list(CHINA))
-    domain = where.domain()
+    domain = domain_of(where)
     with console.status("granules"):
         national_granules.write(raw, domain, days, RAIN_BEFORE)
     cfg = PrepareConfig(str(raw), str(args.folder / "cube.zarr"), str(days[0]), str(days[-1]), domain=where)

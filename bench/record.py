@@ -33,7 +33,7 @@ from ssm_net.cube.store import Cube, open_cube, write_json
 from ssm_net.evaluate.metrics.breaks import footprint_mean
 from ssm_net.evaluate.report.tables import number, plain
 from ssm_net.evaluate.run import evaluate
-from ssm_net.evaluate.sources import Truth
+from ssm_net.formats.truth import Truth
 from ssm_net.infer.run import infer
 from ssm_net.ingest.catalog import catalog
 from ssm_net.ingest.ssm import read_ssm, record_in

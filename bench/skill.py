@@ -36,7 +36,8 @@ from ssm_net.estimators.checkpoint import load_trained
 from ssm_net.evaluate.gather import gather
 from ssm_net.evaluate.metrics.scores import PRODUCT, DayScores
 from ssm_net.evaluate.report.tables import plain, texture_table, truth_table
-from ssm_net.evaluate.sources import Mosaics, Truth
+from ssm_net.evaluate.sources import Mosaics
+from ssm_net.formats.truth import Truth
 from ssm_net.infer.run import infer
 from ssm_net.prepare.run import prepare
 from ssm_net.simulate.run import simulate

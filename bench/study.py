@@ -32,7 +32,8 @@ from ssm_net.cube.store import open_cube, write_json
 from ssm_net.evaluate.gather import gather
 from ssm_net.evaluate.metrics.scores import PRODUCT
 from ssm_net.evaluate.report.tables import number, plain
-from ssm_net.evaluate.sources import Mosaics, Truth
+from ssm_net.evaluate.sources import Mosaics
+from ssm_net.formats.truth import Truth
 from ssm_net.infer.run import infer
 from ssm_net.prepare.run import prepare
 from ssm_net.simulate.run import simulate

@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
 
-from ssm_net.config import ConfigError, load
+from ssm_net.config import load
+from ssm_net.errors import ConfigError
 
 T = TypeVar("T")
 

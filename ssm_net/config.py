@@ -13,14 +13,10 @@ from typing import Any, TypeVar
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ssm_net.grid import Domain
+from ssm_net.errors import ConfigError
 
 T = TypeVar("T")
 METHODS = ("network", "bilinear", "dispatch", "gwr", "forest", "ridge")
-
-
-class ConfigError(ValueError):
-    """A setting is unknown, missing, of the wrong type or out of range; the message says which and what to do."""
 
 
 def load(schema: type[T], cfg: DictConfig | dict[str, Any]) -> T:
@@ -85,26 +81,6 @@ class DomainConfig:
     window: list[int] | None = None  # [row0, row1, col0, col1], half-open, in M36
     bbox: list[float] | None = None  # [west, south, east, north], degrees
     boundary: str | None = None  # vector file; only pixels inside are produced
-
-    def domain(self) -> Domain:
-        try:
-            if self.boundary is not None:
-                from ssm_net.core.boundary import read_boundary
-
-                return Domain.from_geometry(self.name, read_boundary(self.boundary))
-            if self.bbox is not None:
-                _require(len(self.bbox) == 4, f"domain.bbox={self.bbox} needs [west,south,east,north]")
-                west, south, east, north = self.bbox
-                return Domain.from_bbox(self.name, (west, south, east, north))
-            if self.window is not None:
-                _require(len(self.window) == 4, f"domain.window={self.window} needs [row0,row1,col0,col1]")
-                r0, r1, c0, c1 = self.window
-                return Domain(self.name, (r0, r1, c0, c1))
-        except ConfigError:
-            raise
-        except ValueError as err:
-            raise ConfigError(str(err)) from err
-        raise ConfigError("no domain given: domain=NAME, domain.window=[r0,r1,c0,c1] or domain.bbox=[w,s,e,n]")
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from worlds import tiny_cube
 from ssm_net.config import ModelConfig
 from ssm_net.cube.store import Cube
 from ssm_net.estimators.checkpoint import build
-from ssm_net.estimators.interface import NetworkEstimator
+from ssm_net.estimators.network import NetworkEstimator
 from ssm_net.inputs.reading import read_coarse
+from ssm_net.inputs.statistics import compute_scaling
 from ssm_net.model.network import Committee
 from ssm_net.train.last_layer import Site, _normal, adapt, gather, innovations
-from ssm_net.train.patches import compute_scaling
 
 MODEL = ModelConfig(members=2, width=8, depth=1, coarse_width=8, cells=True, lags=3)
 ALL = np.ones((4, 8), bool)

@@ -15,8 +15,8 @@ import road
 import xarray as xr
 from pyhdf.SD import SD, SDC
 
-from ssm_net.config import ConfigError
 from ssm_net.cube.store import Cube, open_cube
+from ssm_net.errors import ConfigError
 from ssm_net.prepare.run import prepare
 from ssm_net.stations.ismn import StationError, read_stations
 

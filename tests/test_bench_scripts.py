@@ -16,11 +16,11 @@ from ssm_net.cube.store import Cube, open_cube
 from ssm_net.estimators import interface
 from ssm_net.estimators.calibration import Calibration
 from ssm_net.estimators.checkpoint import Trained, build, load_trained, save_trained
-from ssm_net.estimators.interface import NetworkEstimator
+from ssm_net.estimators.network import NetworkEstimator
+from ssm_net.inputs.phases import phase_of_cells
 from ssm_net.inputs.reading import CoarseDay, read_coarse
-from ssm_net.model.network import phase_of_cells
+from ssm_net.inputs.statistics import compute_scaling
 from ssm_net.train import aggregate_loss, last_layer, run
-from ssm_net.train.patches import compute_scaling
 
 BENCH = Path(__file__).parents[1] / "bench"
 sys.path.insert(0, str(BENCH))  # scripts, not a package

@@ -12,8 +12,9 @@ from worlds import FIRST, predict_day, tiny_cube
 from ssm_net.config import InferConfig
 from ssm_net.cube.store import Cube
 from ssm_net.estimators import coarse_to_fine, random_features
-from ssm_net.estimators.coarse_to_fine import GWR, CoarseToFine, Law, fitted
-from ssm_net.estimators.interface import Bilinear
+from ssm_net.estimators.coarse_to_fine import GWR, CoarseToFine, Law
+from ssm_net.estimators.interpolation import Bilinear
+from ssm_net.estimators.registry import fitted
 from ssm_net.estimators.ridge import Ridge
 from ssm_net.estimators.training_set import Ground
 from ssm_net.formats.days import read_day

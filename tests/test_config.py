@@ -10,16 +10,9 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig, OmegaConf
 
-from ssm_net.config import (
-    ConfigError,
-    EvaluateConfig,
-    InferConfig,
-    PrepareConfig,
-    PretrainConfig,
-    SimulateConfig,
-    TrainConfig,
-    load,
-)
+from ssm_net.config import EvaluateConfig, InferConfig, PrepareConfig, PretrainConfig, SimulateConfig, TrainConfig, load
+from ssm_net.core.boundary import domain_of
+from ssm_net.errors import ConfigError
 
 CONF = Path(__file__).parents[1] / "conf"
 SCHEMAS = {"simulate": SimulateConfig, "prepare": PrepareConfig, "pretrain": PretrainConfig, "train": TrainConfig,
@@ -159,4 +152,4 @@ def test_a_wrong_value_is_named(verb: str, keys: list[str], message: str) -> Non
 def test_a_domain_off_the_grid_is_refused(domain: dict[str, Any], message: str) -> None:
     cfg = load(PrepareConfig, {**NEEDED["prepare"], "domain": {"name": "x", **domain}})
     with pytest.raises(ConfigError, match=message):
-        cfg.domain.domain()
+        domain_of(cfg.domain)

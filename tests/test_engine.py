@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 import road
 
-from ssm_net.config import ConfigError, EngineConfig
+from ssm_net.config import EngineConfig
 from ssm_net.core import workers
 from ssm_net.core.workers import WorkerError, as_they_come, in_order
 from ssm_net.cube.store import open_cube
+from ssm_net.errors import ConfigError
 from ssm_net.formats.days import day_path, days_done, read_day
 from ssm_net.infer.run import infer
 from ssm_net.prepare.run import prepare

@@ -10,16 +10,18 @@ import torch
 from worlds import FIRST, predict_day, tiny_cube
 
 from ssm_net.config import InferConfig, ModelConfig
+from ssm_net.cube.masks import land_mask
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.estimators.calibration import Calibration
 from ssm_net.estimators.checkpoint import Trained, build, load_trained, save_trained
-from ssm_net.estimators.interface import Bilinear, Dispatch, NetworkEstimator
+from ssm_net.estimators.interpolation import Bilinear, Dispatch
+from ssm_net.estimators.network import NetworkEstimator
 from ssm_net.formats.product import Flag
 from ssm_net.grid import block_mean
 from ssm_net.infer.day import background
 from ssm_net.infer.run import infer
-from ssm_net.inputs.reading import CoarseDay, land_mask, read_coarse
-from ssm_net.train.patches import compute_scaling
+from ssm_net.inputs.reading import CoarseDay, read_coarse
+from ssm_net.inputs.statistics import compute_scaling
 
 CPU = torch.device("cpu")
 

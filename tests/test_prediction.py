@@ -16,18 +16,19 @@ import torch
 from rasterio.errors import NotGeoreferencedWarning
 from worlds import FIRST, tiny_cube
 
-import ssm_net
 from ssm_net.cube.store import Cube, CubeError, open_cube
-from ssm_net.estimators.checkpoint import load_trained
-from ssm_net.estimators.interface import Bilinear, NetworkEstimator, half_upsampled, upsample_by_phase
+from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, load_trained
+from ssm_net.estimators.interpolation import Bilinear
+from ssm_net.estimators.network import NetworkEstimator, half_upsampled, upsample_by_phase
 from ssm_net.formats.days import days_done
 from ssm_net.infer.day import ahead, background
 from ssm_net.infer.run import infer
 from ssm_net.inputs.bands import bands
+from ssm_net.inputs.phases import PHASES
 from ssm_net.inputs.reading import read_coarse
 from ssm_net.inputs.tiling import tiles
 from ssm_net.model.fused import Fused
-from ssm_net.model.network import PHASES, Committee, Downscaler
+from ssm_net.model.network import Committee, Downscaler
 
 CPU = torch.device("cpu")
 
@@ -58,7 +59,7 @@ def test_products_of_matrices_are_the_networks(kernel: int, window: tuple[int, i
 
 
 def test_bfloat16_is_within_a_thousandth(tiny_cube_path: Path) -> None:
-    cube, prior = open_cube(tiny_cube_path), load_trained(Path(ssm_net.__file__).parent / "prior")
+    cube, prior = open_cube(tiny_cube_path), load_trained(SHIPPED_PRIOR)
     everywhere = torch.ones(cube.domain.fine_shape, dtype=torch.bool)
     exact, rounded = (NetworkEstimator(prior, cube, CPU, p) for p in (torch.float32, torch.bfloat16))
     coarse = read_coarse(cube, cube.days[5], exact.lags, exact.scaling)

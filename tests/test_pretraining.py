@@ -11,18 +11,19 @@ import torch
 import xarray as xr
 from worlds import tiny_cube
 
-from ssm_net.config import ConfigError, ModelConfig, PretrainConfig, TrainConfig
+from ssm_net.config import ModelConfig, PretrainConfig, TrainConfig
 from ssm_net.cube.store import Cube
+from ssm_net.errors import ConfigError
 from ssm_net.estimators.calibration import Calibration
-from ssm_net.estimators.checkpoint import Trained, build, load_trained, save_trained
-from ssm_net.estimators.interface import NetworkEstimator
-from ssm_net.evaluate.sources import Truth
+from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, Trained, build, load_trained, save_trained
+from ssm_net.estimators.network import NetworkEstimator
+from ssm_net.formats.truth import Truth
 from ssm_net.infer.day import background
 from ssm_net.inputs.reading import read_coarse
+from ssm_net.inputs.statistics import compute_scaling
 from ssm_net.pretrain.run import Place, pretrain
 from ssm_net.pretrain.samples import KERNEL, STRIDE, World, thin
 from ssm_net.pretrain.supervised import PART, Supervised, TruthSamples
-from ssm_net.train.patches import compute_scaling
 from ssm_net.train.run import train
 
 MODEL = ModelConfig(members=2, width=8, depth=1, coarse_width=8, coarse_depth=1, cells=True, lags=3)
@@ -168,7 +169,7 @@ def test_a_prior_of_other_products_is_refused(cube: Cube, tmp_path: Path) -> Non
 
 
 def test_the_shipped_prior_is_there_and_knows_its_making() -> None:
-    prior = load_trained(Path(__file__).parents[1] / "ssm_net" / "prior")
+    prior = load_trained(SHIPPED_PRIOR)
     assert prior.provenance["worlds"] >= 20 and "elevation" not in prior.scaling.names
 
 

@@ -13,9 +13,9 @@ import pytest
 import road
 import xarray as xr
 
-from ssm_net.config import ConfigError
 from ssm_net.cube.store import open_cube
 from ssm_net.cube.variables import FINE
+from ssm_net.errors import ConfigError
 from ssm_net.evaluate.run import evaluate
 from ssm_net.formats.days import days_done, read_day
 from ssm_net.infer.run import infer

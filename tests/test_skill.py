@@ -19,8 +19,8 @@ from ssm_net.config import ModelConfig, TrainConfig
 from ssm_net.cube.store import Cube
 from ssm_net.estimators.calibration import Calibration
 from ssm_net.estimators.checkpoint import Trained, build
-from ssm_net.evaluate.sources import Truth
-from ssm_net.train.patches import compute_scaling
+from ssm_net.formats.truth import Truth
+from ssm_net.inputs.statistics import compute_scaling
 
 BENCH = Path(__file__).parents[1] / "bench"
 sys.path.insert(0, str(BENCH))  # scripts, not a package

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from worlds import tiny_cube
 
-from ssm_net.config import ConfigError, PrepareConfig
+from ssm_net.config import PrepareConfig
+from ssm_net.errors import ConfigError
 from ssm_net.prepare.products import Sources, choose_sources, settled_sources
 
 DAY = dt.date(2016, 6, 7)

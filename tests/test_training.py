@@ -14,18 +14,21 @@ import torch
 from torch.utils.data import default_collate
 from worlds import tiny_cube
 
-from ssm_net.config import ConfigError, ModelConfig, TrainConfig
+from ssm_net.config import ModelConfig, TrainConfig
+from ssm_net.cube.masks import land_mask
 from ssm_net.cube.store import Cube
+from ssm_net.errors import ConfigError
 from ssm_net.estimators.checkpoint import build, load_trained
-from ssm_net.estimators.interface import NetworkEstimator
+from ssm_net.estimators.network import NetworkEstimator
 from ssm_net.grid import Footprint, upsample
 from ssm_net.infer.day import background
 from ssm_net.inputs import features
-from ssm_net.inputs.reading import land_mask, padded, read_coarse, read_fine, usable
+from ssm_net.inputs.phases import PHASES, phase_of_cells
+from ssm_net.inputs.reading import padded, read_coarse, read_fine, usable
 from ssm_net.inputs.split import split
-from ssm_net.model.network import PHASES, phase_of_cells
+from ssm_net.inputs.statistics import compute_scaling
 from ssm_net.train.aggregate_loss import Learner
-from ssm_net.train.patches import EpochSampler, PatchData, Patches, compute_scaling, patch_data
+from ssm_net.train.patches import EpochSampler, PatchData, Patches, patch_data
 from ssm_net.train.run import train
 
 SMALL = ModelConfig(members=2, width=8, depth=1, coarse_width=8, coarse_depth=1, lags=3)

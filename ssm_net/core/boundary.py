@@ -1,4 +1,4 @@
-"""A boundary the user gives, in any vector format that OGR reads (GeoJSON, Shapefile, GeoPackage, OGR GMT ...)."""
+"""Where: the domain that the settings name, by a window of cells, a bounding box or the boundary in a vector file."""
 
 from __future__ import annotations
 
@@ -6,6 +6,35 @@ from pathlib import Path
 
 import numpy as np
 from odc.geo.geom import Geometry
+
+from ssm_net.config import DomainConfig
+from ssm_net.errors import ConfigError
+from ssm_net.grid import Domain
+
+
+def domain_of(cfg: DomainConfig) -> Domain:
+    """The domain of these settings: a boundary's extent, else a bounding box, else a window of coarse cells.
+
+    Raises ``ConfigError`` where none is given, or one that is not on the grid.
+    """
+    try:
+        if cfg.boundary is not None:
+            return Domain.from_geometry(cfg.name, read_boundary(cfg.boundary))
+        if cfg.bbox is not None:
+            if len(cfg.bbox) != 4:
+                raise ConfigError(f"domain.bbox={cfg.bbox} needs [west,south,east,north]")
+            west, south, east, north = cfg.bbox
+            return Domain.from_bbox(cfg.name, (west, south, east, north))
+        if cfg.window is not None:
+            if len(cfg.window) != 4:
+                raise ConfigError(f"domain.window={cfg.window} needs [row0,row1,col0,col1]")
+            r0, r1, c0, c1 = cfg.window
+            return Domain(cfg.name, (r0, r1, c0, c1))
+    except ConfigError:
+        raise
+    except ValueError as err:
+        raise ConfigError(str(err)) from err
+    raise ConfigError("no domain given: domain=NAME, domain.window=[r0,r1,c0,c1] or domain.bbox=[w,s,e,n]")
 
 
 def read_boundary(path: Path | str) -> Geometry:

@@ -14,6 +14,8 @@ import numpy as np
 
 NIGHT_HOUR = 1.5  # local solar hour of Aqua's and AMSR's night overpass
 DAY_HOUR = 13.5
+HOURS = {"day": DAY_HOUR, "night": NIGHT_HOUR}
+OVERPASSES = tuple(HOURS)
 
 
 def utc_day(local_day: dt.date, local_hour: float, lon: float) -> dt.date:

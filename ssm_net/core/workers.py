@@ -19,7 +19,8 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import TypeVar
 
-from ssm_net.config import ConfigError, EngineConfig
+from ssm_net.config import EngineConfig
+from ssm_net.errors import ConfigError, SsmNetError
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -29,7 +30,7 @@ DEATHS = 3  # of workers over the same work, after which it is the work
 ANSWERS = "30s"  # a scheduler that does not by then is not there
 
 
-class WorkerError(OSError):
+class WorkerError(SsmNetError):
     """Workers died one after the other; the message says over what, and the remedy."""
 
 
@@ -134,9 +135,9 @@ def _by_itself(work: Callable[[A], T], item: A) -> T:
 
 
 def _version() -> str:
-    import ssm_net
+    from ssm_net.version import __version__
 
-    return ssm_net.__version__
+    return __version__
 
 
 def _check(found: dict[str, object], scheduler: str) -> None:

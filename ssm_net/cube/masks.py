@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
+from torch import Tensor
 
 FROZEN = 273.15  # K: radiometers see ice as dry soil
 # Normalised difference of red and 1.6 um, and near infrared, of snow: Xiao et al. (2001), Int. J. Remote Sens. 22,
@@ -46,3 +48,8 @@ def snow(
     index = np.divide(red - swir1, total, out=np.full_like(red, np.nan), where=total > 0)
     white = (index > SNOW_INDEX) & (nir > SNOW_NIR) & (age <= SNOW_OLDEST)
     return white if temperature is None else white & ~(temperature > SNOW_WARMEST)
+
+
+def land_mask(water_fraction: Tensor | None, shape: tuple[int, int]) -> Tensor:
+    """Pixels that are produced, (y, x) bool: less than half water."""
+    return torch.ones(shape, dtype=torch.bool) if water_fraction is None else ~(water_fraction >= 0.5)

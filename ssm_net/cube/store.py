@@ -32,6 +32,7 @@ import torch
 from ssm_net.core.files import naming_full_disk, write_whole
 from ssm_net.cube.shards import Shards
 from ssm_net.cube.variables import COARSE, FINE
+from ssm_net.errors import SsmNetError
 from ssm_net.grid import Domain, Footprint, Grid, Window, block_mean
 
 EPOCH = dt.date(2000, 1, 1)
@@ -39,7 +40,7 @@ FORMAT = 2  # raised where days made from now on would not be those that are the
 CHUNK = 144
 
 
-class CubeError(ValueError):
+class CubeError(SsmNetError):
     """The cube is missing, of another domain or format, locked or damaged; the message names the remedy."""
 
 

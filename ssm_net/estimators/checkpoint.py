@@ -16,12 +16,15 @@ import torch
 
 from ssm_net.config import ModelConfig
 from ssm_net.cube.store import write_json
+from ssm_net.errors import SsmNetError
 from ssm_net.estimators.calibration import Calibration
-from ssm_net.inputs.reading import Scaling
+from ssm_net.inputs.scaling import Scaling
 from ssm_net.model.network import Committee, Downscaler
 
+SHIPPED_PRIOR = Path(__file__).parents[1] / "prior"  # networks trained on simulated worlds, part of the package
 
-class ModelError(ValueError):
+
+class ModelError(SsmNetError):
     """No trained model in a folder, or one that does not fit the cube; the message names the remedy."""
 
 

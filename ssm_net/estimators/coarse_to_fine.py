@@ -1,6 +1,6 @@
 """The tuned classics behind the estimators' interface: GWR and the random forest, coarse to fine, residual returned.
 
-They are fitted when they are made, from the cube alone (``ssm_net.estimators.training_set``); their settings are chosen by leaving
+They are fitted when they are made, from the cube alone (``training_set``); their settings are chosen by leaving
 cells or blocks of cells out, never on a truth.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-import importlib.util
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -18,12 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssm_net.cube.store import Cube
 from ssm_net.cube.variables import API_DAYS
 from ssm_net.estimators import gwr_fit
 from ssm_net.estimators.classics import complete
-from ssm_net.estimators.interface import SUBGRID_STD, Estimate, Estimator, plain
-from ssm_net.estimators.ridge import Ridge
+from ssm_net.estimators.interface import SUBGRID_STD, Estimate, plain
 from ssm_net.estimators.training_set import LAGS, MOST_DAYS, SEED, Ground
 from ssm_net.grid import Window, block_mean, upsample
 from ssm_net.inputs.reading import CoarseDay
@@ -170,12 +167,3 @@ class Forest(CoarseToFine):
 
 def _with_season(x: Tensor, coarse: CoarseDay) -> Tensor:
     return torch.cat([x, coarse.season[:, None, None].expand(2, *x.shape[1:])])
-
-
-def fitted(method: str, cube: Cube) -> Estimator:
-    """``gwr``, ``forest`` or ``ridge``, fitted to this cube. Raises ``ValueError`` where it cannot be."""
-    if method == "forest" and importlib.util.find_spec("sklearn") is None:
-        raise ValueError("method=forest needs scikit-learn: pip install 'ssm_net[eval]'")
-    ground = Ground.of(cube)
-    makers: dict[str, Callable[[Ground], Estimator]] = {"gwr": GWR, "forest": Forest, "ridge": Ridge}
-    return makers[method](ground)

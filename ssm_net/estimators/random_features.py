@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ssm_net.model.network import PHASES, phase_of_cells
+from ssm_net.inputs.phases import PHASES, phase_of_cells
 
 REACH = 3  # cells each way that a context looks
 PRIOR = 0.05  # weight of the climatological mean in a context; an observation in the cell itself would weigh 1

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ssm_net.estimators import random_features
-from ssm_net.estimators.interface import FAR, Estimate, upsample_by_phase
+from ssm_net.estimators.interface import Estimate
+from ssm_net.estimators.network import FAR, upsample_by_phase
 from ssm_net.estimators.training_set import FOLDS, LAGS, SEED, Ground
 from ssm_net.grid import Window, interpolation_matrix
 from ssm_net.inputs import features

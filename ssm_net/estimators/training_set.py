@@ -1,6 +1,6 @@
 """What estimators that are fitted when they are made are fitted to: the cube's training days and cells.
 
-Days and cells are those that a network with the default settings would be trained on (``ssm_net.inputs.split``). The fits
+Days and cells are those that a network with the default settings would be trained on (``inputs.split``). The fits
 stay in memory. The same cube gives the same estimator; a longer cube gives another one, so a series to be compared
 should be made in one go.
 """
@@ -16,12 +16,14 @@ import torch
 from torch import Tensor
 
 from ssm_net.config import TrainConfig
+from ssm_net.cube.masks import land_mask
 from ssm_net.cube.store import Cube
 from ssm_net.grid import Window
 from ssm_net.inputs import features
-from ssm_net.inputs.reading import CoarseDay, Scaling, land_mask, read_coarse, read_fine
+from ssm_net.inputs.reading import CoarseDay, read_coarse, read_fine
+from ssm_net.inputs.scaling import Scaling
 from ssm_net.inputs.split import split
-from ssm_net.train.patches import compute_scaling
+from ssm_net.inputs.statistics import compute_scaling
 
 SEED = 1
 FOLDS = 5

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import ssm_net
+from ssm_net.version import __version__
 
 
 def fingerprint(paths: Iterable[Path], *settings: Any) -> str:
     """One short text for files, folders (all below them) and settings; it changes when any of them does."""
-    seen = hashlib.sha256(json.dumps([ssm_net.__version__, *map(str, settings)]).encode())
+    seen = hashlib.sha256(json.dumps([__version__, *map(str, settings)]).encode())
     for path in paths:
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():

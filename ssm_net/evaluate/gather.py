@@ -15,9 +15,11 @@ from ssm_net.evaluate.metrics.coverage import Coverage, inputs
 from ssm_net.evaluate.metrics.gaps import GapScore, ages, score_gaps
 from ssm_net.evaluate.metrics.scores import PRODUCT, DayScores, coarse_consistency, score_day
 from ssm_net.evaluate.metrics.statistics import Moments, merge
-from ssm_net.evaluate.series import Point, PointDay, Series, collect, unseen
-from ssm_net.evaluate.sources import Mosaics, Truth, coarse_observation
+from ssm_net.evaluate.series import PointDay, Series, collect, unseen
+from ssm_net.evaluate.sources import Mosaics, coarse_observation
 from ssm_net.formats.product import Attribute, Flag
+from ssm_net.formats.truth import Truth
+from ssm_net.stations.matching import Point
 
 log = logging.getLogger(__name__)
 

@@ -21,10 +21,11 @@ from ssm_net.evaluate.freshness import fingerprint, same
 from ssm_net.evaluate.gather import Gathered, gather, spread
 from ssm_net.evaluate.metrics.scores import PRODUCT
 from ssm_net.evaluate.report.tables import plain, show, tables
-from ssm_net.evaluate.series import Point, sample_points, score_stations, station_points
-from ssm_net.evaluate.sources import EvaluationError, Mosaics, Truth
-from ssm_net.evaluate.stations import surface_sensors
+from ssm_net.evaluate.series import sample_points, score_stations
+from ssm_net.evaluate.sources import EvaluationError, Mosaics
 from ssm_net.formats.product import Flag
+from ssm_net.formats.truth import Truth
+from ssm_net.stations.matching import Point, station_points, surface_sensors
 
 __all__ = ["EvaluationError", "evaluate"]
 

@@ -10,24 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ssm_net.evaluate.metrics.scores import PRODUCT, STRATA, strata
-from ssm_net.evaluate.stations import ENOUGH, SeriesScore, at_overpass, gains, median_interval, pixel_of, score_series
+from ssm_net.evaluate.stations import ENOUGH, SeriesScore, gains, median_interval, score_series
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Domain
+from ssm_net.stations.matching import Point, at_overpass
 
 if TYPE_CHECKING:
-    from ssm_net.stations.ismn import Station
-
-
-@dataclass(frozen=True)
-class Point:
-    """A pixel followed through time, with the station in it if there is one."""
-
-    label: str
-    row: int
-    col: int
-    lon: float
-    lat: float
-    station: Station | None = None
+    pass
 
 
 @dataclass(frozen=True)
@@ -66,16 +55,6 @@ class PointDay:
             methods[PRODUCT].flags[at],
             nothing if truth is None else truth[at],
         )
-
-
-def station_points(stations: Sequence[Station], domain: Domain) -> tuple[list[Point], int]:
-    """The stations inside the domain, and how many lie outside."""
-    out = []
-    for s in stations:
-        pixel = pixel_of(s.lon, s.lat, domain)
-        if pixel is not None:
-            out.append(Point(f"{s.network} {s.name}", *pixel, s.lon, s.lat, s))
-    return out, len(stations) - len(out)
 
 
 def sample_points(field: np.ndarray, where: np.ndarray, domain: Domain) -> list[Point]:

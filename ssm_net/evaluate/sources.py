@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import xarray as xr
 
 from ssm_net.cube.store import Cube
+from ssm_net.errors import SsmNetError
 from ssm_net.formats.days import day_path, days_done, read_day
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Domain
 
 
-class EvaluationError(ValueError):
+class EvaluationError(SsmNetError):
     """What was given cannot be scored; the message says why and what to do."""
 
 
@@ -53,42 +53,6 @@ class Mosaics:
                 f"{list(self.domain.window)}: give the cube from which these mosaics were made"
             )
         return mosaic
-
-
-@dataclass(frozen=True)
-class Truth:
-    """The known 1 km soil moisture of a synthetic world, read a day at a time."""
-
-    path: Path
-    dataset: xr.Dataset
-    days: dict[dt.date, int]
-    water: np.ndarray  # fraction, (Ny, Nx)
-
-    @classmethod
-    def open(cls, path: Path, domain: Domain) -> Truth:
-        """Raises ``EvaluationError`` where it is not there, lacks a variable or lies on another grid."""
-        if not path.exists():
-            raise EvaluationError(f"{path}: no such truth; simulate.py writes RAW/truth.zarr, or leave truth= out")
-        dataset = xr.open_zarr(path, chunks=None, consolidated=False)
-        if missing := [v for v in ("ssm", "water") if v not in dataset]:
-            raise EvaluationError(f"{path} has no variable {', '.join(missing)}: it is not a truth made by simulate.py")
-        for dim in domain.fine.dims:
-            want = np.asarray(domain.fine.coordinates[dim].values)
-            have = dataset[dim].values
-            if have.shape != want.shape or np.abs(have - want).max() > 1.0:
-                raise EvaluationError(
-                    f"{path}: {dim} runs from {have[0]:.0f} to {have[-1]:.0f} m in {have.size} pixels, the mosaics "
-                    f"from {want[0]:.0f} to {want[-1]:.0f} m in {want.size}: give the truth of "
-                    "the world of these mosaics"
-                )
-        days = {day: i for i, day in enumerate(dataset["time"].values.astype("datetime64[D]").astype(object))}
-        return cls(path, dataset, days, dataset["water"].values.astype("float32"))
-
-    def read(self, day: dt.date) -> np.ndarray | None:
-        """Soil moisture (Ny, Nx) float32 of ``day``, m3 m-3; None where the truth does not hold that day."""
-        if day not in self.days:
-            return None
-        return self.dataset["ssm"].isel(time=self.days[day]).values.astype("float32")
 
 
 def coarse_observation(cube: Cube, day: dt.date) -> np.ndarray | None:

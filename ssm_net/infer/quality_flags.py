@@ -7,13 +7,14 @@ import datetime as dt
 import numpy as np
 
 from ssm_net.core import scratch
+from ssm_net.core.clock import OVERPASSES
 from ssm_net.core.radiometers import name_of, record_of
 from ssm_net.cube import masks
+from ssm_net.cube.record import sensors_of
 from ssm_net.cube.store import Cube
 from ssm_net.formats.product import LONG, Flag
 from ssm_net.grid import Window
-from ssm_net.inputs.reading import OVERPASSES, Pixels, lst_under_sky
-from ssm_net.prepare.intercalibration import Intercalibration
+from ssm_net.inputs.reading import Pixels, lst_under_sky
 
 NONE = np.uint16(0)
 RECORDS = np.array([record_of(code) for code in range(256)], np.uint8)
@@ -28,9 +29,9 @@ def sources(cube: Cube, day: dt.date) -> np.ndarray:
 
 def said_sources(cube: Cube, day: dt.date) -> str:
     """The sensors of the day's coarse observations, for people."""
-    settled = Intercalibration.from_json(cube.stats("intercalibration"))
+    reference, matched = sensors_of(cube)
     found = sorted(int(c) for c in np.unique(sources(cube, day)) if c)
-    names = [name_of(c) + (f" matched to {name_of(settled.reference)}" if c in settled.matches else "") for c in found]
+    names = [name_of(c) + (f" matched to {name_of(reference)}" if c in matched else "") for c in found]
     return ", ".join(names) or "none on this day"
 
 
@@ -42,7 +43,7 @@ def coarse_flags(cube: Cube, day: dt.date) -> np.ndarray:
     for n in range(1, LONG + 1):
         if "ssm" in cube.coarse and cube.done(before := day - dt.timedelta(n)):
             lately |= np.isfinite(cube.read_coarse("ssm", before))
-    matched = list(Intercalibration.from_json(cube.stats("intercalibration")).matches)
+    matched = sorted(sensors_of(cube).matched)
     out = np.where(seen, np.uint16(Flag.COARSE_OBSERVED), np.uint16(Flag.ORBIT_GAP_FILLED))
     out |= (seen & np.isin(source, matched)) * np.uint16(Flag.OTHER_SENSOR)
     out |= ~lately * np.uint16(Flag.LONG_UNOBSERVED)

@@ -19,15 +19,17 @@ from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
 
-import ssm_net
 from ssm_net.config import InferConfig, parse_day
 from ssm_net.core import scratch
 from ssm_net.core.days import runs
 from ssm_net.core.workers import as_they_come
 from ssm_net.cube import masks
+from ssm_net.cube.masks import land_mask
 from ssm_net.cube.store import CHUNK, Cube, open_cube, write_json
 from ssm_net.estimators.checkpoint import Trained, load_trained
-from ssm_net.estimators.interface import Estimator, NetworkEstimator, baseline, fastest_precision
+from ssm_net.estimators.interface import Estimator
+from ssm_net.estimators.network import NetworkEstimator, fastest_precision
+from ssm_net.estimators.registry import baseline
 from ssm_net.formats import zarr_store
 from ssm_net.formats.days import (
     day_done,
@@ -42,8 +44,8 @@ from ssm_net.formats.days import (
 from ssm_net.formats.product import Attribute, Flag
 from ssm_net.infer import quality_flags
 from ssm_net.infer.day import Gathered, gather_day
-from ssm_net.inputs.reading import land_mask
 from ssm_net.inputs.tiling import tiles
+from ssm_net.version import __version__
 
 log = logging.getLogger(__name__)
 console = Console()
@@ -294,6 +296,6 @@ def _describe(cfg: InferConfig, cube: Cube, estimator: Estimator) -> dict[str, A
         "inputs": ", ".join(f"{k}: {v}" for k, v in sorted(products.items())),
         "coarse_footprint": f"{cube.attrs['footprint']}, FWHM {cube.attrs['fwhm_km']} km",
         "source": f"{cube.attrs.get('ssm') or 'no'} coarse soil moisture downscaled with MODIS and weather",
-        "product_version": ssm_net.__version__,
-        "history": f"made by ssm_net {ssm_net.__version__} (infer.py)",
+        "product_version": __version__,
+        "history": f"made by ssm_net {__version__} (infer.py)",
     }

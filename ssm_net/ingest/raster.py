@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 from odc.geo.geobox import GeoBox
 
+from ssm_net.errors import SsmNetError
+
 REMEDY = "download it again, or remove it: the day is then made without it"
 
 
-class GranuleError(ValueError):
+class GranuleError(SsmNetError):
     """A file cannot be read as what its folder says it is.
 
     The message names the file, the layer where one is meant, the day where it is known, and the remedy.

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ssm_net.cube.variables import FINE
 from ssm_net.inputs import features
-from ssm_net.inputs.reading import Scaling
+from ssm_net.inputs.scaling import Scaling
 
 SPARSE, WARM = 0.6, 278.0  # NDVI below which, and K above which, heat tells of dry soil
 

@@ -7,21 +7,21 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ssm_net.core.clock import OVERPASSES
 from ssm_net.cube.store import Cube
 from ssm_net.grid import Domain, Window, upsample
 from ssm_net.inputs import features
+from ssm_net.inputs.scaling import Scaling
 from ssm_net.lst.cloud_effect import CONTRAST, contrast_under_cloud
 from ssm_net.lst.gap_filling import LAPSE
-
-OVERPASSES = ("day", "night")
 
 
 class Pixels(Protocol):
@@ -66,39 +66,6 @@ class CoarseDay:
         ssm = self.ssm.clone()
         ssm[0] = torch.where(hide, torch.nan, ssm[0])
         return replace(self, ssm=ssm)
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """Mean and standard deviation of each feature, by name, and the days they were computed from.
-
-    Those ``absent`` are given to a network at their mean, whether a cube has them or not: it was trained so.
-    """
-
-    names: tuple[str, ...]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    first: str
-    last: str
-    absent: tuple[str, ...] = ()
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Scaling:
-        """From what ``dataclasses.asdict`` gave, read back."""
-        names, mean, std = (tuple(stored[k]) for k in ("names", "mean", "std"))
-        return cls(names, mean, std, stored["first"], stored["last"], tuple(stored.get("absent", ())))
-
-    @property
-    def present(self) -> list[str]:
-        return [n for n in self.names if n not in self.absent]
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Features (..., F, y, x) in physical units to order one, what is missing at 0."""
-        std = torch.tensor([torch.inf if n in self.absent else s for n, s in zip(self.names, self.std, strict=True)])
-        return features.normalise(x, torch.tensor(self.mean).to(x), std.to(x))
-
-
-NO_FEATURES = Scaling((), (), (), "", "")  # for who asks for the observations only
 
 
 def variables(cube: Cube) -> list[str]:
@@ -200,11 +167,6 @@ def all_weather(cube: Pixels, day: dt.date, k: str, window: Window) -> tuple[np.
         kept = CONTRAST[k] if "elevation" in cube.static else 1.0
         sigma = np.where(lineage > 1, np.sqrt((kept * sigma) ** 2 + error**2), sigma)
     return lst, sigma, lineage
-
-
-def land_mask(water_fraction: Tensor | None, shape: tuple[int, int]) -> Tensor:
-    """Pixels that are produced, (y, x) bool: less than half water."""
-    return torch.ones(shape, dtype=torch.bool) if water_fraction is None else ~(water_fraction >= 0.5)
 
 
 def padded(window: Window, halo: int, shape: tuple[int, int]) -> tuple[Window, tuple[int, int, int, int]]:

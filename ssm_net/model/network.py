@@ -25,18 +25,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-PHASES = 4
 SSM_MIN, SSM_MAX = 0.01, 0.60  # m3 m-3: residual water of any soil; porosity of all but organic soils (Cosby 1984)
 SSM_SCALE = 0.1  # m3 m-3, brings observations to order one
 KERNEL = 5  # cells a side of the leave-own-out mean
 UNRESOLVED = 0.04  # m3 m-3; what no predictor explains inside a cell is 0.02-0.04, and aggregates cannot tell
-
-
-def phase_of_cells(rows: int, cols: int, row0: int = 0, col0: int = 0) -> Tensor:
-    """Phase 0..3 of each coarse cell, (rows, cols); ``row0`` and ``col0`` are the window's place in the domain."""
-    r = (torch.arange(rows) + row0) % 2
-    c = (torch.arange(cols) + col0) % 2
-    return 2 * r[:, None] + c[None]
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ssm_net.config import ConfigError, PrepareConfig
+from ssm_net.config import PrepareConfig
+from ssm_net.core.clock import OVERPASSES
 from ssm_net.cube.store import open_cube
 from ssm_net.cube.variables import API_DAYS, FINE
+from ssm_net.errors import ConfigError
 from ssm_net.ingest.catalog import Catalog
 from ssm_net.ingest.products import Product, Role, of_role, product
-from ssm_net.inputs.reading import OVERPASSES
 
 log = logging.getLogger(__name__)
 

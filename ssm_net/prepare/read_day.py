@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from ssm_net.config import EngineConfig, PrepareConfig
-from ssm_net.core.clock import DAY_HOUR, NIGHT_HOUR, overpass_utc, utc_day
+from ssm_net.core.clock import HOURS, OVERPASSES, overpass_utc, utc_day
 from ssm_net.core.workers import in_order
 from ssm_net.cube.variables import API_DAYS
 from ssm_net.grid import Domain
@@ -22,11 +22,9 @@ from ssm_net.ingest.rain import rain_between
 from ssm_net.ingest.raster import GranuleError
 from ssm_net.ingest.reanalysis import read_reanalysis
 from ssm_net.ingest.ssm import CoarseSSM, read_ssm
-from ssm_net.inputs.reading import OVERPASSES
 from ssm_net.prepare.products import Sources, known_product
 
 T = TypeVar("T")
-HOURS = {"day": DAY_HOUR, "night": NIGHT_HOUR}
 
 
 @dataclass(frozen=True)

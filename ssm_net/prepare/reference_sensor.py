@@ -13,6 +13,7 @@ from rich.console import Console
 
 from ssm_net.config import PrepareConfig
 from ssm_net.core.radiometers import name_of
+from ssm_net.cube.record import INTERCALIBRATION
 from ssm_net.cube.store import Cube
 from ssm_net.ingest.catalog import Granule, catalog
 from ssm_net.ingest.raster import GranuleError
@@ -25,7 +26,6 @@ log = logging.getLogger(__name__)
 console = Console()
 
 PREFERRED = 2  # AMSR2: the sensor of the days to come
-FILE = "intercalibration"
 
 
 def settle_sensors(cfg: PrepareConfig, cube: Cube, sources: Sources, tasks: Mapping[dt.date, Task]) -> Intercalibration:
@@ -34,7 +34,7 @@ def settle_sensors(cfg: PrepareConfig, cube: Cube, sources: Sources, tasks: Mapp
     What the cube has settled stays as it is; a sensor that is new to it is matched now. A cube with days from before
     sensors were matched goes on without.
     """
-    known = Intercalibration.from_json(cube.stats(FILE))
+    known = Intercalibration.from_json(cube.stats(INTERCALIBRATION))
     wanted = {record_in(g) for task in tasks.values() for g in task.granules.get("ssm", ())}
     if not wanted or (not known.reference and cube.done_days()):
         return known
@@ -61,10 +61,10 @@ def settle_sensors(cfg: PrepareConfig, cube: Cube, sources: Sources, tasks: Mapp
             return None
 
     settled = match_all(known, sorted(new), days, read)
-    if cube.stats(FILE) != settled.to_json():
-        cube.write_stats(FILE, settled.to_json())
+    if cube.stats(INTERCALIBRATION) != settled.to_json():
+        cube.write_stats(INTERCALIBRATION, settled.to_json())
     for code in sorted(new):
         match = settled.matches[code]
         console.print(f"  {name_of(code)}: {match.how}; gain {np.mean(match.gain):.2f}, "
                       f"error of its level {np.sqrt(np.mean(match.error**2)):.3f} m3 m-3")  # fmt: skip
-    return Intercalibration.from_json(cube.stats(FILE))
+    return Intercalibration.from_json(cube.stats(INTERCALIBRATION))

@@ -19,13 +19,16 @@ import torch
 from rich.console import Console
 from rich.progress import Progress
 
-from ssm_net.config import ConfigError, PrepareConfig, days_between
+from ssm_net.config import PrepareConfig, days_between
+from ssm_net.core.boundary import domain_of
+from ssm_net.core.clock import OVERPASSES
 from ssm_net.core.days import runs
 from ssm_net.cube.layout import create_cube
+from ssm_net.cube.masks import land_mask
 from ssm_net.cube.store import Cube, open_cube
+from ssm_net.errors import ConfigError
 from ssm_net.grid import Domain
 from ssm_net.ingest.catalog import catalog
-from ssm_net.inputs.reading import OVERPASSES, land_mask
 from ssm_net.prepare.late_granules import late_granules
 from ssm_net.prepare.products import Sources, choose_sources, settled_sources
 from ssm_net.prepare.read_day import Task, read_ahead, task
@@ -41,7 +44,7 @@ RAIN_BEFORE = 60  # days of rain before a record that its first day counts, wher
 
 def prepare(cfg: PrepareConfig) -> Cube | None:
     """Make or extend the cube; returns it, or ``None`` with ``plan=true``. Days already stored are left alone."""
-    domain, days = cfg.domain.domain(), days_between(cfg.start, cfg.end)
+    domain, days = domain_of(cfg.domain), days_between(cfg.start, cfg.end)
     raw = Path(cfg.raw)
     late = _late(cfg)
     if cfg.revise and late:

@@ -10,16 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ssm_net.core.clock import HOURS, OVERPASSES
 from ssm_net.cube.store import Cube
 from ssm_net.cube.variables import API_DAYS, FINE
 from ssm_net.grid import Domain, block_mean
-from ssm_net.inputs.reading import OVERPASSES
 from ssm_net.lst import cloud_effect
 from ssm_net.lst.annual_cycle import AirMemory, Cycle
 from ssm_net.lst.cloud_effect import Air
 from ssm_net.lst.gap_filling import LAPSE, AllWeather, ThermalState, fill
 from ssm_net.prepare.intercalibration import Intercalibration
-from ssm_net.prepare.read_day import HOURS, Day
+from ssm_net.prepare.read_day import Day
 
 Field = tuple[str, np.ndarray]  # a variable and its packed values, (y, x)
 OLDEST = 254  # days; a reflectance is kept until then, its age said

@@ -25,18 +25,19 @@ from lightning.pytorch.loggers import CSVLogger
 from rich.console import Console
 from rich.progress import Progress
 
-import ssm_net
 from ssm_net.config import DomainConfig, PrepareConfig, PretrainConfig, SimulateConfig
 from ssm_net.estimators.calibration import Calibration
 from ssm_net.estimators.checkpoint import Trained, build, load_trained, save_trained
-from ssm_net.evaluate.sources import Truth
+from ssm_net.formats.truth import Truth
 from ssm_net.inputs import features
-from ssm_net.inputs.reading import Scaling, variables
+from ssm_net.inputs.reading import variables
+from ssm_net.inputs.scaling import Scaling
 from ssm_net.prepare.run import prepare
 from ssm_net.pretrain.samples import World, thin
 from ssm_net.pretrain.supervised import Supervised, TruthSamples
 from ssm_net.simulate.run import simulate
 from ssm_net.train.patches import PatchData
+from ssm_net.version import __version__
 
 console = Console()
 
@@ -135,7 +136,7 @@ def pretrain(cfg: PretrainConfig) -> Trained | None:
     error = float(trainer.callback_metrics["val/rmse"])
     save_trained(run, Trained(
         learner.network.eval().cpu(), scaling, cfg.model, ratio, "gaussian", 43.0, mean, Calibration(),
-        provenance={"ssm_net": ssm_net.__version__, "families": list(cfg.families), "worlds": len(places) - held,
+        provenance={"ssm_net": __version__, "families": list(cfg.families), "worlds": len(places) - held,
                     "withheld worlds": [p.name for p in places[:held]], "RMSE there, m3 m-3": round(error, 5)},
     ))  # fmt: skip
     console.print(

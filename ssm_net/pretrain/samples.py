@@ -18,10 +18,12 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from ssm_net.core.files import write_whole
+from ssm_net.cube.masks import land_mask
 from ssm_net.cube.store import Cube
-from ssm_net.evaluate.sources import Truth
+from ssm_net.formats.truth import Truth
 from ssm_net.inputs import features
-from ssm_net.inputs.reading import NO_FEATURES, land_mask, read_cells, read_coarse, read_fine, usable
+from ssm_net.inputs.reading import read_cells, read_coarse, read_fine, usable
+from ssm_net.inputs.scaling import NO_FEATURES
 
 STRIDE, KERNEL = 6, 3  # pixels
 

@@ -15,9 +15,10 @@ from torch import Tensor
 from torchmetrics import MeanMetric
 
 from ssm_net.grid import block_mean, expand, interpolation_matrix
-from ssm_net.inputs.reading import Scaling
+from ssm_net.inputs.phases import PHASES, phase_of_cells
+from ssm_net.inputs.scaling import Scaling
 from ssm_net.model.losses import beta_nll, masked_mean
-from ssm_net.model.network import PHASES, Committee, phase_of_cells
+from ssm_net.model.network import Committee
 from ssm_net.pretrain.samples import KERNEL, STRIDE, World
 from ssm_net.train.aggregate_loss import Batch, adamw, hidden, interpolated
 from ssm_net.train.patches import Samples

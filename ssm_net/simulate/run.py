@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from ssm_net.config import ConfigError, SimulateConfig, days_between
+from ssm_net.config import SimulateConfig, days_between
+from ssm_net.core.boundary import domain_of
 from ssm_net.core.files import write_whole
 from ssm_net.core.radiometers import BY_CODE
+from ssm_net.errors import ConfigError
 from ssm_net.grid import Domain
 from ssm_net.simulate.truth import TruthStore
 from ssm_net.simulate.validity import DayStatistics, ground, observe_day, report, summarise
@@ -43,7 +45,7 @@ def simulate(cfg: SimulateConfig) -> Path:
     folder holds another world or files that no simulation wrote.
     """
     console = Console()
-    domain = cfg.domain.domain()
+    domain = domain_of(cfg.domain)
     wanted = days_between(cfg.start, cfg.end)
     try:
         laws = laws_of(cfg.family, cfg.seed)

@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ssm_net.errors import SsmNetError
+
 log = logging.getLogger(__name__)
 
 SUFFIX = ".stm"
@@ -33,7 +35,7 @@ CEOP = re.compile(
 )
 
 
-class StationError(ValueError):
+class StationError(SsmNetError):
     """A station file, or all of them, cannot be used; the message names it and the remedy."""
 
 

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
 from ssm_net.grid import Footprint, expand
+from ssm_net.inputs.phases import PHASES
 from ssm_net.model.losses import beta_nll, masked_mean, subgrid_excess
-from ssm_net.model.network import PHASES, SSM_SCALE, Committee, Downscaler
+from ssm_net.model.network import SSM_SCALE, Committee, Downscaler
 
 Batch = dict[str, Tensor]
 BIAS = 0.02  # m3 m-3, what a radiometer gets wrong in a cell all the time: 0.02-0.03

@@ -22,12 +22,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from ssm_net.cube.masks import land_mask
 from ssm_net.cube.store import Cube
 from ssm_net.estimators.calibration import Innovations
 from ssm_net.grid import interpolation_matrix
 from ssm_net.inputs import features
-from ssm_net.inputs.reading import NO_FEATURES, CoarseDay, Scaling, land_mask, padded, read_coarse, read_fine, usable
-from ssm_net.model.network import PHASES, SSM_MAX, SSM_MIN, Committee, Downscaler, bounded, phase_of_cells
+from ssm_net.inputs.phases import PHASES, phase_of_cells
+from ssm_net.inputs.reading import CoarseDay, padded, read_coarse, read_fine, usable
+from ssm_net.inputs.scaling import NO_FEATURES, Scaling
+from ssm_net.model.network import SSM_MAX, SSM_MIN, Committee, Downscaler, bounded
 from ssm_net.train.aggregate_loss import BIAS
 
 STRIDE = 4  # every 4th pixel each way stands for a footprint

@@ -16,28 +16,18 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
+from ssm_net.cube.masks import land_mask
 from ssm_net.cube.store import Cube
 from ssm_net.grid import Window, interpolation_matrix
-from ssm_net.inputs import features
 from ssm_net.inputs.channels import as_tensor, channels, dry_when_hot
-from ssm_net.inputs.reading import (
-    NO_FEATURES,
-    Scaling,
-    land_mask,
-    padded,
-    read_coarse,
-    read_fine,
-    stored,
-    usable,
-    variables,
-)
+from ssm_net.inputs.phases import phase_of_cells
+from ssm_net.inputs.reading import padded, read_coarse, stored, usable
+from ssm_net.inputs.scaling import NO_FEATURES, Scaling
 from ssm_net.inputs.split import Split
-from ssm_net.model.network import phase_of_cells
 
 MARGIN = 4  # coarse cells of context around a patch: the reach of the coarse branch
 MOST_HIDDEN = 0.5  # of the day's observations, drawn uniformly: practice for orbit gaps
 KEEP_BYTES = 2**31  # of decoded pixels a process keeps
-STRIDE = 7  # pixels between those that statistics are taken from
 
 
 class Samples(Dataset[dict[str, Any]], ABC):
@@ -246,24 +236,3 @@ def patch_data(
     labels = [split.held_cells] * len(seen_days) + [every] * len(split.held_days)
     held = Patches(cube, [*seen_days, *split.held_days], labels, scaling, seed=None, **kwargs)
     return PatchData(train, held, batch_size, workers)
-
-
-def compute_scaling(
-    cube: Cube, days: Sequence[dt.date], most_days: int = 24, *, classics: bool = False, exclude: Sequence[str] = ()
-) -> Scaling:
-    """Mean and standard deviation of each feature but those to ``exclude`` over land pixels of (some of) ``days``,
-    every 7th pixel each way."""
-    names = [n for n in features.available(variables(cube), classics=classics) if n not in exclude]
-    some = days[:: max(1, len(days) // most_days)]
-    height, width = cube.domain.fine_shape
-    total = np.zeros((3, len(names)))
-    for day in some:
-        coarse = read_coarse(cube, day, 1, NO_FEATURES)
-        fine = read_fine(cube, day, (0, height, 0, width), features.needed(names), coarse.region)
-        x = features.stack(names, {k: v[::STRIDE, ::STRIDE] for k, v in fine.items()}).double().flatten(1).numpy()
-        total += np.stack([np.isfinite(x).sum(1), np.nansum(x, 1), np.nansum(x**2, 1)])
-    n = np.maximum(total[0], 1)
-    mean = total[1] / n
-    std = np.sqrt(np.maximum(total[2] / n - mean**2, 0))
-    std = np.where(std > 1e-6 * np.maximum(np.abs(mean), 1), std, 1.0)  # a constant channel stays 0
-    return Scaling(tuple(names), tuple(mean.tolist()), tuple(std.tolist()), str(days[0]), str(days[-1]))

@@ -20,18 +20,21 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, RichProg
 from lightning.pytorch.loggers import CSVLogger, Logger
 from rich.console import Console
 
-import ssm_net
-from ssm_net.config import ConfigError, TrainConfig
+from ssm_net.config import TrainConfig
 from ssm_net.cube.store import Cube, open_cube, write_json
+from ssm_net.errors import ConfigError, SsmNetError
 from ssm_net.estimators.calibration import Innovations, calibrate
-from ssm_net.estimators.checkpoint import Trained, build, load_trained, save_trained
+from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, Trained, build, load_trained, save_trained
 from ssm_net.inputs import features
-from ssm_net.inputs.reading import Scaling, variables
+from ssm_net.inputs.reading import variables
+from ssm_net.inputs.scaling import Scaling
 from ssm_net.inputs.split import Split, split
+from ssm_net.inputs.statistics import compute_scaling
 from ssm_net.model.network import Committee
 from ssm_net.train.aggregate_loss import BIAS, Learner
 from ssm_net.train.last_layer import Site, adapt, gather, innovations, some_of
-from ssm_net.train.patches import compute_scaling, patch_data
+from ssm_net.train.patches import patch_data
+from ssm_net.version import __version__
 
 log = logging.getLogger(__name__)
 console = Console(quiet=os.environ.get("LOCAL_RANK", "0") != "0")  # of several processes the first speaks
@@ -43,7 +46,7 @@ STRANGE = 1.1
 HOT = ("lst_day_today", "lst_day_memory")  # features that are high where the ground is hot
 
 
-class TrainingError(ValueError):
+class TrainingError(SsmNetError):
     """The cube cannot be trained on; the message says what is missing."""
 
 
@@ -107,7 +110,7 @@ def train(cfg: TrainConfig) -> Trained | None:
         network, scaling, model, cube.domain.ratio, footprint, fwhm, mean_ssm,
         calibrate(whole, least=1.0 if prior else 0.0, inside=STRANGE if prior else 1.0, level=_level(cube)),
         provenance={
-            "ssm_net": ssm_net.__version__, "torch": torch.__version__.split("+")[0], "cube": cube.path.name,
+            "ssm_net": __version__, "torch": torch.__version__.split("+")[0], "cube": cube.path.name,
             "domain": cube.domain.name, "inputs": dict(cube.attrs), "train_days": [str(d) for d in (
                 parts.train_days[0], parts.train_days[-1])], "held_cells": np.argwhere(parts.held_cells).tolist(),
             "settings": _settings(cfg, prior), "validation": numbers, "prior": prior.provenance if prior else None,
@@ -131,7 +134,7 @@ def _prior(cfg: TrainConfig, cube: Cube) -> Trained | None:
     """The networks to start from. Raises ``ConfigError`` where they do not fit the cube."""
     if cfg.prior == "none":
         return None
-    prior = load_trained(Path(__file__).parent / "prior" if cfg.prior == "shipped" else cfg.prior)
+    prior = load_trained(SHIPPED_PRIOR if cfg.prior == "shipped" else cfg.prior)
     if prior.ratio != cube.domain.ratio or not set(prior.scaling.names) & set(features.available(variables(cube))):
         raise ConfigError(f"prior={cfg.prior}: these networks are for another grid or other products than {cube.path}; "
                           "prior=none trains from nothing")  # fmt: skip
@@ -140,9 +143,8 @@ def _prior(cfg: TrainConfig, cube: Cube) -> Trained | None:
 
 def _sites(cfg: TrainConfig, cube: Cube, parts: Split) -> list[Site]:
     """The stations in cells that are not held out, with their values at the overpass; the others are for judging."""
-    from ssm_net.evaluate.series import station_points
-    from ssm_net.evaluate.stations import at_overpass, surface_sensors
     from ssm_net.stations.ismn import read_stations
+    from ssm_net.stations.matching import at_overpass, station_points, surface_sensors
 
     assert cfg.stations is not None
     points, _ = station_points(surface_sensors(read_stations(Path(cfg.stations))), cube.domain)

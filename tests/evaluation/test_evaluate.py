@@ -119,13 +119,13 @@ def test_what_is_scored_is_not_scored_again_until_something_changes(world, basel
         raise AssertionError("scored again")
 
     with monkeypatch.context() as patch:
-        patch.setattr("ssm_net.evaluate.gather", scored)
+        patch.setattr("ssm_net.evaluate.run.gather", scored)
         again = evaluate(cfg)
         assert again["truth"] == first["truth"]
         said = capsys.readouterr().out
         assert "nothing has changed" in said and "ubRMSE" in said
         mosaic = next((Path(world.folder) / "mosaics").glob("*.nc"))
-        run.touch()
+        mosaic.touch()
         with pytest.raises(AssertionError, match="scored again"):
             evaluate(cfg)
 

@@ -6,18 +6,11 @@ import pytest
 from scipy.signal import lfilter
 
 from ssm_net.core.clock import overpass_utc
-from ssm_net.evaluate.series import Point, Series, station_points, unseen
-from ssm_net.evaluate.stations import (
-    SeriesScore,
-    at_overpass,
-    gains,
-    median_interval,
-    pixel_of,
-    score_series,
-    surface_sensors,
-)
+from ssm_net.evaluate.series import Series, unseen
+from ssm_net.evaluate.stations import SeriesScore, gains, median_interval, score_series
 from ssm_net.grid import Domain
 from ssm_net.stations.ismn import read_stations
+from ssm_net.stations.matching import Point, at_overpass, pixel_of, station_points, surface_sensors
 
 DAYS = [dt.date(2016, 5, 1) + dt.timedelta(n) for n in range(60)]
 NUMBER = np.arange(60)

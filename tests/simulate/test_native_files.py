@@ -12,7 +12,7 @@ import rasterio
 import xarray as xr
 from tinyworld import WINDOW, settings
 
-from ssm_net.config import ConfigError
+from ssm_net.errors import ConfigError
 from ssm_net.grid import M36, Domain
 from ssm_net.simulate import simulate
 from ssm_net.simulate.world.observe import RainGrid, swath

@@ -1,0 +1,141 @@
+"""The trained networks behind the estimators' interface, own value left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ssm_net.cube.store import Cube
+from ssm_net.estimators.calibration import any_near
+from ssm_net.estimators.checkpoint import Trained
+from ssm_net.estimators.interface import Estimate
+from ssm_net.grid import Window, expand, interpolation_matrix, upsample
+from ssm_net.inputs import features
+from ssm_net.inputs.phases import PHASES, phase_of_cells
+from ssm_net.inputs.reading import CoarseDay, padded, variables
+from ssm_net.inputs.scaling import NO_FEATURES
+from ssm_net.model import fused
+
+FAR = 5.0  # standard deviations beyond which a feature lies outside what was learned on
+
+
+class NetworkEstimator:
+    """The trained networks, own value left out; where several were trained, their mean.
+
+    ``precision`` is that of the matrix products over pixels (``fastest_precision``); the coarse branch is in float32.
+    """
+
+    name = "network"
+    updates = True
+
+    def __init__(
+        self, trained: Trained, cube: Cube, device: torch.device, precision: torch.dtype = torch.float32
+    ) -> None:
+        have = features.available(variables(cube))
+        if missing := [n for n in trained.scaling.present if n not in have]:
+            raise ValueError(
+                f"{cube.path} lacks what the model was trained on: {', '.join(missing)}; prepare the cube with the "
+                "same products, or train a model for this cube"
+            )
+        if (cube.domain.ratio, cube.attrs["footprint"]) != (trained.ratio, trained.footprint):
+            raise ValueError(f"{cube.path} has another grid ratio or footprint than the model was trained with")
+        self.trained, self.device = trained, device
+        self.network = trained.network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.fused = fused.Fused(self.network, precision)
+        self.scaling = trained.scaling if trained.model.cells else NO_FEATURES
+        self.lags, self.halo = trained.model.lags, trained.network.halo
+        self.needs = features.needed(trained.scaling.present)
+        self.shape, self.ratio = cube.domain.fine_shape, cube.domain.ratio
+
+    @torch.inference_mode()
+    def context(self, coarse: CoarseDay) -> NetworkContext:
+        rows, cols = coarse.ssm.shape[-2:]
+        phase = phase_of_cells(rows, cols)
+        ssm = torch.stack([coarse.without(phase == p).ssm for p in range(PHASES)]).to(self.device)
+        cells = coarse.features.to(self.device).expand(PHASES, -1, -1, -1)
+        told = [member.context(ssm, cells) for member in self.network]
+        by_phase = tuple(torch.cat([c.base, c.deep], 1).float() for c in told)
+        return NetworkContext(by_phase, self.trained.calibration.scale(coarse).to(self.device), ~any_near(coarse.ssm))
+
+    @torch.inference_mode()
+    def estimate(self, context: NetworkContext, fine: dict[str, Tensor], window: Window) -> Estimate:
+        x = self.inputs(fine, window)
+        means, shared, local = self.fused(x, half_upsampled(context.by_phase, self.ratio, window))
+        mean, disagreement = means.mean(0), means.var(0, correction=0)
+        stated = (shared.mean(0) + disagreement) * upsample(context.scale, self.ratio, window)
+        h, (y0, y1, x0, x1) = self.halo, (n // self.ratio for n in window)
+        inner = x[:, h : x.shape[1] - h, h : x.shape[2] - h]
+        far = torch.maximum(inner.amax(0), -inner.amin(0)).cpu() > FAR
+        far |= expand(context.alone[y0:y1, x0:x1], self.ratio)
+        known = self.trained.calibration
+        inside = known.inside * local.mean(0) + known.level**2
+        return Estimate(mean.cpu(), stated.cpu(), inside.cpu(), far)
+
+    def inputs(self, fine: dict[str, Tensor], window: Window) -> Tensor:
+        """The normalised features of ``window`` with their halo, (F, y + 2 halo, x + 2 halo)."""
+        _, pad = padded(window, self.halo, self.shape)
+        x = features.stack(self.trained.scaling.names, {k: v.to(self.device) for k, v in fine.items()})
+        return torch.nn.functional.pad(self.trained.scaling(x), pad)
+
+
+def fastest_precision(device: torch.device) -> torch.dtype:
+    """bfloat16 where the hardware multiplies it faster than float32 (AMX, AVX-512 BF16, CUDA from Ampere on)."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float32
+    flags = Path("/proc/cpuinfo")  # torch says what it can emulate, not what is there
+    words = set(flags.read_text().split()) if flags.exists() else set()
+    return torch.bfloat16 if words & {"amx_bf16", "avx512_bf16"} else torch.float32
+
+
+@dataclass(frozen=True)
+class NetworkContext:
+    """A member's context each, with each phase hidden, (phase, channel, R, C); by what the stated variance is
+    multiplied, (R, C); where nothing was observed near, today or on the days before, (R, C) bool."""
+
+    by_phase: tuple[Tensor, ...]
+    scale: Tensor
+    alone: Tensor
+
+
+def upsample_by_phase(context: Tensor, ratio: int, window: Window) -> Tensor:
+    """Each pixel's context from the run in which its own cell's phase was hidden.
+
+    ``context`` (phase, channel, R, C) to (channel, y, x) of ``window``, which holds whole cells. The pixels of a phase
+    are a regular subset of rows and columns, so the four interpolations together cost one.
+    """
+    rows, cols = context.shape[-2:]
+    y0, y1, x0, x1 = window
+    up_y = interpolation_matrix(range(y0, y1), rows, ratio).to(context).reshape(-1, ratio, rows)
+    up_x = interpolation_matrix(range(x0, x1), cols, ratio).to(context).reshape(-1, ratio, cols)
+    out = context.new_empty(context.shape[1], len(up_y), ratio, len(up_x), ratio)
+    for phase in range(PHASES):
+        # The parity of cells counts from the domain's first, not from the window's.
+        r, c = (phase // 2 - y0 // ratio) % 2, (phase % 2 - x0 // ratio) % 2
+        part = up_y[r::2].flatten(0, 1) @ context[phase] @ up_x[c::2].flatten(0, 1).T
+        out[:, r::2, :, c::2] = part.reshape(len(part), len(up_y[r::2]), ratio, len(up_x[c::2]), ratio)
+    return out.reshape(len(out), y1 - y0, x1 - x0)
+
+
+def half_upsampled(by_phase: Sequence[Tensor], ratio: int, window: Window) -> fused.Context:
+    """``upsample_by_phase`` of each member's context with the product along the columns left to do.
+
+    A pixel's columns of weights are those of its own cell's phase: K counts the columns of cells near, twice.
+    """
+    rows, cols = by_phase[0].shape[-2:]
+    y0, y1, x0, x1 = window
+    near_y, near_x = (slice(max(a // ratio - 1, 0), -(-b // ratio) + 1) for a, b in ((y0, y1), (x0, x1)))
+    # The parity of cells counts from the domain's first, not from the window's.
+    both = torch.stack([c[..., near_y, near_x] for c in by_phase]).unflatten(1, (2, 2))
+    up_y = interpolation_matrix(range(y0, y1), rows, ratio).to(both)[:, near_y].unflatten(0, (-1, ratio))
+    up_x = interpolation_matrix(range(x0, x1), cols, ratio).to(both)[:, near_x]
+    odd_column = (torch.arange(x0, x1, device=both.device) // ratio % 2)[:, None]
+    columns = torch.cat([up_x * (odd_column == parity) for parity in (0, 1)], 1)
+    told = [
+        torch.einsum("yr,mpkrc->mypck", up_y[i], both[:, (y0 // ratio + i) % 2]).flatten(2, 3) for i in range(len(up_y))
+    ]
+    half = torch.cat(told, 1)
+    return fused.Context(columns, half[..., 0].permute(1, 2, 0).contiguous(), half[..., 1:].contiguous())

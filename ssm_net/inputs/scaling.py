@@ -1,0 +1,45 @@
+"""Features to order one: the mean and the standard deviation of each, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ssm_net.inputs import features
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Mean and standard deviation of each feature, by name, and the days they were computed from.
+
+    Those ``absent`` are given to a network at their mean, whether a cube has them or not: it was trained so.
+    """
+
+    names: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    first: str
+    last: str
+    absent: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Scaling:
+        """From what ``dataclasses.asdict`` gave, read back."""
+        names, mean, std = (tuple(stored[k]) for k in ("names", "mean", "std"))
+        return cls(names, mean, std, stored["first"], stored["last"], tuple(stored.get("absent", ())))
+
+    @property
+    def present(self) -> list[str]:
+        return [n for n in self.names if n not in self.absent]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Features (..., F, y, x) in physical units to order one, what is missing at 0."""
+        std = torch.tensor([torch.inf if n in self.absent else s for n, s in zip(self.names, self.std, strict=True)])
+        return features.normalise(x, torch.tensor(self.mean).to(x), std.to(x))
+
+
+NO_FEATURES = Scaling((), (), (), "", "")  # for who asks for the observations only
