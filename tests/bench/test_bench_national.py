@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-BENCH = Path(__file__).parents[1] / "bench"
+BENCH = Path(__file__).parents[2] / "bench"
 sys.path.insert(0, str(BENCH))  # scripts, not a package
 import national  # noqa: E402
 import national_cube  # noqa: E402

@@ -22,7 +22,7 @@ from ssm_net.inputs.reading import CoarseDay, read_coarse
 from ssm_net.inputs.statistics import compute_scaling
 from ssm_net.train import aggregate_loss, last_layer, run
 
-BENCH = Path(__file__).parents[1] / "bench"
+BENCH = Path(__file__).parents[2] / "bench"
 sys.path.insert(0, str(BENCH))  # scripts, not a package
 import ablations  # noqa: E402
 import study  # noqa: E402

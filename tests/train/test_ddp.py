@@ -9,7 +9,7 @@ import pytest
 import torch
 from worlds import tiny_cube
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 KEYS = ["prior=none", "epochs=2", "patch=4", "lr=0.003", "model.members=1", "model.width=8", "model.depth=1",
         "model.coarse_width=8", "model.coarse_depth=1", "model.lags=3", "model.dropout=0"]  # fmt: skip
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))  # scripts, not a package
+sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))  # scripts, not a package
 import lst as bench
 
 from ssm_net.lst.gap_filling import LAPSE

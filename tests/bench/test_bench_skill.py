@@ -22,7 +22,7 @@ from ssm_net.estimators.checkpoint import Trained, build
 from ssm_net.formats.truth import Truth
 from ssm_net.inputs.statistics import compute_scaling
 
-BENCH = Path(__file__).parents[1] / "bench"
+BENCH = Path(__file__).parents[2] / "bench"
 sys.path.insert(0, str(BENCH))  # scripts, not a package
 import goals  # noqa: E402
 import oracle  # noqa: E402
