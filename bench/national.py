@@ -44,7 +44,7 @@ from ssm_net.core.files import write_whole
 from ssm_net.cube.store import Cube, write_json
 from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, load_trained, save_trained
 from ssm_net.estimators.network import NetworkEstimator, fastest_precision, half_upsampled
-from ssm_net.formats.days import day_size, read_day, write_day
+from ssm_net.formats.mosaic_days import day_size, read_day, write_day
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Window
 from ssm_net.infer.day import tiles_with_land

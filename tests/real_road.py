@@ -27,7 +27,7 @@ from rich.table import Table
 
 from ssm_net.config import DomainConfig, InferConfig, ModelConfig, PrepareConfig, TrainConfig
 from ssm_net.cube.store import Cube, open_cube
-from ssm_net.formats.days import day_path
+from ssm_net.formats.mosaic_days import day_path
 from ssm_net.infer.run import infer
 from ssm_net.prepare.run import prepare
 from ssm_net.train.run import train

@@ -23,7 +23,7 @@ from small_disk import digests
 from test_interruptions import killed
 
 from ssm_net.cube.store import CubeError, open_cube
-from ssm_net.formats.days import day_path, days_done, read_day
+from ssm_net.formats.mosaic_days import day_path, days_done, read_day
 from ssm_net.infer.run import infer
 from ssm_net.prepare.run import prepare
 

@@ -10,7 +10,7 @@ import pytest
 import road
 
 from ssm_net.cube.store import open_cube
-from ssm_net.formats.days import days_done
+from ssm_net.formats.mosaic_days import days_done
 from ssm_net.infer.run import infer
 from ssm_net.prepare.run import prepare
 

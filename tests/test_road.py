@@ -17,7 +17,7 @@ from ssm_net.cube.store import open_cube
 from ssm_net.cube.variables import FINE
 from ssm_net.errors import ConfigError
 from ssm_net.evaluate.run import evaluate
-from ssm_net.formats.days import days_done, read_day
+from ssm_net.formats.mosaic_days import days_done, read_day
 from ssm_net.infer.run import infer
 from ssm_net.prepare.run import prepare
 from ssm_net.simulate import simulate

@@ -8,7 +8,7 @@ import pytest
 from worlds import tiny_cube
 
 from ssm_net.cube.store import open_cube
-from ssm_net.formats.days import days_done
+from ssm_net.formats.mosaic_days import days_done
 
 ROOT = Path(__file__).parents[1]
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ssm_net.cube.store import Cube
 from ssm_net.errors import SsmNetError
-from ssm_net.formats.days import day_path, days_done, read_day
+from ssm_net.formats.mosaic_days import day_path, days_done, read_day
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Domain
 

@@ -31,7 +31,7 @@ from ssm_net.estimators.interface import Estimator
 from ssm_net.estimators.network import NetworkEstimator, fastest_precision
 from ssm_net.estimators.registry import baseline
 from ssm_net.formats import zarr_store
-from ssm_net.formats.days import (
+from ssm_net.formats.mosaic_days import (
     day_done,
     day_path,
     day_size,

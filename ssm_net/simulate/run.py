@@ -27,7 +27,7 @@ from ssm_net.simulate.world.fields import Array
 from ssm_net.simulate.world.fleet import fleet
 from ssm_net.simulate.world.land import Land, make_land
 from ssm_net.simulate.world.laws import laws_of
-from ssm_net.simulate.world.observe import Observer, RainGrid
+from ssm_net.simulate.world.observe import QC_NONE, Observer, RainGrid
 from ssm_net.simulate.writers import modis, netcdf, stations
 from ssm_net.simulate.writers.sinusoidal import Tile, tiles_of
 
@@ -239,7 +239,7 @@ def _lst(
 
 def _utc_view(views: dict[dt.date, dict[str, View]], part: str, shift: NDArray[np.int64], utc: dt.date) -> View:
     template = views[max(views)][part]
-    true, error, qc = template[0].copy(), template[1].copy(), np.full_like(template[2], modis.QC_NONE)
+    true, error, qc = template[0].copy(), template[1].copy(), np.full_like(template[2], QC_NONE)
     for ahead in np.unique(shift):
         local = utc - int(ahead) * ONE
         if local in views:

@@ -19,7 +19,7 @@ from ssm_net.core import workers
 from ssm_net.core.workers import WorkerError, as_they_come, in_order
 from ssm_net.cube.store import open_cube
 from ssm_net.errors import ConfigError
-from ssm_net.formats.days import day_path, days_done, read_day
+from ssm_net.formats.mosaic_days import day_path, days_done, read_day
 from ssm_net.infer.run import infer
 from ssm_net.prepare.run import prepare
 
@@ -95,7 +95,7 @@ def scheduler() -> Iterator[str]:
     distributed = pytest.importorskip("distributed", reason="the extra 'distributed' is not installed")
     with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None, memory_limit=0) as cluster:
         with distributed.Client(cluster) as client:
-            client.run(_find_tests, str(Path(__file__).parent))
+            client.run(_find_tests, str(Path(__file__).parents[1]))
         yield cluster.scheduler_address
 
 

@@ -6,7 +6,7 @@ import road
 import worlds
 
 from ssm_net.cube import masks
-from ssm_net.formats.days import day_path, read_day
+from ssm_net.formats.mosaic_days import day_path, read_day
 from ssm_net.formats.product import Flag
 from ssm_net.infer.run import infer
 

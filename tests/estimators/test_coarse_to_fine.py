@@ -17,7 +17,7 @@ from ssm_net.estimators.interpolation import Bilinear
 from ssm_net.estimators.registry import fitted
 from ssm_net.estimators.ridge import Ridge
 from ssm_net.estimators.training_set import Ground
-from ssm_net.formats.days import read_day
+from ssm_net.formats.mosaic_days import read_day
 from ssm_net.grid import block_mean
 from ssm_net.infer.day import background
 from ssm_net.infer.run import infer

@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 from ssm_net.config import EvaluateConfig
 from ssm_net.cube.layout import create_cube
 from ssm_net.evaluate.metrics.spatial import cell_mean
-from ssm_net.formats.days import write_day
+from ssm_net.formats.mosaic_days import write_day
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Domain
 from ssm_net.infer import run

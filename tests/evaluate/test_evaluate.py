@@ -11,7 +11,7 @@ import pytest
 
 from ssm_net.core.days import runs
 from ssm_net.evaluate.run import EvaluationError, evaluate
-from ssm_net.formats.days import day_path, days_done, read_day, write_day
+from ssm_net.formats.mosaic_days import day_path, days_done, read_day, write_day
 from ssm_net.stations import ismn as reader
 
 

@@ -22,7 +22,7 @@ from rasterio.enums import Resampling
 
 import ssm_net.core.files
 import ssm_net.formats.zarr_store
-from ssm_net.formats.days import Flag, Mosaic, day_done, day_path, days_done, read_day, write_day
+from ssm_net.formats.mosaic_days import Flag, Mosaic, day_done, day_path, days_done, read_day, write_day
 from ssm_net.formats.product import FILL, pack, unpack
 from ssm_net.grid import Domain
 

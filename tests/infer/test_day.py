@@ -20,7 +20,7 @@ from ssm_net.cube.store import Cube, CubeError, open_cube
 from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, load_trained
 from ssm_net.estimators.interpolation import Bilinear
 from ssm_net.estimators.network import NetworkEstimator, half_upsampled, upsample_by_phase
-from ssm_net.formats.days import days_done
+from ssm_net.formats.mosaic_days import days_done
 from ssm_net.infer.day import ahead, background
 from ssm_net.infer.run import infer
 from ssm_net.inputs.bands import bands

@@ -9,7 +9,7 @@ import pytest
 import road
 
 from ssm_net.cube.store import Cube, open_cube
-from ssm_net.formats.days import day_path, read_day, revision_of
+from ssm_net.formats.mosaic_days import day_path, read_day, revision_of
 from ssm_net.infer.run import infer
 from ssm_net.prepare.run import prepare
 

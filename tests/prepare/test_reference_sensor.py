@@ -10,7 +10,7 @@ import pytest
 import road
 
 from ssm_net.cube.store import Cube, open_cube
-from ssm_net.formats.days import day_path, read_day
+from ssm_net.formats.mosaic_days import day_path, read_day
 from ssm_net.formats.product import Flag
 from ssm_net.grid import Domain
 from ssm_net.infer.run import infer

@@ -244,7 +244,7 @@ def test_killed_training_goes_on_and_ends_like_an_unbroken_one(cube: Cube, tmp_p
         "train(config(open_cube(sys.argv[1]), Path(sys.argv[2]), epochs=6, patience=99))\n"
     )
     run = tmp_path / "killed"
-    args = [sys.executable, "-c", code, str(cube.path), str(run), str(Path(__file__).parent)]
+    args = [sys.executable, "-c", code, str(cube.path), str(run), str(Path(__file__).parents[1])]
     env = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(args, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     last = run / "checkpoints" / "last.ckpt"

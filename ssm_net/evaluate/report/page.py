@@ -10,7 +10,6 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 
-from ssm_net import __version__
 from ssm_net.core.days import runs
 from ssm_net.evaluate.gather import Gathered, Snapshot
 from ssm_net.evaluate.metrics.scores import MIN_DAYS, PRODUCT, TILE, TRUTH
@@ -20,6 +19,7 @@ from ssm_net.evaluate.report.style import CSS
 from ssm_net.evaluate.report.tables import Row
 from ssm_net.evaluate.series import Series, StationRow
 from ssm_net.evaluate.stations import ENOUGH
+from ssm_net.version import __version__
 
 UNIT = figures.UNIT
 

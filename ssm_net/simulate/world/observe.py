@@ -16,7 +16,6 @@ from ssm_net.simulate.world.fields import Array, Texture, stream
 from ssm_net.simulate.world.fleet import Instrument
 from ssm_net.simulate.world.land import Land
 from ssm_net.simulate.world.physics import Laws, Sensor
-from ssm_net.simulate.writers.modis import QC_CLOUD, QC_GOOD, QC_OTHER
 
 WHITE, CORRELATED = 0.7, 0.6  # K, error of a clear-sky LST: of each pixel, and over 20 km
 UNDETECTED = 0.02  # share of clear pixels with a thin cloud that the mask misses
@@ -182,3 +181,6 @@ def swath(sensor: Sensor, lon: NDArray[np.float64], lat: NDArray[np.float64], da
 def cell_mean(field: Array, ratio: int) -> Array:
     """Plain mean of each coarse cell, NaN ignored."""
     return block_mean(torch.from_numpy(field), ratio).numpy()
+
+
+QC_GOOD, QC_OTHER, QC_CLOUD, QC_NONE = 0, 65, 2, 3  # 65: produced, other quality, LST error up to 2 K

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssm_net.simulate.world.fields import Array
+from ssm_net.simulate.world.observe import QC_CLOUD, QC_NONE
 from ssm_net.simulate.writers.hdfeos import Granule, Layer, write_eos
 from ssm_net.simulate.writers.sinusoidal import Tile
 
@@ -17,7 +18,6 @@ LST, TERRA_LST, REFLECTANCE = "MYD11A1", "MOD11A1", "MCD43A4"
 PLATFORMS = {LST: "Aqua", TERRA_LST: "Terra"}
 COLLECTION = "061"
 
-QC_GOOD, QC_OTHER, QC_CLOUD, QC_NONE = 0, 65, 2, 3  # 65: produced, other quality, LST error up to 2 K
 
 Attributes = dict[str, tuple[Any, str]]
 
