@@ -30,7 +30,7 @@ from skill import FIRST_SEED, PRIORS, SIZES, Size, flat, timed, world
 from ssm_net.config import InferConfig, TrainConfig
 from ssm_net.config import TrainerConfig as Trainer
 from ssm_net.cube.store import Cube, open_cube, write_json
-from ssm_net.estimators import interface
+from ssm_net.estimators import network
 from ssm_net.estimators.calibration import Calibration
 from ssm_net.estimators.checkpoint import load_trained, save_trained
 from ssm_net.evaluate.gather import gather
@@ -74,7 +74,7 @@ def own_value_shown() -> Iterator[None]:
     with ExitStack() as stack:
         for module, name, other in (
             (aggregate_loss, "hidden", shown),
-            (interface, "phase_of_cells", of_no_phase),  # of which NetworkEstimator.context hides one after another
+            (network, "phase_of_cells", of_no_phase),  # of which NetworkEstimator.context hides one after another
             (last_layer, "_contexts", contexts),
         ):
             stack.enter_context(mock.patch.object(module, name, other))

@@ -97,7 +97,7 @@ def filled(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
             air = torch.from_numpy(scene.air[len(out)])
         done = fill(
             day, seen, torch.where(torch.isfinite(seen), 1.0, torch.nan), elevation, latitude, state, ratio=RATIO,
-            memory_days=memory.days, region_cells=memory.region, air=air,
+            memory_days=memory.days, background_cells=memory.background, air=air,
         )  # fmt: skip
         state = done.state
         out.append((done.lst[:rows, :cols].numpy(), done.sigma[:rows, :cols].numpy()))

@@ -100,7 +100,7 @@ class Bare:
         self.inputs = []
         for tile in row:
             inside, _ = padded(tile.pixels, network.halo, network.shape)
-            fine = read_fine(band, day, inside, network.needs, coarse.region)
+            fine = read_fine(band, day, inside, network.needs, coarse.background)
             self.inputs.append(Inputs(network.inputs(fine, tile.pixels), tile.pixels))
 
     @torch.inference_mode()

@@ -26,7 +26,7 @@ from ssm_net.grid import Domain, block_mean
 
 FIRST = dt.date(2018, 7, 1)
 CHINA = (36, 144, 676, 848)  # rows and columns of coarse cells, conf/domain/china.yaml
-CELLS = ("region", "seen", "cloud", "cloud_sigma")
+CELLS = ("background", "seen", "cloud", "cloud_sigma")
 STATIC = ("clay", "elevation", "inside", "relief", "sand", "water_fraction")
 # Corners of a country, degrees east and north: about 9.6 million square kilometres.
 OUTLINE = (
@@ -36,7 +36,7 @@ OUTLINE = (
     (97.7, 24), (98.5, 27.7), (92, 27), (86, 28), (81, 30.3), (78.5, 32.5), (74, 37.5),
 )  # fmt: skip
 ATTRS = {"ssm": "NNsm", "lst": "MYD11A1", "reflectance": "MCD43A4", "rain": "precip", "footprint": "gaussian",
-         "fwhm_km": 43.0, "sigma_ssm": 0.04, "modis_day": "utc", "memory_days": 4.0, "memory_region": 2.0,
+         "fwhm_km": 43.0, "sigma_ssm": 0.04, "modis_day": "utc", "memory_days": 4.0, "memory_background": 2.0,
          "boundary": "outline"}  # fmt: skip
 
 
@@ -151,7 +151,7 @@ class _Coarse(Mapping[str, np.ndarray]):
         if name in self.fine.cells:
             return self.fine.cells[name]
         rows, cols = self.fine.domain.coarse_shape
-        if name.endswith("_region"):
+        if name.endswith("_background"):
             return np.full((rows, cols), {"day": 303.0, "night": 286.0}[name.split("_")[1]] + 7, "float32")
         if name.endswith(("_cloud", "_cloud_sigma")):
             return np.full((rows, cols), 2.0 if name.endswith("sigma") else -3.0, "float32")

@@ -106,10 +106,10 @@ class MemoryConfig:
     """The thermal memory: how fast past clear-sky LST anomalies fade (e-folding, days)."""
 
     days: float = 4.0
-    region: float = 2.0  # sigma of the smooth surroundings an anomaly is taken against, coarse cells
+    background: float = 2.0  # sigma of the smooth surroundings an anomaly is taken against, coarse cells
 
     def __post_init__(self) -> None:
-        _require(self.days > 0 and self.region > 0, "memory.days and memory.region must be > 0")
+        _require(self.days > 0 and self.background > 0, "memory.days and memory.background must be > 0")
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def test_infer_on_a_disk_that_runs_full(tiny_cube_path: Path, tmp_path: Path, fo
     infer(road.inference(tiny_cube_path, tmp_path / "want", format=format))
     out = tmp_path / "disk"
     work = (
-        "from ssm_net.mosaic import infer\n"
+        "from ssm_net.infer import infer\n"
         f"infer(road.inference(Path({str(tiny_cube_path)!r}), Path({str(out)!r}), format={format!r}))"
     )
     found = on_small_disk(work, out, int(0.6 * pages(tmp_path / "want")))
@@ -158,7 +158,7 @@ def test_prepare_with_readers_stops_and_goes_on(
 
 
 def killed_at_rename(work: str, verb: str, n: int) -> None:
-    killed(work, f"from ssm_net.{verb} import {'infer' if verb == 'mosaic' else verb}", "os.replace", n)
+    killed(work, f"from ssm_net.{verb} import {verb}", "os.replace", n)
 
 
 def left_over(folder: Path) -> list[Path]:
@@ -188,7 +188,7 @@ def test_prepare_killed_at_any_file_goes_on(tiny_raw: Path, tiny_cube_path: Path
 def test_infer_into_a_store_killed_at_any_file_goes_on(tiny_cube_path: Path, tmp_path: Path, n: int) -> None:
     out = tmp_path / "out"
     cfg = f"road.inference(Path({str(tiny_cube_path)!r}), Path({str(out)!r}), format='zarr')"
-    killed_at_rename(f"infer({cfg})", "mosaic", n)
+    killed_at_rename(f"infer({cfg})", "infer", n)
     infer(road.inference(tiny_cube_path, tmp_path / "want", format="zarr"))
 
     def same(days: list) -> None:
@@ -211,7 +211,7 @@ import sys, time
 sys.path.insert(0, {str(TESTS)!r})
 from pathlib import Path
 import road
-from ssm_net.mosaic import infer
+from ssm_net.infer import infer
 Path(sys.argv[1]).touch()
 while len(list(Path({str(tmp_path)!r}).glob("ready*"))) < 2:
     time.sleep(0.001)

@@ -53,16 +53,16 @@ def test_prepare_goes_on(tiny_raw: Path, tiny_cube_path: Path, tmp_path: Path, m
     whole = open_cube(tiny_cube_path)
     a_day = len(whole.fine) + len(whole.coarse)
     place, n = {
-        "making": ("cube_making._resize", 1),
-        "data": ("cube.Cube._write", 2 * len(whole.static) + a_day + len(whole.fine) // 2),  # of the second day
+        "making": ("layout._resize", 1),
+        "data": ("store.Cube._write", 2 * len(whole.static) + a_day + len(whole.fine) // 2),  # of the second day
         "status": (
-            "cube.write_json",
+            "store.write_json",
             8,
         ),  # once static maps, once sensors, state and status of a day; then of the third
     }[moment]
     path = tmp_path / "cube.zarr"
     work = f"prepare(road.preparation(Path({str(tiny_raw)!r}), Path({str(path)!r}), end={END!r}))"
-    killed(work, "from ssm_net import cube, cube_making\nfrom ssm_net.prepare import prepare", place, n)
+    killed(work, "from ssm_net.cube import layout, store\nfrom ssm_net.prepare import prepare", place, n)
     cut = open_cube(path)
     assert len(cut.done_days()) == left
     before = road.stamps(path)
@@ -88,7 +88,7 @@ def mosaics(tiny_cube_path: Path, tmp_path_factory: pytest.TempPathFactory) -> d
 def test_infer_goes_on(tiny_cube_path: Path, tmp_path: Path, mosaics: dict[str, bytes], place: str) -> None:
     work = f"infer(road.inference(Path({str(tiny_cube_path)!r}), Path({str(tmp_path)!r}), end={END!r}))"
     # Two synchronisations a file (it, its folder), and first the file that says who makes the mosaics.
-    killed(work, "from ssm_net.mosaic import infer", place, {"os.replace": 3, "os.fsync": 5}[place])
+    killed(work, "from ssm_net.infer import infer", place, {"os.replace": 3, "os.fsync": 5}[place])
     assert len(days_done(tmp_path, "tiny")) == 1
     assert [p.suffix for p in sorted(tmp_path.glob("ssm_*"))] == [".nc", ".part"]
     before = road.stamps(tmp_path)

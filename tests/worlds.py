@@ -21,7 +21,7 @@ from ssm_net.infer.run import ground_of
 FIRST = dt.date(2016, 4, 15)
 ATTRS = {"ssm": "NNsm", "lst": "MYD11A1", "reflectance": "MCD43A4", "rain": "", "footprint": "gaussian",
          "fwhm_km": 43.0, "sigma_ssm": 0.04, "modis_day": "utc", "memory_days": 4.0,
-         "memory_region": 2.0, "boundary": ""}  # fmt: skip
+         "memory_background": 2.0, "boundary": ""}  # fmt: skip
 
 
 def tiny_cube(
@@ -35,7 +35,7 @@ def tiny_cube(
     domain = Domain("tiny", (64, 64 + cells[0], 772, 772 + cells[1]))
     rng = np.random.default_rng(seed)
     names = [v for v in FINE if v.startswith("lst_") or v in ("red", "nir", "reflectance_age")]
-    coarse = ["ssm", "ssm_sigma", "source", *(f"lst_{k}_{w}" for k in ("day", "night") for w in ("region", "seen"))]
+    coarse = ["ssm", "ssm_sigma", "source", *(f"lst_{k}_{w}" for k in ("day", "night") for w in ("background", "seen"))]
     coarse += [v for v in names if not v.endswith(("_lineage", "_sigma"))]
     cube = create_cube(
         path, domain, [FIRST + dt.timedelta(n) for n in range(days)], names, coarse,
@@ -73,7 +73,7 @@ def tiny_cube(
             y[:, : cells[1] // 2] = np.nan
         given = {"ssm": y, "ssm_sigma": np.where(np.isfinite(y), 0.03, np.nan), "source": np.full(y.shape, 2.0)}
         for k in ("day", "night"):
-            given |= {f"lst_{k}_region": np.full(y.shape, 298.0), f"lst_{k}_seen": np.full(y.shape, 0.5)}
+            given |= {f"lst_{k}_background": np.full(y.shape, 298.0), f"lst_{k}_seen": np.full(y.shape, 0.5)}
         for name in coarse:
             if name in fine:
                 given[name] = block_mean(torch.from_numpy(FINE[name].unpack(fine[name])), 36, land).numpy()

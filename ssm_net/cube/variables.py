@@ -111,18 +111,18 @@ COARSE = {
         Variable("lst_day_seen", "1", "part of the cell's land seen by day"),
         Variable("lst_night_seen", "1", "part of the cell's land seen by night"),
         Variable("source", "1", "sensor of the coarse observation, 0 none", "uint8", 1.0, 0.0, 0),
-        Variable("lst_day_region", "K", "smooth clear-sky LST of the surroundings at sea level, day"),
-        Variable("lst_night_region", "K", "smooth clear-sky LST of the surroundings at sea level, night"),
+        Variable("lst_day_background", "K", "smooth clear-sky LST of the surroundings at sea level, day"),
+        Variable("lst_night_background", "K", "smooth clear-sky LST of the surroundings at sea level, night"),
         *(
             Variable(f"lst_{k}_{what}", "K", said)
             for k in ("day", "night")
             for what, said in {
                 "cloud": f"what cloud does to LST, {k}: to be added where it is not seen",
                 "cloud_sigma": f"standard error of lst_{k}_cloud",
-                "apart": f"LST of the {k} overpass less that of the other platform's",
-                "drift": f"how far lst_{k}_region may have moved since it was seen",
+                "platform_offset": f"LST of the {k} overpass less that of the other platform's",
+                "background_sigma": f"how far lst_{k}_background may have moved since it was seen",
                 "air": f"air temperature at sea level at the {k} overpass",
-                "excess": f"clear-sky LST less air temperature, {k}, a fading mean",
+                "minus_air": f"clear-sky LST less air temperature, {k}, a fading mean",
             }.items()
         ),
         *(Variable(v.name, v.units, f"cell mean: {v.long_name}") for v in FINE.values()),

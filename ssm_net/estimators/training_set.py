@@ -78,7 +78,7 @@ class Ground:
         ratio, names = self.cube.domain.ratio, self.scaling.names
         for r in range(0, rows, BAND):
             window = (r * ratio, min(r + BAND, rows) * ratio, 0, cols * ratio)
-            fine = read_fine(self.cube, coarse.day, window, features.needed(names), coarse.region)
+            fine = read_fine(self.cube, coarse.day, window, features.needed(names), coarse.background)
             yield window, self.scaling(features.stack(names, fine))
 
 

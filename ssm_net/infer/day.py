@@ -162,7 +162,7 @@ def _estimates(
 
     def job(band: Band, tile: Tile) -> T:
         inside, _ = padded(tile.pixels, estimator.halo, cube.domain.fine_shape)
-        fine = read_fine(band, coarse.day, inside, estimator.needs, coarse.region)
+        fine = read_fine(band, coarse.day, inside, estimator.needs, coarse.background)
         return finish(band, tile, estimator.estimate(context.result(), fine, tile.pixels))
 
     threads = torch.get_num_threads()

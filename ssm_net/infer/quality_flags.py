@@ -59,7 +59,7 @@ def needed(cube: Cube) -> list[str]:
 
 def needed_of_cells(cube: Cube) -> list[str]:
     """The coarse variables that ``flags`` reads of this cube."""
-    return [name for k in OVERPASSES for what in ("cloud", "region") if (name := f"lst_{k}_{what}") in cube.coarse]
+    return [name for k in OVERPASSES for what in ("cloud", "background") if (name := f"lst_{k}_{what}") in cube.coarse]
 
 
 def flags(cube: Pixels, day: dt.date, land: np.ndarray, far: np.ndarray, window: Window) -> np.ndarray:

@@ -37,13 +37,16 @@ def unpacked(name: str, packed: Tensor) -> Tensor:
     return values.masked_fill_(counts == int(variable.fill), torch.nan)
 
 
-def channels(stored: Mapping[str, Tensor], regions: Mapping[str, Tensor], inside: Tensor, scaling: Scaling) -> Tensor:
+def channels(
+    stored: Mapping[str, Tensor], backgrounds: Mapping[str, Tensor], inside: Tensor, scaling: Scaling
+) -> Tensor:
     """Normalised features, (B, F, y, x).
 
     ``stored`` are variables of pixels (B, y, x): static ones as floats, others as ``as_tensor`` gives them, lineages
-    for what is ``_seen``. ``regions`` (B, y, x) K are by overpass. Where not ``inside`` (B, y, x) every channel is 0.
+    for what is ``_seen``. ``backgrounds`` (B, y, x) K are by overpass. Where not ``inside`` (B, y, x) every channel
+    is 0.
     """
-    given: dict[str, Tensor] = {f"lst_{k}_region": field for k, field in regions.items()}
+    given: dict[str, Tensor] = {f"lst_{k}_background": field for k, field in backgrounds.items()}
     for name, packed in stored.items():
         if name.endswith("_lineage"):
             given[name.removesuffix("_lineage") + "_seen"] = (packed <= 1).float()
@@ -53,14 +56,14 @@ def channels(stored: Mapping[str, Tensor], regions: Mapping[str, Tensor], inside
     return x.mul_(inside[:, None])
 
 
-def dry_when_hot(x: Tensor, region: Tensor | None, scaling: Scaling) -> Tensor:
+def dry_when_hot(x: Tensor, background: Tensor | None, scaling: Scaling) -> Tensor:
     """Where heat tells of dry soil, (B, y, x) bool: seen today, sparsely grown, not near freezing.
 
-    ``x`` (B, F, y, x) are channels, ``region`` (B, y, x) K that of the day overpass.
+    ``x`` (B, F, y, x) are channels, ``background`` (B, y, x) K that of the day overpass.
     """
     at = {name: i for i, name in enumerate(scaling.names)}
-    if not {"lst_day_seen", "ndvi"} <= at.keys() or region is None:
+    if not {"lst_day_seen", "ndvi"} <= at.keys() or background is None:
         return torch.zeros(len(x), *x.shape[2:], dtype=torch.bool, device=x.device)
     std, mean = scaling.std, scaling.mean
     seen, ndvi = (x[:, at[n]] * std[at[n]] + mean[at[n]] for n in ("lst_day_seen", "ndvi"))
-    return (seen > 0.5) & (ndvi < SPARSE) & (region > WARM)
+    return (seen > 0.5) & (ndvi < SPARSE) & (background > WARM)

@@ -26,9 +26,9 @@ class Feature:
     classics_only: bool = False  # tells days apart, which a network on a season's record would learn by heart
 
 
-def _today(lst: Tensor, seen: Tensor, region: Tensor, elevation: Tensor) -> Tensor:
+def _today(lst: Tensor, seen: Tensor, background: Tensor, elevation: Tensor) -> Tensor:
     """Today's clear-sky anomaly against the surroundings; 0 where not seen."""
-    return torch.nan_to_num(lst + LAPSE * torch.nan_to_num(elevation) - region) * seen
+    return torch.nan_to_num(lst + LAPSE * torch.nan_to_num(elevation) - background) * seen
 
 
 def _memory(memory: Tensor, weight: Tensor) -> Tensor:
@@ -54,7 +54,7 @@ def _as_is(x: Tensor) -> Tensor:
 def _overpass(k: str) -> list[Feature]:
     lst = f"lst_{k}"
     return [
-        Feature(f"{lst}_today", (lst, f"{lst}_seen", f"{lst}_region", "elevation"), _today),
+        Feature(f"{lst}_today", (lst, f"{lst}_seen", f"{lst}_background", "elevation"), _today),
         Feature(f"{lst}_seen", (f"{lst}_seen",), _as_is),
         Feature(f"{lst}_memory", (f"{lst}_memory", f"{lst}_weight"), _memory),
         Feature(f"{lst}_confidence", (f"{lst}_weight",), _confidence),

@@ -48,7 +48,7 @@ class CoarseDay:
     ``ssm`` (L, R, C): the observation of the day and of the L-1 days before it (lag 0 first), m3 m-3, NaN where there
     is none; ``sigma`` (R, C) its standard error on the day, NaN where there is none; ``features`` (F, R, C) cell
     means of the features, normalised; ``season`` (2,): sine and cosine of the day of year; ``land`` (R, C) land
-    fraction; ``seen`` (R, C) part of the land whose LST was seen, by day or by night, whichever is more; ``region``
+    fraction; ``seen`` (R, C) part of the land whose LST was seen, by day or by night, whichever is more; ``background``
     maps overpass names to (R, C) temperatures of the surroundings, K.
     """
 
@@ -59,7 +59,7 @@ class CoarseDay:
     season: Tensor
     land: Tensor
     seen: Tensor
-    region: dict[str, Tensor]
+    background: dict[str, Tensor]
 
     def without(self, hide: Tensor) -> CoarseDay:
         """The same day with its own observation taken away where ``hide`` (R, C) is true."""
@@ -71,7 +71,7 @@ class CoarseDay:
 def variables(cube: Cube) -> list[str]:
     """Names that features may need and this cube can give."""
     out = [*cube.fine, *cube.static]
-    out += [f"lst_{k}_{what}" for k in OVERPASSES if f"lst_{k}" in cube.fine for what in ("seen", "region")]
+    out += [f"lst_{k}_{what}" for k in OVERPASSES if f"lst_{k}" in cube.fine for what in ("seen", "background")]
     return out
 
 
@@ -95,8 +95,10 @@ def read_coarse(cube: Cube, day: dt.date, lags: int, scaling: Scaling) -> Coarse
     past = [day - dt.timedelta(n) for n in range(lags)]
     none = torch.full(cube.domain.coarse_shape, torch.nan)
     ssm = torch.stack([_coarse(cube, "ssm", d) if "ssm" in cube.coarse and cube.done(d) else none for d in past])
-    region = {k: _coarse(cube, f"lst_{k}_region", day) for k in OVERPASSES if f"lst_{k}" in cube.fine}
-    seen = torch.stack([torch.zeros(cube.domain.coarse_shape), *(_coarse(cube, f"lst_{k}_seen", day) for k in region)])
+    background = {k: _coarse(cube, f"lst_{k}_background", day) for k in OVERPASSES if f"lst_{k}" in cube.fine}
+    seen = torch.stack(
+        [torch.zeros(cube.domain.coarse_shape), *(_coarse(cube, f"lst_{k}_seen", day) for k in background)]
+    )
     angle = 2 * math.pi * (day.timetuple().tm_yday - 1) / 365.25
     land = torch.ones(cube.domain.coarse_shape)
     if "water_fraction" in cube.static:
@@ -109,30 +111,32 @@ def read_coarse(cube: Cube, day: dt.date, lags: int, scaling: Scaling) -> Coarse
         torch.tensor([math.sin(angle), math.cos(angle)]),
         land,
         torch.nan_to_num(seen).amax(0),
-        region,
+        background,
     )
 
 
 def stored(names: Sequence[str]) -> list[str]:
     """The variables of the cube that ``read_fine`` makes ``names`` of."""
     lineage = {n.removesuffix("_seen") + "_lineage" for n in names if n.endswith("_seen")}
-    return sorted(lineage | {n for n in names if not n.endswith(("_seen", "_region"))})
+    return sorted(lineage | {n for n in names if not n.endswith(("_seen", "_background"))})
 
 
 def read_fine(
-    cube: Pixels, day: dt.date, window: Window, names: Sequence[str], region: dict[str, Tensor]
+    cube: Pixels, day: dt.date, window: Window, names: Sequence[str], background: dict[str, Tensor]
 ) -> dict[str, Tensor]:
     """Variables of a window of pixels, (y, x) float32, NaN where missing.
 
-    ``region`` (from ``CoarseDay``) is interpolated to the pixels. Features ask for names by ``usable``.
+    ``background`` (from ``CoarseDay``) is interpolated to the pixels. Features ask for names by ``usable``.
     """
     out = {}
     for name in names:
         if name.endswith("_seen"):
             lineage = cube.read_packed(name.removesuffix("_seen") + "_lineage", day, window)
             out[name] = torch.from_numpy((lineage <= 1).astype(np.float32))
-        elif name.endswith("_region"):
-            out[name] = upsample(region[name.removeprefix("lst_").removesuffix("_region")], cube.domain.ratio, window)
+        elif name.endswith("_background"):
+            out[name] = upsample(
+                background[name.removeprefix("lst_").removesuffix("_background")], cube.domain.ratio, window
+            )
         elif name in cube.static:
             out[name] = torch.from_numpy(cube.read_static(name, window))
         else:
@@ -152,8 +156,8 @@ def lst_under_sky(cube: Pixels, day: dt.date, k: str, window: Window) -> tuple[n
         under = lst
         if "elevation" in cube.static:  # without it relief would pass for a contrast
             height = LAPSE * np.nan_to_num(cube.read_static("elevation", window))
-            region = upsample(_coarse(cube, f"lst_{k}_region", day), cube.domain.ratio, window)
-            under = contrast_under_cloud(k, torch.from_numpy(lst), region - torch.from_numpy(height)).numpy()
+            background = upsample(_coarse(cube, f"lst_{k}_background", day), cube.domain.ratio, window)
+            under = contrast_under_cloud(k, torch.from_numpy(lst), background - torch.from_numpy(height)).numpy()
         lst = np.where(lineage > 1, under + effect, lst)
     return lst, lineage
 

@@ -26,7 +26,7 @@ def compute_scaling(
     total = np.zeros((3, len(names)))
     for day in some:
         coarse = read_coarse(cube, day, 1, NO_FEATURES)
-        fine = read_fine(cube, day, (0, height, 0, width), features.needed(names), coarse.region)
+        fine = read_fine(cube, day, (0, height, 0, width), features.needed(names), coarse.background)
         x = features.stack(names, {k: v[::STRIDE, ::STRIDE] for k, v in fine.items()}).double().flatten(1).numpy()
         total += np.stack([np.isfinite(x).sum(1), np.nansum(x, 1), np.nansum(x**2, 1)])
     n = np.maximum(total[0], 1)

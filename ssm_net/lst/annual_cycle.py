@@ -51,11 +51,11 @@ class Cycle:
         moved = (law @ change).float()
         return moved.repeat_interleave(CELLS, 0).repeat_interleave(CELLS, 1)[: shape[0], : shape[1]]
 
-    def learn(self, day: dt.date, region: Tensor, seen: Tensor) -> Cycle:
-        """With a day's ``region`` (R, C) K, believed by the part ``seen`` (R, C, 0..1) of each cell."""
-        known = torch.isfinite(region)
+    def learn(self, day: dt.date, background: Tensor, seen: Tensor) -> Cycle:
+        """With a day's ``background`` (R, C) K, believed by the part ``seen`` (R, C, 0..1) of each cell."""
+        known = torch.isfinite(background)
         weight = _blocks(torch.where(known, seen, 0.0))
-        value = _blocks(torch.where(known, seen * torch.nan_to_num(region - LEVEL), 0.0))
+        value = _blocks(torch.where(known, seen * torch.nan_to_num(background - LEVEL), 0.0))
         basis = self.gram.new_tensor(_basis(day))
         share = weight.clamp(max=1.0) / weight.clamp(min=1e-9)  # a day counts once, however much of it was seen
         gram = self.gram + weight.clamp(max=1.0)[..., None, None] * torch.outer(basis, basis)

@@ -61,9 +61,9 @@ def contrast_under_cloud(k: str, clear: Tensor, surroundings: Tensor) -> Tensor:
     return surroundings + CONTRAST[k] * (clear - surroundings)
 
 
-def excess_of(before: Tensor | None, days: int, region: Tensor, air: Tensor, seen: Tensor) -> Tensor:
+def minus_air_of(before: Tensor | None, days: int, background: Tensor, air: Tensor, seen: Tensor) -> Tensor:
     """How far clear ground stands above the air, (R, C) K: a fading mean over days, by the part ``seen`` of a cell."""
-    today = region - air
+    today = background - air
     if before is None:
         return torch.where(seen > 0, today, torch.nan)
     kept = math.exp(-days / EXCESS_DAYS)
@@ -72,14 +72,14 @@ def excess_of(before: Tensor | None, days: int, region: Tensor, air: Tensor, see
     return torch.where(torch.isnan(before), torch.where(seen > 0, today, torch.nan), torch.nan_to_num(moved))
 
 
-def air_effect(k: str, air: Air, region: Tensor, excess: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-    """Effect of the cloud there is and its error, K, (R, C); NaN where ``excess`` is not known yet."""
+def air_effect(k: str, air: Air, background: Tensor, minus_air: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+    """Effect of the cloud there is and its error, K, (R, C); NaN where ``minus_air`` is not known yet."""
     if k == "day" and air.sun is not None:
         # Where part of the cell is clear, the rest has less sun than the mean says.
         kept = ((air.sun - seen) / (1 - seen).clamp(min=0.1)).clamp(*SUN_RANGE)
     else:
-        kept = torch.full_like(region, NIGHT_KEPT if k == "night" else sum(SUN_RANGE) / 2)
-    return air.temperature + kept * excess - region, torch.full_like(region, AIR_ERROR[k])
+        kept = torch.full_like(background, NIGHT_KEPT if k == "night" else sum(SUN_RANGE) / 2)
+    return air.temperature + kept * minus_air - background, torch.full_like(background, AIR_ERROR[k])
 
 
 def clear_sky_radiation(latitude: Tensor, day: dt.date, hour: float) -> Tensor:

@@ -2,10 +2,11 @@
 
 A clear-sky view of a pixel is split into what weather gives the whole region and what the ground gives the pixel:
 
-    LST(p, t) = region(p, t) - LAPSE z(p) + anomaly(p, t)
+    LST(p, t) = background(p, t) - LAPSE z(p) + anomaly(p, t)
 
-``region`` is a wide normalised convolution of the clear views (sea-level reduced). It is wider than the radiometer's
-footprint on purpose: anomalies against it vary between coarse cells too, which is what an aggregate loss learns from.
+``background`` is a wide normalised convolution of the clear views (sea-level reduced). It is wider than the
+radiometer's footprint on purpose: anomalies against it vary between coarse cells too, which is what an aggregate loss
+learns from.
 The anomaly persists from day to day, the weather does not, so the memory
 
     m(t) = (d w(t-1) m(t-1) + s a(t)) / w(t),   w(t) = d w(t-1) + s,   d = exp(-days / memory.days),  s = 1 where seen
@@ -53,21 +54,21 @@ ERROR_DECAY = 0.5  # of what earlier days tell of the error of filling, a day
 class ThermalState:
     """What one overpass leaves behind for the next day.
 
-    ``memory`` (K) and ``weight`` are (y, x), NaN / 0 where nothing was ever seen; ``region`` (K) is (row, col), NaN
+    ``memory`` (K) and ``weight`` are (y, x), NaN / 0 where nothing was ever seen; ``background`` (K) is (row, col), NaN
     where nothing was ever seen; ``error`` (K) is that of filling among views of the day and far from all of them,
-    where the memory is fresh: two thirds of the errors are smaller. ``drift`` (row, col) K is how far the region may
-    have moved since it was seen, ``weather`` (K) by how much it moves in a day.
+    where the memory is fresh: two thirds of the errors are smaller. ``background_sigma`` (row, col) K is how far the
+    background may have moved since it was seen, ``weather`` (K) by how much it moves in a day.
     """
 
     day: dt.date
     memory: Tensor
     weight: Tensor
-    region: Tensor
+    background: Tensor
     error: tuple[float, float]
     cycle: Cycle
-    drift: Tensor
+    background_sigma: Tensor
     weather: float
-    apart: Tensor | None = None  # (row, col) K, this overpass less the other one around each cell
+    platform_offset: Tensor | None = None  # (row, col) K, this overpass less the other one around each cell
     air: AirMemory | None = None  # of a reanalysis, where one is given
 
 
@@ -91,7 +92,7 @@ def fill(
     *,
     ratio: int,
     memory_days: float,
-    region_cells: float,
+    background_cells: float,
     other: tuple[Tensor, Tensor] | None = None,
     air: Tensor | None = None,
 ) -> AllWeather:
@@ -99,13 +100,13 @@ def fill(
 
     ``lst`` (K, NaN where not seen), ``sigma`` (K) and ``elevation`` (m) are (y, x) float32, and so are LST and sigma of
     the ``other`` overpass; ``latitude`` (degrees) is (row, col), and so is ``air``, a reanalysis' temperature (K) at
-    sea level; ``region_cells`` is the standard deviation of the surroundings in coarse cells. Lineage is ``CYCLE``
+    sea level; ``background_cells`` is the standard deviation of the surroundings in coarse cells. Lineage is ``CYCLE``
     where no view of the day is near and the memory is old. LST is NaN only before the first view of the domain.
     """
     own = torch.isfinite(lst)
-    apart = None if before is None else before.apart
+    platform_offset = None if before is None else before.platform_offset
     if other is not None:
-        lst, sigma, apart = _borrow(lst, sigma, *other, apart, ratio, region_cells)
+        lst, sigma, platform_offset = _borrow(lst, sigma, *other, platform_offset, ratio, background_cells)
     seen = torch.isfinite(lst)
     reduced = lst + LAPSE * elevation
     if before is None:
@@ -116,18 +117,18 @@ def fill(
 
     cells = (lst.shape[0] // ratio, lst.shape[1] // ratio)
     cycle = Cycle.before_any(latitude) if before is None else before.cycle
-    yesterday = None if before is None else before.region + cycle.step(before.day, day, cells)
+    yesterday = None if before is None else before.background + cycle.step(before.day, day, cells)
     air_left = None if air is None else AirMemory.first(day, air, latitude)
     if before is not None and before.air is not None:
         moved, air_left = before.air.follow(before.day, day, air)
         yesterday = None if yesterday is None else yesterday + moved
     error = FIRST_ERROR if before is None else before.error
-    region, told_part = _region(reduced, seen, yesterday, ratio, region_cells)
-    drift, weather = _drift(before, day, region, yesterday, told_part)
-    cycle = cycle.learn(day, region, block_mean(seen.to(lst.dtype), ratio))
-    region_up = upsample(region, ratio)
+    background, told_part = _background(reduced, seen, yesterday, ratio, background_cells)
+    background_sigma, weather = _background_error(before, day, background, yesterday, told_part)
+    cycle = cycle.learn(day, background, block_mean(seen.to(lst.dtype), ratio))
+    background_up = upsample(background, ratio)
     trust = torch.where(seen, sigma.clamp(min=1.0) ** -2, 0.0)  # of a view, beside one with an error of 1 K
-    first = region_up + PERSISTS * _remembered(memory, weight)
+    first = background_up + PERSISTS * _remembered(memory, weight)
     block = part_of(ratio, BLOCK)
     shown = seen & ~_held_out(lst, day, ratio)
     hidden = own & ~shown
@@ -142,7 +143,7 @@ def fill(
     open_ = openness(seen, ratio)
     guess = first.add_(spread(reduced - first, trust, block)).sub_(LAPSE * elevation)
     del trust
-    drifted = upsample(drift, ratio)
+    background_sigma_up = upsample(background_sigma, ratio)
     filled, filled_sigma, new_memory, new_weight = (torch.empty_like(lst) for _ in range(4))
     lineage = torch.empty_like(lst, dtype=torch.uint8)
     rows = max(1, PIXELS // lst.shape[1])
@@ -152,16 +153,18 @@ def fill(
         found = torch.isfinite(guess[at])
         near = found & ((weight[at] > 0.05) | (open_[at] < 0.99))
         told = torch.where(own[at], 1.0, torch.where(seen[at], BORROWED_WEIGHT, 0.0))
-        anomaly = torch.nan_to_num(reduced[at] - region_up[at])
+        anomaly = torch.nan_to_num(reduced[at] - background_up[at])
         stated = (error[0] + (error[1] - error[0]) * open_[at]) * torch.sqrt(_doubt(weight[at]))
-        stated = torch.where(found, torch.sqrt(stated**2 + drifted[at] ** 2), torch.nan)
+        stated = torch.where(found, torch.sqrt(stated**2 + background_sigma_up[at] ** 2), torch.nan)
         neighbours = torch.where(near, NEIGHBOURS, CYCLE)
         filled[at] = torch.where(seen[at], lst[at], guess[at])
         filled_sigma[at] = torch.where(seen[at], sigma[at], stated)
         lineage[at] = torch.where(own[at], SEEN, torch.where(seen[at], OTHER_OVERPASS, neighbours)).to(torch.uint8)
         new_weight[at] = weight[at] + told
         new_memory[at] = (weight[at] * memory[at] + told * anomaly) / new_weight[at]
-    state = ThermalState(day, new_memory, new_weight, region, error, cycle, drift, weather, apart, air_left)
+    state = ThermalState(
+        day, new_memory, new_weight, background, error, cycle, background_sigma, weather, platform_offset, air_left
+    )
     return AllWeather(filled, filled_sigma, lineage, state)
 
 
@@ -171,17 +174,17 @@ def _doubt(weight: Tensor) -> Tensor:
 
 
 def _borrow(
-    lst: Tensor, sigma: Tensor, other: Tensor, other_sigma: Tensor, apart: Tensor | None, ratio: int,
-    region_cells: float,
+    lst: Tensor, sigma: Tensor, other: Tensor, other_sigma: Tensor, platform_offset: Tensor | None, ratio: int,
+    background_cells: float,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """``lst`` and ``sigma`` with the other overpass' views where there are none of their own, and the difference of the
-    two, (row, col) K, leaning on ``apart`` of the day before."""
+    two, (row, col) K, leaning on ``platform_offset`` of the day before."""
     both = torch.isfinite(lst) & torch.isfinite(other)
-    apart, _ = _region(lst - other, both, apart, ratio, region_cells, offset=0.0)
-    borrowed = other + upsample(apart, ratio)
+    platform_offset, _ = _background(lst - other, both, platform_offset, ratio, background_cells, offset=0.0)
+    borrowed = other + upsample(platform_offset, ratio)
     take = torch.isnan(lst) & torch.isfinite(borrowed)
     error = torch.sqrt(other_sigma**2 + BORROWED_ERROR**2)
-    return torch.where(take, borrowed, lst), torch.where(take, error, sigma), apart
+    return torch.where(take, borrowed, lst), torch.where(take, error, sigma), platform_offset
 
 
 def _remembered(memory: Tensor, weight: Tensor) -> Tensor:
@@ -223,25 +226,25 @@ def _running(before: float, now: float, kept: float) -> float:
     return float(before**kept * max(now, LEAST_ERROR) ** (1 - kept))
 
 
-def _drift(
-    before: ThermalState | None, day: dt.date, region: Tensor, yesterday: Tensor | None, told: Tensor
+def _background_error(
+    before: ThermalState | None, day: dt.date, background: Tensor, yesterday: Tensor | None, told: Tensor
 ) -> tuple[Tensor, float]:
     """How far the region may be off (row, col) K, from the part that is ``told`` by views, and by how much it moves in
     a day (K): learned where it was seen after it had been expected.
     """
     if before is None or yesterday is None:
-        return torch.zeros_like(region), WEATHER
+        return torch.zeros_like(background), WEATHER
     days = (day - before.day).days
     kept = FORGETS ** (2 * days)
-    grown = torch.sqrt(kept * before.drift**2 + (1 - kept) / (1 - FORGETS**2) * before.weather**2)
-    weather, moved = before.weather, (region - yesterday).abs()[(told > 0.5) & torch.isfinite(yesterday)]
+    grown = torch.sqrt(kept * before.background_sigma**2 + (1 - kept) / (1 - FORGETS**2) * before.weather**2)
+    weather, moved = before.weather, (background - yesterday).abs()[(told > 0.5) & torch.isfinite(yesterday)]
     if days == 1 and moved.numel():
         now = float(torch.quantile(moved[:: max(1, moved.numel() // 100_000)], 0.68))
         weather = _running(weather, now, WEATHER_DECAY)
     return (1 - told) * grown, weather
 
 
-def _region(
+def _background(
     reduced: Tensor, seen: Tensor, before: Tensor | None, ratio: int, sigma: float, offset: float = 285.0
 ) -> tuple[Tensor, Tensor]:
     """Smooth clear-sky LST of the surroundings, (row, col), leaning on yesterday's where little is seen; and the part

@@ -61,15 +61,16 @@ def prepare(cfg: PrepareConfig) -> Cube | None:
         return None
     fine = sources.fine()
     coarse = ["ssm", "ssm_sigma", "source"] if sources.ssm else []
-    told = ["region", "drift", "seen", "cloud", "cloud_sigma"]
-    told += ["apart"] * bool(sources.other_lst) + ["excess", "air"] * bool(sources.reanalysis)
+    told = ["background", "background_sigma", "seen", "cloud", "cloud_sigma"]
+    told += ["platform_offset"] * bool(sources.other_lst) + ["minus_air", "air"] * bool(sources.reanalysis)
     coarse += [f"lst_{k}_{w}" for k in OVERPASSES if f"lst_{k}" in fine for w in told]
     coarse += [v for v in fine if not v.endswith(("_lineage", "_sigma", "_quality"))]
     attrs = {
         "ssm": " ".join(sources.ssm), "lst": " ".join(sources.lst), "reflectance": " ".join(sources.reflectance),
         "rain": " ".join(sources.rain), "footprint": cfg.footprint, "fwhm_km": cfg.fwhm_km, "sigma_ssm": cfg.sigma_ssm,
         "modis_day": cfg.modis_day, "memory_days": cfg.memory.days,
-        "memory_region": cfg.memory.region, "boundary": Path(cfg.domain.boundary).name if cfg.domain.boundary else "",
+        "memory_background": cfg.memory.background,
+        "boundary": Path(cfg.domain.boundary).name if cfg.domain.boundary else "",
         "reanalysis": " ".join(sources.reanalysis), "other_lst": " ".join(sources.other_lst),
     }  # fmt: skip
     cube = create_cube(cfg.cube, domain, days, fine, coarse, sorted(static), attrs)

@@ -79,19 +79,19 @@ def thermal_state(cube: Cube, day: dt.date | None, k: str) -> ThermalState | Non
     if day is None:
         return None
     state = cube.state(day)
-    apart, air = f"lst_{k}_apart", f"lst_{k}_air"
+    platform_offset, air = f"lst_{k}_platform_offset", f"lst_{k}_air"
     air_cycle = state.get(f"{air}_cycle")
     near, far = state[f"lst_{k}_error"]
     return ThermalState(
         day,
         torch.from_numpy(cube.read(f"lst_{k}_memory", day)),
         torch.from_numpy(cube.read(f"lst_{k}_weight", day)).nan_to_num(),
-        torch.from_numpy(cube.read_coarse(f"lst_{k}_region", day)),
+        torch.from_numpy(cube.read_coarse(f"lst_{k}_background", day)),
         (near, far),
         Cycle.from_json(state[f"lst_{k}_cycle"]),
-        torch.from_numpy(cube.read_coarse(f"lst_{k}_drift", day)),
+        torch.from_numpy(cube.read_coarse(f"lst_{k}_background_sigma", day)),
         state[f"lst_{k}_weather"],
-        torch.from_numpy(cube.read_coarse(apart, day)) if apart in cube.coarse else None,
+        torch.from_numpy(cube.read_coarse(platform_offset, day)) if platform_offset in cube.coarse else None,
         AirMemory(torch.from_numpy(cube.read_coarse(air, day)), Cycle.from_json(air_cycle)) if air_cycle else None,
     )
 
@@ -103,23 +103,24 @@ def _thermal(
     """LST of an overpass, filled, and its memory; what goes with it into ``coarse`` and ``state``."""
     nowhere = np.full(cube.domain.fine_shape, np.nan, "float32")
     lst, sigma = seen.lst.get(k) or (nowhere, nowhere)
-    other = (seen.other_lst.get(k) or (nowhere, nowhere)) if f"lst_{k}_apart" in cube.coarse else None
+    other = (seen.other_lst.get(k) or (nowhere, nowhere)) if f"lst_{k}_platform_offset" in cube.coarse else None
     pair = seen.air.get(k)
     height = block_mean(elevation, cube.domain.ratio)
     air = None if pair is None else torch.from_numpy(pair[0]) + LAPSE * height
     done = fill(
         seen.day, torch.from_numpy(lst), torch.from_numpy(sigma), elevation, _latitude(cube.domain),
         thermal_state(cube, before, k),
-        ratio=cube.domain.ratio, memory_days=cube.attrs["memory_days"], region_cells=cube.attrs["memory_region"],
+        ratio=cube.domain.ratio, memory_days=cube.attrs["memory_days"],
+        background_cells=cube.attrs["memory_background"],
         other=None if other is None else (torch.from_numpy(other[0]), torch.from_numpy(other[1])),
         air=air if f"lst_{k}_air" in cube.coarse else None,
     )  # fmt: skip
     seen_part = block_mean((done.lineage <= 1).float(), cube.domain.ratio, land)
-    coarse[f"lst_{k}_region"] = done.state.region.numpy()
+    coarse[f"lst_{k}_background"] = done.state.background.numpy()
     coarse[f"lst_{k}_seen"] = seen_part.numpy()
-    if done.state.apart is not None:
-        coarse[f"lst_{k}_apart"] = done.state.apart.numpy()
-    coarse[f"lst_{k}_drift"] = done.state.drift.numpy()
+    if done.state.platform_offset is not None:
+        coarse[f"lst_{k}_platform_offset"] = done.state.platform_offset.numpy()
+    coarse[f"lst_{k}_background_sigma"] = done.state.background_sigma.numpy()
     state[f"lst_{k}_error"] = done.state.error
     state[f"lst_{k}_weather"] = done.state.weather
     state[f"lst_{k}_cycle"] = done.state.cycle.to_json()
@@ -145,17 +146,19 @@ def _put_cloud(
 ) -> None:  # fmt: skip
     """What cloud does: the climate's effect, or, where a reanalysis and its memory are there, that of the day."""
     effect, error = cloud_effect.climate_effect(k, seen.day, _latitude(cube.domain))
-    error = torch.sqrt(error**2 + done.state.drift**2)  # the air of the day, where it is known, is not of days ago
-    name = f"lst_{k}_excess"
+    error = torch.sqrt(
+        error**2 + done.state.background_sigma**2
+    )  # the air of the day, where it is known, is not of days ago
+    name = f"lst_{k}_minus_air"
     if name in cube.coarse:
-        excess = None if before is None else torch.from_numpy(cube.read_coarse(name, before))
+        minus_air = None if before is None else torch.from_numpy(cube.read_coarse(name, before))
         if air is not None:
             days = 0 if before is None else (seen.day - before).days
-            excess = cloud_effect.excess_of(excess, days, done.state.region, air.temperature, seen_part)
-            of_day, of_day_error = cloud_effect.air_effect(k, air, done.state.region, excess, seen_part)
+            minus_air = cloud_effect.minus_air_of(minus_air, days, done.state.background, air.temperature, seen_part)
+            of_day, of_day_error = cloud_effect.air_effect(k, air, done.state.background, minus_air, seen_part)
             known = torch.isfinite(of_day)
             effect, error = torch.where(known, of_day, effect), torch.where(known, of_day_error, error)
-        coarse[name] = torch.full_like(effect, torch.nan).numpy() if excess is None else excess.numpy()
+        coarse[name] = torch.full_like(effect, torch.nan).numpy() if minus_air is None else minus_air.numpy()
     if seen.lst.get(k) is None:
         # Nobody looked: the sky may have been clear.
         spread = effect * effect * cloud_effect.UNKNOWN * (1 - cloud_effect.UNKNOWN)

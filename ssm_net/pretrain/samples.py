@@ -56,7 +56,7 @@ def thin(cube: Cube, truth: Truth, names: Sequence[str], file: Path, seed: int) 
     out: dict[str, list[np.ndarray]] = {k: [] for k in ("x", "truth", "offset", "cells", "ssm")}
     for day in cube.days:
         coarse = read_coarse(cube, day, 1, NO_FEATURES)
-        fine = read_fine(cube, day, (0, height, 0, width), usable(cube, names), coarse.region)
+        fine = read_fine(cube, day, (0, height, 0, width), usable(cube, names), coarse.background)
         field = truth.read(day)
         if field is None:
             raise ValueError(f"{truth.path} does not hold {day}: delete that world, it is made again")

@@ -168,7 +168,7 @@ def _bands(
     for y0 in range(0, height, BAND * ratio):
         window = (y0, min(y0 + BAND * ratio, height), 0, width)
         inside, around = padded(window, network.halo, (height, width))
-        fine = read_fine(cube, coarse.day, inside, usable(cube, scaling.present), coarse.region)
+        fine = read_fine(cube, coarse.day, inside, usable(cube, scaling.present), coarse.background)
         x = pad(scaling(features.stack(scaling.names, fine)), around)[None]
         water = cube.read_static("water_fraction", window) if "water_fraction" in cube.static else None
         shape = (window[1] - y0, width)

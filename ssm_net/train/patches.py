@@ -130,7 +130,7 @@ class Patches(Samples):
         return {
             "stored": pixels,
             "inside": whole,
-            "region": {k: field[near] for k, field in coarse.region.items()},
+            "background": {k: field[near] for k, field in coarse.background.items()},
             "land": land,
             "cells": coarse.features[:, *near],
             "ssm": shown.ssm[:, *near],
@@ -165,12 +165,12 @@ class Patches(Samples):
         made of what the samples hold as stored."""
         if "stored" not in batch:
             return batch
-        stored_, inside, region = (batch.pop(k) for k in ("stored", "inside", "region"))
+        stored_, inside, background = (batch.pop(k) for k in ("stored", "inside", "background"))
         up_y, up_x, h = batch["up_y"], batch["up_x"], self.halo
-        regions = {k: up_y @ field @ up_x.mT for k, field in region.items()}
+        backgrounds = {k: up_y @ field @ up_x.mT for k, field in background.items()}
         inner = (slice(None), slice(h, inside.shape[1] - h), slice(h, inside.shape[2] - h))
-        x = channels(stored_, regions, inside, self.scaling)
-        day = regions["day"][inner] if "day" in regions else None
+        x = channels(stored_, backgrounds, inside, self.scaling)
+        day = backgrounds["day"][inner] if "day" in backgrounds else None
         gate = dry_when_hot(x[:, :, h : x.shape[2] - h, h : x.shape[3] - h], day, self.scaling)
         up = {"up_y": up_y[:, h : up_y.shape[1] - h], "up_x": up_x[:, h : up_x.shape[1] - h]}
         return {**batch, **up, "x": x, "gate": gate}

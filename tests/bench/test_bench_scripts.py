@@ -13,7 +13,7 @@ from worlds import tiny_cube
 
 from ssm_net.config import ModelConfig, TrainConfig
 from ssm_net.cube.store import Cube, open_cube
-from ssm_net.estimators import interface
+from ssm_net.estimators import network
 from ssm_net.estimators.calibration import Calibration
 from ssm_net.estimators.checkpoint import Trained, build, load_trained, save_trained
 from ssm_net.estimators.network import NetworkEstimator
@@ -77,7 +77,7 @@ def context_of(trained: Trained, cube: Cube, coarse: CoarseDay) -> torch.Tensor:
 
 
 def test_the_own_value_is_shown_and_hidden_again(cube: Cube, trained: Trained) -> None:
-    replaced = [(aggregate_loss, "hidden"), (interface, "phase_of_cells"), (last_layer, "_contexts")]
+    replaced = [(aggregate_loss, "hidden"), (network, "phase_of_cells"), (last_layer, "_contexts")]
     before = [getattr(module, name) for module, name in replaced]
     coarse = read_coarse(cube, cube.days[-2], MODEL.lags, trained.scaling)
     phase, member = phase_of_cells(4, 4), next(iter(trained.network))

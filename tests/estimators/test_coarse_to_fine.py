@@ -11,7 +11,7 @@ from worlds import FIRST, predict_day, tiny_cube
 
 from ssm_net.config import InferConfig
 from ssm_net.cube.store import Cube
-from ssm_net.estimators import coarse_to_fine, random_features
+from ssm_net.estimators import random_features, registry
 from ssm_net.estimators.coarse_to_fine import GWR, CoarseToFine, Law
 from ssm_net.estimators.interpolation import Bilinear
 from ssm_net.estimators.registry import fitted
@@ -152,6 +152,6 @@ def test_an_unobserved_cube_is_said(tmp_path: Path) -> None:
 
 
 def test_a_forest_without_its_library_is_said(cube: Cube, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(coarse_to_fine.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(registry.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"scikit-learn: pip install 'ssm_net\[eval\]'"):
         fitted("forest", cube)

@@ -12,6 +12,7 @@ import pytest
 from ssm_net.core.days import runs
 from ssm_net.evaluate.run import EvaluationError, evaluate
 from ssm_net.formats.mosaic_days import day_path, days_done, read_day, write_day
+from ssm_net.formats.truth import TruthError
 from ssm_net.stations import ismn as reader
 
 
@@ -171,9 +172,9 @@ def test_truth_of_another_world(world, tmp_path):
     other = xr.open_zarr(world.folder / "truth.zarr", chunks=None).load()
     other["x"] = other["x"] + 1000.0
     other.to_zarr(tmp_path / "other.zarr", consolidated=False)
-    with pytest.raises(EvaluationError, match="x runs from"):
+    with pytest.raises(TruthError, match="x runs from"):
         evaluate(world.config(truth=f"{tmp_path}/other.zarr"))
-    with pytest.raises(EvaluationError, match="no such truth"):
+    with pytest.raises(TruthError, match="no such truth"):
         evaluate(world.config(truth=f"{tmp_path}/nowhere.zarr"))
 
 

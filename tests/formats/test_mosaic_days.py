@@ -156,7 +156,7 @@ def test_written_by_another_process_the_bytes_are_the_same(mosaic, tmp_path):
     """Attributes keep their order, whatever the seed of Python's hashes."""
     path = write_day(mosaic, tmp_path / "a")
     code = (
-        "import sys; from ssm_net.outputs import read_day, write_day; from pathlib import Path; "
+        "import sys; from ssm_net.formats.mosaic_days import read_day, write_day; from pathlib import Path; "
         "write_day(read_day(Path(sys.argv[1])), Path(sys.argv[2]))"
     )
     subprocess.run([sys.executable, "-c", code, str(path), str(tmp_path / "b")], check=True)

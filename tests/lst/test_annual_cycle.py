@@ -11,7 +11,7 @@ SHAPE = (4, 8)
 NORTH = torch.full(SHAPE, 40.0)  # degrees
 
 
-def region(day: dt.date) -> torch.Tensor:
+def background(day: dt.date) -> torch.Tensor:
     angle = 2 * np.pi * (day.timetuple().tm_yday - 200) / 365.25
     return torch.full(SHAPE, 290 + 12 * float(np.cos(angle)))
 
@@ -20,7 +20,7 @@ def learned(days: int, every: int = 2) -> tuple[Cycle, dt.date]:
     cycle, rng = Cycle.before_any(NORTH), np.random.default_rng(0)
     for n in range(0, days, every):
         day = FIRST + dt.timedelta(n)
-        cycle = cycle.learn(day, region(day) + float(rng.normal(0, 3)), torch.full(SHAPE, 0.5))
+        cycle = cycle.learn(day, background(day) + float(rng.normal(0, 3)), torch.full(SHAPE, 0.5))
     return cycle, FIRST + dt.timedelta(days)
 
 
@@ -30,7 +30,7 @@ def test_after_two_years_a_month_without_a_view_moves_as_the_season_does():
     month = later + dt.timedelta(30)
     moved = cycle.step(later, month, SHAPE)
     assert moved.shape == SHAPE
-    assert float(moved.mean()) == pytest.approx(float((region(month) - region(later)).mean()), abs=1.2)
+    assert float(moved.mean()) == pytest.approx(float((background(month) - background(later)).mean()), abs=1.2)
 
 
 def test_before_any_view_and_in_a_short_record_the_cycle_is_that_of_the_latitude():
@@ -66,7 +66,7 @@ def test_the_state_survives_json_to_the_last_bit():
 
 def test_cells_never_seen_do_not_count():
     day = FIRST
-    value = region(day)
+    value = background(day)
     value[:, 4:] = torch.nan
     seen = torch.full(SHAPE, 0.5)
     one = Cycle.before_any(NORTH).learn(day, value, seen)

@@ -25,7 +25,7 @@ from ssm_net.lst.cloud_effect import (
     clear_sky_radiation,
     climate_effect,
     contrast_under_cloud,
-    excess_of,
+    minus_air_of,
 )
 from ssm_net.prepare.run import prepare
 
@@ -46,24 +46,24 @@ def test_cloud_cools_the_day_most_in_summer_and_warms_the_night():
 
 
 def test_the_ground_under_cloud_lies_between_the_air_and_clear_ground():
-    region, air = whole(310.0), Air(whole(298.0), whole(0.4))
-    effect, error = air_effect("day", air, region, whole(14.0), seen=whole(0.0))
-    assert torch.allclose(region + effect, whole(298.0 + 0.4 * 14.0))
+    background, air = whole(310.0), Air(whole(298.0), whole(0.4))
+    effect, error = air_effect("day", air, background, whole(14.0), seen=whole(0.0))
+    assert torch.allclose(background + effect, whole(298.0 + 0.4 * 14.0))
     assert bool((error > 0).all())
-    half = air_effect("day", Air(whole(298.0), whole(0.7)), region, whole(14.0), seen=whole(0.5))[0]
+    half = air_effect("day", Air(whole(298.0), whole(0.7)), background, whole(14.0), seen=whole(0.5))[0]
     assert torch.allclose(half, effect)  # half of the cell is clear: the other half has 0.4 of the sun
     night = air_effect("night", Air(whole(285.0), None), whole(280.0), whole(-5.0), whole(0.0))[0]
     assert torch.allclose(night, whole(285.0 - 5.0 * cloud_effect.NIGHT_KEPT - 280.0))
 
 
 def test_the_excess_over_the_air_is_learned_in_the_clear_and_kept_under_cloud():
-    none = excess_of(None, 1, whole(310.0), whole(300.0), whole(0.0))
+    none = minus_air_of(None, 1, whole(310.0), whole(300.0), whole(0.0))
     assert bool(none.isnan().all())
-    first = excess_of(none, 1, whole(310.0), whole(300.0), whole(1.0))
+    first = minus_air_of(none, 1, whole(310.0), whole(300.0), whole(1.0))
     assert torch.allclose(first, whole(10.0))
-    kept = excess_of(first, 1, whole(310.0), whole(290.0), whole(0.0))
+    kept = minus_air_of(first, 1, whole(310.0), whole(290.0), whole(0.0))
     assert torch.allclose(kept, whole(10.0))
-    moved = excess_of(first, 1, whole(310.0), whole(290.0), whole(1.0))
+    moved = minus_air_of(first, 1, whole(310.0), whole(290.0), whole(1.0))
     assert 10 < float(moved.mean()) < 20
 
 

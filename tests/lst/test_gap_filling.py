@@ -18,7 +18,7 @@ def step(
     lst: torch.Tensor, before: ThermalState | None = None, day: dt.date = DAY, z: torch.Tensor | None = None
 ) -> AllWeather:
     return fill(day, lst, torch.full(SHAPE, 1.0), torch.zeros(SHAPE) if z is None else z, NORTH, before, ratio=36,
-                memory_days=4.0, region_cells=2.0)  # fmt: skip
+                memory_days=4.0, background_cells=2.0)  # fmt: skip
 
 
 def field(seed: int = 0) -> torch.Tensor:
@@ -78,7 +78,7 @@ def test_elevation_is_filled_by_the_lapse_rate() -> None:
 
 def test_nothing_ever_seen_stays_missing() -> None:
     out = step(torch.full(SHAPE, torch.nan))
-    assert bool(torch.isnan(out.lst).all()) and bool(torch.isnan(out.state.region).all())
+    assert bool(torch.isnan(out.lst).all()) and bool(torch.isnan(out.state.background).all())
 
 
 def test_two_thirds_of_what_is_hidden_lie_within_sigma() -> None:
@@ -134,9 +134,9 @@ def test_a_view_on_one_side_reaches_the_other_side_of_an_ocean() -> None:
         None,
         ratio=36,
         memory_days=4.0,
-        region_cells=2.0,
+        background_cells=2.0,
     )
-    assert bool(torch.isfinite(out.lst).all()) and bool(torch.isfinite(out.state.region).all())
+    assert bool(torch.isfinite(out.lst).all()) and bool(torch.isfinite(out.state.background).all())
     assert bool((out.lineage[:, -36:] == CYCLE).all()) and bool((out.lineage[:, 36:48] == NEIGHBOURS).all())
 
 
@@ -146,7 +146,16 @@ def test_views_of_the_other_overpass_fill_first_by_the_difference_around_them() 
     other[:, 130:] = torch.nan
     one = torch.full(SHAPE, 1.0)
     out = fill(
-        DAY, lst, one, torch.zeros(SHAPE), NORTH, None, ratio=36, memory_days=4.0, region_cells=2.0, other=(other, one)
+        DAY,
+        lst,
+        one,
+        torch.zeros(SHAPE),
+        NORTH,
+        None,
+        ratio=36,
+        memory_days=4.0,
+        background_cells=2.0,
+        other=(other, one),
     )
     borrowed = slice(100, 130)
     assert bool((out.lineage[:, :100] == SEEN).all()) and bool((out.lineage[:, borrowed] == OTHER_OVERPASS).all())
@@ -156,7 +165,7 @@ def test_views_of_the_other_overpass_fill_first_by_the_difference_around_them() 
     # The difference is remembered: on a day without own views the other overpass still tells.
     nothing = torch.full(SHAPE, torch.nan)
     later = fill(DAY + dt.timedelta(1), nothing, nothing, torch.zeros(SHAPE), NORTH, out.state, ratio=36,
-                 memory_days=4.0, region_cells=2.0, other=(other, one))  # fmt: skip
+                 memory_days=4.0, background_cells=2.0, other=(other, one))  # fmt: skip
     assert float((later.lst - field())[:, :100].abs().max()) < 0.5
 
 
@@ -168,14 +177,14 @@ def test_a_view_counts_by_how_well_it_was_seen() -> None:
     wrong[:, bad] = 310.0
     sigma = torch.where(bad, 4.0, 1.0).expand(SHAPE).contiguous()
     zero = torch.zeros(SHAPE)
-    settings = {"ratio": 36, "memory_days": 4.0, "region_cells": 2.0}
+    settings = {"ratio": 36, "memory_days": 4.0, "background_cells": 2.0}
     doubted = fill(DAY, wrong, sigma, zero, NORTH, None, **settings).lst[:, 60:80]
     believed = fill(DAY, wrong, torch.ones(SHAPE), zero, NORTH, None, **settings).lst[:, 60:80]
     assert float(doubted.mean()) < float(believed.mean()) - 0.5
 
 
 def test_the_region_follows_the_air_while_nothing_is_seen() -> None:
-    nothing, settings = torch.full(SHAPE, torch.nan), {"ratio": 36, "memory_days": 4.0, "region_cells": 2.0}
+    nothing, settings = torch.full(SHAPE, torch.nan), {"ratio": 36, "memory_days": 4.0, "background_cells": 2.0}
     one, zero, air = torch.ones(SHAPE), torch.zeros(SHAPE), torch.full((4, 4), 285.0)
     state = fill(DAY, field(), one, zero, NORTH, None, **settings, air=air).state
     blind = fill(DAY + dt.timedelta(3), nothing, one, zero, NORTH, state, **settings)
@@ -196,10 +205,10 @@ def test_sigma_grows_while_nothing_is_seen_and_stops_where_weather_forgets() -> 
     assert sigma[9] > sigma[0] + 2 and sigma[39] - sigma[29] < 0.2
     # As many days at once give the same, and a view of most of the region ends it.
     at_once = step(nothing, step(field()).state, DAY + dt.timedelta(40))
-    assert torch.allclose(at_once.state.drift, out.state.drift, rtol=1e-3)
+    assert torch.allclose(at_once.state.background_sigma, out.state.background_sigma, rtol=1e-3)
     half = field()
     half[:, 100:] = torch.nan
-    assert float(step(half, out.state, DAY + dt.timedelta(41)).state.drift.max()) < 0.5
+    assert float(step(half, out.state, DAY + dt.timedelta(41)).state.background_sigma.max()) < 0.5
 
 
 def test_the_weather_is_learned_from_how_the_region_moved() -> None:

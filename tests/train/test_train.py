@@ -34,6 +34,9 @@ from ssm_net.train.run import train
 SMALL = ModelConfig(members=2, width=8, depth=1, coarse_width=8, coarse_depth=1, lags=3)
 
 
+TESTS = Path(__file__).parents[1]
+
+
 @pytest.fixture(scope="module")
 def cube(tmp_path_factory: pytest.TempPathFactory) -> Cube:
     return tiny_cube(tmp_path_factory.mktemp("w") / "c.zarr", cells=(4, 8), days=7)
@@ -60,7 +63,7 @@ def test_channels_of_a_batch_are_those_of_inference(cube: Cube, window: tuple[in
     inside, pad = padded(pixels, 1, cube.domain.fine_shape)
     for i, which in enumerate((0, 3)):
         coarse = read_coarse(cube, cube.days[which], 3, data.cells)
-        fine = read_fine(cube, cube.days[which], inside, usable(cube, data.scaling.present), coarse.region)
+        fine = read_fine(cube, cube.days[which], inside, usable(cube, data.scaling.present), coarse.background)
         want = torch.nn.functional.pad(data.scaling(features.stack(data.scaling.names, fine)), pad)
         torch.testing.assert_close(batch["x"][i], want, atol=2e-5, rtol=1e-5)
         up = batch["up_y"][i] @ torch.nan_to_num(batch["ssm"][i, 0]) @ batch["up_x"][i].T
@@ -238,13 +241,13 @@ def test_a_foreign_folder_is_not_taken_for_a_run(cube: Cube, tmp_path: Path) -> 
 def test_killed_training_goes_on_and_ends_like_an_unbroken_one(cube: Cube, tmp_path: Path) -> None:
     """kill -9 after the first whole epoch; the rest gives the same weights, bit for bit."""
     code = (
-        "import sys; sys.path.insert(0, sys.argv[3])\n"
-        "from pathlib import Path\nfrom ssm_net.cube import open_cube\nfrom test_training import config\n"
-        "from ssm_net.training import train\n"
+        "import sys; sys.path[:0] = sys.argv[3].split(':')\n"
+        "from pathlib import Path\nfrom ssm_net.cube.store import open_cube\nfrom test_train import config\n"
+        "from ssm_net.train import train\n"
         "train(config(open_cube(sys.argv[1]), Path(sys.argv[2]), epochs=6, patience=99))\n"
     )
     run = tmp_path / "killed"
-    args = [sys.executable, "-c", code, str(cube.path), str(run), str(Path(__file__).parents[1])]
+    args = [sys.executable, "-c", code, str(cube.path), str(run), f"{TESTS}:{TESTS / 'train'}"]
     env = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(args, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     last = run / "checkpoints" / "last.ckpt"
