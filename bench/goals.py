@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from ssm_net.evaluate.metrics.scores import TRUTH
-from ssm_net.evaluate.report.tables import number
+from ssm_net.evaluate.referees.truth import TRUTH
+from ssm_net.evaluate.report.tables import format_number
 
 CLASSICS = ("dispatch", "gwr", "forest")  # published ones
 BASELINES = ("bilinear", *CLASSICS, "ridge")
 NETWORKS = ("network", "alone")  # with a prior of other families; from nothing, on the target alone
-Scores = dict[str, dict[str, float]]  # method to score to number; m3 m-3, correlations and parts of one
+Scores = dict[str, dict[str, float]]  # method to score to number; m3 m-3, correlations and fractions
 
 # What is judged, and its limit; a value is reached where it is at most (or at least) that.
 GOALS = {
@@ -33,11 +33,11 @@ GOALS = {
 }
 
 
-INSIDE = "inside cells: RMSE / oracle"  # told beside the goals: without the level of cells, where the sensor errs
+INSIDE = "inside cells: RMSE / oracle"  # shown with the goals: without the level of cells, where the sensor errs
 
 
 def inside(score: Mapping[str, float]) -> float:
-    """RMSE about the 36 km means, in parts of the truth's standard deviation there."""
+    """RMSE about the 36 km means, as a fraction of the truth's standard deviation there."""
     q, r = score["sub-grid std ratio"], score["sub-grid R"]
     return math.sqrt(1 + q * q - 2 * q * r)
 
@@ -62,7 +62,7 @@ def ratios(scores: Scores, minutes: float) -> dict[str, float]:
 
 
 def reached(goal: str, value: float) -> bool:
-    """A value that is not there (NaN) is not reached."""
+    """A goal without a value (NaN) is not reached."""
     sign, limit = GOALS[goal]
     return value <= limit if sign == "<=" else value >= limit
 
@@ -106,7 +106,7 @@ def misses(families: Mapping[str, Any], worlds: Sequence[dict[str, Any]]) -> lis
         for goal, (sign, limit) in GOALS.items():
             value = found["ratios"][goal]["mean"]
             if not reached(goal, value):
-                out.append(f"{family}: {goal} {number(value)} is not {sign} {limit:g}")
+                out.append(f"{family}: {goal} {format_number(value)} is not {sign} {limit:g}")
     return out + [f"leak in {w['family']} {w['seed']}: {text}" for w in worlds for text in w["leaks"]]
 
 
@@ -149,5 +149,5 @@ def ratio_table(families: Mapping[str, Any]) -> Table:
 
 
 def _with_spread(value: Mapping[str, float], digits: int, spread: bool) -> str:
-    text = number(value["mean"], digits)
-    return f"{text} ± {number(value['spread'], digits)}" if spread and math.isfinite(value["spread"]) else text
+    text = format_number(value["mean"], digits)
+    return f"{text} ± {format_number(value['spread'], digits)}" if spread and math.isfinite(value["spread"]) else text

@@ -29,10 +29,10 @@ from skill import SIZES, Size, flat
 
 from ssm_net.config import DomainConfig, InferConfig, PrepareConfig, SimulateConfig, TrainConfig, load
 from ssm_net.cube.store import open_cube, write_json
-from ssm_net.evaluate.gather import gather
-from ssm_net.evaluate.metrics.scores import PRODUCT
-from ssm_net.evaluate.report.tables import number, plain
-from ssm_net.evaluate.sources import Mosaics
+from ssm_net.evaluate.daily_pass import Contest, score_days
+from ssm_net.evaluate.mosaics import Mosaics
+from ssm_net.evaluate.referees.truth import PRODUCT
+from ssm_net.evaluate.report.tables import format_number, json_ready
 from ssm_net.formats.truth import Truth
 from ssm_net.infer.run import infer
 from ssm_net.prepare.run import prepare
@@ -109,7 +109,7 @@ def judged(world: Path, home: Path, size: Size, values: dict[str, float]) -> dic
     infer(InferConfig(str(cube.path), str(home / "mosaics"), run=str(home / "run"), start=first))
     maps = Mosaics.open(home / "mosaics", cube.domain)
     truth = Truth.open(world / "raw" / "truth.zarr", cube.domain)
-    scores = flat(gather({PRODUCT: maps}, truth, cube, maps.days, ()).scores, [PRODUCT])["network"]
+    scores = flat(score_days(Contest({PRODUCT: maps}, truth, cube), maps.days).scores, [PRODUCT])["network"]
     told = {k: scores[k] for k in ("RMSE", "RMSE clear", "RMSE cloudy", "sub-grid R", "sub-grid std ratio")}
     return told | {"innovation RMSE": trained.provenance["validation"]["innovation_rmse"], "minutes": round(minutes, 2)}
 
@@ -160,7 +160,7 @@ def table_of(rows: Sequence[dict[str, Any]]) -> Table:
     for heading in ("trial", *(h for h, _ in scores.values()), *SPACE):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in sorted(rows, key=lambda r: float(r["scores"]["RMSE"])):
-        cells = [number(row["scores"][k], digits) for k, (_, digits) in scores.items()]
+        cells = [format_number(row["scores"][k], digits) for k, (_, digits) in scores.items()]
         table.add_row(str(row["trial"]), *cells, *(f"{row['settings'][k]:.3g}" for k in SPACE))
     return table
 
@@ -210,7 +210,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     best, weights = study.best_trial, importance(study)
     command = command_of("study.py", words, args.folder)
     file = args.results / "study.json"
-    write_json(file, plain({
+    write_json(file, json_ready({
         "command": command, "commit": commit, "machine": machine(), "family": FAMILY, "seed": SEED,
         "world": {"window": list(size.window), "start": size.start, "end": size.end}, "days not scored": WARM,
         "space": {k: {"low": low, "high": high, "log": log} for k, (low, high, log) in SPACE.items()},

@@ -1,8 +1,8 @@
-"""Whether the record steps where its sensor changes: mean and spread each side, against what knows of no sensor.
+"""Breaks of the record where its sensor changes: steps in the mean and changes of spread, with intervals.
 
 The reference is the truth of a synthetic world, where there is one: then the series is the error. Without a truth it is
-the weather: the series is what antecedent rain and the season leave of the map's mean, and a step is estimated beside
-them by least squares. Intervals are from a bootstrap of blocks of days, since errors of one week are alike.
+the weather: a step in the map's mean is estimated by least squares together with the effects of antecedent rain and of
+the season. Intervals are from a bootstrap of blocks of days, since errors within a week are alike.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import torch
 
 from ssm_net.core.radiometers import name_of
 from ssm_net.cube.store import Cube
 from ssm_net.cube.variables import API_DAYS
+from ssm_net.evaluate.referees.coarse import footprint_mean
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Footprint
 from ssm_net.infer.quality_flags import sources
 
 WINDOW = 365  # days each side, at most
-AROUND = 15  # days to each side that tell which sensor is the record's
-SHORTEST = 20  # days that a sensor leads, to count as a part of the record
+AROUND = 15  # days to each side that decide which sensor leads
+SHORTEST = 20  # days that a sensor must lead to be a segment of the record
 SEASON = 15  # days of the year by which the two sides may differ
-FEWEST = 15  # days with a value each side, for a step to be told
-ENOUGH = 45  # days of the same seasons each side, for those alone to count
+MIN_DAYS = 15  # days with a value each side, for a step to be estimated
+SAME_SEASON_DAYS = 45  # days of the same seasons each side, for those alone to count
 BLOCK, DRAWS = 15, 400  # days of a block, samples of the bootstrap
-SEASON_FROM = 300  # days of a window from which the annual cycle is told apart from a step
+SEASON_FROM = 300  # days of a window from which the annual cycle can be separated from a step
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class DayLevel:
         if truth is not None:
             error = _mean((mosaic.ssm - truth)[known & np.isfinite(truth)])
             if observed is not None:
-                through = footprint_mean(truth, footprint)
-                coarse_error = _mean((observed - through)[np.isfinite(observed) & np.isfinite(through)])
+                expected = footprint_mean(truth, footprint)
+                coarse_error = _mean((observed - expected)[np.isfinite(observed) & np.isfinite(expected)])
         codes = sources(cube, mosaic.day)
         leading = int(np.bincount(codes[codes > 0]).argmax()) if (codes > 0).any() else 0
         rain = tuple(_mean(r[np.isfinite(r)]) for r in (cube.read_coarse(v, mosaic.day) for v in API_DAYS
@@ -62,21 +62,14 @@ class DayLevel:
         return cls(mosaic.day, level, error, coarse_error, rain, leading)
 
 
-def footprint_mean(field: np.ndarray, footprint: Footprint) -> np.ndarray:
-    """Mean of what is finite over each footprint, (R, C), NaN where less than half of it is."""
-    there = torch.from_numpy(np.isfinite(field)).float()
-    mean = footprint.forward(torch.from_numpy(np.nan_to_num(field)).float(), there)
-    return torch.where(footprint.forward(there) >= 0.5, mean, torch.nan).numpy()
-
-
 def _mean(values: np.ndarray) -> float:
     return float(values.mean(dtype="float64")) if values.size else float("nan")
 
 
 def segments(days: Sequence[DayLevel]) -> list[tuple[int, list[DayLevel]]]:
-    """The parts of the record by the sensor that leads on most days within ``AROUND`` days, so that another one that
-    fills its orbit gaps makes no part of its own; parts shorter than ``SHORTEST`` and days without any sensor near
-    belong to the part before."""
+    """The record in segments, each with its sensor: the one that leads on most days within ``AROUND`` days, so that
+    another one that fills its orbit gaps makes no segment of its own. Segments shorter than ``SHORTEST`` and days
+    without any sensor near belong to the segment before."""
     at = np.array([d.day.toordinal() for d in days])
     leading = np.array([d.source for d in days])
     codes = sorted({int(c) for c in leading if c})
@@ -84,27 +77,29 @@ def segments(days: Sequence[DayLevel]) -> list[tuple[int, list[DayLevel]]]:
         return [(0, list(days))]
     total = np.stack([np.concatenate([[0], np.cumsum(leading == c)]) for c in codes])
     near = total[:, np.searchsorted(at, at + AROUND, "right")] - total[:, np.searchsorted(at, at - AROUND)]
-    # At a change the windows of both sides count the same sensors: what saw on the day itself decides a tie.
+    # At a change the windows of both sides count the same sensors: the sensor of the day itself decides a tie.
     near = 2 * near + (leading == np.array(codes)[:, None])
     most = np.where(near.max(0) > 0, np.array(codes)[near.argmax(0)], 0)
     parts: list[tuple[int, list[DayLevel]]] = []
     for run in np.split(np.arange(len(days)), np.flatnonzero(np.diff(most)) + 1):
-        source, some = int(most[run[0]]), [days[i] for i in run]
-        if parts and (source in (0, parts[-1][0]) or len(some) < SHORTEST):
-            parts[-1][1].extend(some)
+        source, stretch = int(most[run[0]]), [days[i] for i in run]
+        if parts and (source in (0, parts[-1][0]) or len(stretch) < SHORTEST):
+            parts[-1][1].extend(stretch)
         elif parts and len(parts[-1][1]) < SHORTEST:
-            parts[-1] = (source, parts[-1][1] + some)
+            parts[-1] = (source, parts[-1][1] + stretch)
         else:
-            parts.append((source, some))
+            parts.append((source, stretch))
     return _sharpened(parts)
 
 
 def _sharpened(parts: list[tuple[int, list[DayLevel]]]) -> list[tuple[int, list[DayLevel]]]:
-    """The same parts, each change on the day where fewest days near it are led by the sensor of the other side."""
+    """The same segments, each change on the day where fewest days near it are led by the sensor of the other side."""
     for (one, before), (other, after) in pairwise(parts):
         near = [*before[-AROUND:], *after[:AROUND]]
-        wrong = np.cumsum([0, *(d.source == other for d in near)]) - np.cumsum([0, *(d.source == one for d in near)])
-        move = int(wrong.argmin()) - min(AROUND, len(before))
+        misplaced = np.cumsum([0, *(d.source == other for d in near)]) - np.cumsum(
+            [0, *(d.source == one for d in near)]
+        )
+        move = int(misplaced.argmin()) - min(AROUND, len(before))
         if move > 0:
             before.extend(after[:move])
             del after[:move]
@@ -138,17 +133,17 @@ def break_table(days: Sequence[DayLevel]) -> list[dict[str, float | str | int]]:
 
 
 def _same_season(before: list[DayLevel], after: list[DayLevel]) -> tuple[list[DayLevel], list[DayLevel], str]:
-    """The days of each side at whose time of the year the other has days too, where both have enough of them: what a
-    season does is no step."""
+    """The days of each side at whose time of the year the other side has days too, where both have enough of them: the
+    effect of a season is no step."""
 
     def of_year(days: list[DayLevel]) -> np.ndarray:
         return np.array([d.day.timetuple().tm_yday for d in days])
 
-    apart = np.abs(of_year(before)[:, None] - of_year(after)[None])
-    near = np.minimum(apart, 365 - apart) <= SEASON
+    difference = np.abs(of_year(before)[:, None] - of_year(after)[None])
+    near = np.minimum(difference, 365 - difference) <= SEASON
     both = ([d for d, k in zip(before, near.any(1), strict=True) if k],
             [d for d, k in zip(after, near.any(0), strict=True) if k])  # fmt: skip
-    return (*both, "the same") if min(map(len, both)) >= ENOUGH else (before, after, "others")
+    return (*both, "the same") if min(map(len, both)) >= SAME_SEASON_DAYS else (before, after, "others")
 
 
 def _step(before: Sequence[DayLevel], after: Sequence[DayLevel], key: str, with_weather: bool) -> dict[str, float]:
@@ -162,12 +157,12 @@ def _step(before: Sequence[DayLevel], after: Sequence[DayLevel], key: str, with_
         if (days[-1].day - days[0].day).days >= SEASON_FROM:
             columns += [np.cos(when), np.sin(when)]
     basis = np.stack(columns, 1)
-    # A day on which nothing saw tells of the gap, not of a sensor.
+    # The error of a day without any observation belongs to the gap, not to a sensor.
     known = np.isfinite(y) & np.isfinite(basis).all(1) & np.array([d.source > 0 for d in days])
     n = [int((known & (late == side)).sum()) for side in (0, 1)]
     row: dict[str, float] = {"days before": n[0], "days after": n[1]}
     nothing = dict.fromkeys(("step", "step low", "step high", "std ratio", "std ratio low", "std ratio high"), np.nan)
-    if min(n) < FEWEST:
+    if min(n) < MIN_DAYS:
         return row | nothing
     y, basis, late = y[known], basis[known], late[known]
     step, ratio = _estimate(y, basis, late)
@@ -186,7 +181,7 @@ def _step(before: Sequence[DayLevel], after: Sequence[DayLevel], key: str, with_
 
 
 def _estimate(y: np.ndarray, basis: np.ndarray, late: np.ndarray) -> tuple[float, float]:
-    """The step, and the ratio of standard deviations after and before, of what the basis leaves."""
-    law, *_ = np.linalg.lstsq(basis, y, rcond=None)
-    left = y - basis @ law
-    return float(law[1]), float(left[late == 1].std() / max(left[late == 0].std(), 1e-9))
+    """The step, and the ratio of the residuals' standard deviations after and before."""
+    coefficients, *_ = np.linalg.lstsq(basis, y, rcond=None)
+    residual = y - basis @ coefficients
+    return float(coefficients[1]), float(residual[late == 1].std() / max(residual[late == 0].std(), 1e-9))

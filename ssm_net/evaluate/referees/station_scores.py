@@ -1,26 +1,22 @@
-"""The product at stations: which value belongs to which day, and how sure a score is.
+"""Scores of one daily series against a station, with confidence intervals.
 
-A station's values are UTC; day d of the product is 01:30 local solar time of d, so over China the evening before in
-UTC. Confidence intervals use the effective number of independent pairs.
+The intervals use the effective number of independent pairs, since soil moisture of successive days is alike.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import stats
 
-if TYPE_CHECKING:
-    pass
-
-FLAT = 1e-9  # m3 m-3: a series that varies less does not vary, but for rounding
-ENOUGH, FEWEST = 30, 10  # pairs for a summary; pairs where the record is short
+FLAT = 1e-9  # m3 m-3: a series that varies less varies by rounding only
+SUMMARY_PAIRS = 30  # a station with fewer has a short record, and counts only where all have
+MIN_PAIRS = 10  # fewer are not scored
 
 
 @dataclass(frozen=True)
-class Estimate:
+class ScoreWithInterval:
     """A score and its 95 % confidence interval."""
 
     value: float
@@ -34,9 +30,9 @@ class SeriesScore:
 
     n: int
     n_eff: float
-    r: Estimate
-    ubrmse: Estimate
-    bias: Estimate
+    r: ScoreWithInterval
+    ubrmse: ScoreWithInterval
+    bias: ScoreWithInterval
     slope: float  # of the product on the station
 
 
@@ -50,7 +46,7 @@ def lag1(x: np.ndarray, day: np.ndarray) -> float:
 
 
 def score_series(station: np.ndarray, product: np.ndarray, day: np.ndarray, level: float = 0.95) -> SeriesScore | None:
-    """Scores of a daily series (NaN allowed) at a station, or None with fewer than ``FEWEST`` pairs.
+    """Scores of a daily series (NaN allowed) at a station, or None with fewer than ``MIN_PAIRS`` pairs.
 
     ``day`` are day numbers, ascending. Effective sizes with lag-1 autocorrelations r: n(1 - r1 r2)/(1 + r1 r2) for R,
     n(1 - re^2)/(1 + re^2) for the variance of the error e and n(1 - re)/(1 + re) for its mean (Bartlett 1935;
@@ -59,12 +55,12 @@ def score_series(station: np.ndarray, product: np.ndarray, day: np.ndarray, leve
     ok = np.isfinite(station) & np.isfinite(product)
     x, y, day = station[ok].astype("float64"), product[ok].astype("float64"), day[ok]
     n = x.size
-    if n < FEWEST:
+    if n < MIN_PAIRS:
         return None
     e = y - x
     re = lag1(e, day)
-    both = lag1(x, day) * lag1(y, day)
-    n_r, n_var, n_mean = (max(n * (1 - k) / (1 + k), 4.0) for k in (both, re**2, re))
+    product_lag1 = lag1(x, day) * lag1(y, day)
+    n_r, n_var, n_mean = (max(n * (1 - k) / (1 + k), 4.0) for k in (product_lag1, re**2, re))
     varies = x.std() >= FLAT and y.std() >= FLAT
     r = (
         float(np.clip(((x - x.mean()) * (y - y.mean())).mean() / (x.std() * y.std()), -1, 1))
@@ -78,9 +74,9 @@ def score_series(station: np.ndarray, product: np.ndarray, day: np.ndarray, leve
     return SeriesScore(
         n=n,
         n_eff=n_r,
-        r=Estimate(r, float(np.tanh(z - half)), float(np.tanh(z + half))),
-        ubrmse=Estimate(sd, *(float(v) for v in sd * np.sqrt(n_var / chi))),
-        bias=Estimate(float(e.mean()), float(e.mean() - t), float(e.mean() + t)),
+        r=ScoreWithInterval(r, float(np.tanh(z - half)), float(np.tanh(z + half))),
+        ubrmse=ScoreWithInterval(sd, *(float(v) for v in sd * np.sqrt(n_var / chi))),
+        bias=ScoreWithInterval(float(e.mean()), float(e.mean() - t), float(e.mean() + t)),
         slope=float(((x - x.mean()) * (y - y.mean())).mean() / x.var()) if x.std() >= FLAT else float("nan"),
     )
 
@@ -103,11 +99,11 @@ def gains(coarse: SeriesScore, fine: SeriesScore) -> dict[str, float]:
     return out | {"G_DOWN": sum(out.values()) / 3}
 
 
-def median_interval(values: np.ndarray, level: float = 0.95, draws: int = 2000, seed: int = 0) -> Estimate:
+def median_interval(values: np.ndarray, level: float = 0.95, draws: int = 2000, seed: int = 0) -> ScoreWithInterval:
     """Median over stations and its bootstrap interval; stations are drawn with replacement."""
     values = values[np.isfinite(values)]
     if not values.size:
-        return Estimate(float("nan"))
+        return ScoreWithInterval(float("nan"))
     picks = np.random.default_rng(seed).integers(0, values.size, (draws, values.size))
     low, high = np.quantile(np.median(values[picks], axis=1), [0.5 - level / 2, 0.5 + level / 2])
-    return Estimate(float(np.median(values)), float(low), float(high))
+    return ScoreWithInterval(float(np.median(values)), float(low), float(high))

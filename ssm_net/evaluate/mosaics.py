@@ -1,4 +1,4 @@
-"""What is scored: the mosaics of a folder, the truth of a synthetic world, the coarse observations of a cube."""
+"""A folder of daily mosaics, read a day at a time; the error of an evaluation."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from ssm_net.cube.store import Cube
 from ssm_net.errors import SsmNetError
 from ssm_net.formats.mosaic_days import day_path, days_done, read_day
 from ssm_net.formats.product import Mosaic
@@ -16,7 +13,7 @@ from ssm_net.grid import Domain
 
 
 class EvaluationError(SsmNetError):
-    """What was given cannot be scored; the message says why and what to do."""
+    """The inputs cannot be scored; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +32,9 @@ class Mosaics:
             if days := tuple(days_done(folder, domain.name, format)):
                 return cls(folder, domain, format, days)
         others = sorted(path.name for path in folder.glob("ssm_*"))[:3] if folder.is_dir() else []
-        seen = f"it holds {', '.join(others)}, ..." if others else "it is empty or not there"
+        content = f"it holds {', '.join(others)}, ..." if others else "it is empty or does not exist"
         raise EvaluationError(
-            f"{folder} holds no mosaic ssm_{domain.name}_yyyymmdd.nc of the cube's domain ({seen}); make them "
+            f"{folder} holds no mosaic ssm_{domain.name}_yyyymmdd.nc of the cube's domain ({content}); make them "
             f"with: python infer.py cube=CUBE run=RUN mosaics={folder}"
         )
 
@@ -53,11 +50,3 @@ class Mosaics:
                 f"{list(self.domain.window)}: give the cube from which these mosaics were made"
             )
         return mosaic
-
-
-def coarse_observation(cube: Cube, day: dt.date) -> np.ndarray | None:
-    """The coarse soil moisture of ``day``, (R, C) m3 m-3 with NaN where unobserved; None where there is none at all."""
-    if "ssm" not in cube.coarse or not cube.done(day):
-        return None
-    values = cube.read_coarse("ssm", day)
-    return values if np.isfinite(values).any() else None
