@@ -33,7 +33,7 @@ from ssm_net.cube.store import Cube, open_cube, write_json
 from ssm_net.estimators import network
 from ssm_net.estimators.calibration import Calibration
 from ssm_net.estimators.checkpoint import load_trained, save_trained
-from ssm_net.evaluate.daily_pass import Contest, score_days
+from ssm_net.evaluate.daily_pass import EvaluationInputs, score_days
 from ssm_net.evaluate.mosaics import Mosaics
 from ssm_net.evaluate.referees.truth import PRODUCT
 from ssm_net.evaluate.report.tables import format_number, json_ready
@@ -216,7 +216,7 @@ def ablate(
         # The product says where it is clear or cloudy, and gives these strata their pixels: the reference here too.
         methods[PRODUCT if variant.name == "reference" else variant.name] = Mosaics.open(out, cube.domain)
     console.print(f"scoring {len(methods)} variants")
-    found = score_days(Contest(methods, truth, cube), methods[PRODUCT].days).scores
+    found = score_days(EvaluationInputs(methods, truth, cube), methods[PRODUCT].days).scores
     scores = flat(found, list(methods))
     scores["reference"] = scores.pop("network")  # as the product is named in the tables of bench/skill.py
     kept = {v.name: {k: scores[v.name][k] for k in COLUMNS if k != "ratio"} for v in chosen}

@@ -33,7 +33,7 @@ from ssm_net.config import DomainConfig, InferConfig, ModelConfig, PrepareConfig
 from ssm_net.config import TrainerConfig as Trainer
 from ssm_net.cube.store import open_cube, write_json
 from ssm_net.estimators.checkpoint import load_trained
-from ssm_net.evaluate.daily_pass import Contest, score_days
+from ssm_net.evaluate.daily_pass import EvaluationInputs, score_days
 from ssm_net.evaluate.metrics.scorecard import TEXTURE_TABLE, TRUTH_TABLE
 from ssm_net.evaluate.mosaics import Mosaics
 from ssm_net.evaluate.referees.truth import PRODUCT, TruthScores
@@ -138,8 +138,8 @@ def world(folder: Path, size: Size, family: str, seed: int, commit: str) -> dict
     # The days that no label was taken from apart: there the oracle has no truth of the day either.
     held = set(split_of(opened, network).held_days)
     days = methods[PRODUCT].days
-    contest = Contest(methods, truth, opened)
-    fitted, withheld = (score_days(contest, [d for d in days if (d in held) == part]).scores for part in (False, True))
+    inputs = EvaluationInputs(methods, truth, opened)
+    fitted, withheld = (score_days(inputs, [d for d in days if (d in held) == part]).scores for part in (False, True))
     scores = flat(fitted + withheld, list(methods))
     steps = json.loads((folder / "steps.json").read_text())
     seconds = {name: step["seconds"] or math.nan for name, step in steps.items()}

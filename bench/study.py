@@ -29,7 +29,7 @@ from skill import SIZES, Size, flat
 
 from ssm_net.config import DomainConfig, InferConfig, PrepareConfig, SimulateConfig, TrainConfig, load
 from ssm_net.cube.store import open_cube, write_json
-from ssm_net.evaluate.daily_pass import Contest, score_days
+from ssm_net.evaluate.daily_pass import EvaluationInputs, score_days
 from ssm_net.evaluate.mosaics import Mosaics
 from ssm_net.evaluate.referees.truth import PRODUCT
 from ssm_net.evaluate.report.tables import format_number, json_ready
@@ -109,7 +109,7 @@ def judged(world: Path, home: Path, size: Size, values: dict[str, float]) -> dic
     infer(InferConfig(str(cube.path), str(home / "mosaics"), run=str(home / "run"), start=first))
     maps = Mosaics.open(home / "mosaics", cube.domain)
     truth = Truth.open(world / "raw" / "truth.zarr", cube.domain)
-    scores = flat(score_days(Contest({PRODUCT: maps}, truth, cube), maps.days).scores, [PRODUCT])["network"]
+    scores = flat(score_days(EvaluationInputs({PRODUCT: maps}, truth, cube), maps.days).scores, [PRODUCT])["network"]
     told = {k: scores[k] for k in ("RMSE", "RMSE clear", "RMSE cloudy", "sub-grid R", "sub-grid std ratio")}
     return told | {"innovation RMSE": trained.provenance["validation"]["innovation_rmse"], "minutes": round(minutes, 2)}
 

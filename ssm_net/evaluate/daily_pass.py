@@ -47,7 +47,7 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
-class Contest:
+class EvaluationInputs:
     """What is scored and what it is compared with: the mosaics by method, ``PRODUCT`` first, and the referees."""
 
     methods: Mapping[str, Mosaics]
@@ -90,7 +90,7 @@ class Evaluation:
 
 
 def score_days(
-    contest: Contest,
+    inputs: EvaluationInputs,
     days: Sequence[dt.date],
     progress: Callable[[Sequence[dt.date]], Iterable[dt.date]] = iter,
 ) -> Evaluation:
@@ -98,16 +98,16 @@ def score_days(
 
     A day that a baseline lacks is not scored against the truth, and a note says so.
     """
-    footprint = contest.cube.footprint()
+    footprint = inputs.cube.footprint()
     shown = set(evenly_spaced(days, SNAPSHOTS))
-    limited = {s: set(evenly_spaced(days, s.most_days)) for s in contest.scorecard.statistics if s.most_days}
+    limited = {s: set(evenly_spaced(days, s.most_days)) for s in inputs.scorecard.statistics if s.most_days}
     scores, coarse, coverage = TruthScores.zero(), dict[str, Moments](), dict[str, Coverage]()
     points, levels, snapshots, notes = [], [], [], []
     attrs: dict[str, Attribute] = {}
     trained_on = set()  # of all days: those of two networks may lie in one folder
-    for day, age in zip(progress(days), observation_ages(contest.cube, days), strict=True):
+    for day, age in zip(progress(days), observation_ages(inputs.cube, days), strict=True):
         skip = {s for s, picked in limited.items() if day not in picked}
-        result = _evaluate_day(contest, day, age, footprint, skip, day in shown)
+        result = _evaluate_day(inputs, day, age, footprint, skip, day in shown)
         scores += result.scores
         coarse = merge(coarse, result.coarse)
         coverage = merge(coverage, {f"{day:%Y-%m}": result.coverage})
@@ -119,12 +119,12 @@ def score_days(
         trained_on.add(str(attrs.get("stations_trained_on", "")))
     for note in notes:
         log.warning(note)
-    series = without_training_stations(to_series(contest.points, points, list(contest.methods)), trained_on)
+    series = without_training_stations(to_series(inputs.points, points, list(inputs.methods)), trained_on)
     return Evaluation(scores, coarse, coverage, tuple(levels), series, tuple(snapshots), attrs, tuple(notes))
 
 
 def _evaluate_day(
-    contest: Contest,
+    inputs: EvaluationInputs,
     day: dt.date,
     age: np.ndarray,
     footprint: Footprint,
@@ -132,29 +132,29 @@ def _evaluate_day(
     shown: bool,
 ) -> EvaluatedDay:
     """All comparisons of one day; ``age`` (R, C) are days since each cell was last observed."""
-    cube, domain = contest.cube, contest.cube.domain
-    maps = {name: mosaics.read(day) for name, mosaics in contest.methods.items() if day in mosaics.days}
+    cube, domain = inputs.cube, inputs.cube.domain
+    maps = {name: mosaics.read(day) for name, mosaics in inputs.methods.items() if day in mosaics.days}
     product = maps[PRODUCT]
-    truth = contest.truth.read(day) if contest.truth else None
+    truth = inputs.truth.read(day) if inputs.truth else None
     water = (product.flags & int(Flag.WATER)) > 0
-    if contest.truth is not None:
-        water |= contest.truth.water >= 0.5
+    if inputs.truth is not None:
+        water |= inputs.truth.water >= 0.5
     observed = coarse_observation(cube, day)
-    absent = [name for name in contest.methods if name not in maps]
+    absent = [name for name in inputs.methods if name not in maps]
     note, scores = "", TruthScores.zero()
     if absent:
         note = f"{day}: not scored, there is no mosaic of {', '.join(absent)}"
-    elif contest.truth is not None and truth is None:
+    elif inputs.truth is not None and truth is None:
         note = f"{day}: not scored against the truth, which does not hold that day"
     if truth is not None:
         scored = ScoredDay(day, product.flags, domain.ratio, age, cube)
-        scores = score_day(truth, maps, ~water, scored, contest.scorecard, skip, complete=not absent)
+        scores = score_day(truth, maps, ~water, scored, inputs.scorecard, skip, complete=not absent)
     return EvaluatedDay(
         scores=scores,
         coarse={} if observed is None else {n: coarse_consistency(m, observed, footprint) for n, m in maps.items()},
         coverage=Coverage.of(product),
         level=DayLevel.of(product, cube, truth, observed, footprint),
-        points=PointDay.of(day, contest.points, maps, truth),
+        points=PointDay.of(day, inputs.points, maps, truth),
         snapshot=_snapshot(maps, truth, water) if shown else None,
         attrs=product.attrs,
         note=note,

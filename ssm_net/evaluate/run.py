@@ -19,7 +19,7 @@ from ssm_net.core.files import write_whole
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.evaluate import notes
 from ssm_net.evaluate.baselines import baseline_mosaics
-from ssm_net.evaluate.daily_pass import Contest, evenly_spaced, score_days
+from ssm_net.evaluate.daily_pass import EvaluationInputs, evenly_spaced, score_days
 from ssm_net.evaluate.metrics.algebra import Scorecard
 from ssm_net.evaluate.metrics.scorecard import SCORECARD
 from ssm_net.evaluate.mosaics import EvaluationError, Mosaics
@@ -66,8 +66,8 @@ def evaluate(cfg: EvaluateConfig, scorecard: Scorecard = SCORECARD) -> dict[str,
 
     points, outside = _points(cfg, product, truth, days)
     methods = {PRODUCT: product} | {name: baseline_mosaics(cfg, name, cube, days) for name in cfg.baselines}
-    contest = Contest(methods, truth, cube, points, scorecard)
-    result = score_days(contest, days, _progress)
+    inputs = EvaluationInputs(methods, truth, cube, points, scorecard)
+    result = score_days(inputs, days, _progress)
     rows = score_stations(result.series)
     out: dict[str, Any] = json_ready({
         "domain": cube.domain.name,
@@ -84,7 +84,7 @@ def evaluate(cfg: EvaluateConfig, scorecard: Scorecard = SCORECARD) -> dict[str,
                   *result.notes],
         "command": _command(cfg),
         "mosaic_attributes": dict(result.attrs),
-        **all_tables(contest, result, rows, days),
+        **all_tables(inputs, result, rows, days),
     })  # fmt: skip
     from ssm_net.evaluate.report.page import render  # needs matplotlib and jinja2, which only the report does
 

@@ -53,9 +53,8 @@ class TruthScores:
         return cls({})
 
     def __add__(self, other: TruthScores) -> TruthScores:
-        return TruthScores(
-            merge(self.sums, other.sums), self.counted + other.counted, self.offered + other.offered
-        )  # fmt: skip
+        counted, offered = self.counted + other.counted, self.offered + other.offered
+        return TruthScores(merge(self.sums, other.sums), counted, offered)
 
     def get(
         self,
@@ -71,8 +70,9 @@ class TruthScores:
     def rows(self, table: ScoreTable, methods: Collection[str]) -> list[dict[str, Any]]:
         """The table's rows, a bin and a method each; a row without any number is left out."""
         keys = [k for k in self.sums if k.product_only == table.product_only and k.binning == table.binning]
-        of_truth = any(m.statistic.of_truth for m in table.metrics)
-        names = [TRUTH, *methods] if of_truth else [m for m in methods if not table.product_only or m == PRODUCT]
+        names = [PRODUCT] if table.product_only else list(methods)
+        if any(m.statistic.of_truth for m in table.metrics):
+            names.insert(0, TRUTH)
         out = []
         for label in table.binning.order(sorted({k.label for k in keys})):
             for method in names:

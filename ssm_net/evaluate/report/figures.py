@@ -42,7 +42,7 @@ def colour(method: str) -> str:
     return COLOUR.get(method, MUTED)
 
 
-def maps(snapshot: Snapshot, low: float, high: float) -> Figure:
+def draw_maps(snapshot: Snapshot, low: float, high: float) -> Figure:
     """The truth and the methods on one colour scale; below, errors, the uncertainty and the quality flags."""
     soil = snapshot.fields
     truth = soil.get(TRUTH)
@@ -115,7 +115,7 @@ def _quality_flags(ax: Axes, s: Snapshot) -> None:
               loc="upper center", bbox_to_anchor=(0.5, -0.1))  # fmt: skip
 
 
-def time_series(series: Series, picks: Sequence[int]) -> Figure:
+def draw_time_series(series: Series, picks: Sequence[int]) -> Figure:
     """One panel a point: the truth, the station, the product with its 90 % interval, the baselines."""
     fig = Figure(figsize=(9.5, 2.5 * len(picks)), layout="constrained")
     axes = fig.subplots(len(picks), 1, sharex=True, squeeze=False).ravel()
@@ -152,7 +152,7 @@ def time_series(series: Series, picks: Sequence[int]) -> Figure:
     return fig
 
 
-def levels(days: Sequence[DayLevel]) -> Figure:
+def draw_levels(days: Sequence[DayLevel]) -> Figure:
     """The map's mean of each day, its error and that of the coarse observations where there is a truth."""
     fig = Figure(figsize=(9.5, 4.2), layout="constrained")
     above, below = fig.subplots(2, 1, sharex=True)
@@ -179,7 +179,7 @@ STATE = {"LST seen": "#f2c14e", "LST filled": "#9fc0d8", "other": "#c9d5d8", "fr
          "urban": "#a0527a", "no input or outside": "#1d2a30"}  # fmt: skip
 
 
-def coverage(rows: Sequence[dict[str, Any]]) -> Figure:
+def draw_coverage(rows: Sequence[dict[str, Any]]) -> Figure:
     """A bar a month: the inputs behind the land's pixels, or why they are masked; dots: coarse cells observed."""
     months = [row["month"] for row in rows]
     fig = Figure(figsize=(max(6.0, min(14.0, 1.5 + 0.45 * len(months))), 3.4), layout="constrained")
@@ -204,7 +204,7 @@ def coverage(rows: Sequence[dict[str, Any]]) -> Figure:
     return fig
 
 
-def scatter(scores: TruthScores, methods: Sequence[str]) -> Figure:
+def draw_scatter(scores: TruthScores, methods: Sequence[str]) -> Figure:
     """Counts of truth and estimate, a panel a method."""
     fig = Figure(figsize=(3.3 * len(methods) + 0.7, 4.0), layout="compressed")
     axes = fig.subplots(1, len(methods), sharey=True, squeeze=False).ravel()
@@ -224,7 +224,7 @@ def scatter(scores: TruthScores, methods: Sequence[str]) -> Figure:
     return fig
 
 
-def texture(scores: TruthScores, methods: Sequence[str]) -> Figure:
+def draw_texture(scores: TruthScores, methods: Sequence[str]) -> Figure:
     """Variation inside the coarse cell by wetness, and the power spectrum."""
     fig = Figure(figsize=(9.5, 3.6), layout="constrained")
     left, right = fig.subplots(1, 2)
@@ -247,7 +247,7 @@ def texture(scores: TruthScores, methods: Sequence[str]) -> Figure:
     return fig
 
 
-def calibration(scores: TruthScores, methods: Sequence[str]) -> Figure:
+def draw_calibration(scores: TruthScores, methods: Sequence[str]) -> Figure:
     """Fraction of the truth inside the stated intervals: on the diagonal the uncertainty is right."""
     fig = Figure(figsize=(9.5, 4.0), layout="constrained")
     left, right = fig.subplots(1, 2, sharey=True)

@@ -13,7 +13,7 @@ from ssm_net.evaluate.daily_pass import Evaluation
 from ssm_net.evaluate.metrics.algebra import UNIT, Scorecard
 from ssm_net.evaluate.referees.stations import StationRow
 from ssm_net.evaluate.report import figures, sections
-from ssm_net.evaluate.report.sections import ReportData, Values
+from ssm_net.evaluate.report.sections import ReportData, SectionValues
 from ssm_net.version import __version__
 
 
@@ -24,7 +24,7 @@ class Section:
     key: str
     title: str
     about: str
-    values: Values
+    values: SectionValues
 
     @property
     def templates(self) -> list[str]:
@@ -57,7 +57,7 @@ def environment() -> Environment:
     )
 
 
-TITLES: dict[str, tuple[str, Callable[[ReportData], Values | None]]] = {
+TITLES: dict[str, tuple[str, Callable[[ReportData], SectionValues | None]]] = {
     "maps": ("Maps", sections.maps),
     "series": ("Time series", sections.series),
     "stations": ("Stations", sections.stations),

@@ -22,7 +22,7 @@ from ssm_net.evaluate.report import figures
 from ssm_net.evaluate.report.tables import Row, format_interval
 from ssm_net.evaluate.report.views import Columns, KeyNumber, card, figure_view, score_table_view, table_view
 
-Values = dict[str, Any]
+SectionValues = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def key_numbers(data: ReportData) -> list[KeyNumber]:
     return out
 
 
-def truth(data: ReportData, table: ScoreTable) -> Values | None:
+def truth(data: ReportData, table: ScoreTable) -> SectionValues | None:
     rows = data.rows("truth")
     if not rows:
         return None
@@ -74,20 +74,20 @@ def truth(data: ReportData, table: ScoreTable) -> Values | None:
     return {"cards": cards, "pixels": data.out["pixels_scored"], "percent": fraction}
 
 
-def score_table(data: ReportData, table: ScoreTable) -> Values | None:
+def score_table(data: ReportData, table: ScoreTable) -> SectionValues | None:
     """A table of the scorecard that has no template of its own."""
     rows = data.rows(table.key)
     return {"table": score_table_view(table, rows)} if rows else None
 
 
-def maps(data: ReportData) -> Values | None:
+def maps(data: ReportData) -> SectionValues | None:
     snapshots = data.result.snapshots
     if not snapshots:
         return None
     low, high = _colour_range(snapshots)
     return {
         "figures": [
-            figure_view(figures.maps(s, low, high), f"maps of {s.day}", f"{s.day}. Dark lines are shores.")
+            figure_view(figures.draw_maps(s, low, high), f"maps of {s.day}", f"{s.day}. Dark lines are shores.")
             for s in snapshots
         ]
     }
@@ -99,16 +99,19 @@ def _colour_range(snapshots: Sequence[Snapshot]) -> tuple[float, float]:
     return (float(low), float(high)) if high - low >= 0.01 else (float(low) - 0.005, float(high) + 0.005)
 
 
-def series(data: ReportData) -> Values | None:
+def series(data: ReportData) -> SectionValues | None:
     points: Series = data.result.series
     if not points.points:
         return None
     pairs = {r.column: r.scores[PRODUCT, "all"].n for r in data.stations if (PRODUCT, "all") in r.scores}
     order = sorted(range(len(points.points)), key=lambda j: -pairs.get(j, 0))
-    return {"of_stations": bool(pairs), "figure": figure_view(figures.time_series(points, order[:3]), "time series")}
+    return {
+        "of_stations": bool(pairs),
+        "figure": figure_view(figures.draw_time_series(points, order[:3]), "time series"),
+    }
 
 
-def texture(data: ReportData, table: ScoreTable) -> Values | None:
+def texture(data: ReportData, table: ScoreTable) -> SectionValues | None:
     rows, scores, methods = data.rows("texture"), data.result.scores, data.out["methods"]
     if not rows:
         return None
@@ -116,24 +119,24 @@ def texture(data: ReportData, table: ScoreTable) -> Values | None:
         "table": score_table_view(table, rows),
         "tile": data.result.attrs.get(TILE_ATTRIBUTE) if any("seam index" in row for row in rows) else None,
         "min_days": TemporalUnbiasedRmse.MIN_DAYS,
-        "texture": figure_view(figures.texture(scores, methods), "sub-grid variation and power spectrum"),
-        "scatter": figure_view(figures.scatter(scores, methods), "truth against estimate",
+        "texture": figure_view(figures.draw_texture(scores, methods), "sub-grid variation and power spectrum"),
+        "scatter": figure_view(figures.draw_scatter(scores, methods), "truth against estimate",
                                "Estimate against truth; colours count pixels and days on a logarithmic scale."),
     }  # fmt: skip
 
 
-def calibration(data: ReportData) -> Values | None:
+def calibration(data: ReportData) -> SectionValues | None:
     if not data.rows("calibration"):
         return None
     columns: Columns = {"method": ("", 0), "RMSE": (f"RMSE, {UNIT}", 4), "stated uncertainty": (f"stated, {UNIT}", 4)}
     rows = [r for r in data.rows("truth") if r["stratum"] == "all"]
     return {
-        "figure": figure_view(figures.calibration(data.result.scores, data.out["methods"]), "calibration"),
+        "figure": figure_view(figures.draw_calibration(data.result.scores, data.out["methods"]), "calibration"),
         "table": table_view(rows, columns),
     }
 
 
-def stations(data: ReportData) -> Values | None:
+def stations(data: ReportData) -> SectionValues | None:
     if not data.rows("station"):
         return None
     medians, methods = data.rows("stations"), data.out["methods"]
@@ -163,13 +166,13 @@ def _with_intervals(row: Row) -> Row:
     return row | {k: format_interval(row, k, digits) for k, digits in (("R", 2), ("ubRMSE", 3), ("bias", 3))}
 
 
-def coarse(data: ReportData) -> Values | None:
+def coarse(data: ReportData) -> SectionValues | None:
     rows = data.rows("coarse")
     columns: Columns = {"method": ("", 0), **{m.name: (m.heading, m.digits) for m in COARSE_METRICS}}
     return {"table": table_view(rows, columns)} if rows else None
 
 
-def breaks(data: ReportData) -> Values | None:
+def breaks(data: ReportData) -> SectionValues | None:
     if not data.rows("breaks"):
         return None
     digits = {"step": 4, "std ratio": 2}
@@ -178,15 +181,15 @@ def breaks(data: ReportData) -> Values | None:
                         "against": ("against", 0), "seasons": ("seasons", 0), "days before": ("days before", 0),
                         "days after": ("days after", 0), "step": (f"step, {UNIT}", 0),
                         "std ratio": ("std after / before", 0)}  # fmt: skip
-    picture = figure_view(figures.levels(data.result.levels), "level of the record",
+    picture = figure_view(figures.draw_levels(data.result.levels), "level of the record",
                           "Means of each day over the domain; dotted lines: change of sensor.")  # fmt: skip
     return {"figure": picture, "table": table_view(rows, columns)}
 
 
-def coverage(data: ReportData) -> Values | None:
+def coverage(data: ReportData) -> SectionValues | None:
     rows, inputs = data.rows("coverage"), data.rows("inputs")
     digits = {"days": 0, "land pixels": 0}
-    picture = figure_view(figures.coverage(rows), "coverage by month", "Inputs behind the values of land pixels.")
+    picture = figure_view(figures.draw_coverage(rows), "coverage by month", "Inputs behind the values of land pixels.")
     return {
         "figure": picture,
         "table": table_view(rows, {k: (k, digits.get(k, 1)) for k in rows[0]}),
@@ -194,7 +197,7 @@ def coverage(data: ReportData) -> Values | None:
     }
 
 
-def provenance(data: ReportData) -> Values | None:
+def provenance(data: ReportData) -> SectionValues | None:
     out = data.out
     facts = {
         "data": out["data"],

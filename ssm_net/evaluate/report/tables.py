@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ssm_net.evaluate.daily_pass import Contest, Evaluation
+from ssm_net.evaluate.daily_pass import Evaluation, EvaluationInputs
 from ssm_net.evaluate.metrics.coverage import missing_inputs
 from ssm_net.evaluate.referees.breaks import break_table
 from ssm_net.evaluate.referees.coarse import coarse_rows
@@ -17,23 +17,23 @@ Row = dict[str, Any]
 
 
 def all_tables(
-    contest: Contest, result: Evaluation, rows: Sequence[StationRow], days: Sequence[dt.date]
+    inputs: EvaluationInputs, result: Evaluation, rows: Sequence[StationRow], days: Sequence[dt.date]
 ) -> dict[str, list[Row]]:
     """All tables, m3 m-3, correlations and fractions; one without any data is empty.
 
-    Those against the truth are the tables of the contest's scorecard, under their keys.
+    Those against the truth are the tables of the scorecard, under their keys.
     """
-    methods = list(contest.methods)
+    methods = list(inputs.methods)
     period = [days[0] + dt.timedelta(n) for n in range((days[-1] - days[0]).days + 1)]
     return {
-        **{table.key: result.scores.rows(table, methods) for table in contest.scorecard.tables},
+        **{table.key: result.scores.rows(table, methods) for table in inputs.scorecard.tables},
         "stations": summarise(rows, methods),
         "networks": by_network(rows, methods),
         "station": station_rows(rows, methods),
         "coarse": coarse_rows(result.coarse),
         "coverage": [{"month": month, **c.row()} for month, c in sorted(result.coverage.items())],
         "breaks": break_table(result.levels),
-        "inputs": [{"month": month, **row} for month, row in sorted(missing_inputs(contest.cube, period).items())],
+        "inputs": [{"month": month, **row} for month, row in sorted(missing_inputs(inputs.cube, period).items())],
     }
 
 
