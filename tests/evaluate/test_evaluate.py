@@ -209,3 +209,18 @@ def test_days_as_text():
     day = [dt.date(2016, 5, n) for n in (1, 2, 3, 5, 7, 8)]
     assert runs(day) == "2016-05-01 .. 2016-05-03, 2016-05-05, 2016-05-07 .. 2016-05-08"
     assert runs([]) == ""
+
+
+@pytest.mark.parametrize(("attrs", "tile"), [({"inference_tile": 2}, 2), ({"inference_tile": 4}, None), ({}, None)])
+def test_seams_are_scored_at_the_tiles_that_the_maps_state(world, tmp_path, attrs, tile):
+    """Of four by four cells: four tiles, a single one, and maps that do not say."""
+    folder = world.folder / "mosaics"
+    day = days_done(folder, "tiny", "netcdf")[0]
+    mosaic = read_day(day_path(folder, "tiny", day, "netcdf"), day)
+    write_day(replace(mosaic, attrs={"model": "ssm_net"} | attrs), tmp_path / "mosaics")
+    out = evaluate(world.config(mosaics=f"{tmp_path}/mosaics", report=f"{tmp_path}/report", baselines=[]))
+    page = (tmp_path / "report/index.html").read_text()
+    scored = tile is not None
+    assert all(("seam index" in row) == scored for row in out["texture"])
+    assert (">seam index</th>" in page) == ("(every 2 cells)" in page) == scored
+    assert any("there is no seam index" in note for note in out["notes"]) == (not attrs)
