@@ -102,23 +102,23 @@ def summarise(worlds: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def misses(families: Mapping[str, Any], worlds: Sequence[dict[str, Any]]) -> list[str]:
     out = []
-    for family, found in families.items():
+    for family, summary in families.items():
         for goal, (sign, limit) in GOALS.items():
-            value = found["ratios"][goal]["mean"]
+            value = summary["ratios"][goal]["mean"]
             if not reached(goal, value):
                 out.append(f"{family}: {goal} {format_number(value)} is not {sign} {limit:g}")
     return out + [f"leak in {w['family']} {w['seed']}: {text}" for w in worlds for text in w["leaks"]]
 
 
-def score_table(family: str, found: Mapping[str, Any]) -> Table:
+def score_table(family: str, summary: Mapping[str, Any]) -> Table:
     columns = {
         "RMSE": ("RMSE", 4), "RMSE clear": ("clear", 4), "RMSE cloudy": ("cloudy", 4), "RMSE orbit gap": ("gap", 4),
         "sub-grid R": ("sub R", 3), "sub-grid std ratio": ("sub std", 2), "coverage 68": ("in 68%", 3),
         "coverage 90": ("in 90%", 3), "CRPS": ("CRPS", 4), "block index": ("block", 3),
         "spectral slope": ("slope", 2), "seconds": ("s", 0),
     }  # fmt: skip
-    seeds = ", ".join(map(str, found["seeds"]))
-    several = f"mean ± standard deviation of seeds {seeds}" if len(found["seeds"]) > 1 else f"seed {seeds}"
+    seeds = ", ".join(map(str, summary["seeds"]))
+    several = f"mean ± standard deviation of seeds {seeds}" if len(summary["seeds"]) > 1 else f"seed {seeds}"
     table = Table(title=f"Family {family}, {several}",
                   caption="m3 m-3; sub: inside 36 km cells, std over that of the truth; slope of the power spectrum; "
                   "s: seconds from the cube to the mosaics, training or fitting included",
@@ -127,7 +127,7 @@ def score_table(family: str, found: Mapping[str, Any]) -> Table:
     for heading, _ in columns.values():
         table.add_column(heading, justify="right", no_wrap=True)
     for method in (*NETWORKS, *BASELINES, "oracle", TRUTH):
-        row = found["scores"][method]
+        row = summary["scores"][method]
         # Fewer spreads keep the table on a screen; all are in the results.
         cells = [
             _with_spread(row[k], n, k in ("RMSE", "sub-grid R")) if k in row else "" for k, (_, n) in columns.items()
@@ -141,8 +141,8 @@ def ratio_table(families: Mapping[str, Any]) -> Table:
     for heading in ("", "goal", *(f"family {f}" for f in families)):
         table.add_column(heading, no_wrap=True)
     for goal, (sign, limit) in GOALS.items():
-        found = [f["ratios"][goal] for f in families.values()]
-        cells = [f"{_with_spread(v, 3, True)} {'ok' if reached(goal, v['mean']) else 'MISSED'}" for v in found]
+        values = [f["ratios"][goal] for f in families.values()]
+        cells = [f"{_with_spread(v, 3, True)} {'ok' if reached(goal, v['mean']) else 'MISSED'}" for v in values]
         table.add_row(goal, f"{sign} {limit:g}", *cells)
     table.add_row(INSIDE, "", *(_with_spread(f["ratios"][INSIDE], 3, True) for f in families.values()))
     return table

@@ -3,9 +3,9 @@
     python bench/skill.py runs/skill [--size smoke|small|full] [--families A,B] [--seeds 3] [--check]
 
 Simulates worlds, prepares, trains, infers and scores them by the functions that the scripts call, and prints a table
-a family and one of the ratios against the goals of the design. The networks start from a prior that has never seen the
-family they are judged in (bench/priors, made by pretrain.py); others are trained on the target alone. Worlds, cubes,
-models and mosaics stay in the folder: the same command goes on where it was cut off. Numbers go to
+a family and one of the ratios against the goals of the design. The networks start from a prior that was trained without
+the family they are judged in (bench/priors, made by pretrain.py); others are trained on the target alone. Worlds,
+cubes, models and mosaics stay in the folder: the same command goes on where it was cut off. Numbers go to
 bench/results/skill-<size>.json; with --check the exit code is 1 where a goal is missed, and the last line names it. The
 size `full` is meant for a machine with a GPU.
 """
@@ -177,8 +177,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     write_json(file, json_ready({"command": command, "commit": commit, "machine": machine(), "regime": REGIME,
                             "goals": {k: f"{s} {v:g}" for k, (s, v) in GOALS.items()}, "missed": missed,
                             "families": families, "worlds": worlds}))  # fmt: skip
-    for family, found in families.items():
-        console.print(score_table(family, found))
+    for family, summary in families.items():
+        console.print(score_table(family, summary))
     console.print(ratio_table(families))
     console.print(REGIME, f"\nNumbers: {file}", soft_wrap=True)
     print("missed: " + "; ".join(missed) if missed else "all goals reached")
