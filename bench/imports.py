@@ -45,8 +45,6 @@ def imports_of(root: Path) -> nx.DiGraph:
         found = grimp.build_graph(PACKAGE, cache_dir=None, exclude_type_checking_imports=True)
     finally:
         sys.path.remove(str(root))
-        for name in [n for n in sys.modules if n.split(".")[0] == PACKAGE]:
-            del sys.modules[name]
     graph = nx.DiGraph()
     graph.add_nodes_from(found.modules)
     graph.add_edges_from((m, other) for m in found.modules for other in found.find_modules_directly_imported_by(m))

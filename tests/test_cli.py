@@ -119,14 +119,21 @@ def test_a_script_is_the_command_of_its_verb(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """A single run leaves nothing in the working folder; arguments and Hydra's flags reach the verb."""
-    given = list[InferConfig]()
-    monkeypatch.setattr(ssm_net, "infer", given.append, raising=False)
+    given, lines = list[InferConfig](), []
+
+    def verb(cfg: InferConfig) -> None:
+        given.append(cfg)
+        lines.append(sys.argv)
+
+    monkeypatch.setattr(ssm_net, "infer", verb, raising=False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["infer.py", *INFER, "tile=2"])
     command("infer")()
     assert given == [InferConfig("c", "m", "r", tile=2)]
     assert typed(monkeypatch, "infer", *INFER, "tile=2") == 0
     assert given[0] == given[1]
+    # Training on several devices starts what was typed once more for each.
+    assert lines == [["infer.py", *INFER, "tile=2"], ["ssm-net", "infer", *INFER, "tile=2"]]
     capsys.readouterr()
     assert typed(monkeypatch, "infer", *INFER, "--cfg", "job") == 0
     assert "mosaics: m" in capsys.readouterr().out
