@@ -115,6 +115,17 @@ def test_the_command_lists_its_verbs(monkeypatch: pytest.MonkeyPatch, capsys: py
     assert "model/huge" in capsys.readouterr().err
 
 
+def test_a_misspelt_key_is_named_with_its_neighbour(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert typed(monkeypatch, "prepare", "raw=r", "cbe=c", "domain.windw=[0,4,0,4]") == 1
+    err = capsys.readouterr().err
+    assert "cbe is no key of prepare: did you mean cube=...?" in err
+    assert "domain.windw is no key of prepare: did you mean domain.window=...?" in err
+    assert "raw is no key" not in err
+
+
 def test_a_script_is_the_command_of_its_verb(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

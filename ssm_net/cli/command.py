@@ -15,7 +15,7 @@ from rich.markup import escape
 
 import ssm_net
 from ssm_net.cli.composition import HYDRA, SCHEMAS, conf_folder
-from ssm_net.cli.help import overview, verb_help
+from ssm_net.cli.help import overview, unknown_keys, verb_help
 from ssm_net.cli.run import print_error, print_interrupted, run_verb
 from ssm_net.cli.sweep import failures
 
@@ -66,8 +66,10 @@ def _run(verb: str, program: str, words: Sequence[str]) -> None:
     with _command_line(program, words):
         try:
             under_hydra()
-        except SystemExit as end:
+        except SystemExit as end:  # Hydra has printed what is wrong
             code = end.code
+            for remedy in unknown_keys(verb, words) if code else ():
+                print_error(remedy)
         except KeyboardInterrupt:
             print_interrupted()
             code = 130

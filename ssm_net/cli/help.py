@@ -6,6 +6,7 @@ Texts are the docstrings of the settings (``ssm_net.config``) and the first comm
 from __future__ import annotations
 
 import ast
+import difflib
 import inspect
 import re
 import textwrap
@@ -54,6 +55,16 @@ def verb_help(verb: str, overrides: Sequence[str] = (), program: str = "") -> st
         "Hydra's own flags come after the verb: -m sweeps over values (key=1,2), --cfg job prints the settings,",
         f"-cd FOLDER adds configuration files; {program or verb} --hydra-help lists all.",
     ])  # fmt: skip
+
+
+def unknown_keys(verb: str, words: Sequence[str]) -> Iterator[str]:
+    """A remedy for each key of a command line that the verb does not have."""
+    known = [key for key, _, _ in _keys(SCHEMAS[verb], "")] + ["experiment"]
+    for word in words:
+        key, equals, _ = word.partition("=")
+        if equals and key not in known and not key.startswith(("-", "+", "~", "hydra")):
+            near = difflib.get_close_matches(key, known, 1)
+            yield f"{key} is no key of {verb}" + (f": did you mean {near[0]}=...?" if near else "; see --help")
 
 
 def documentation(schema: type[Any]) -> dict[str, str]:

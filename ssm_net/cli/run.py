@@ -60,7 +60,7 @@ def objective(settings: Any, result: Any) -> float | None:
     return None
 
 
-def print_error(err: BaseException) -> None:
+def print_error(err: BaseException | str) -> None:
     Console(stderr=True).print(f"[bold red]error:[/] {escape(str(err))}", highlight=False, soft_wrap=True)
 
 
