@@ -3,7 +3,7 @@
     python bench/study.py FOLDER [--trials 12] [--minutes 20] [--quick]
 
 Needs optuna (pip install -c constraints.txt -e '.[sweep]'). Makes one world of family C (seed 21; bench/skill.py judges
-A and B from seed 31 on), trains in it with settings composed from conf/train.yaml as train.py composes them, and
+A and B from seed 31 on), trains in it with settings composed as train.py composes them, and
 chooses the next by TPE. What is told is the RMSE of the maps against the 1 km truth, since a smaller innovation is not
 a better map; the first trial is the settings as they are. Everything stays in the folder, trials in study.db: the same
 command goes on, a trial that was cut off from its last whole epoch. One process at a time. Writes
@@ -21,13 +21,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hydra import compose, initialize_config_dir
 from provenance import ROOT, command_of, commit_of, machine
 from rich.console import Console
 from rich.table import Table
 from skill import SIZES, Size, flat
 
-from ssm_net.config import DomainConfig, InferConfig, PrepareConfig, SimulateConfig, TrainConfig, load
+from ssm_net.cli import settings
+from ssm_net.config import DomainConfig, InferConfig, PrepareConfig, SimulateConfig, TrainConfig
 from ssm_net.cube.store import open_cube, write_json
 from ssm_net.evaluate.daily_pass import EvaluationInputs, score_days
 from ssm_net.evaluate.mosaics import Mosaics
@@ -79,12 +79,13 @@ def composed(cube: Path, run: Path, size: Size, values: dict[str, float]) -> Tra
     patch = min(TrainConfig.patch, size.window[1] - size.window[0])
     words = [f"cube='{cube}'", f"run='{run}'", "prior=none", f"patch={patch}", f"seed={SEED}"]
     words += [f"{key}={value!r}" for key, value in values.items()]
-    with initialize_config_dir(version_base="1.3", config_dir=str(ROOT / "conf")):
-        return load(TrainConfig, compose("train", overrides=words))
+    cfg = settings("train", words)
+    assert isinstance(cfg, TrainConfig)
+    return cfg
 
 
 def as_they_are() -> dict[str, float]:
-    """The values of conf/train.yaml of what is searched."""
+    """The defaults of what is searched."""
     cfg = composed(Path("CUBE"), Path("RUN"), QUICK, {})
     return {key: cfg.model.dropout if key == "model.dropout" else getattr(cfg, key) for key in SPACE}
 
