@@ -49,14 +49,14 @@ def write_zarr_day(path: Path, mosaic: Mosaic) -> Path:
             _create(path, mosaic)
         _check_domain(path, mosaic)
         status_file(path, mosaic.day).unlink(missing_ok=True)
-        where = _place(path, mosaic.day)
+        place = _place(path, mosaic.day)
         # Shards of an earlier mosaic or of a killed run may be damaged, and zarr reads a shard before it writes one.
         for name in DAILY_VARIABLES:
-            if (old := path / name / "c" / str(where)).exists():
+            if (old := path / name / "c" / str(place)).exists():
                 shutil.rmtree(old)
         for name, counts in zip(DAILY_VARIABLES, (pack(mosaic.ssm), pack(mosaic.sigma), mosaic.flags), strict=True):
-            _open_array(path, name, "r+")[where] = counts
-        _put_time(path, where, mosaic.day)
+            _open_array(path, name, "r+")[place] = counts
+        _put_time(path, place, mosaic.day)
         write_whole(status_file(path, mosaic.day), json.dumps(mosaic.attrs, indent=1).encode())
     return path
 
@@ -97,9 +97,9 @@ def zarr_day_size(path: Path, day: dt.date) -> int:
     """Bytes of the files that belong to this complete day alone."""
     with _one_writer(path):  # a writer that replaces the day removes its files first
         with _open_coordinates(path) as store:
-            where = int(np.flatnonzero(store["time"].values == (day - CF_EPOCH).days)[0])
+            place = int(np.flatnonzero(store["time"].values == (day - CF_EPOCH).days)[0])
         shards = [
-            file for name in DAILY_VARIABLES for file in (path / name / "c" / str(where)).rglob("*") if file.is_file()
+            file for name in DAILY_VARIABLES for file in (path / name / "c" / str(place)).rglob("*") if file.is_file()
         ]
         return sum(file.stat().st_size for file in (*shards, status_file(path, day)))
 
@@ -208,7 +208,7 @@ def _place(path: Path, day: dt.date) -> int:
         days = [int(n) for n in store["time"].values if n]  # 0 at the end: of a run killed before its data
     length = len(days)
     if number in days:
-        where = days.index(number)
+        place = days.index(number)
     elif days and number < days[-1]:
         first, last = (CF_EPOCH + dt.timedelta(number) for number in (days[0], days[-1]))
         raise MosaicError(
@@ -216,10 +216,10 @@ def _place(path: Path, day: dt.date) -> int:
             "are only added after its end: give another mosaics=FOLDER, or format=netcdf, where their order is free"
         )
     else:
-        where, length = length, length + 1
+        place, length = length, length + 1
     for name in (*DAILY_VARIABLES, "time"):
         _set_length(path / name, length)
-    return where
+    return place
 
 
 def reserve(path: Path, days: Sequence[dt.date]) -> None:
@@ -229,8 +229,8 @@ def reserve(path: Path, days: Sequence[dt.date]) -> None:
             _put_time(path, _place(path, day), day)
 
 
-def _put_time(path: Path, where: int, day: dt.date) -> None:
-    _open_array(path, "time", "r+")[where] = (day - CF_EPOCH).days
+def _put_time(path: Path, place: int, day: dt.date) -> None:
+    _open_array(path, "time", "r+")[place] = (day - CF_EPOCH).days
 
 
 def _set_length(array: Path, length: int) -> None:
