@@ -76,7 +76,8 @@ def read_zarr_day(path: Path, day: dt.date) -> Mosaic:
     # One variable at a time: while a day is added, and after a run that was killed then, their lengths differ, which
     # xarray refuses.
     for name in DAILY_VARIABLES:
-        dataset[name] = (("time", "y", "x"), np.asarray(_open_array(path, name)[int(places[0])])[None])
+        counts = read_zarr_window(path, int(places[0]), name, slice(None), slice(None))
+        dataset[name] = (("time", "y", "x"), counts[None])
     del dataset.attrs["title"]  # names the store, not the day
     dataset.attrs |= zarr_day_attributes(path, day)
     return decode_dataset(dataset, path)
@@ -143,8 +144,10 @@ def read_zarr_window(path: Path, place: int, name: str, rows: slice, cols: slice
     """
     try:
         return np.asarray(_open_array(path, name)[place, rows, cols])
-    except (OSError, KeyError, ValueError) as err:
-        raise not_a_mosaic(path, err) from err
+    except (OSError, KeyError, ValueError, RuntimeError) as err:  # RuntimeError: of the decompressor
+        day = CF_EPOCH + dt.timedelta(int(np.asarray(_open_array(path, "time")[place])))
+        remedy = f"make it again: infer.py with start={day} end={day} overwrite=true"
+        raise MosaicError(f"{path}: {name} of {day} is damaged ({err}); {remedy}") from err
 
 
 def _open_coordinates(path: Path) -> xr.Dataset:

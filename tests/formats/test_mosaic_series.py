@@ -237,3 +237,21 @@ def test_a_damaged_file_is_named(record, tmp_path, format):
     path.write_bytes(b"nothing of the kind")
     with pytest.raises(MosaicError, match=rf"{path}: not a .*remove it and run infer"):
         ssm_net.open_mosaics(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["cut off", "overwritten"])
+def test_a_damaged_day_of_a_store_is_named_with_its_remedy(tmp_path, damage):
+    """Not the store: the other days of a record need not be made again."""
+    for day in DAYS[:2]:
+        path = write_day(mosaic(day), tmp_path, "zarr")
+    shard = path / "ssm" / "c" / "1" / "0" / "0"
+    data = bytearray(shard.read_bytes())
+    data[:20] = bytes(20)
+    shard.write_bytes(data[:-100] if damage == "cut off" else data)
+    dataset = ssm_net.open_mosaics(tmp_path)
+    assert dataset.ssm[0].notnull().any()
+    match = rf"{path}: ssm of {DAYS[1]} is damaged .*start={DAYS[1]} end={DAYS[1]} overwrite=true"
+    with pytest.raises(MosaicError, match=match):
+        dataset.ssm[1].load()
+    with pytest.raises(MosaicError, match=match):
+        read_day(path, DAYS[1])
