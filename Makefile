@@ -1,6 +1,6 @@
 # make demo and make test work in a fresh clone: both make their environment first.
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check smoke real clean
+.PHONY: help env demo test check docs smoke real clean
 SHELL := bash
 
 ENV := .venv
@@ -42,10 +42,14 @@ demo: env  ## simulate a small world, make its maps and score them: demo/report
 	@echo "Report:      $$(ls demo/report/*.html | head -n 1)"
 	@echo "Another run of make demo redoes nothing; make clean removes it."
 
-check: env  ## ruff (rules and format) and mypy
+check: env docs  ## ruff (rules and format), mypy and the docs site
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: env  ## the documentation with its API reference, into build/site; a broken link fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "docs: build/site/index.html"
 
 test: check  ## check, then all default tests
 	$(BIN)/python -m pytest
