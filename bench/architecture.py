@@ -83,8 +83,8 @@ def places(contracts: list[list[list[str]]]) -> dict[str, tuple[float, float]]:
         rows.setdefault((height(name), side), []).append(name)
     return {
         name: (
-            side * 5 + (i - (len(names) - 1) / 2) * 2.4 + (side * (row % 2 - 0.5) * 1.6 if len(names) == 1 else 0),
-            row * 1.25,
+            side * 4.3 + (i - (len(names) - 1) / 2) * 2.1 + (side * (row % 2 - 0.5) * 1.5 if len(names) == 1 else 0),
+            row * 1.2,
         )
         for (row, side), names in rows.items()
         for i, name in enumerate(names)
@@ -136,7 +136,7 @@ def arrow(ax: Axes, start: Point, end: Point, count: int, boxes: list[Point], la
 def draw(counts: Counts) -> Figure:
     """The picture, without what only passes on (the public names, the command)."""
     at = {name: place for name, place in places(layers()).items() if name not in FACE}
-    figure = Figure(figsize=(11, 10))
+    figure = Figure(figsize=(9.2, 8.8))
     ax = figure.add_axes((0, 0, 1, 1))
     for name, (x, y) in at.items():
         box(ax, name, (x, y), counts, COLOURS[(x > 2.6) - (x < -2.6)] if name not in FOUNDATION else "#eeeeee")
@@ -146,8 +146,8 @@ def draw(counts: Counts) -> Figure:
         if a in at and b in at and b not in FOUNDATION:
             arrow(ax, at[a], at[b], count, list(at.values()), labels)
     xs, ys = zip(*at.values(), strict=True)
-    ax.set_xlim(min(xs) - 1.4, max(xs) + 1.4)
-    ax.set_ylim(min(ys) - 0.7, max(ys) + 0.7)
+    ax.set_xlim(min(xs) - 1.0, max(xs) + 1.0)
+    ax.set_ylim(min(ys) - 0.45, max(ys) + 0.45)
     ax.set_aspect("equal")
     ax.set_axis_off()
     return figure
