@@ -1,6 +1,6 @@
 # make demo and make test work in a fresh clone: both make their environment first.
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check docs smoke real clean
+.PHONY: help env demo test check smoke real clean
 SHELL := bash
 
 ENV := .venv
@@ -42,14 +42,10 @@ demo: env  ## simulate a small world, make its maps and score them: demo/report
 	@echo "Report:      $$(ls demo/report/*.html | head -n 1)"
 	@echo "Another run of make demo redoes nothing; make clean removes it."
 
-check: env docs  ## ruff (rules and format), mypy and the docs site
+check: env  ## ruff (rules and format) and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-
-docs: env  ## the documentation with its API reference, into build/site; a broken link fails
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
-	@echo "docs: build/site/index.html"
 
 test: check  ## check, then all default tests
 	$(BIN)/python -m pytest
@@ -61,6 +57,12 @@ smoke: env  ## the skill benchmark at its smallest: every method, the oracle, ev
 real: env  ## the road and the readers on real granules, from ../shared/real or SSM_NET_REAL
 	$(BIN)/python tests/real_road.py
 	$(BIN)/python -m pytest -m real -rs -v
+
+.PHONY: docs
+check: docs
+docs: env  ## the documentation with its API reference, into build/site; a broken link fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "docs: build/site/index.html"
 
 clean:  ## remove what demo, real, test and builds left (the environment stays)
 	rm -rf demo real build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
