@@ -118,7 +118,7 @@ class Downscaler(nn.Module):
     ``fine`` counts the features of a pixel, ``lags`` the days of observations; ``mean`` is the climatological mean of
     the training observations, m3 m-3. With ``cells`` the coarse branch is given the features' cell means beside the
     observations: a network trained beforehand on many worlds can use them, one that learns from the some thousand
-    labels of a season learns their noise instead of what the pixels say (measured: docs/results.md).
+    labels of a season learns their noise instead of what the pixels say (measured: docs/decisions.md).
     """
 
     def __init__(
