@@ -58,6 +58,12 @@ real: env  ## the road and the readers on real granules, from ../shared/real or 
 	$(BIN)/python tests/real_road.py
 	$(BIN)/python -m pytest -m real -rs -v
 
+.PHONY: docs
+check: docs
+docs: env  ## the documentation with its API reference, into build/site; a broken link fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "docs: build/site/index.html"
+
 clean:  ## remove what demo, real, test and builds left (the environment stays)
 	rm -rf demo real build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './$(ENV)/*' -prune -exec rm -rf {} +

@@ -48,14 +48,6 @@ def test_make_targets_are_there() -> None:
     assert {"demo", "test", "env", "real", "help"} <= named <= set(TARGETS)
 
 
-def test_files_and_links_are_there() -> None:
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if not link.startswith("http")]
-    paths = [code for code in CODE if re.match(r"(docs|conf|bench|tests|ssm_net)/[\w/.]+$", code)]
-    assert "docs/formats.md" in links and "docs/demo.png" in links
-    examples = {"conf/domain/loess.yaml"}  # the reader's own
-    assert not [path for path in {*links, *paths} - examples if not (ROOT / path).exists()]
-
-
 def test_keys_in_the_text_are_known() -> None:
     bare = {
         "simulate": ["raw=r"],
