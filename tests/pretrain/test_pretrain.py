@@ -21,9 +21,13 @@ from ssm_net.formats.truth import Truth
 from ssm_net.infer.day import background
 from ssm_net.inputs.reading import read_coarse
 from ssm_net.inputs.statistics import compute_scaling
-from ssm_net.pretrain.run import Place, pretrain
+from ssm_net.pretrain.run import pretrain
 from ssm_net.pretrain.samples import KERNEL, STRIDE, World, thin
-from ssm_net.pretrain.supervised import PART, Supervised, TruthSamples
+from ssm_net.pretrain.supervised import SupervisedLearner
+from ssm_net.pretrain.truth_samples import PART, TruthBatch, TruthSamples
+from ssm_net.pretrain.worlds import Place, places_of
+from ssm_net.train.batches import collate
+from ssm_net.train.optimiser import Schedule
 from ssm_net.train.run import train
 
 MODEL = ModelConfig(members=2, width=8, depth=1, coarse_width=8, coarse_depth=1, cells=True, lags=3)
@@ -59,6 +63,13 @@ def samples(cube: Cube, world: World, seed: int | None, **other: object) -> Trut
     return TruthSamples([world], compute_scaling(cube, cube.days), ratio=36, lags=3, seed=seed, **other)  # type: ignore[arg-type]
 
 
+def tensors(batch: TruthBatch) -> list[torch.Tensor]:
+    """All tensors of a batch, in the order of its fields."""
+    out: list[torch.Tensor] = []
+    batch.mapped(lambda tensor: out.append(tensor) or tensor)  # type: ignore[func-returns-value]
+    return out
+
+
 def loud(cube: Cube) -> Trained:
     torch.manual_seed(0)
     scaling = compute_scaling(cube, cube.days)
@@ -89,10 +100,10 @@ def test_samples_are_the_pixels_of_the_world(cube: Cube, truth: Truth, world: Wo
 def test_the_thinned_road_is_that_of_inference(cube: Cube, world: World) -> None:
     """Networks see in training on truth what they see when a mosaic is made."""
     trained = loud(cube)
-    learner = Supervised(trained.network, ratio=36, lr=1e-3, weight_decay=0.0, steps=1, seed=0, bf16=False)
+    learner = SupervisedLearner(trained.network, ratio=36, schedule=Schedule(1e-3, 0.0, 1, 0), bf16=False)
     t = 3
     with torch.inference_mode():
-        out = learner.pixels({k: v[None] for k, v in samples(cube, world, None)[t].items()})
+        out = learner.pixels(collate([samples(cube, world, None)[t]]))
     mean = torch.stack([m for m, _, _ in out]).mean(0)[0]
     estimator = NetworkEstimator(trained, cube, torch.device("cpu"))
     coarse = read_coarse(cube, cube.days[t], estimator.lags, estimator.scaling)
@@ -106,24 +117,24 @@ def test_the_thinned_road_is_that_of_inference(cube: Cube, world: World) -> None
 def test_a_turned_sample_is_the_same_world(cube: Cube, world: World) -> None:
     """Turning and mirroring changes places, not what belongs together: footprint, context and truth."""
     data = samples(cube, world, 7)
-    shapes = {k: v.shape for k, v in data[0].items()}
-    assert shapes["truth"] == (PART * 6, PART * 6) and shapes["x"][1:] == (PART * 6 * KERNEL, PART * 6 * KERNEL)
+    first = data[0]
+    assert first.truth.shape == (PART * 6, PART * 6) and first.x.shape[1:] == (PART * 6 * KERNEL, PART * 6 * KERNEL)
     at = list(data.scaling.names).index("lst_day_memory")
     for key in range(60):
         one = data[key]
-        memory = one["x"][at, 1::KERNEL, 1::KERNEL] * data.scaling.std[at] + data.scaling.mean[at]
-        if bool((one["x"][at] == 0).all()):
+        memory = one.x[at, 1::KERNEL, 1::KERNEL] * data.scaling.std[at] + data.scaling.mean[at]
+        if bool((one.x[at] == 0).all()):
             continue  # this sample lacks that group of features
         shrunk = memory * (2.0 + 0.3) / 2.0
-        miss = (0.22 - shrunk / 60 - one["truth"])[one["known"]]
-        assert float(miss.abs().max()) < 4e-3
+        error = (0.22 - shrunk / 60 - one.truth)[one.known]
+        assert float(error.abs().max()) < 4e-3
 
 
 def test_samples_are_pure_functions_of_seed_epoch_index(cube: Cube, world: World) -> None:
     a, b = samples(cube, world, 5), samples(cube, world, 5)
     b[2], b[8]
     for key in (0, 7, 11):
-        for x, y in zip(a[key].values(), b[key].values(), strict=True):
+        for x, y in zip(tensors(a[key]), tensors(b[key]), strict=True):
             assert torch.equal(torch.nan_to_num(x), torch.nan_to_num(y))
 
 
@@ -133,13 +144,29 @@ def test_pixels_of_cells_held_out_are_no_labels(cube: Cube, world: World) -> Non
     labels[4] = False
     data = samples(cube, world, None, labels=[labels])
     assert len(data) == 5
-    assert not bool(data[0]["known"][:, 18:24].any()) and bool(data[0]["known"][30:, 24:].all())
+    assert not bool(data[0].known[:, 18:24].any()) and bool(data[0].known[30:, 24:].all())
 
 
-def test_places_are_decided_by_family_and_seed() -> None:
-    one = Place.draw("BC", 103, 8, 48)
-    assert one == Place.draw("BC", 103, 8, 48) and one != Place.draw("AC", 103, 8, 48)
+def test_worlds_are_decided_by_the_whole_name_of_their_family_and_the_seed() -> None:
+    one = Place.draw("BC", 3, seed=1, cells=8, days=48)
+    assert one == Place.draw("BC", 3, seed=1, cells=8, days=48)
+    for family, seed in (("AC", 1), ("BC", 2), ("CB", 1)):
+        other = Place.draw(family, 3, seed=seed, cells=8, days=48)
+        assert (one.window, one.start) != (other.window, other.start) and one.seed != other.seed
     assert all(n % 4 == 0 for n in one.window) and (one.end - one.start).days == 47
+    # Samples of a world of another size are not taken for this one's.
+    sizes = ((8, 48), (12, 48), (8, 30))
+    assert len({Place.draw("BC", 3, seed=1, cells=cells, days=days).name for cells, days in sizes}) == 3
+
+
+def test_all_default_worlds_differ() -> None:
+    """Worlds that share place, season or relief teach the same thing twice."""
+    places = places_of(PretrainConfig("worlds", "run"))
+    assert len(places) == 60
+    assert len({(p.window, p.start) for p in places}) == 60
+    assert len({p.seed for p in places}) == 60  # of relief, weather and soil
+    assert len({p.name for p in places}) == 60
+    assert not {p.seed for p in places} & {p.seed for p in places_of(PretrainConfig("worlds", "run", seed=2))}
 
 
 def test_training_starts_from_a_prior_and_says_what_it_lacks(cube: Cube, tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
