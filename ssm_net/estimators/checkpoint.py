@@ -1,4 +1,4 @@
-"""A trained model on disk: ``model.pt`` (weights, nothing else) beside ``model.json``, which a person can read.
+"""A trained model on disk: ``model.pt`` holds the weights, ``model.json`` all that is needed to use them.
 
 Loading unpickles nothing but tensors (``weights_only``).
 """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,21 +13,22 @@ import torch
 import xarray as xr
 from worlds import tiny_cube
 
-from ssm_net.config import ModelConfig, PretrainConfig, TrainConfig
+from ssm_net.config import ModelConfig, PretrainConfig, TrainConfig, TrainerConfig
 from ssm_net.cube.store import Cube
 from ssm_net.errors import ConfigError
 from ssm_net.estimators.calibration import Calibration
-from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, Trained, build, load_trained, save_trained
+from ssm_net.estimators.checkpoint import Trained, build, load_trained, save_trained
 from ssm_net.estimators.network import NetworkEstimator
 from ssm_net.formats.truth import Truth
 from ssm_net.infer.day import background
+from ssm_net.inputs import features
 from ssm_net.inputs.reading import read_coarse
 from ssm_net.inputs.statistics import compute_scaling
 from ssm_net.pretrain.run import pretrain
 from ssm_net.pretrain.samples import KERNEL, STRIDE, World, thin
 from ssm_net.pretrain.supervised import SupervisedLearner
 from ssm_net.pretrain.truth_samples import PART, TruthBatch, TruthSamples
-from ssm_net.pretrain.worlds import Place, places_of
+from ssm_net.pretrain.worlds import EXCLUDED, Place, places_of, samples_file
 from ssm_net.train.batches import collate
 from ssm_net.train.optimiser import Schedule
 from ssm_net.train.run import train
@@ -195,11 +198,6 @@ def test_a_prior_of_other_products_is_refused(cube: Cube, tmp_path: Path) -> Non
         train(TrainConfig(str(cube.path), str(tmp_path / "run"), prior=str(tmp_path)))
 
 
-def test_the_shipped_prior_is_there_and_knows_its_making() -> None:
-    prior = load_trained(SHIPPED_PRIOR)
-    assert prior.provenance["worlds"] >= 20 and "elevation" not in prior.scaling.names
-
-
 @pytest.mark.slow
 def test_pretraining_goes_on_and_is_done_once(tmp_path: Path) -> None:
     cfg = PretrainConfig(str(tmp_path / "worlds"), str(tmp_path / "run"), families=["AC"], count=2, days=10, epochs=2,
@@ -215,3 +213,58 @@ def test_a_pretraining_plan_makes_nothing(tmp_path: Path, capsys: pytest.Capture
     cfg = PretrainConfig(str(tmp_path / "worlds"), str(tmp_path / "run"), plan=True)
     assert pretrain(cfg) is None and not list(tmp_path.iterdir())
     assert "would make 60 of 60 worlds" in capsys.readouterr().out.replace("\n", " ")
+
+
+def random_worlds(cfg: PretrainConfig) -> None:
+    """Samples of all worlds that ``cfg`` names, of random numbers: nothing is left to simulate."""
+    rng = np.random.default_rng(0)
+    cells, days, side = cfg.cells, cfg.days, cfg.cells * 36 // STRIDE
+    names = [f.name for f in features.FEATURES if not f.classics_only and f.name not in EXCLUDED]
+    Path(cfg.worlds).mkdir(exist_ok=True)
+    for place in places_of(cfg):
+        np.savez(
+            samples_file(place, Path(cfg.worlds)),
+            x=rng.normal(size=(days, len(names), side * KERNEL, side * KERNEL)).astype("float16"),
+            truth=rng.uniform(0.1, 0.4, (days, side, side)).astype("float16"),
+            offset=rng.integers(0, STRIDE, (days, 2)),
+            cells=rng.normal(size=(days, len(names), cells, cells)).astype("float32"),
+            ssm=rng.uniform(0.1, 0.4, (days, cells, cells)).astype("float32"),
+        )  # fmt: skip
+
+
+def test_pretraining_runs_on_the_devices_of_its_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``trainer=ddp`` is not quietly one device, and the schedule counts the steps of all."""
+    trainer = TrainerConfig(accelerator="cpu", devices=2, strategy="ddp", precision="bf16-mixed")
+    cfg = PretrainConfig(str(tmp_path / "w"), str(tmp_path / "run"), families=["AC"], count=2, days=10, epochs=3,
+                         model=MODEL, batch_size=4, trainer=trainer)  # fmt: skip
+    random_worlds(cfg)
+
+    def stopped(trainer, learner, data, run):  # type: ignore[no-untyped-def]
+        assert trainer.num_devices == 2 and type(trainer.strategy).__name__ == "DDPStrategy"
+        assert learner.schedule.steps == 3 * 2 and learner.bf16  # 10 samples in batches of 2 x 4
+        raise InterruptedError
+
+    monkeypatch.setattr("ssm_net.pretrain.run.fit", stopped)
+    with pytest.raises(InterruptedError):
+        pretrain(cfg)
+
+
+@pytest.mark.slow
+def test_two_processes_pretrain_together(tmp_path: Path) -> None:
+    cfg = PretrainConfig(str(tmp_path / "w"), str(tmp_path / "run"), families=["AC"], count=2, days=10)
+    random_worlds(cfg)
+    keys = ["families=[AC]", "count=2", "days=10", "epochs=2", "batch_size=4", "model.members=1", "model.width=8",
+            "model.coarse_width=8", "trainer.devices=2", "trainer.strategy=ddp"]  # fmt: skip
+    script = str(Path(__file__).parents[2] / "pretrain.py")
+    command = [sys.executable, script, f"worlds={cfg.worlds}", f"run={cfg.run}", *keys]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    state = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
+    assert state["global_step"] == 2 * 2  # 10 samples in batches of 2 x 4
+    assert load_trained(cfg.run).provenance["worlds"] == 1
+
+
+def test_a_precision_that_pretraining_does_not_have_is_refused(tmp_path: Path) -> None:
+    cfg = PretrainConfig(str(tmp_path / "w"), str(tmp_path / "run"), trainer=TrainerConfig(precision="16-mixed"))
+    with pytest.raises(ConfigError, match=r"16-mixed.*bf16-mixed"):
+        pretrain(cfg)
