@@ -30,7 +30,7 @@ from ssm_net.pretrain.truth_samples import TruthSamples
 from ssm_net.train.data_module import TrainingData
 from ssm_net.train.optimiser import Schedule
 from ssm_net.train.run import split_of
-from ssm_net.train.trainer import fit, make_trainer
+from ssm_net.train.trainer import fit_or_resume, make_trainer
 
 LR, WEIGHT_DECAY, BATCH = 2e-3, 0.02, 6
 
@@ -67,7 +67,7 @@ def train_oracle(cube: Cube, truth: Truth, prior: Trained, cfg: TrainConfig, epo
         run / "checkpoints", filename="best", monitor="val/rmse", save_last=True, enable_version_counter=False,
     )  # fmt: skip
     settings = replace(cfg.trainer, devices=1, strategy="auto", precision="32-true")
-    fit(make_trainer(settings, run, epochs, [best], validate_every=5), learner, data, run)
+    fit_or_resume(make_trainer(settings, run, epochs, [best], validate_every=5), learner, data, run)
     state = torch.load(best.best_model_path, map_location="cpu", weights_only=True)
     learner.load_state_dict(state["state_dict"])
     save_trained(run, Trained(

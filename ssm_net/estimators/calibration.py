@@ -20,7 +20,7 @@ from ssm_net.inputs.reading import CoarseDay
 from ssm_net.model.network import KERNEL
 
 LEAST_FRACTION = 0.2  # of Var(innovation) is P at least: a stated R that is too large must not disable the update
-FEW = 30  # innovations that the factor of all regimes together counts for next to those of one regime
+SHRINKAGE_COUNT = 30  # innovations that the factor of all regimes together counts for next to those of one regime
 
 
 def any_near(ssm: Tensor) -> Tensor:
@@ -83,7 +83,7 @@ def calibrate(innovations: Innovations, *, least: float, inside: float, level: f
     def shrunk(which: Tensor) -> float:
         n = int(which.sum())
         of_regime = factor(i.innovation, i.variance, which) if n else overall
-        return max((n * of_regime + FEW * overall) / (n + FEW), least)
+        return max((n * of_regime + SHRINKAGE_COUNT * overall) / (n + SHRINKAGE_COUNT), least)
 
     day_hidden = factor(i.innovation_day_hidden, i.variance_day_hidden, everywhere)
     alone = max(day_hidden / max(overall, least), 1.0)

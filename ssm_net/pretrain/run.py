@@ -30,7 +30,7 @@ from ssm_net.pretrain.truth_samples import TruthSamples
 from ssm_net.pretrain.worlds import EXCLUDED, Place, make_worlds, places_of, samples_file
 from ssm_net.train.data_module import TrainingData
 from ssm_net.train.optimiser import Schedule
-from ssm_net.train.trainer import console, device_of, first_process, fit, make_trainer
+from ssm_net.train.trainer import console, device_of, first_process, fit_or_resume, make_trainer
 from ssm_net.version import __version__
 
 WITHHELD = 0.1  # fraction of the worlds that the error is measured on
@@ -97,7 +97,7 @@ def _train(
     # The learner itself runs its pixel-wise part in bfloat16, and nothing else.
     settings = replace(cfg.trainer, precision="32-true")
     trainer = make_trainer(settings, run, cfg.epochs, [last], [CSVLogger(run, name="log", version=0)])
-    fit(trainer, learner, data, run)
+    fit_or_resume(trainer, learner, data, run)
     return learner, scaling, mean_ssm, float(trainer.callback_metrics["val/rmse"])
 
 

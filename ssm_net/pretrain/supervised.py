@@ -15,7 +15,7 @@ from ssm_net.grid import block_mean
 from ssm_net.inputs.phases import PHASES
 from ssm_net.model.losses import beta_nll, masked_mean
 from ssm_net.model.network import Committee
-from ssm_net.pretrain.samples import KERNEL, STRIDE
+from ssm_net.pretrain.samples import NEIGHBOURHOOD, THINNING
 from ssm_net.pretrain.truth_samples import TruthBatch
 from ssm_net.train.leave_own_out import hidden, interpolated
 from ssm_net.train.optimiser import Schedule, adamw
@@ -35,7 +35,7 @@ class SupervisedLearner(L.LightningModule):
     def __init__(self, network: Committee, *, ratio: int, schedule: Schedule, bf16: bool) -> None:
         super().__init__()
         self.network, self.schedule, self.bf16 = network, schedule, bf16
-        self.per = ratio // STRIDE
+        self.per = ratio // THINNING
         self.squared = MeanMetric()
 
     def pixels(self, batch: TruthBatch) -> list[tuple[Tensor, Tensor, Tensor]]:
@@ -50,7 +50,7 @@ class SupervisedLearner(L.LightningModule):
             assert own is not None
             own = own.contiguous(memory_format=torch.channels_last)
             with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16):
-                out.append(member.fuse(member.fine(x, KERNEL), own[:, :1], own[:, 1:]))
+                out.append(member.fuse(member.fine(x, NEIGHBOURHOOD), own[:, :1], own[:, 1:]))
         return out
 
     def training_step(self, batch: TruthBatch, index: int) -> Tensor:

@@ -16,12 +16,12 @@ from torch import Tensor
 from ssm_net.grid import expand, interpolation_matrix
 from ssm_net.inputs.phases import phase_of_cells
 from ssm_net.inputs.scaling import Scaling
-from ssm_net.pretrain.samples import KERNEL, STRIDE, World
+from ssm_net.pretrain.samples import NEIGHBOURHOOD, THINNING, World
 from ssm_net.train.batches import CoarseWindow, TensorValue
 from ssm_net.train.data_module import EpochDataset
+from ssm_net.train.leave_own_out import MOST_HIDDEN
 
 PART = 4  # cells a side of the part of a world whose pixels make one sample; the context is that of the whole world
-MOST_HIDDEN = 0.5  # of the day's observations, drawn uniformly
 OBSERVATION_DROPOUT = 0.1  # of the samples have no observation of the day at all: practice for orbit gaps
 MODALITY_DROPOUT = 0.15  # of the samples lack one group of features: practice for cubes without that product
 GROUPS = (("rain", "api"), ("ndvi", "ndwi", "swir", "reflectance"), ("sand", "clay"), ("lst_night",), ("lst_day",),
@@ -42,7 +42,10 @@ class TruthBatch(TensorValue):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        assert self.x.shape[-2:] == tuple(KERNEL * n for n in self.truth.shape[-2:]), (self.x.shape, self.truth.shape)
+        assert self.x.shape[-2:] == tuple(NEIGHBOURHOOD * n for n in self.truth.shape[-2:]), (
+            self.x.shape,
+            self.truth.shape,
+        )
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,9 @@ class _Day:
         phase = phase_of_cells(*self.ssm.shape[1:])
         cells = (slice(row, row + height), slice(col, col + width))
         truth = self.truth[ys, xs]
-        x = self.x[:, ys.start * KERNEL : ys.stop * KERNEL, xs.start * KERNEL : xs.stop * KERNEL]
+        x = self.x[
+            :, ys.start * NEIGHBOURHOOD : ys.stop * NEIGHBOURHOOD, xs.start * NEIGHBOURHOOD : xs.stop * NEIGHBOURHOOD
+        ]
         return TruthBatch(
             x=x.contiguous(),
             truth=torch.nan_to_num(truth),
@@ -125,12 +130,12 @@ class TruthSamples(EpochDataset):
     def _day(self, which: int, t: int) -> _Day:
         world = self.worlds[which]
         rows, cols = world.ssm.shape[1:]
-        per = self.ratio // STRIDE
+        per = self.ratio // THINNING
         ssm = torch.full((self.lags, rows, cols), torch.nan)
         n = min(t + 1, self.lags)
         ssm[:n] = world.ssm[t - n + 1 : t + 1].flip(0)
         up_y, up_x = (
-            interpolation_matrix(range(size * self.ratio), size, self.ratio)[int(first) :: STRIDE][: size * per]
+            interpolation_matrix(range(size * self.ratio), size, self.ratio)[int(first) :: THINNING][: size * per]
             for size, first in zip((rows, cols), world.offset[t], strict=True)
         )
         x, cells = self.scaling(world.x[t].float()), self.scaling(world.cells[t])

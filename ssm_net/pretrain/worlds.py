@@ -28,8 +28,11 @@ from ssm_net.simulate.run import simulate
 from ssm_net.train.trainer import console
 
 EXCLUDED = ("elevation",)  # heights above the sea in one world say nothing about those in another
-ROWS, COLS = (44, 92), (700, 824)  # M36 rows and columns between which a world's first lies: about 23-52N, 81-127E
-FIRST, LAST = dt.date(2016, 4, 1), dt.date(2016, 8, 14)  # between which worlds begin
+WORLD_ROWS, WORLD_COLS = (
+    (44, 92),
+    (700, 824),
+)  # M36 rows and columns between which a world's first lies: about 23-52N, 81-127E
+FIRST_START, LAST_START = dt.date(2016, 4, 1), dt.date(2016, 8, 14)  # between which worlds begin
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,8 @@ class Place:
         the family and ``number``."""
         sequence = np.random.SeedSequence([seed, number, *family.encode()])
         rng = np.random.default_rng(sequence)
-        row, col = (4 * int(rng.integers(a // 4, b // 4)) for a, b in (ROWS, COLS))
-        start = FIRST + dt.timedelta(int(rng.integers((LAST - FIRST).days)))
+        row, col = (4 * int(rng.integers(a // 4, b // 4)) for a, b in (WORLD_ROWS, WORLD_COLS))
+        start = FIRST_START + dt.timedelta(int(rng.integers((LAST_START - FIRST_START).days)))
         (simulation_seed,) = sequence.spawn(1)[0].generate_state(1)
         window = (row, row + cells, col, col + cells)
         return cls(family, number, int(simulation_seed), window, start, start + dt.timedelta(days - 1))

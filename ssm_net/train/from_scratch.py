@@ -26,7 +26,7 @@ from ssm_net.train.data_module import TrainingData
 from ssm_net.train.optimiser import Schedule
 from ssm_net.train.patches import PatchShape, patch_data
 from ssm_net.train.start import Start
-from ssm_net.train.trainer import console, fit, make_trainer
+from ssm_net.train.trainer import console, fit_or_resume, make_trainer
 
 log = logging.getLogger(__name__)
 HOT = ("lst_day_today", "lst_day_memory")  # features that are high where the ground is hot
@@ -56,7 +56,7 @@ def train_from_scratch(cfg: TrainConfig, cube: Cube, parts: Split, run: Path) ->
         enable_version_counter=False, save_on_train_epoch_end=True,
     )  # fmt: skip
     stop = EarlyStopping("val/innovation_rmse", patience=cfg.patience, mode="min")
-    fit(make_trainer(cfg.trainer, run, cfg.epochs, [best, stop], loggers_of(run)), learner, data, run)
+    fit_or_resume(make_trainer(cfg.trainer, run, cfg.epochs, [best, stop], loggers_of(run)), learner, data, run)
     weights = best.best_model_path or run / "checkpoints" / "last.ckpt"
     learner.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True)["state_dict"])
     return Start(learner.network, scaling, cfg.model, mean_ssm, None)

@@ -33,10 +33,13 @@ from ssm_net.model.network import SSM_MAX, SSM_MIN, Committee, Downscaler, bound
 from ssm_net.train.aggregate_loss import SENSOR_BIAS
 from ssm_net.train.training_stations import TrainingStation
 
-STRIDE = 4  # every 4th pixel each way stands for a footprint
+FOOTPRINT_STRIDE = 4  # every 4th pixel each way stands for a footprint
 BAND = 4  # coarse rows whose pixels are read at once: the cube's chunk
-MOST_DAYS = 90  # of the training days, evenly chosen
-WEIGHT, LEVEL = 0.01, 0.2  # tau: prior deviation of a weight and of the intercept, in the logit of soil moisture
+MOST_FITTED_DAYS = 90  # of the training days, evenly chosen
+PRIOR_WEIGHT, PRIOR_LEVEL = (
+    0.01,
+    0.2,
+)  # tau: prior deviation of a weight and of the intercept, in the logit of soil moisture
 STATION_BIAS, STATION_ERROR = 0.045, 0.046  # m3 m-3: of a point in a pixel, constant and from day to day
 
 
@@ -78,8 +81,8 @@ class _StationRow:
 
 
 def evenly_chosen(days: Sequence[dt.date]) -> list[dt.date]:
-    """At most ``MOST_DAYS`` of them."""
-    return list(days[:: max(1, -(-len(days) // MOST_DAYS))])
+    """At most ``MOST_FITTED_DAYS`` of them."""
+    return list(days[:: max(1, -(-len(days) // MOST_FITTED_DAYS))])
 
 
 @torch.inference_mode()
@@ -149,7 +152,7 @@ def _day_rows(
     """A day's footprint means of slopes, mean and variance, (PHASES + 1, D + 2, R, C) of each member, last with the
     whole day hidden; and the rows of the stations that report."""
     ratio, (rows, cols) = cube.domain.ratio, cube.domain.coarse_shape
-    device, first = next(network.parameters()).device, STRIDE // 2
+    device, first = next(network.parameters()).device, FOOTPRINT_STRIDE // 2
     phase = phase_of_cells(rows, cols)
     contexts = [_contexts(member, coarse, phase) for member in network]
     sums: list[Tensor] = []
@@ -160,12 +163,15 @@ def _day_rows(
     for (y0, y1), on_cpu, land in _bands(network, cube, coarse, scaling):
         x = on_cpu.to(device)
         up_y = interpolation_matrix(range(y0, y1), rows, ratio).to(device)
-        h_rows, h_cols = h.rows[:, y0:y1][:, first::STRIDE].to(device), h.cols[:, first::STRIDE].to(device)
-        weight = land[first::STRIDE, first::STRIDE].float().to(device)
+        h_rows, h_cols = (
+            h.rows[:, y0:y1][:, first::FOOTPRINT_STRIDE].to(device),
+            h.cols[:, first::FOOTPRINT_STRIDE].to(device),
+        )
+        weight = land[first::FOOTPRINT_STRIDE, first::FOOTPRINT_STRIDE].float().to(device)
         total += h_rows @ weight @ h_cols.T
         for m, (member, context) in enumerate(zip(network, contexts, strict=True)):
-            fine = member.fine(x[:, :, first:, first:], STRIDE)[:, :, : len(weight), : weight.shape[1]]
-            up = up_y[first::STRIDE] @ context @ up_x[first::STRIDE].T
+            fine = member.fine(x[:, :, first:, first:], FOOTPRINT_STRIDE)[:, :, : len(weight), : weight.shape[1]]
+            up = up_y[first::FOOTPRINT_STRIDE] @ context @ up_x[first::FOOTPRINT_STRIDE].T
             of_band = torch.stack([h_rows @ (_linearised(member, fine, c[None]) * weight) @ h_cols.T for c in up])
             if m == len(sums):
                 sums.append(torch.zeros_like(of_band))
@@ -230,16 +236,16 @@ def fit_last_layer(network: Committee, observations: Observations) -> None:
     for m, member in enumerate(network):
         rows = observations.rows[m]
         innovation = (observations.value - rows.mean).double()
-        gram, moment = normal_equations(rows.slope.double(), innovation, observations.cell, None, SENSOR_BIAS)
+        gram, moment = grouped_normal_equations(rows.slope.double(), innovation, observations.cell, None, SENSOR_BIAS)
         if observations.station_rows:
             at = observations.station_rows[m]
             residual = (observations.station_value - at.mean).double()
-            of_stations = normal_equations(
+            of_stations = grouped_normal_equations(
                 at.slope.double(), residual, observations.station, STATION_ERROR, STATION_BIAS
             )
             gram, moment = gram + of_stations[0], moment + of_stations[1]
-        prior = torch.full_like(moment, WEIGHT**-2)
-        prior[0] = LEVEL**-2
+        prior = torch.full_like(moment, PRIOR_WEIGHT**-2)
+        prior[0] = PRIOR_LEVEL**-2
         step = torch.linalg.solve(gram + torch.diag(prior), moment).to(member.head.weight)
         assert member.head.bias is not None
         with torch.no_grad():
@@ -247,7 +253,7 @@ def fit_last_layer(network: Committee, observations: Observations) -> None:
             member.head.weight[0, :, 0, 0] += step[1:]
 
 
-def normal_equations(
+def grouped_normal_equations(
     slope: Tensor, residual: Tensor, group: Tensor, sigma: float | None, bias: float
 ) -> tuple[Tensor, Tensor]:
     """Gram matrix (D, D) and moment (D,) of n residuals with the groups' random biases eliminated.

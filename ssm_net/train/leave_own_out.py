@@ -12,6 +12,8 @@ from torch import Tensor
 from ssm_net.model.network import Downscaler
 from ssm_net.train.batches import CoarseWindow
 
+MOST_HIDDEN = 0.5  # of the day's observations, at random and beyond the phase: practice for orbit gaps
+
 
 def hidden(coarse: CoarseWindow, phase: int) -> Tensor:
     """The observations (B, L, R, C) without those of the day in the cells of ``phase``."""

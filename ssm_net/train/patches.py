@@ -23,9 +23,9 @@ from ssm_net.inputs.scaling import NO_FEATURES, Scaling
 from ssm_net.inputs.split import Split
 from ssm_net.train.batches import CellTargets, CoarseWindow, PatchBatch, PatchSample, StoredPixels
 from ssm_net.train.data_module import EpochDataset, TrainingData
+from ssm_net.train.leave_own_out import MOST_HIDDEN
 
-MARGIN = 4  # coarse cells of context around a patch: the reach of the coarse branch
-MOST_HIDDEN = 0.5  # of the day's observations, drawn uniformly: practice for orbit gaps
+CONTEXT_MARGIN = 4  # coarse cells of context around a patch: the reach of the coarse branch
 KEEP_BYTES = 2**31  # of decoded pixels a process keeps
 
 
@@ -61,7 +61,7 @@ class Patches(EpochDataset):
         self.lags, self.halo, self.seed = shape.lags, shape.halo, seed
         rows, cols = cube.domain.coarse_shape
         self.size = min(shape.side, rows), min(shape.side, cols)
-        self.around = min(shape.side + 2 * MARGIN, rows), min(shape.side + 2 * MARGIN, cols)
+        self.around = min(shape.side + 2 * CONTEXT_MARGIN, rows), min(shape.side + 2 * CONTEXT_MARGIN, cols)
         self.names = stored(usable(cube, scaling.present))
         self.cells = scaling if shape.cells else NO_FEATURES
         # Where every patch is the whole domain, its pixels are read once and kept, if there is room for all days.
@@ -132,10 +132,10 @@ class Patches(EpochDataset):
         """Cells (R, C) bool of a patch whose footprint it holds, or which only leaves it where it leaves the domain."""
         rows, cols = self.cube.domain.coarse_shape
         height, width = self.size
-        whole = torch.zeros(rows, cols, dtype=torch.bool)
+        held = torch.zeros(rows, cols, dtype=torch.bool)
         inner_rows = slice(row + (row > 0), row + height - (row + height < rows))
-        whole[inner_rows, col + (col > 0) : col + width - (col + width < cols)] = True
-        return whole
+        held[inner_rows, col + (col > 0) : col + width - (col + width < cols)] = True
+        return held
 
     def _pixels(self, which: int, window: Window, pad: tuple[int, int, int, int]) -> dict[str, Tensor]:
         """Variables of a window and ``pad`` pixels beyond the domain around it, as stored, (y, x)."""

@@ -57,7 +57,7 @@ def make_trainer(
     )  # fmt: skip
 
 
-def fit(trainer: L.Trainer, learner: L.LightningModule, data: L.LightningDataModule, run: Path) -> None:
+def fit_or_resume(trainer: L.Trainer, learner: L.LightningModule, data: L.LightningDataModule, run: Path) -> None:
     """Train, from the last whole epoch in ``run/checkpoints`` on where there is one. Raises ``KeyboardInterrupt`` where
     the user stopped it."""
     last = run / "checkpoints" / "last.ckpt"

@@ -25,7 +25,7 @@ from ssm_net.inputs import features
 from ssm_net.inputs.reading import read_coarse
 from ssm_net.inputs.statistics import compute_scaling
 from ssm_net.pretrain.run import pretrain
-from ssm_net.pretrain.samples import KERNEL, STRIDE, World, thin
+from ssm_net.pretrain.samples import NEIGHBOURHOOD, THINNING, World, thin
 from ssm_net.pretrain.supervised import SupervisedLearner
 from ssm_net.pretrain.truth_samples import PART, TruthBatch, TruthSamples
 from ssm_net.pretrain.worlds import EXCLUDED, Place, places_of, samples_file
@@ -88,15 +88,15 @@ def test_samples_are_the_pixels_of_the_world(cube: Cube, truth: Truth, world: Wo
     field = truth.read(cube.days[t])
     assert field is not None
     dy, dx = world.offset[t].tolist()
-    n = 288 // STRIDE
-    want = field[dy::STRIDE, dx::STRIDE][:n, :n]
+    n = 288 // THINNING
+    want = field[dy::THINNING, dx::THINNING][:n, :n]
     np.testing.assert_allclose(world.truth[t].float(), want, atol=2e-4)
     names = list(compute_scaling(cube, cube.days).names)
     sand = world.x[t, names.index("sand")].float()
     near = cube.read_static("sand")[dy - 1 if dy else dy : dy + 2, :]
-    assert sand.shape == (n * KERNEL, n * KERNEL)
-    middle = sand[1::KERNEL, 1::KERNEL]
-    np.testing.assert_allclose(middle, cube.read_static("sand")[dy::STRIDE, dx::STRIDE][:n, :n], rtol=1e-3)
+    assert sand.shape == (n * NEIGHBOURHOOD, n * NEIGHBOURHOOD)
+    middle = sand[1::NEIGHBOURHOOD, 1::NEIGHBOURHOOD]
+    np.testing.assert_allclose(middle, cube.read_static("sand")[dy::THINNING, dx::THINNING][:n, :n], rtol=1e-3)
     assert near.shape[0] >= 2
 
 
@@ -113,7 +113,7 @@ def test_the_thinned_road_is_that_of_inference(cube: Cube, world: World) -> None
     every = torch.ones(cube.domain.fine_shape, dtype=torch.bool)
     whole = background(estimator, cube, coarse, every, 4).mean
     dy, dx = world.offset[t].tolist()
-    want = whole[dy::STRIDE, dx::STRIDE][: len(mean), : len(mean)]
+    want = whole[dy::THINNING, dx::THINNING][: len(mean), : len(mean)]
     assert float((mean - want).abs().max()) < 3e-3  # the samples are float16
 
 
@@ -121,11 +121,14 @@ def test_a_turned_sample_is_the_same_world(cube: Cube, world: World) -> None:
     """Turning and mirroring changes places, not what belongs together: footprint, context and truth."""
     data = samples(cube, world, 7)
     first = data[0]
-    assert first.truth.shape == (PART * 6, PART * 6) and first.x.shape[1:] == (PART * 6 * KERNEL, PART * 6 * KERNEL)
+    assert first.truth.shape == (PART * 6, PART * 6) and first.x.shape[1:] == (
+        PART * 6 * NEIGHBOURHOOD,
+        PART * 6 * NEIGHBOURHOOD,
+    )
     at = list(data.scaling.names).index("lst_day_memory")
     for key in range(60):
         one = data[key]
-        memory = one.x[at, 1::KERNEL, 1::KERNEL] * data.scaling.std[at] + data.scaling.mean[at]
+        memory = one.x[at, 1::NEIGHBOURHOOD, 1::NEIGHBOURHOOD] * data.scaling.std[at] + data.scaling.mean[at]
         if bool((one.x[at] == 0).all()):
             continue  # this sample lacks that group of features
         shrunk = memory * (2.0 + 0.3) / 2.0
@@ -218,15 +221,15 @@ def test_a_pretraining_plan_makes_nothing(tmp_path: Path, capsys: pytest.Capture
 def random_worlds(cfg: PretrainConfig) -> None:
     """Samples of all worlds that ``cfg`` names, of random numbers: nothing is left to simulate."""
     rng = np.random.default_rng(0)
-    cells, days, side = cfg.cells, cfg.days, cfg.cells * 36 // STRIDE
+    cells, days, side = cfg.cells, cfg.days, cfg.cells * 36 // THINNING
     names = [f.name for f in features.FEATURES if not f.classics_only and f.name not in EXCLUDED]
     Path(cfg.worlds).mkdir(exist_ok=True)
     for place in places_of(cfg):
         np.savez(
             samples_file(place, Path(cfg.worlds)),
-            x=rng.normal(size=(days, len(names), side * KERNEL, side * KERNEL)).astype("float16"),
+            x=rng.normal(size=(days, len(names), side * NEIGHBOURHOOD, side * NEIGHBOURHOOD)).astype("float16"),
             truth=rng.uniform(0.1, 0.4, (days, side, side)).astype("float16"),
-            offset=rng.integers(0, STRIDE, (days, 2)),
+            offset=rng.integers(0, THINNING, (days, 2)),
             cells=rng.normal(size=(days, len(names), cells, cells)).astype("float32"),
             ssm=rng.uniform(0.1, 0.4, (days, cells, cells)).astype("float32"),
         )  # fmt: skip
@@ -244,7 +247,7 @@ def test_pretraining_runs_on_the_devices_of_its_trainer(tmp_path: Path, monkeypa
         assert learner.schedule.steps == 3 * 2 and learner.bf16  # 10 samples in batches of 2 x 4
         raise InterruptedError
 
-    monkeypatch.setattr("ssm_net.pretrain.run.fit", stopped)
+    monkeypatch.setattr("ssm_net.pretrain.run.fit_or_resume", stopped)
     with pytest.raises(InterruptedError):
         pretrain(cfg)
 

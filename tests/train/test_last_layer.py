@@ -16,7 +16,7 @@ from ssm_net.estimators.network import NetworkEstimator
 from ssm_net.inputs.reading import read_coarse
 from ssm_net.inputs.statistics import compute_scaling
 from ssm_net.model.network import Committee
-from ssm_net.train.last_layer import Observations, design_rows, fit_last_layer, normal_equations
+from ssm_net.train.last_layer import Observations, design_rows, fit_last_layer, grouped_normal_equations
 from ssm_net.train.training_stations import TrainingStation
 from ssm_net.train.withheld import innovations
 
@@ -115,7 +115,7 @@ def test_lasting_biases_are_eliminated_as_if_they_were_solved_for() -> None:
     t = torch.randn(60, generator=g, dtype=torch.float64)
     group = torch.arange(60) % 7
     sigma, bias = 0.5, 0.3
-    gram, moment = normal_equations(a, t, group, sigma, bias)
+    gram, moment = grouped_normal_equations(a, t, group, sigma, bias)
     one_hot = torch.nn.functional.one_hot(group).double()
     both = torch.cat([a, one_hot], 1)
     prior = torch.diag(torch.cat([torch.full((4,), 2.0), torch.full((7,), sigma**2 / bias**2)]).double())
