@@ -153,6 +153,7 @@ def _day_rows(
     whole day hidden; and the rows of the stations that report."""
     ratio, (rows, cols) = cube.domain.ratio, cube.domain.coarse_shape
     device, first = next(network.parameters()).device, FOOTPRINT_STRIDE // 2
+    sampled = slice(first, None, FOOTPRINT_STRIDE)
     phase = phase_of_cells(rows, cols)
     contexts = [_contexts(member, coarse, phase) for member in network]
     sums: list[Tensor] = []
@@ -163,15 +164,12 @@ def _day_rows(
     for (y0, y1), on_cpu, land in _bands(network, cube, coarse, scaling):
         x = on_cpu.to(device)
         up_y = interpolation_matrix(range(y0, y1), rows, ratio).to(device)
-        h_rows, h_cols = (
-            h.rows[:, y0:y1][:, first::FOOTPRINT_STRIDE].to(device),
-            h.cols[:, first::FOOTPRINT_STRIDE].to(device),
-        )
-        weight = land[first::FOOTPRINT_STRIDE, first::FOOTPRINT_STRIDE].float().to(device)
+        h_rows, h_cols = h.rows[:, y0:y1][:, sampled].to(device), h.cols[:, sampled].to(device)
+        weight = land[sampled, sampled].float().to(device)
         total += h_rows @ weight @ h_cols.T
         for m, (member, context) in enumerate(zip(network, contexts, strict=True)):
             fine = member.fine(x[:, :, first:, first:], FOOTPRINT_STRIDE)[:, :, : len(weight), : weight.shape[1]]
-            up = up_y[first::FOOTPRINT_STRIDE] @ context @ up_x[first::FOOTPRINT_STRIDE].T
+            up = up_y[sampled] @ context @ up_x[sampled].T
             of_band = torch.stack([h_rows @ (_linearised(member, fine, c[None]) * weight) @ h_cols.T for c in up])
             if m == len(sums):
                 sums.append(torch.zeros_like(of_band))
