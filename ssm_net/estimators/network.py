@@ -120,7 +120,7 @@ def upsample_by_phase(context: Tensor, ratio: int, window: Window) -> Tensor:
     return out.reshape(len(out), y1 - y0, x1 - x0)
 
 
-def half_upsampled(by_phase: Sequence[Tensor], ratio: int, window: Window) -> fused.Context:
+def half_upsampled(by_phase: Sequence[Tensor], ratio: int, window: Window) -> fused.HalfUpsampled:
     """``upsample_by_phase`` of each member's context with the product along the columns left to do.
 
     A pixel's columns of weights are those of its own cell's phase: K counts the columns of cells near, twice.
@@ -138,4 +138,4 @@ def half_upsampled(by_phase: Sequence[Tensor], ratio: int, window: Window) -> fu
         torch.einsum("yr,mpkrc->mypck", up_y[i], both[:, (y0 // ratio + i) % 2]).flatten(2, 3) for i in range(len(up_y))
     ]
     half = torch.cat(told, 1)
-    return fused.Context(columns, half[..., 0].permute(1, 2, 0).contiguous(), half[..., 1:].contiguous())
+    return fused.HalfUpsampled(columns, half[..., 0].permute(1, 2, 0).contiguous(), half[..., 1:].contiguous())
