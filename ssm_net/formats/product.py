@@ -9,11 +9,10 @@ from enum import IntFlag
 import numpy as np
 
 from ssm_net.core import scratch
-from ssm_net.grid import Domain
+from ssm_net.grid import Domain, row_blocks
 
 SCALE = np.float32(1e-4)  # m3 m-3 a count
 FILL = np.int16(-32768)
-ROWS = 512  # packed at a time
 UPPER = 1.0  # m3 m-3: no soil holds more water than its own volume
 
 STANDARD_NAME = "volume_fraction_of_condensed_water_in_soil"
@@ -88,18 +87,18 @@ def _check_range(values: np.ndarray, name: str, day: dt.date) -> None:
 def pack(values: np.ndarray) -> np.ndarray:
     """m3 m-3 to int16 counts of 1e-4, NaN to the fill value. Right to half a count."""
     out = scratch.empty(values.shape, np.int16)
-    for y in range(0, len(values), ROWS):
-        some = values[y : y + ROWS]
-        out[y : y + ROWS] = np.where(np.isnan(some), np.float32(FILL), np.rint(some * np.float32(10000)))
+    for rows in row_blocks(values.shape):
+        some = values[rows]
+        out[rows] = np.where(np.isnan(some), np.float32(FILL), np.rint(some * np.float32(10000)))
     return out
 
 
 def unpack(counts: np.ndarray) -> np.ndarray:
     """int16 counts to float32 m3 m-3, the fill value to NaN."""
     out = scratch.empty(counts.shape, np.float32)
-    for y in range(0, len(counts), ROWS):
-        some = counts[y : y + ROWS]
-        out[y : y + ROWS] = np.where(some == FILL, np.float32(np.nan), some.astype(np.float32) * SCALE)
+    for rows in row_blocks(counts.shape):
+        some = counts[rows]
+        out[rows] = np.where(some == FILL, np.float32(np.nan), some.astype(np.float32) * SCALE)
     return out
 
 

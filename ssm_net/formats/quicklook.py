@@ -11,13 +11,13 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
 
 from ssm_net.formats.product import Flag, Mosaic, pack, unpack
+from ssm_net.grid import CACHE_PIXELS, row_blocks
 
 LONGEST = 1200  # pixels of the longer side
 DRIEST, WETTEST = 0.02, 0.45  # m3 m-3 of the first and the last colour
 # From dry to wet: brown, sand, pale green, teal, dark blue; every step is darker or lighter than the one before.
 COLOURS = ((110, 66, 20), (222, 184, 110), (238, 236, 196), (90, 178, 172), (12, 60, 120))
 FROZEN, WATER = (205, 205, 215), (235, 240, 245)
-ROWS = 128  # of blocks at a time
 BAR = 12  # rows of the scale below the map, dry to the left
 
 
@@ -62,8 +62,7 @@ def _blocks(field: np.ndarray, make: Callable[[np.ndarray], np.ndarray], step: i
     out), and how much of each is there; some rows of blocks at a time."""
     rows, cols = (n // step for n in field.shape)
     means, parts = np.zeros((rows, cols), np.float32), np.zeros((rows, cols))
-    for y in range(0, rows, ROWS):
-        some = slice(y, min(y + ROWS, rows))
+    for some in row_blocks((rows, cols * step**2), 16 * CACHE_PIXELS):
         values = make(field[some.start * step : some.stop * step, : cols * step])
         blocks = values.reshape(-1, step, cols, step)
         there = np.isfinite(blocks)

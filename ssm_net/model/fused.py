@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ssm_net.grid import row_blocks
 from ssm_net.model.network import Committee, Downscaler, bounded
 
 PIXELS = 6000  # that a processor works on at a time: what lies between two products stays in its cache
@@ -73,14 +74,12 @@ class Fused:
         """Normalised features with their halo, (F, y + 2 halo, x + 2 halo), to the mean of each member, the variance
         of the error that a cell shares and that of the error inside it, each (M, y, x) float32."""
         height, width = len(told.base), len(told.columns)
-        rows = height if x.is_cuda else max(1, PIXELS // width)
         wide = x.to(self.precision)[None].contiguous(memory_format=torch.channels_last)
         h = self.halo
         centre = x[:, h : h + height, h : h + width].permute(1, 2, 0)
         parts = []
-        for y in range(0, height, rows):
-            here = slice(y, min(y + rows, height))
-            stem = F.conv2d(wide[:, :, y : here.stop + 2 * h], self.stem, self.bias)[0].permute(1, 2, 0)
+        for here in row_blocks((height, width), height * width if x.is_cuda else PIXELS):
+            stem = F.conv2d(wide[:, :, here.start : here.stop + 2 * h], self.stem, self.bias)[0].permute(1, 2, 0)
             parts.append(self._pixels(stem, centre[here], Context(told.columns, told.base[here], told.deep[:, here])))
         mean, shared, local = (torch.cat(p, 1) for p in zip(*parts, strict=True))
         return mean, shared, local
