@@ -33,7 +33,7 @@ from ssm_net.config import MemoryConfig
 from ssm_net.core.clock import OVERPASSES
 from ssm_net.cube.store import open_cube, write_json
 from ssm_net.inputs.reading import all_weather
-from ssm_net.lst.gap_filling import SEEN, fill
+from ssm_net.lst.gap_filling import SEEN, ClearLST, Terrain, fill_gaps
 
 RATIO = 36
 PATCH = 64  # pixels a side of the real patches
@@ -91,14 +91,13 @@ def filled(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     elevation, state, air, out = padded(scene.elevation, 0.0), None, None, []
     rows, cols = scene.elevation.shape
     latitude = torch.full((elevation.shape[0] // RATIO, elevation.shape[1] // RATIO), scene.latitude)
+    terrain = Terrain(elevation, latitude, RATIO)
     for day, lst in zip(scene.days, scene.visible, strict=True):
         seen = padded(lst, np.nan)
         if scene.air is not None:
             air = torch.from_numpy(scene.air[len(out)])
-        done = fill(
-            day, seen, torch.where(torch.isfinite(seen), 1.0, torch.nan), elevation, latitude, state, ratio=RATIO,
-            memory_days=memory.days, background_cells=memory.background, air=air,
-        )  # fmt: skip
+        observation = ClearLST(seen, torch.where(torch.isfinite(seen), 1.0, torch.nan))
+        done = fill_gaps(day, observation, terrain, state, memory, air=air)
         state = done.state
         out.append((done.lst[:rows, :cols].numpy(), done.sigma[:rows, :cols].numpy()))
     return np.stack([lst for lst, _ in out]), np.stack([sigma for _, sigma in out])
