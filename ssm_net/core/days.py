@@ -1,4 +1,4 @@
-"""Days in a row, and as text."""
+"""Lists of days as ranges of consecutive days, and as text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def stretches(days: Sequence[dt.date]) -> list[tuple[dt.date, dt.date]]:
-    """First and last day of each stretch of consecutive days; ``days`` ascend."""
+    """First and last day of each range of consecutive days; ``days`` ascend."""
     out: list[tuple[dt.date, dt.date]] = []
     for day in days:
         if out and day - out[-1][1] == dt.timedelta(1):
@@ -18,5 +18,5 @@ def stretches(days: Sequence[dt.date]) -> list[tuple[dt.date, dt.date]]:
 
 
 def runs(days: Sequence[dt.date]) -> str:
-    """Consecutive days as ``first .. last``; ``days`` ascend."""
+    """The days as text, a range of consecutive ones as ``first .. last``; ``days`` ascend."""
     return ", ".join(str(a) if a == b else f"{a} .. {b}" for a, b in stretches(days))
