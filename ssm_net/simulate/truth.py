@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from ssm_net.simulate.world.days import Day
+from ssm_net.simulate.world.days import WorldDay
 from ssm_net.simulate.world.land import Land
 
 OPEN_WATER = 0.5  # fraction above which a pixel has no soil
@@ -33,7 +33,7 @@ class TruthStore:
         """Forget what an interrupted run left: the days are written in order."""
         shutil.rmtree(self._part, ignore_errors=True)
 
-    def append(self, day: Day) -> None:
+    def append(self, day: WorldDay) -> None:
         dims = ("time", "y", "x")
         gbox = self.land.domain.fine
         ssm = np.where(self.land.water <= OPEN_WATER, day.ssm, np.nan)

@@ -20,12 +20,12 @@ from rich.table import Table
 from ssm_net.core.files import write_whole
 from ssm_net.grid import block_mean, expand
 from ssm_net.simulate.truth import OPEN_WATER
-from ssm_net.simulate.world.days import Day
+from ssm_net.simulate.world.days import WorldDay
 from ssm_net.simulate.world.fields import Array
 from ssm_net.simulate.world.land import Land
 
-SPARSE, DENSE = 0.35, 0.5  # NDVI
-LONG = 20  # days below which a memory of days cannot be told
+SPARSE_NDVI, DENSE_NDVI = 0.35, 0.5  # NDVI
+MEMORY_DAYS = 20  # days below which a memory of days cannot be told
 CLASSES = ("clear, sparse", "clear, dense", "cloud")
 
 
@@ -56,14 +56,14 @@ class Check:
         return math.isnan(self.value) or self.low <= self.value <= self.high
 
 
-def observe_day(land: Land, day: Day, coarse: Array) -> DayStatistics:
+def observe_day(land: Land, day: WorldDay, coarse: Array) -> DayStatistics:
     """The statistics of one day; ``coarse`` as retrieved, (R, C)."""
     ratio = land.domain.ratio
     ssm = torch.from_numpy(np.where(land.water <= OPEN_WATER, day.ssm, np.nan).astype(np.float32))
     mean = block_mean(ssm, ratio)
     variance = block_mean((ssm - expand(mean, ratio)) ** 2, ratio)
     clear, soil = day.margin_day > 0, land.water < 0.02
-    masks = (clear & (day.ndvi < SPARSE), clear & (day.ndvi > DENSE), ~clear)
+    masks = (clear & (day.ndvi < SPARSE_NDVI), clear & (day.ndvi > DENSE_NDVI), ~clear)
     moments = np.array([_moments(day.lst_day, day.ssm, mask & soil, ratio) for mask in masks])
     stride = max(1, ssm.numel() // 5000)
     return DayStatistics(
@@ -93,7 +93,7 @@ def ground(land: Land) -> list[Check]:
     ]
 
 
-def summarise(days: Sequence[DayStatistics]) -> list[Check]:
+def summary_checks(days: Sequence[DayStatistics]) -> list[Check]:
     """The table's rows, in order."""
     cells = np.stack([d.cell_mean for d in days])
     sample = np.stack([d.sample for d in days])
@@ -101,7 +101,9 @@ def summarise(days: Sequence[DayStatistics]) -> list[Check]:
     error = np.stack([d.coarse_error for d in days])
     anomaly = sample - sample.mean(0)
     lag = (
-        float((anomaly[1:] * anomaly[:-1]).mean() / max((anomaly**2).mean(), 1e-12)) if len(days) >= LONG else math.nan
+        float((anomaly[1:] * anomaly[:-1]).mean() / max((anomaly**2).mean(), 1e-12))
+        if len(days) >= MEMORY_DAYS
+        else math.nan
     )
     memory = -1 / math.log(lag) if 0 < lag < 1 else math.nan
     n, xx, yy, xy = np.stack([d.moments for d in days]).sum(0).T

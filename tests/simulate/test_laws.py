@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ssm_net.errors import ConfigError
 from ssm_net.simulate.world.laws import FACTORS, FAMILIES, LAWS, laws_of
 
 
@@ -37,5 +38,5 @@ def test_one_letter_is_the_family_itself() -> None:
 
 @pytest.mark.parametrize("family", ["", "D", "AD"])
 def test_an_unknown_family_is_said(family: str) -> None:
-    with pytest.raises(ValueError, match="choose of A, B, C"):
+    with pytest.raises(ConfigError, match="choose of A, B, C"):
         laws_of(family, 1)

@@ -11,13 +11,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ssm_net.core.clock import NIGHT_HOUR
 from ssm_net.lst.cloud_effect import clear_sky_radiation
-from ssm_net.simulate.world.days import NIGHT_HOUR, Day
+from ssm_net.simulate.world.days import WorldDay
 from ssm_net.simulate.world.fields import Array, Texture, stream
 from ssm_net.simulate.world.observe import RainGrid
 
-AIR_ERROR = 1.0  # K, over some 30 km, of each day
-AIR_BIAS = 0.5  # K, always
+REANALYSIS_ERROR = 1.0  # K, over some 30 km, of each day
+REANALYSIS_BIAS = 0.5  # K, always
 SUN_ERROR = 0.08  # relative
 SHADE = 0.7  # of the clear sky's radiation that a complete cover of cloud keeps
 
@@ -31,13 +32,13 @@ class SkyOfDay:
     sun: Array
 
 
-def sky_of(day: Day, grid: RainGrid, seed: int) -> SkyOfDay:
+def sky_of(day: WorldDay, grid: RainGrid, seed: int) -> SkyOfDay:
     def averaged(field: Array) -> Array:
         return grid.down @ field.astype(np.float32) @ grid.along.T
 
     rng = stream(seed, "reanalysis", day.date.toordinal())
-    wrong = AIR_ERROR * Texture((len(grid.lat), len(grid.lon)), 3.0).sample(rng)
-    bias = AIR_BIAS * stream(seed, "reanalysis bias").standard_normal()
+    wrong = REANALYSIS_ERROR * Texture((len(grid.lat), len(grid.lon)), 3.0).sample(rng)
+    bias = REANALYSIS_BIAS * stream(seed, "reanalysis bias").standard_normal()
     shade = SHADE * averaged((day.margin_day < 0).astype(np.float32))
     sun = np.clip((1 - shade) * (1 + SUN_ERROR * rng.standard_normal(shade.shape)), 0.05, 1.05)
     return SkyOfDay(averaged(day.air_night) + wrong + bias, averaged(day.air_day) + wrong + bias, sun)

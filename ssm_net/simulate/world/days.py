@@ -9,23 +9,21 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 from scipy import ndimage
 
 from ssm_net.simulate.world.fields import Array, Texture, stream
 from ssm_net.simulate.world.land import Land
-from ssm_net.simulate.world.physics import Budget, Laws, step
+from ssm_net.simulate.world.physics import Budget, Forcing, Laws, Surface, step
 from ssm_net.simulate.world.weather import Textures, Weather, first_sky, next_weather, season
 
 SPIN_UP = 30  # days before the first one that is wanted
 HALVES = (0.55, 0.45)  # of a day's evaporation before and after 13:30
-NIGHT_HOUR, DAY_HOUR = 1.5, 13.5  # local solar time of the overpasses
 
 
 @dataclass(frozen=True)
-class Day:
+class WorldDay:
     """The true state of one local day, all (rows, cols) of the fine grid.
 
     ``ssm`` at 01:30 and ``ssm_noon`` at 13:30, m3 m-3; ``rain`` mm between 01:30 of the day before and 01:30;
@@ -60,7 +58,7 @@ class _State:
     rain: Array
 
 
-def days(land: Land, laws: Laws, seed: int, first: dt.date, last: dt.date) -> Iterator[Day]:
+def simulate_days(land: Land, laws: Laws, seed: int, first: dt.date, last: dt.date) -> Iterator[WorldDay]:
     """The days from ``SPIN_UP`` before ``first`` to ``last``, in order."""
     tex = Textures.of(land.domain.fine_shape, laws)
     noise, wind = Texture(land.domain.fine_shape, 10), Texture(land.domain.fine_shape, 15)
@@ -89,7 +87,7 @@ def _one_day(
     gust: Array,
     rng: np.random.Generator,
     date: dt.date,
-) -> tuple[Day, _State]:
+) -> tuple[WorldDay, _State]:
     doy = date.timetuple().tm_yday
     soil = land.soil
     ndvi = greenness(land, laws, doy, state.unstressed)
@@ -97,12 +95,11 @@ def _one_day(
     cloudy = 1 / (1 + np.exp(weather.margin_day / 0.15))
     demand = laws.demand * (2.7 + 1.6 * season(doy - 8)) * (1.2 - 0.6 * cloudy)
     water = irrigation(land, laws.irrigation, state.ssm, doy, rng)
-    half = partial(
-        step, laws, soil, rain=0.5 * weather.rain, noise=0.5 * eta, cover=cover, wetness=land.wetness,
-        slope=land.slope, days=0.5,
-    )  # fmt: skip
-    noon, morning = half(state.ssm, irrigation=water, demand=demand * HALVES[0])
-    later, evening = half(noon, irrigation=np.zeros_like(water), demand=demand * HALVES[1])
+    surface = Surface(soil, cover, land.wetness, land.slope)
+    rain, noise = 0.5 * weather.rain, 0.5 * eta
+    noon, morning = step(laws, surface, state.ssm, Forcing(rain, water, demand * HALVES[0], noise), 0.5)
+    nothing = np.zeros_like(water)
+    later, evening = step(laws, surface, noon, Forcing(rain, nothing, demand * HALVES[1], noise), 0.5)
     lst_night, lst_day = temperature(land, laws, weather, state.ssm, noon, cover, doy, gust)
     clear = 0.5 * ((weather.margin_day > 0) + (weather.margin_night > 0))
     recent = replace(
@@ -111,7 +108,7 @@ def _one_day(
         clear_recent=(state.clear_recent + (clear - state.clear_recent) / 8).astype(np.float32),
         unstressed=state.unstressed + (soil.stress(state.ssm) - state.unstressed) / laws.response_days,
     )
-    day = Day(
+    day = WorldDay(
         date,
         state.ssm,
         noon,

@@ -14,7 +14,7 @@ from ssm_net.simulate.world.fields import Array, Texture, stream
 from ssm_net.simulate.world.physics import Sensor
 
 MIDDLE = 0.2  # m3 m-3, where a gain changes nothing
-EPOCH = dt.date(2012, 1, 1)  # where a drift is zero
+DRIFT_EPOCH = dt.date(2012, 1, 1)  # where a drift is zero
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Instrument:
         return self.first <= day and (self.last is None or day <= self.last)
 
     def distorted(self, x: Array, day: dt.date) -> Array:
-        years = (day - EPOCH).days / 365.25
+        years = (day - DRIFT_EPOCH).days / 365.25
         return MIDDLE + self.gain * (x - MIDDLE) + self.offset + self.cells + self.drift * years
 
 

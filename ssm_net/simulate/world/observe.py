@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ssm_net.grid import Domain, Footprint, block_mean
-from ssm_net.simulate.world.days import Day
+from ssm_net.grid import Domain, Footprint
+from ssm_net.simulate.world.days import WorldDay
 from ssm_net.simulate.world.fields import Array, Texture, stream
 from ssm_net.simulate.world.fleet import Instrument
 from ssm_net.simulate.world.land import Land
@@ -20,10 +20,10 @@ from ssm_net.simulate.world.physics import Laws, Sensor
 WHITE, CORRELATED = 0.7, 0.6  # K, error of a clear-sky LST: of each pixel, and over 20 km
 UNDETECTED = 0.02  # share of clear pixels with a thin cloud that the mask misses
 EDGE = 0.12  # margin to a cloud's edge below which a view has the second-best quality
-BANDS = (1, 2, 3, 4, 5, 6, 7)
+BAND_NUMBERS = (1, 2, 3, 4, 5, 6, 7)
 DRY_SOIL = (0.26, 0.33, 0.16, 0.21, 0.38, 0.41, 0.36)
 CANOPY = (0.04, 0.42, 0.03, 0.08, 0.38, 0.22, 0.09)
-OPEN_WATER = (0.03, 0.02, 0.05, 0.05, 0.01, 0.01, 0.01)
+WATER_REFLECTANCE = (0.03, 0.02, 0.05, 0.05, 0.01, 0.01, 0.01)
 DARKENING = (1.0, 1.2, 0.8, 0.9, 1.8, 2.6, 3.2)  # exp(-c theta) of the soil; the short-wave infrared sees water best
 EARTH = 6371.0  # km
 
@@ -64,7 +64,7 @@ class Observer:
         land = torch.from_numpy(1 - self.land.water)
         return self.footprint.forward(torch.from_numpy(field), land).numpy()
 
-    def coarse(self, day: Day, other: Instrument | None = None) -> Array:
+    def coarse(self, day: WorldDay, other: Instrument | None = None) -> Array:
         """Soil moisture as the radiometer, or an ``other`` one, retrieves it, m3 m-3, (R, C), NaN in orbit gaps."""
         sensor = self.laws.sensor if other is None else other.sensor
         seen = self.footprint_mean(day.ssm)
@@ -78,7 +78,7 @@ class Observer:
         lon, lat = self.land.domain.lonlat(coarse=True)
         return np.where(swath(sensor, lon, lat, day.date), value, np.nan).astype(np.float32)
 
-    def lst(self, day: Day, part: str) -> tuple[Array, Array, NDArray[np.uint8]]:
+    def lst(self, day: WorldDay, part: str) -> tuple[Array, Array, NDArray[np.uint8]]:
         """The true LST of ``day`` or ``night``, the error with which it is seen (K), and QC, on the fine grid."""
         margin, true = getattr(day, f"margin_{part}"), getattr(day, f"lst_{part}")
         rng = stream(self.seed, f"lst {part}", day.date.toordinal())
@@ -91,7 +91,7 @@ class Observer:
         qc = np.where(margin <= 0, QC_CLOUD, np.where(margin < EDGE, QC_OTHER, QC_GOOD)).astype(np.uint8)
         return true, error, qc
 
-    def terra(self, day: Day, part: str) -> tuple[Array, Array, NDArray[np.uint8]]:
+    def terra(self, day: WorldDay, part: str) -> tuple[Array, Array, NDArray[np.uint8]]:
         """The same of Terra, at 10:30 and 22:30: nearer to each other, under other clouds of the same weather."""
         rng = stream(self.seed, f"terra {part}", day.date.toordinal())
         share = {"day": 0.8, "night": 0.12}[part]
@@ -101,7 +101,7 @@ class Observer:
         qc = np.where(margin <= 0, QC_CLOUD, np.where(margin < EDGE, QC_OTHER, QC_GOOD)).astype(np.uint8)
         return true, (error * np.float32(self.laws.lst_error)).astype(np.float32), qc
 
-    def reflectance(self, day: Day) -> tuple[dict[int, Array], NDArray[np.uint8]]:
+    def reflectance(self, day: WorldDay) -> tuple[dict[int, Array], NDArray[np.uint8]]:
         """Nadir reflectance by band on the fine grid, and the quality of a 16-day composite (255 where it has none)."""
         cover, water = self.laws.cover(day.ndvi), self.land.water
         clear = day.clear_recent
@@ -110,14 +110,16 @@ class Observer:
         bright = 1 + self.laws.soil_colour * Texture(self._shape, 4).sample(stream(self.seed, "soil colour"))
         noise = np.where(quality == 1, 0.02, 0.01)
         bands = {}
-        for band, dry, leaf, lake, dark in zip(BANDS, DRY_SOIL, CANOPY, OPEN_WATER, DARKENING, strict=True):
+        for band, dry, leaf, lake, dark in zip(
+            BAND_NUMBERS, DRY_SOIL, CANOPY, WATER_REFLECTANCE, DARKENING, strict=True
+        ):
             ground = dry * bright * np.exp(-dark * self.laws.darkening * day.soil_recent)
             value = (1 - cover) * ground + cover * leaf
             value = (value + water * (lake - value)) * (1 + noise * rng.standard_normal(self._shape, dtype=np.float32))
             bands[band] = np.where(quality == 255, np.nan, np.clip(value, 0.001, 1)).astype(np.float32)
         return bands, quality
 
-    def rain(self, day: Day, grid: RainGrid) -> Array:
+    def rain(self, day: WorldDay, grid: RainGrid) -> Array:
         """Rain on the 0.1 degree grid, mm in the 24 hours before 01:30: right on average, wrong at a place."""
         true = grid.down @ day.rain @ grid.along.T
         rng = stream(self.seed, "rain product", day.date.toordinal())
@@ -176,11 +178,6 @@ def swath(sensor: Sensor, lon: NDArray[np.float64], lat: NDArray[np.float64], da
     east = np.gradient(track, np.arange(lat.size)) * np.cos(np.radians(lat))
     north = np.gradient(lat, np.arange(lat.size))
     return np.abs(km) * np.cos(np.arctan2(np.abs(east), np.abs(north)))[:, None] <= sensor.swath / 2
-
-
-def cell_mean(field: Array, ratio: int) -> Array:
-    """Plain mean of each coarse cell, NaN ignored."""
-    return block_mean(torch.from_numpy(field), ratio).numpy()
 
 
 QC_GOOD, QC_OTHER, QC_CLOUD, QC_NONE = 0, 65, 2, 3  # 65: produced, other quality, LST error up to 2 K

@@ -14,7 +14,7 @@ from ssm_net.simulate.world.physics import Laws
 
 RHO = 0.45  # of the latent rain field from day to day
 CLOUD_RHO = 0.6  # of the large cloud field from an overpass to the next, half a day later
-DRIFT = (-6.0, 28.0)  # rows, cols a day: weather comes from the west-south-west
+DRIFT_A_DAY = (-6.0, 28.0)  # rows, cols a day: weather comes from the west-south-west
 GAMMA = 1.0  # shape of the distribution of wet-day amounts
 
 
@@ -87,11 +87,11 @@ def next_weather(
     def rng(purpose: str) -> np.random.Generator:
         return stream(seed, purpose, ordinal)
 
-    hat_rain = tex.rain.follow(sky.rain, rng("rain"), RHO, DRIFT)
-    hat_shower = tex.shower.follow(sky.shower, rng("shower"), RHO, DRIFT)
+    hat_rain = tex.rain.follow(sky.rain, rng("rain"), RHO, DRIFT_A_DAY)
+    hat_shower = tex.shower.follow(sky.shower, rng("shower"), RHO, DRIFT_A_DAY)
     rain, latent = _rain(land, laws, tex, seed, ordinal, doy, hat_rain, hat_shower)
 
-    half = (DRIFT[0] / 2, DRIFT[1] / 2)
+    half = (DRIFT_A_DAY[0] / 2, DRIFT_A_DAY[1] / 2)
     cloud_night = tex.cloud.follow(sky.cloud, rng("cloud night"), CLOUD_RHO, half)
     cloud_day = tex.cloud.follow(cloud_night, rng("cloud day"), CLOUD_RHO, half)
     wet, big, small = laws.cloud
@@ -107,7 +107,7 @@ def next_weather(
     margin_night = margin(cloud_night, between, "puff night")
     margin_day = margin(cloud_day, latent, "puff day")
 
-    synoptic = tex.synoptic.follow(sky.synoptic, rng("synoptic"), 0.8, DRIFT)
+    synoptic = tex.synoptic.follow(sky.synoptic, rng("synoptic"), 0.8, DRIFT_A_DAY)
     air = 281.5 + 13.5 * season(doy - 12) + 3.5 * tex.synoptic.field(synoptic) - 6.5e-3 * (land.elevation - 1250)
     night = air - 6.0 + 2.5 * (margin_night < 0)
     day = air + 6.5 - 3.0 * (margin_day < 0)

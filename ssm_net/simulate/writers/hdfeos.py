@@ -20,7 +20,7 @@ DFTAG_NDG = 720  # an SDS, as Vgroups name it
 
 
 @dataclass(frozen=True)
-class Layer:
+class EosLayer:
     """One SDS: its attributes in order, each (value, type name) with the type a name of pyhdf's ``SDC``."""
 
     name: str
@@ -29,7 +29,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Granule:
+class EosFile:
     """What an EOS file says about itself. ``begin``, ``end`` are yyyy-mm-dd; corners (x, y) in sinusoidal metres."""
 
     grid: str
@@ -44,7 +44,7 @@ class Granule:
     tile: tuple[int, int]
 
 
-def write_eos(path: Path, granule: Granule, layers: list[Layer]) -> None:
+def write_eos(path: Path, granule: EosFile, layers: list[EosLayer]) -> None:
     """Write a file beside ``path`` and rename it into place.
 
     Raises ``ValueError`` where a layer has another shape than the grid, ``OSError`` where the file cannot be written.
@@ -96,7 +96,7 @@ def write_eos(path: Path, granule: Granule, layers: list[Layer]) -> None:
     os.replace(part, path)
 
 
-def struct_metadata(granule: Granule, layers: list[Layer]) -> str:
+def struct_metadata(granule: EosFile, layers: list[EosLayer]) -> str:
     """The ODL text that places the grid."""
     names = {"uint8": "DFNT_UINT8", "int16": "DFNT_INT16", "uint16": "DFNT_UINT16"}
     lines = ["GROUP=SwathStructure", "END_GROUP=SwathStructure", "GROUP=GridStructure", "\tGROUP=GRID_1"]
@@ -128,7 +128,7 @@ def struct_metadata(granule: Granule, layers: list[Layer]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def core_metadata(granule: Granule, name: str) -> str:
+def core_metadata(granule: EosFile, name: str) -> str:
     """The ODL text of the inventory: names, dates, platform, tile."""
 
     def entry(key: str, value: str | int) -> str:

@@ -94,7 +94,7 @@ def write_reanalysis(path: Path, grid: RainGrid, day: dt.date, air: Array, sun: 
     _save(ds, path, {"t2m": packed, "ssrd": packed, "valid_time": {"_FillValue": None}})
 
 
-def write_static(path: Path, domain: Domain, field: Array, units: str) -> None:
+def write_static_map(path: Path, domain: Domain, field: Array, units: str) -> None:
     """A fine field as a GeoTIFF in EPSG:4326, 30 seconds of arc, a little wider than the domain (edges held)."""
     west, south, east, north = domain.bounds_lonlat()
     left = np.floor(west / STATIC_STEP - 4) * STATIC_STEP

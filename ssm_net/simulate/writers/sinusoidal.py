@@ -18,7 +18,7 @@ from ssm_net.simulate.world.fields import Array
 
 
 @dataclass(frozen=True, eq=False)
-class Tile:
+class SinusoidalTile:
     """One tile and the window of its pixels (``rows``, ``cols``) that holds all of the domain it sees.
 
     ``y``, ``x`` are the fractional fine row and column of each pixel of the window, ``inside`` those in the domain.
@@ -60,7 +60,7 @@ class Tile:
         return out
 
 
-def tiles_of(domain: Domain, size: int) -> list[Tile]:
+def sinusoidal_tiles(domain: Domain, size: int) -> list[SinusoidalTile]:
     """The tiles of ``size`` pixels a side that see any pixel of the domain."""
     left, bottom, right, top = domain.fine.boundingbox
     forth = Transformer.from_crs("EPSG:4326", SINUSOIDAL, always_xy=True)
@@ -84,5 +84,5 @@ def tiles_of(domain: Domain, size: int) -> list[Tile]:
             ex, ey, inside = ex[rows, cols], ey[rows, cols], inside[rows, cols]
             fine_y = ((top - ey) / domain.grid.pixel - 0.5).astype(np.float32)
             fine_x = ((ex - left) / domain.grid.pixel - 0.5).astype(np.float32)
-            found.append(Tile(h, v, size, rows, cols, fine_y, fine_x, inside))
+            found.append(SinusoidalTile(h, v, size, rows, cols, fine_y, fine_x, inside))
     return found
