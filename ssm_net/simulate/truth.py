@@ -1,4 +1,4 @@
-"""The truth of a world as a Zarr store, one chunk a day. It is written under another name until it is whole."""
+"""The truth of a world as a Zarr store, one chunk a day, written under another name until it is complete."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import xarray as xr
 from ssm_net.simulate.world.days import WorldDay
 from ssm_net.simulate.world.land import Land
 
-OPEN_WATER = 0.5  # fraction above which a pixel has no soil
+OPEN_WATER = 0.5  # water fraction above which a pixel has no soil
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,11 @@ class TruthStore:
         return self.path.with_name(self.path.name + ".part")
 
     def begin(self) -> None:
-        """Forget what an interrupted run left: the days are written in order."""
+        """Remove the store of an interrupted run: days are written in order, so it starts anew."""
         shutil.rmtree(self._part, ignore_errors=True)
 
     def append(self, day: WorldDay) -> None:
+        """Write the day that follows the last one."""
         dims = ("time", "y", "x")
         gbox = self.land.domain.fine
         ssm = np.where(self.land.water <= OPEN_WATER, day.ssm, np.nan)
@@ -76,5 +77,6 @@ class TruthStore:
         ds.to_zarr(self._part, mode="w", encoding=encoding, consolidated=False, zarr_format=3)
 
     def finish(self) -> None:
+        """Rename the complete store into place."""
         shutil.rmtree(self.path, ignore_errors=True)
         os.replace(self._part, self.path)

@@ -1,4 +1,4 @@
-"""Is a world like the Earth? Statistics printed with each one, beside the range that is known from observations.
+"""Validity of a world: its statistics, printed with each one next to the range that is known from observations.
 
 Source of the ranges: reviews of soil moisture variability (Famiglietti et al. 2008) and observing-system studies.
 """
@@ -25,13 +25,13 @@ from ssm_net.simulate.world.fields import Array
 from ssm_net.simulate.world.land import Land
 
 SPARSE_NDVI, DENSE_NDVI = 0.35, 0.5  # NDVI
-MEMORY_DAYS = 20  # days below which a memory of days cannot be told
+MEMORY_DAYS = 20  # days below which the memory of soil moisture cannot be estimated
 CLASSES = ("clear, sparse", "clear, dense", "cloud")
 
 
 @dataclass(frozen=True)
 class DayStatistics:
-    """What one day adds: cell means and sub-grid standard deviations (R, C), a sample of pixels, moments by class."""
+    """Statistics of a day: cell means and sub-grid standard deviations (R, C), a sample of pixels, moments by class."""
 
     cell_mean: Array
     subgrid_std: Array
@@ -52,7 +52,7 @@ class Check:
 
     @property
     def ok(self) -> bool:
-        """Within the range; what could not be computed is not held against the world."""
+        """Whether the value is within the range, or could not be computed."""
         return math.isnan(self.value) or self.low <= self.value <= self.high
 
 
@@ -86,7 +86,7 @@ def _moments(lst: Array, ssm: Array, mask: NDArray[np.bool_], ratio: int) -> lis
 
 
 def ground(land: Land) -> list[Check]:
-    """Rows of the table for what does not change."""
+    """The rows of the table on static maps."""
     return [
         Check("lakes", 100 * float(land.water.mean()), 1, 6, "%"),
         Check("irrigated fields", 100 * float((land.fields > 0).mean()), 4, 20, "%"),
@@ -94,7 +94,7 @@ def ground(land: Land) -> list[Check]:
 
 
 def summary_checks(days: Sequence[DayStatistics]) -> list[Check]:
-    """The table's rows, in order."""
+    """The rows of the table on ``days``, in order."""
     cells = np.stack([d.cell_mean for d in days])
     sample = np.stack([d.sample for d in days])
     sample = sample[:, np.isfinite(sample).all(0)]
@@ -127,7 +127,7 @@ def summary_checks(days: Sequence[DayStatistics]) -> list[Check]:
 
 
 def report(checks: Sequence[Check], path: Path, console: Console) -> None:
-    """Print the table and keep it beside the world, as JSON."""
+    """Print the table, and write it to ``path`` as JSON."""
     table = Table(title="Validity of the world", title_justify="left")
     for column in ("quantity", "value", "range", ""):
         table.add_column(column, justify="left" if column == "quantity" else "right")

@@ -1,4 +1,4 @@
-"""What a reanalysis makes of the weather: hourly air temperature and sunshine on a 0.1 degree grid, a little wrong."""
+"""The reanalysis of a world: hourly air temperature and sunlight on a 0.1 degree grid, with errors."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from ssm_net.simulate.world.observe import RainGrid
 REANALYSIS_ERROR = 1.0  # K, over some 30 km, of each day
 REANALYSIS_BIAS = 0.5  # K, always
 SUN_ERROR = 0.08  # relative
-SHADE = 0.7  # of the clear sky's radiation that a complete cover of cloud keeps
+SHADE = 0.7  # fraction of clear-sky radiation that a complete cover of cloud keeps
 
 
 @dataclass(frozen=True)
 class SkyOfDay:
-    """Air temperature (K) at night and day, and the part of the clear sky's radiation, on the reanalysis' grid."""
+    """Air temperature (K) at night and day, and the fraction of clear-sky radiation, on the grid of the reanalysis."""
 
     night: Array
     day: Array
@@ -33,6 +33,8 @@ class SkyOfDay:
 
 
 def sky_of(day: WorldDay, grid: RainGrid, seed: int) -> SkyOfDay:
+    """The sky of a day as the reanalysis has it."""
+
     def averaged(field: Array) -> Array:
         return grid.down @ field.astype(np.float32) @ grid.along.T
 

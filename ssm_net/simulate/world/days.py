@@ -1,4 +1,4 @@
-"""The truth: soil moisture, vegetation and surface temperature, day after day, from the water balance.
+"""The true days of a world: soil moisture, vegetation and surface temperature, from the water balance.
 
 The state of day d is that of 01:30 local solar time. The half day to 13:30 and the half day to 01:30 of d + 1 are one
 step each, so that the temperature of 13:30 belongs to the soil of 13:30; the rain of the interval falls evenly.
@@ -18,7 +18,7 @@ from ssm_net.simulate.world.land import Land
 from ssm_net.simulate.world.physics import Budget, Forcing, Laws, Surface, step
 from ssm_net.simulate.world.weather import Textures, Weather, first_sky, next_weather, season
 
-SPIN_UP = 30  # days before the first one that is wanted
+SPIN_UP = 30  # days that are simulated before the first
 HALVES = (0.55, 0.45)  # of a day's evaporation before and after 13:30
 
 
@@ -29,7 +29,7 @@ class WorldDay:
     ``ssm`` at 01:30 and ``ssm_noon`` at 13:30, m3 m-3; ``rain`` mm between 01:30 of the day before and 01:30;
     ``lst_night``, ``lst_day`` K, under cloud too; ``margin_night``, ``margin_day`` > 0 where clear;
     ``air_night``, ``air_day`` K; ``ndvi``;
-    ``soil_recent`` m3 m-3 and ``clear_recent`` 0..1: means over about the last two weeks, as a composite sees them;
+    ``soil_recent`` m3 m-3 and ``clear_recent`` 0..1: means over about the last two weeks, as in a composite;
     ``budgets`` the water of the two half days that follow.
     """
 
@@ -137,36 +137,36 @@ def greenness(land: Land, laws: Laws, doy: int, unstressed: Array) -> Array:
 
 
 def irrigation(land: Land, chance: float, ssm: Array, doy: int, rng: np.random.Generator) -> Array:
-    """15-30 mm of water for whole fields whose mean stress factor S is below 0.4, with that ``chance`` a day, April to
-    September; mm."""
+    """Irrigation, mm: 15-30 mm on fields whose mean stress factor S is below 0.4, with a ``chance`` a day, April to
+    September."""
     count = int(land.fields.max())
     if count == 0 or not 91 <= doy <= 273:
         return np.zeros_like(ssm)
     number = np.arange(1, count + 1)
     dry = ndimage.mean(land.soil.stress(ssm), land.fields, number) < 0.4
-    given = np.where(dry & (rng.uniform(size=count) < chance), rng.uniform(15, 30, count), 0)
-    return np.concatenate([[0.0], given]).astype(np.float32)[land.fields]
+    amount = np.where(dry & (rng.uniform(size=count) < chance), rng.uniform(15, 30, count), 0)
+    return np.concatenate([[0.0], amount]).astype(np.float32)[land.fields]
 
 
 def temperature(
     land: Land, laws: Laws, weather: Weather, ssm: Array, noon: Array, cover: Array, doy: int, gust: Array
 ) -> tuple[Array, Array]:
-    """True surface temperature of night and day, K: dry ground is hotter by day, colder by night, less so under cloud.
+    """True surface temperature of night and day, K: dry ground is warmer by day, colder at night, less so under cloud.
 
-    Colour and roughness of the ground (constant) and wind (``gust``, K, of the day) matter as well as moisture.
+    It also depends on colour and roughness of the ground (constant) and on wind (``gust``, K, of the day).
     """
     soil = land.soil
     sun = 0.75 + 0.25 * season(doy)
-    seen_day = np.where(weather.margin_day > 0, 1.0, 0.15)
-    seen_night = np.where(weather.margin_night > 0, 1.0, 0.4)
-    heat = sun * seen_day
+    clear_day = np.where(weather.margin_day > 0, 1.0, 0.15)
+    clear_night = np.where(weather.margin_night > 0, 1.0, 0.4)
+    heat = sun * clear_day
     bare = weather.air_day + 2 + laws.heating * heat * (1 - laws.efficiency(noon, soil))
     bare = bare + laws.sunny_side * heat * land.aspect
     bare = bare + heat * (laws.roughness * land.rough + gust)
     canopy = weather.air_day + 1 + laws.canopy_heating * heat * (1 - soil.stress(noon)) + heat * land.rough
     lst_day = laws.mix(bare, canopy, cover)
-    bare = weather.air_night - 1 - laws.night_cooling * seen_night * (1 - laws.efficiency(ssm, soil))
-    canopy = weather.air_night - 0.5 * laws.night_cooling * seen_night * (1 - soil.stress(ssm)) * 0.5
+    bare = weather.air_night - 1 - laws.night_cooling * clear_night * (1 - laws.efficiency(ssm, soil))
+    canopy = weather.air_night - 0.5 * laws.night_cooling * clear_night * (1 - soil.stress(ssm)) * 0.5
     lst_night = laws.mix(bare, canopy, cover)
     lake = 0.5 * (weather.air_day + weather.air_night)
     mixed = [lst + land.water * (lake - lst) for lst in (lst_night, lst_day)]

@@ -1,4 +1,4 @@
-"""The ground of a synthetic world: relief, soil, lakes, irrigated fields, and how wet and green it tends to be."""
+"""The static maps of a world: relief, soil, lakes, irrigated fields, climate and phenology."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ssm_net.simulate.world.physics import Laws, Soil
 
 @dataclass(frozen=True)
 class Land:
-    """Fields that do not change, all (rows, cols) of the fine grid.
+    """Static maps, all (rows, cols) of the fine grid.
 
     ``elevation`` m; ``slope`` degrees; ``aspect`` -1..1, positive on slopes that face the noon sun; ``wetness`` the
     standardised topographic index; ``sand``, ``clay`` percent; ``water`` 0..1; ``fields`` the number of the irrigated
     field a pixel belongs to, 0 for none; ``moist`` 0 (arid) .. 1 (humid) climate; ``rough`` the
-    standardised colour and roughness of the ground, as they warm it; ``green_low``, ``green_high``,
+    standardised effect of colour and roughness of the ground on its temperature; ``green_low``, ``green_high``,
     ``green_up`` the double logistic of NDVI: its floor, its peak and the day of year it rises.
     """
 
@@ -43,7 +43,7 @@ class Land:
 
 
 def make_land(domain: Domain, laws: Laws, seed: int) -> Land:
-    """The ground of a domain, a function of its seed."""
+    """The static maps of a domain, determined by ``seed``."""
     shape, k = domain.fine_shape, laws.texture
 
     def texture(purpose: str, length: float, nu: float = np.inf, step: int = 0) -> Array:
@@ -54,7 +54,7 @@ def make_land(domain: Domain, laws: Laws, seed: int) -> Land:
     pixel_m = domain.grid.pixel
     down, right = np.gradient(elevation, pixel_m)
     steep = np.hypot(down, right)
-    # Relief at 1 km is far smoother than the hillsides inside it: three times the slope is a mean hillside's.
+    # Relief at 1 km is far smoother than the hillsides inside it: a mean hillside has three times its slope.
     slope = np.degrees(np.arctan(3 * steep)).astype(np.float32)
     aspect = np.clip(-3 * down, -1, 1) * np.sign(domain.lonlat()[1].mean() or 1.0)
     hollow = ndimage.gaussian_filter(elevation, 8, mode="nearest") - elevation

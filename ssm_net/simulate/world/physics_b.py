@@ -1,4 +1,4 @@
-"""The laws of family B: other functions, not other numbers, so that a method tuned on A can fail here.
+"""The laws of family B: other functions, not just other numbers, so that a method tuned on A can fail here.
 
 Two-stage evaporation with a critical moisture, percolation by unsaturated conductivity, storage-excess runoff, cover
 that saturates with leaf area, a radiometric (fourth-power) mix, rain from storm cells, broken cloud, an elliptical

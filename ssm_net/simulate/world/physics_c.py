@@ -1,4 +1,4 @@
-"""The laws of family C, a third structure: evaporation that starts late and rises fast, drainage that clay holds back,
+"""The laws of family C, a third structure: evaporation that starts late and rises fast, drainage that clay slows down,
 runoff by excess of intensity, cover as a power of NDVI, rain of fronts with storms in them.
 
 Sources: Lee and Pielke 1992 for the evaporation efficiency; linear dependences of water retention on texture in the

@@ -46,7 +46,7 @@ class Textures:
 
 @dataclass(frozen=True)
 class Sky:
-    """What passes from one day's weather to the next, as spectra, and the rain latent of the day just ended."""
+    """The state of the weather between two days: spectra, and the latent field of the last day's rain."""
 
     rain: Hat
     shower: Hat
@@ -71,6 +71,8 @@ class Weather:
 
 
 def first_sky(land: Land, laws: Laws, tex: Textures, seed: int, ordinal: int) -> Sky:
+    """The sky before the first day, ``ordinal``."""
+
     def rng(purpose: str) -> np.random.Generator:
         return stream(seed, f"first {purpose}", ordinal)
 
@@ -142,11 +144,11 @@ def _storms(
     large = tex.rain.field(hat)
     number = rng.poisson((rows + 2 * pad) * (cols + 2 * pad) / 1100)
     y, x = rng.uniform(-pad, rows + pad, number), rng.uniform(-pad, cols + pad, number)
-    here = np.clip(y, 0, rows - 1).astype(int), np.clip(x, 0, cols - 1).astype(int)
-    keep = rng.uniform(size=number) < np.clip(chance[here] * np.exp(1.3 * large[here] - 0.85), 0, 1) * 0.9
+    cell = np.clip(y, 0, rows - 1).astype(int), np.clip(x, 0, cols - 1).astype(int)
+    keep = rng.uniform(size=number) < np.clip(chance[cell] * np.exp(1.3 * large[cell] - 0.85), 0, 1) * 0.9
     y, x = y[keep], x[keep]
     height, width = rng.lognormal(np.log(9), 0.5, y.size), rng.lognormal(np.log(16), 0.5, y.size)
-    peak = rng.exponential(1.0, y.size) * mean[here[0][keep], here[1][keep]] * 1.3
+    peak = rng.exponential(1.0, y.size) * mean[cell[0][keep], cell[1][keep]] * 1.3
     down = np.exp(-0.5 * ((np.arange(rows)[:, None] + 0.5 - y) / height) ** 2).astype(np.float32)
     along = np.exp(-0.5 * ((np.arange(cols)[:, None] + 0.5 - x) / width) ** 2).astype(np.float32)
     rain = (down * peak.astype(np.float32)) @ along.T

@@ -1,4 +1,4 @@
-"""HDF4-EOS grid files as the MODIS archive has them, written with pyhdf alone.
+"""Writer of HDF4-EOS grid files like those of the MODIS archive, with pyhdf alone.
 
 An HDF-EOS grid is a set of SDS whose dimensions are named ``YDim:GRID``, Vgroups GRID > Data Fields that hold them,
 and ``StructMetadata.0``, which places them. Source: HDF-EOS Library User's Guide, and files of the archive.
@@ -30,7 +30,7 @@ class EosLayer:
 
 @dataclass(frozen=True)
 class EosFile:
-    """What an EOS file says about itself. ``begin``, ``end`` are yyyy-mm-dd; corners (x, y) in sinusoidal metres."""
+    """The metadata of an EOS file. ``begin``, ``end`` are yyyy-mm-dd; corners (x, y) in sinusoidal metres."""
 
     grid: str
     shape: tuple[int, int]
@@ -45,9 +45,9 @@ class EosFile:
 
 
 def write_eos(path: Path, granule: EosFile, layers: list[EosLayer]) -> None:
-    """Write a file beside ``path`` and rename it into place.
+    """Write a file next to ``path`` and rename it into place.
 
-    Raises ``ValueError`` where a layer has another shape than the grid, ``OSError`` where the file cannot be written.
+    Raises ``OSError`` where the file cannot be written.
     """
     import pyhdf.V  # noqa: F401  gives HDF its vgstart
     from pyhdf.error import HDF4Error
@@ -55,8 +55,7 @@ def write_eos(path: Path, granule: EosFile, layers: list[EosLayer]) -> None:
     from pyhdf.SD import SD, SDC
 
     for layer in layers:
-        if layer.data.shape != granule.shape:
-            raise ValueError(f"{path.name}: layer {layer.name} is {layer.data.shape}, the grid {granule.shape}")
+        assert layer.data.shape == granule.shape, f"layer {layer.name} is {layer.data.shape}, not {granule.shape}"
     part = path.with_name(path.name + ".part")
     types = {"uint8": SDC.UINT8, "int16": SDC.INT16, "uint16": SDC.UINT16}
     try:

@@ -1,4 +1,4 @@
-"""The MODIS products of a world: their layers, attributes, names and days."""
+"""Writer of the MODIS products of a world: their layers, attributes, names and days."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Attributes = dict[str, tuple[Any, str]]
 
 
 def name(product: str, day: dt.date, tile: SinusoidalTile) -> str:
-    """As the archive names a file; the time of production is a fixed one, so that the same world has the same names."""
+    """The archive's name of a file; its time of production is fixed, so that a world always has the same names."""
     return f"{product}.A{day:%Y%j}.{tile.name}.{COLLECTION}.{day + dt.timedelta(10):%Y%j}120000.hdf"
 
 
@@ -32,11 +32,11 @@ def folder(raw: Path, product: str) -> Path:
 
 
 def write_lst(
-    path: Path, product: str, day: dt.date, tile: SinusoidalTile, views: dict[str, tuple[Array, NDArray[np.uint8]]]
+    path: Path, product: str, day: dt.date, tile: SinusoidalTile, observed: dict[str, tuple[Array, NDArray[np.uint8]]]
 ) -> None:
-    """MYD11A1 or MOD11A1 of a tile: ``views`` gives for Day and Night the LST (K) and QC of the tile's window."""
+    """MYD11A1 or MOD11A1 of a tile: ``observed`` gives for Day and Night the LST (K) and QC of the tile's window."""
     layers = []
-    for part, (lst, qc) in views.items():
+    for part, (lst, qc) in observed.items():
         seen = (qc != QC_CLOUD) & (qc != QC_NONE)
         counts = np.where(seen, np.clip(np.rint(lst / 0.02), 7500, 65535), 0).astype(np.uint16)
         hour = {LST: {"Day": 135, "Night": 15}, TERRA_LST: {"Day": 105, "Night": 225}}[product][part]

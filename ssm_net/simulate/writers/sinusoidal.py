@@ -1,4 +1,4 @@
-"""MODIS sinusoidal tiles that see a domain, and the fine grid sampled at their pixels.
+"""MODIS sinusoidal tiles that cover a domain, and the fine grid sampled at their pixels.
 
 Source of the constants: the MODIS Land tile grid, a sphere of 6371007.181 m cut in 36 x 18 tiles of 10 degrees.
 """
@@ -19,7 +19,7 @@ from ssm_net.simulate.world.fields import Array
 
 @dataclass(frozen=True, eq=False)
 class SinusoidalTile:
-    """One tile and the window of its pixels (``rows``, ``cols``) that holds all of the domain it sees.
+    """One tile, and the window of its pixels (``rows``, ``cols``) that covers its part of the domain.
 
     ``y``, ``x`` are the fractional fine row and column of each pixel of the window, ``inside`` those in the domain.
     """
@@ -61,7 +61,7 @@ class SinusoidalTile:
 
 
 def sinusoidal_tiles(domain: Domain, size: int) -> list[SinusoidalTile]:
-    """The tiles of ``size`` pixels a side that see any pixel of the domain."""
+    """The tiles of ``size`` pixels a side that hold any pixel of the domain."""
     left, bottom, right, top = domain.fine.boundingbox
     forth = Transformer.from_crs("EPSG:4326", SINUSOIDAL, always_xy=True)
     west, south, east, north = domain.bounds_lonlat()
@@ -71,7 +71,7 @@ def sinusoidal_tiles(domain: Domain, size: int) -> list[SinusoidalTile]:
     v_range = range(int((TOP - edge_y.max()) // SIDE), int((TOP - edge_y.min()) // SIDE) + 1)
     back = Transformer.from_crs(SINUSOIDAL, domain.grid.crs, always_xy=True)
     pixel = SIDE / size
-    found = []
+    tiles = []
     for v in v_range:
         for h in h_range:
             x = LEFT + h * SIDE + (np.arange(size) + 0.5) * pixel
@@ -84,5 +84,5 @@ def sinusoidal_tiles(domain: Domain, size: int) -> list[SinusoidalTile]:
             ex, ey, inside = ex[rows, cols], ey[rows, cols], inside[rows, cols]
             fine_y = ((top - ey) / domain.grid.pixel - 0.5).astype(np.float32)
             fine_x = ((ex - left) / domain.grid.pixel - 0.5).astype(np.float32)
-            found.append(SinusoidalTile(h, v, size, rows, cols, fine_y, fine_x, inside))
-    return found
+            tiles.append(SinusoidalTile(h, v, size, rows, cols, fine_y, fine_x, inside))
+    return tiles

@@ -1,4 +1,4 @@
-"""Soil moisture stations of a world, as the International Soil Moisture Network ships them (header + values)."""
+"""Writer of the stations of a world, in the layout of the International Soil Moisture Network (header + values)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MISSING = 0.15
 
 @dataclass(frozen=True)
 class StationSites:
-    """Where the stations stand: fine ``row`` and ``col``, degrees, metres."""
+    """The places of the stations: fine ``row`` and ``col``, degrees, metres, percent of ``sand`` and ``clay``."""
 
     row: NDArray[np.int64]
     col: NDArray[np.int64]
@@ -60,9 +60,9 @@ def write_stations(
 ) -> None:
     """The network's tree under ``root``: hourly values in UTC between the first and the last true state.
 
-    ``night``, ``noon`` are (days, sites), m3 m-3, at 01:30 and 13:30 local solar time of ``days``. A station sees the
-    truth of its pixel, interpolated in time, with a constant bias and an error that lasts days (it is a point); some
-    hours are missing, and some are spoilt and flagged so.
+    ``night``, ``noon`` are (days, sites), m3 m-3, at 01:30 and 13:30 local solar time of ``days``. A station measures
+    the truth of its pixel, interpolated in time, with a constant bias and an error that lasts days (a point does not
+    represent its pixel); some hours are missing, and some are spoilt and flagged.
     """
     epoch = dt.datetime.combine(days[0], dt.time())
     hours_in = np.ravel([[24.0 * n + NIGHT_HOUR, 24.0 * n + DAY_HOUR] for n in range(len(days))])
