@@ -20,7 +20,7 @@ from ssm_net.ingest.naming import day_in_name
 from ssm_net.ingest.raster import GranuleError, Raster
 
 TIME_NAMES = ("time", "valid_time", "t")
-ONE_DAY = np.timedelta64(1, "D")
+ONE_UTC_DAY = np.timedelta64(1, "D")
 
 
 @contextmanager
@@ -190,12 +190,12 @@ def intervals(path: Path, dataset: xr.Dataset) -> np.ndarray:
         begin, end = covered[0], covered[1]
         end = end + np.timedelta64(1, "s") if str(end).endswith("59") else end
         # Some files state the coverage of their whole record there.
-        if begin < end <= begin + 32 * ONE_DAY and begin <= stamps[0] <= end:
+        if begin < end <= begin + 32 * ONE_UTC_DAY and begin <= stamps[0] <= end:
             return np.array([[begin, end]])
     start = stamps.astype("datetime64[D]")
     if np.unique(start).size != start.size:
         raise GranuleError(path, "several steps a day and no bounds of time", remedy="give its time axis bounds (CF)")
-    return np.stack([start, start + ONE_DAY], 1).astype("datetime64[s]")
+    return np.stack([start, start + ONE_UTC_DAY], 1).astype("datetime64[s]")
 
 
 def days_in(path: Path) -> tuple[dt.date, ...]:
@@ -206,7 +206,7 @@ def days_in(path: Path) -> tuple[dt.date, ...]:
             day = start
             while day <= end:
                 out.add(day.astype(dt.date))
-                day = day + ONE_DAY
+                day = day + ONE_UTC_DAY
     return tuple(sorted(out))
 
 

@@ -18,7 +18,7 @@ from pyproj import Transformer
 
 from ssm_net.grid import row_blocks
 
-TOLERANCE = 1e-2  # source pixels by which a row may deviate from a straight, evenly spaced one
+MAX_BEND = 1e-2  # source pixels by which a row may deviate from a straight, evenly spaced one
 
 
 class RowTable(NamedTuple):
@@ -47,7 +47,7 @@ def row_table(source: GeoBox, target: GeoBox) -> RowTable | None:
     down = [(np.asarray(sy) - a.f) / a.e for _, sy in places]
     edges = (np.asarray(to_source.transform(np.full(ny + 1, x[1]), y)[1]) - a.f) / a.e
     bends = (np.abs(down[0] - down[1]), np.abs(down[2] - down[1]), np.abs((left + right) / 2 - centre))
-    if not all(np.isfinite(v).all() for v in (*bends, edges)) or max(v.max() for v in bends) > TOLERANCE:
+    if not all(np.isfinite(v).all() for v in (*bends, edges)) or max(v.max() for v in bends) > MAX_BEND:
         return None
     return RowTable(down[1], np.abs(np.diff(edges)), left, (right - left) / nx)
 

@@ -26,7 +26,7 @@ WEATHER_DECAY = 0.9  # weight that earlier days keep in ``Background.weather``, 
 
 
 @dataclass(frozen=True)
-class Background:
+class BackgroundLST:
     """``lst`` (row, col) K, NaN where nothing was ever observed; ``sigma`` (row, col) K, how far it may have moved
     since it was observed; ``weather`` K, by how much it moves in a day; ``cycle``, its annual cycle."""
 
@@ -59,7 +59,9 @@ def smooth(
     return mean, observed_count / count.clamp(min=1e-9)
 
 
-def uncertainty(before: Background, days: int, lst: Tensor, expected: Tensor, fraction: Tensor) -> tuple[Tensor, float]:
+def uncertainty(
+    before: BackgroundLST, days: int, lst: Tensor, expected: Tensor, fraction: Tensor
+) -> tuple[Tensor, float]:
     """``sigma`` (row, col) and ``weather`` of a background ``days`` after the one ``before``, K.
 
     ``lst`` is the new background and ``expected`` what was expected of it (row, col); ``fraction`` of it rests on the

@@ -35,7 +35,7 @@ from torch import Tensor
 from ssm_net.config import MemoryConfig
 from ssm_net.grid import CACHE_PIXELS, block_mean, row_blocks, upsample
 from ssm_net.lst.annual_cycle import AirMemory, Cycle
-from ssm_net.lst.background import FIRST_WEATHER, Background, smooth, uncertainty
+from ssm_net.lst.background import FIRST_WEATHER, BackgroundLST, smooth, uncertainty
 from ssm_net.lst.filling_error import (
     ERROR_DECAY,
     FIRST_ERROR,
@@ -45,7 +45,7 @@ from ssm_net.lst.filling_error import (
     relative_variance,
     withheld,
 )
-from ssm_net.lst.inpainting import BLOCK, block_side, distance_to_data, inpaint, neighbour_mean
+from ssm_net.lst.inpainting import PIXEL_BLOCK, block_side, distance_to_data, inpaint, neighbour_mean
 
 SEEN, OTHER_OVERPASS, NEIGHBOURS, CYCLE = 0, 1, 2, 3
 LAPSE = 6.0e-3  # K m-1, mean environmental lapse rate of clear-sky LST
@@ -53,7 +53,7 @@ PERSISTS = 0.8  # fraction of a remembered anomaly that is present today, howeve
 NOISY = 0.5  # observations in a memory at which it counts as much as the mean of its neighbours
 OTHER_ERROR = 2.0  # K: how the two platforms differ at a pixel, apart from the offset of their surroundings
 OTHER_WEIGHT = 0.5  # of the other platform's observation in the memory
-STALE, FAR = 0.05, 0.99  # weight of a memory and distance to data at which only the cycle is left
+STALE, NO_DATA_NEAR = 0.05, 0.99  # weight of a memory and distance to data at which only the cycle is left
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class ThermalState:
     day: dt.date
     memory: Tensor
     weight: Tensor
-    background: Background
+    background: BackgroundLST
     error: tuple[float, float]
     platform_offset: Tensor | None = None
     air: AirMemory | None = None
@@ -149,7 +149,7 @@ def fill_gaps(
     guess = background_up + PERSISTS * _remembered(memory, weight)
     error = _error(before, day, seen, guess, trust, ratio)
     distance = distance_to_data(seen.clear, ratio)
-    guess = guess.add_(inpaint(reduced - guess, trust, block_side(ratio, BLOCK))).sub_(LAPSE * terrain.elevation)
+    guess = guess.add_(inpaint(reduced - guess, trust, block_side(ratio, PIXEL_BLOCK))).sub_(LAPSE * terrain.elevation)
     del trust
     sigma_up = upsample(background.sigma, ratio)
     lst, sigma, lineage, memory, weight = _assemble(seen, observation, guess, distance, background_up, sigma_up, error)
@@ -183,14 +183,14 @@ def _faded(before: ThermalState | None, day: dt.date, like: Tensor, memory_days:
 
 def _background(
     before: ThermalState | None, day: dt.date, seen: _Observed, terrain: Terrain, air: Tensor | None, sigma: float
-) -> tuple[Background, AirMemory | None]:
+) -> tuple[BackgroundLST, AirMemory | None]:
     """The day's background, ``sigma`` cells wide, and the state of the air of a reanalysis."""
     fraction_seen = block_mean(seen.clear.to(seen.reduced.dtype), terrain.ratio)
     if before is None:
         lst, _ = smooth(seen.reduced, seen.clear, None, terrain.ratio, sigma)
         cycle = Cycle.prior(terrain.latitude).learn(day, lst, fraction_seen)
         first_air = None if air is None else AirMemory.first(day, air, terrain.latitude)
-        return Background(lst, torch.zeros_like(lst), FIRST_WEATHER, cycle), first_air
+        return BackgroundLST(lst, torch.zeros_like(lst), FIRST_WEATHER, cycle), first_air
     old = before.background
     expected = old.lst + old.cycle.change(before.day, day, (old.lst.shape[0], old.lst.shape[1]))
     air_memory = None if air is None else AirMemory.first(day, air, terrain.latitude)
@@ -199,7 +199,7 @@ def _background(
         expected = expected + weather
     lst, fraction = smooth(seen.reduced, seen.clear, expected, terrain.ratio, sigma)
     lst_sigma, moves = uncertainty(old, (day - before.day).days, lst, expected, fraction)
-    return Background(lst, lst_sigma, moves, old.cycle.learn(day, lst, fraction_seen)), air_memory
+    return BackgroundLST(lst, lst_sigma, moves, old.cycle.learn(day, lst, fraction_seen)), air_memory
 
 
 def _remembered(memory: Tensor, weight: Tensor) -> Tensor:
@@ -220,7 +220,7 @@ def _error(
     hidden = seen.own & ~shown
     if int(hidden.sum()) < LEAST_WITHHELD or not bool(shown.any()):
         return error
-    filled = inpaint(seen.reduced - guess, trust * shown, block_side(ratio, BLOCK))[hidden]
+    filled = inpaint(seen.reduced - guess, trust * shown, block_side(ratio, PIXEL_BLOCK))[hidden]
     missed = filled + (guess - seen.reduced)[hidden]
     del filled
     now = measured_error(missed, seen.weight[hidden], shown, hidden, ratio)
@@ -245,7 +245,7 @@ def _assemble(
         known = torch.isfinite(guess[rows])
         stated = (near_error + (far_error - near_error) * far) * torch.sqrt(relative_variance(old_weight))
         stated = torch.where(known, torch.sqrt(stated**2 + background_sigma[rows] ** 2), torch.nan)
-        near = known & ((old_weight > STALE) | (far < FAR))
+        near = known & ((old_weight > STALE) | (far < NO_DATA_NEAR))
         source = torch.where(near, NEIGHBOURS, CYCLE)
         lst[rows] = torch.where(clear, observation.lst[rows], guess[rows])
         sigma[rows] = torch.where(clear, observation.sigma[rows], stated)

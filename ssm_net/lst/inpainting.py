@@ -20,13 +20,13 @@ from torch.nn.functional import avg_pool2d, interpolate, pad
 
 ROUGH = 0.3  # error variance of an observation, in squared differences of the membrane between neighbouring blocks
 SWEEPS, GROWTH, MAX_SWEEPS = 3, 1.5, 200  # relaxations at the finest scale, their growth a scale, and their bound
-BLOCK = 2  # pixels on a side that share a value of the field: with 1, four times the work and the same error
+PIXEL_BLOCK = 2  # pixels on a side that share a value of the field: with 1, four times the work and the same error
 COARSEST = 4  # blocks on a side at which halving stops
 WIDTHS = (2.0, 1 / 2, 1 / 6, 1 / 18)  # sigma of the gaussians that count observations, coarse cells
 SUPPORT = 0.05  # observed fraction of a gaussian at which its term of the distance is one half
 
 
-def inpaint(values: Tensor, weight: Tensor, block: int = BLOCK) -> Tensor:
+def inpaint(values: Tensor, weight: Tensor, block: int = PIXEL_BLOCK) -> Tensor:
     """The field (y, x) that passes near ``values`` where ``weight`` > 0 and is smooth elsewhere.
 
     ``weight`` (y, x) is 1 for an ordinary observation, less for a doubtful one, 0 for none. The field is 0 where there

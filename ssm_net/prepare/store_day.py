@@ -17,7 +17,7 @@ from ssm_net.cube.variables import API_DAYS, FINE
 from ssm_net.grid import Domain, block_mean
 from ssm_net.lst import cloud_effect
 from ssm_net.lst.annual_cycle import AirMemory, Cycle
-from ssm_net.lst.background import Background
+from ssm_net.lst.background import BackgroundLST
 from ssm_net.lst.cloud_effect import Air
 from ssm_net.lst.gap_filling import LAPSE, ClearLST, FilledLST, Terrain, ThermalState, fill_gaps
 from ssm_net.prepare.intercalibration import Intercalibration
@@ -88,7 +88,7 @@ def thermal_state(cube: Cube, day: dt.date | None, k: str) -> ThermalState | Non
         day,
         torch.from_numpy(cube.read(f"lst_{k}_memory", day)),
         torch.from_numpy(cube.read(f"lst_{k}_weight", day)).nan_to_num(),
-        Background(
+        BackgroundLST(
             torch.from_numpy(cube.read_coarse(f"lst_{k}_background", day)),
             torch.from_numpy(cube.read_coarse(f"lst_{k}_background_sigma", day)),
             state[f"lst_{k}_weather"],

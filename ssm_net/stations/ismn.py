@@ -22,7 +22,7 @@ from ssm_net.errors import SsmNetError
 
 log = logging.getLogger(__name__)
 
-SUFFIX = ".stm"
+STM_SUFFIX = ".stm"
 COLUMNS = ["date", "time", "value", "flag"]
 VARIABLE = re.compile(r"_(sm|ts|tsf|tsfq|ta|p|su|sd|sweq|sc|psm|ws|rh)_-?\d", re.I)
 HEADER = re.compile(
@@ -157,12 +157,12 @@ def _sensor(label: str) -> str:
 def _files(path: Path) -> Iterator[tuple[str, str]]:
     """(name, text) of each station file below a path, also inside zips."""
     if path.is_dir():
-        for entry in sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in (SUFFIX, ".zip")):
+        for entry in sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in (STM_SUFFIX, ".zip")):
             yield from _files(entry)
     elif path.suffix.lower() == ".zip":
         try:
             with zipfile.ZipFile(path) as archive:
-                for name in sorted(n for n in archive.namelist() if n.lower().endswith(SUFFIX)):
+                for name in sorted(n for n in archive.namelist() if n.lower().endswith(STM_SUFFIX)):
                     yield f"{path}/{name}", archive.read(name).decode("utf-8", "replace")
         except (zipfile.BadZipFile, EOFError) as err:
             log.warning("%s: not a whole zip (%s); it is skipped, download it again", path, err)

@@ -16,7 +16,7 @@ from ssm_net.grid import Domain
 if TYPE_CHECKING:
     from ssm_net.stations.ismn import Station
 
-TOLERANCE = np.timedelta64(60, "m")
+MAX_TIME_DIFFERENCE = np.timedelta64(60, "m")
 
 
 def surface_sensors(stations: Sequence[Station]) -> list[Station]:
@@ -51,7 +51,7 @@ def at_overpass(time: np.ndarray, value: np.ndarray, days: Sequence[dt.date], lo
     after = np.clip(np.searchsorted(time, overpass), 0, time.size - 1)
     before = np.clip(after - 1, 0, None)
     nearest = np.where(np.abs(time[before] - overpass) <= np.abs(time[after] - overpass), before, after)
-    return np.where(np.abs(time[nearest] - overpass) <= TOLERANCE, value[nearest], np.nan)
+    return np.where(np.abs(time[nearest] - overpass) <= MAX_TIME_DIFFERENCE, value[nearest], np.nan)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ssm_net.lst.annual_cycle import Cycle
-from ssm_net.lst.background import FIRST_WEATHER, Background, smooth, uncertainty
+from ssm_net.lst.background import FIRST_WEATHER, BackgroundLST, smooth, uncertainty
 from ssm_net.lst.filling_error import fading_mean, measured_error, relative_variance, withheld
 
 DAY = dt.date(2016, 6, 1)
@@ -52,7 +52,9 @@ def test_the_background_leans_on_its_prior_only_where_nothing_is_observed() -> N
 
 
 def test_an_observed_background_is_certain_and_an_expected_one_is_not() -> None:
-    old = Background(torch.full((1, 2), 290.0), torch.zeros(1, 2), FIRST_WEATHER, Cycle.prior(torch.full((1, 2), 35.0)))
+    old = BackgroundLST(
+        torch.full((1, 2), 290.0), torch.zeros(1, 2), FIRST_WEATHER, Cycle.prior(torch.full((1, 2), 35.0))
+    )
     expected, fraction = old.lst + 1, torch.tensor([[1.0, 0.0]])
     sigma, weather = uncertainty(old, 1, old.lst + 1, expected, fraction)
     assert float(sigma[0, 0]) == 0 and float(sigma[0, 1]) == pytest.approx(FIRST_WEATHER)

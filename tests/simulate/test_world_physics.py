@@ -9,7 +9,7 @@ import pytest
 
 from ssm_net.grid import Domain
 from ssm_net.simulate.world.days import WorldDay, simulate_days
-from ssm_net.simulate.world.fields import Texture, stream
+from ssm_net.simulate.world.fields import RandomField, stream
 from ssm_net.simulate.world.land import Land, make_land
 from ssm_net.simulate.world.laws import FAMILIES
 from ssm_net.simulate.world.physics import DEPTH, Forcing, Surface, step
@@ -105,7 +105,7 @@ def test_the_seed_decides() -> None:
 
 @pytest.mark.parametrize(("length", "nu"), [(4, np.inf), (30, np.inf), (20, 0.5)])
 def test_random_fields_have_their_variance_and_length(length: float, nu: float) -> None:
-    texture = Texture((400, 500), length, nu)
+    texture = RandomField((400, 500), length, nu)
     many = np.stack([texture.sample(stream(n, "test")) for n in range(12)])
     assert many.std() == pytest.approx(1, abs=0.15)
     lag = round(length)
@@ -114,7 +114,7 @@ def test_random_fields_have_their_variance_and_length(length: float, nu: float) 
 
 
 def test_a_drifting_field_moves() -> None:
-    texture = Texture((200, 200), 10)
+    texture = RandomField((200, 200), 10)
     first = texture.draw(stream(1, "a"))
     moved = texture.field(texture.follow(first, stream(1, "b"), 1.0, (0.0, 20.0)))
     np.testing.assert_allclose(moved[:, 20:], texture.field(first)[:, :-20], atol=0.05)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ssm_net.core.clock import NIGHT_HOUR
 from ssm_net.lst.cloud_effect import clear_sky_radiation
 from ssm_net.simulate.world.days import WorldDay
-from ssm_net.simulate.world.fields import Array, Texture, stream
+from ssm_net.simulate.world.fields import Array, RandomField, stream
 from ssm_net.simulate.world.observe import RainGrid
 
 REANALYSIS_ERROR = 1.0  # K, over some 30 km, of each day
@@ -39,7 +39,7 @@ def sky_of(day: WorldDay, grid: RainGrid, seed: int) -> SkyOfDay:
         return grid.down @ field.astype(np.float32) @ grid.along.T
 
     rng = stream(seed, "reanalysis", day.date.toordinal())
-    wrong = REANALYSIS_ERROR * Texture((len(grid.lat), len(grid.lon)), 3.0).sample(rng)
+    wrong = REANALYSIS_ERROR * RandomField((len(grid.lat), len(grid.lon)), 3.0).sample(rng)
     bias = REANALYSIS_BIAS * stream(seed, "reanalysis bias").standard_normal()
     shade = SHADE * averaged((day.margin_day < 0).astype(np.float32))
     sun = np.clip((1 - shade) * (1 + SUN_ERROR * rng.standard_normal(shade.shape)), 0.05, 1.05)

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
-from ssm_net.simulate.world.fields import Array, Texture, stream
+from ssm_net.simulate.world.fields import Array, RandomField, stream
 from ssm_net.simulate.world.land import Land
 from ssm_net.simulate.world.physics import Budget, Forcing, Laws, Surface, step
-from ssm_net.simulate.world.weather import Textures, Weather, first_sky, next_weather, season
+from ssm_net.simulate.world.weather import Weather, WeatherFields, first_sky, next_weather, season
 
 SPIN_UP = 30  # days that are simulated before the first
 HALVES = (0.55, 0.45)  # of a day's evaporation before and after 13:30
@@ -60,8 +60,8 @@ class _State:
 
 def simulate_days(land: Land, laws: Laws, seed: int, first: dt.date, last: dt.date) -> Iterator[WorldDay]:
     """The days from ``SPIN_UP`` before ``first`` to ``last``, in order."""
-    tex = Textures.of(land.domain.fine_shape, laws)
-    noise, wind = Texture(land.domain.fine_shape, 10), Texture(land.domain.fine_shape, 15)
+    tex = WeatherFields.of(land.domain.fine_shape, laws)
+    noise, wind = RandomField(land.domain.fine_shape, 10), RandomField(land.domain.fine_shape, 15)
     start = first - dt.timedelta(SPIN_UP)
     sky = first_sky(land, laws, tex, seed, start.toordinal())
     soil = land.soil

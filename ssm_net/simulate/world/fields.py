@@ -29,7 +29,7 @@ def stream(seed: int, purpose: str, day: int = 0) -> np.random.Generator:
 
 
 @dataclass(frozen=True)
-class Texture:
+class RandomField:
     """A zero-mean, unit-variance, isotropic Gaussian field of ``shape`` (rows, cols) fine pixels.
 
     ``length`` is the correlation length in fine pixels. ``nu`` is the smoothness of a Matern covariance, whose

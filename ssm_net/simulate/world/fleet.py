@@ -10,7 +10,7 @@ import datetime as dt
 from dataclasses import dataclass, replace
 
 from ssm_net.core.radiometers import BY_CODE
-from ssm_net.simulate.world.fields import Array, Texture, stream
+from ssm_net.simulate.world.fields import Array, RandomField, stream
 from ssm_net.simulate.world.physics import Sensor
 
 MIDDLE = 0.2  # m3 m-3, unchanged by a gain
@@ -45,7 +45,7 @@ def fleet(sensor: Sensor, shape: tuple[int, int], seed: int) -> dict[str, Instru
     for code, name in ((1, "AMSRE"), (3, "FY3B")):
         rng = stream(seed, f"instrument {name}")
         rows, cols = (max(n, 24) for n in shape)
-        field = Texture((rows, cols), 1.5).sample(rng)[: shape[0], : shape[1]]
+        field = RandomField((rows, cols), 1.5).sample(rng)[: shape[0], : shape[1]]
         own = replace(sensor, noise=sensor.noise * float(rng.uniform(1.0, 1.3)))
         if code == 3:
             own = replace(own, swath=1400.0, orbits=227, inclination=98.7)

@@ -10,7 +10,7 @@ from scipy import ndimage
 from scipy.special import ndtr
 
 from ssm_net.grid import Domain
-from ssm_net.simulate.world.fields import Array, Texture, stream
+from ssm_net.simulate.world.fields import Array, RandomField, stream
 from ssm_net.simulate.world.physics import Laws, Soil
 
 
@@ -47,7 +47,7 @@ def make_land(domain: Domain, laws: Laws, seed: int) -> Land:
     shape, k = domain.fine_shape, laws.texture
 
     def texture(purpose: str, length: float, nu: float = np.inf, step: int = 0) -> Array:
-        return Texture(shape, length, nu, step).sample(stream(seed, purpose))
+        return RandomField(shape, length, nu, step).sample(stream(seed, purpose))
 
     relief = texture("relief", 120, nu=0.6, step=1)  # spectrum k^-3.2
     elevation = (1250 + laws.relief * (300 * relief + 120 * relief**2)).astype(np.float32)

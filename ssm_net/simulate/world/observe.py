@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ssm_net.grid import Domain, Footprint
 from ssm_net.simulate.world.days import WorldDay
-from ssm_net.simulate.world.fields import Array, Texture, stream
+from ssm_net.simulate.world.fields import Array, RandomField, stream
 from ssm_net.simulate.world.fleet import Instrument
 from ssm_net.simulate.world.land import Land
 from ssm_net.simulate.world.physics import Laws, Sensor
@@ -41,8 +41,8 @@ class Observer:
         return self.land.domain.fine_shape
 
     @cached_property
-    def _lst_error(self) -> Texture:
-        return Texture(self._shape, 20)
+    def _lst_error(self) -> RandomField:
+        return RandomField(self._shape, 20)
 
     @cached_property
     def footprint(self) -> Footprint:
@@ -56,7 +56,7 @@ class Observer:
         """The radiometer's constant error, m3 m-3, (R, C): errors of the retrieval from vegetation and texture."""
         shape = self.land.domain.coarse_shape
         rows, cols = (max(n, 24) for n in shape)  # one draw of a wide field, so that its mean over a domain is small
-        field = Texture((rows, cols), 2.0).sample(stream(self.seed, "coarse bias"))
+        field = RandomField((rows, cols), 2.0).sample(stream(self.seed, "coarse bias"))
         return self.laws.sensor.bias * field[: shape[0], : shape[1]]
 
     def footprint_mean(self, field: Array) -> Array:
@@ -96,7 +96,7 @@ class Observer:
         rng = stream(self.seed, f"terra {part}", day.date.toordinal())
         share = {"day": 0.8, "night": 0.12}[part]
         true = (day.lst_night + share * (day.lst_day - day.lst_night)).astype(np.float32)
-        margin = getattr(day, f"margin_{part}") + 0.5 * Texture(self._shape, 15).sample(rng)
+        margin = getattr(day, f"margin_{part}") + 0.5 * RandomField(self._shape, 15).sample(rng)
         error = WHITE * rng.standard_normal(self._shape, dtype=np.float32) + CORRELATED * self._lst_error.sample(rng)
         qc = np.where(margin <= 0, QC_CLOUD, np.where(margin < EDGE, QC_OTHER, QC_GOOD)).astype(np.uint8)
         return true, (error * np.float32(self.laws.lst_error)).astype(np.float32), qc
@@ -107,7 +107,7 @@ class Observer:
         clear = day.clear_recent
         quality = np.where(clear < 0.12, 255, np.where(clear < 0.3, 1, 0)).astype(np.uint8)
         rng = stream(self.seed, "reflectance", day.date.toordinal())
-        bright = 1 + self.laws.soil_colour * Texture(self._shape, 4).sample(stream(self.seed, "soil colour"))
+        bright = 1 + self.laws.soil_colour * RandomField(self._shape, 4).sample(stream(self.seed, "soil colour"))
         noise = np.where(quality == 1, 0.02, 0.01)
         bands = {}
         for band, dry, leaf, lake, dark in zip(
@@ -124,7 +124,7 @@ class Observer:
         true = grid.down @ day.rain @ grid.along.T
         rng = stream(self.seed, "rain product", day.date.toordinal())
         wrong = self.laws.rain_error
-        factor = np.exp(wrong * Texture(true.shape, 3.0).sample(rng) - 0.5 * wrong**2)
+        factor = np.exp(wrong * RandomField(true.shape, 3.0).sample(rng) - 0.5 * wrong**2)
         observed = np.where(rng.uniform(size=true.shape) < 0.05, 0, true * factor)  # some events are missed
         return np.where(observed < 0.1, 0, observed).astype(np.float32)
 

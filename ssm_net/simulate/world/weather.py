@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaincinv, ndtr, ndtri
 
-from ssm_net.simulate.world.fields import Array, Hat, Texture, stream
+from ssm_net.simulate.world.fields import Array, Hat, RandomField, stream
 from ssm_net.simulate.world.land import Land
 from ssm_net.simulate.world.physics import Laws
 
@@ -24,23 +24,23 @@ def season(doy: int) -> float:
 
 
 @dataclass(frozen=True)
-class Textures:
+class WeatherFields:
     """The random fields that weather is made of."""
 
-    rain: Texture
-    shower: Texture
-    cloud: Texture
-    puff: Texture
-    synoptic: Texture
+    rain: RandomField
+    shower: RandomField
+    cloud: RandomField
+    puff: RandomField
+    synoptic: RandomField
 
     @classmethod
-    def of(cls, shape: tuple[int, int], laws: Laws) -> Textures:
+    def of(cls, shape: tuple[int, int], laws: Laws) -> WeatherFields:
         return cls(
-            rain=Texture(shape, 50),
-            shower=Texture(shape, 7),
-            cloud=Texture(shape, 180, laws.cloud_nu),
-            puff=Texture(shape, 5, 1.0),
-            synoptic=Texture(shape, 350),
+            rain=RandomField(shape, 50),
+            shower=RandomField(shape, 7),
+            cloud=RandomField(shape, 180, laws.cloud_nu),
+            puff=RandomField(shape, 5, 1.0),
+            synoptic=RandomField(shape, 350),
         )
 
 
@@ -70,7 +70,7 @@ class Weather:
     air_day: Array
 
 
-def first_sky(land: Land, laws: Laws, tex: Textures, seed: int, ordinal: int) -> Sky:
+def first_sky(land: Land, laws: Laws, tex: WeatherFields, seed: int, ordinal: int) -> Sky:
     """The sky before the first day, ``ordinal``."""
 
     def rng(purpose: str) -> np.random.Generator:
@@ -82,7 +82,7 @@ def first_sky(land: Land, laws: Laws, tex: Textures, seed: int, ordinal: int) ->
 
 
 def next_weather(
-    land: Land, laws: Laws, tex: Textures, sky: Sky, seed: int, ordinal: int, doy: int
+    land: Land, laws: Laws, tex: WeatherFields, sky: Sky, seed: int, ordinal: int, doy: int
 ) -> tuple[Weather, Sky]:
     """The weather of the local day ``ordinal`` (days since year 1) and the sky it ends under."""
 
@@ -118,7 +118,7 @@ def next_weather(
 
 
 def _rain(
-    land: Land, laws: Laws, tex: Textures, seed: int, ordinal: int, doy: int, rain: Hat, shower: Hat
+    land: Land, laws: Laws, tex: WeatherFields, seed: int, ordinal: int, doy: int, rain: Hat, shower: Hat
 ) -> tuple[Array, Array]:
     """Rain of a day, mm, and a standard normal latent that clouds follow."""
     chance = np.clip((0.16 + 0.22 * land.moist) * (1.05 + 0.5 * season(doy)), 0.02, 0.6)
@@ -135,7 +135,7 @@ def _rain(
 
 
 def _storms(
-    land: Land, chance: Array, mean: Array, seed: int, ordinal: int, tex: Textures, hat: Hat
+    land: Land, chance: Array, mean: Array, seed: int, ordinal: int, tex: WeatherFields, hat: Hat
 ) -> tuple[Array, Array]:
     """A Poisson cluster of elliptical storm cells, more of them where the large latent is high."""
     rng = stream(seed, "storms", ordinal)

@@ -13,7 +13,7 @@ from pyproj import Transformer
 from scipy.ndimage import map_coordinates
 
 from ssm_net.grid import Domain
-from ssm_net.ingest.modis_tiles import LEFT, SIDE, SINUSOIDAL, TOP
+from ssm_net.ingest.modis_tiles import LEFT, SINUSOIDAL, TILE_SIDE, TOP
 from ssm_net.simulate.world.fields import Array
 
 
@@ -40,8 +40,8 @@ class SinusoidalTile:
     @property
     def corners(self) -> tuple[tuple[float, float], tuple[float, float]]:
         """Upper left and lower right (x, y), metres."""
-        left, top = LEFT + self.h * SIDE, TOP - self.v * SIDE
-        return (left, top), (left + SIDE, top - SIDE)
+        left, top = LEFT + self.h * TILE_SIDE, TOP - self.v * TILE_SIDE
+        return (left, top), (left + TILE_SIDE, top - TILE_SIDE)
 
     def nearest(self, field: NDArray) -> NDArray:
         """The fine pixel under each pixel of the window; outside the domain the nearest edge."""
@@ -67,15 +67,15 @@ def sinusoidal_tiles(domain: Domain, size: int) -> list[SinusoidalTile]:
     west, south, east, north = domain.bounds_lonlat()
     lat = np.linspace(south, north, 65)
     edge_x, edge_y = forth.transform(np.repeat([[west, east]], 65, 0), np.repeat(lat[:, None], 2, 1))
-    h_range = range(int((edge_x.min() - LEFT) // SIDE), int((edge_x.max() - LEFT) // SIDE) + 1)
-    v_range = range(int((TOP - edge_y.max()) // SIDE), int((TOP - edge_y.min()) // SIDE) + 1)
+    h_range = range(int((edge_x.min() - LEFT) // TILE_SIDE), int((edge_x.max() - LEFT) // TILE_SIDE) + 1)
+    v_range = range(int((TOP - edge_y.max()) // TILE_SIDE), int((TOP - edge_y.min()) // TILE_SIDE) + 1)
     back = Transformer.from_crs(SINUSOIDAL, domain.grid.crs, always_xy=True)
-    pixel = SIDE / size
+    pixel = TILE_SIDE / size
     tiles = []
     for v in v_range:
         for h in h_range:
-            x = LEFT + h * SIDE + (np.arange(size) + 0.5) * pixel
-            y = TOP - v * SIDE - (np.arange(size) + 0.5) * pixel
+            x = LEFT + h * TILE_SIDE + (np.arange(size) + 0.5) * pixel
+            y = TOP - v * TILE_SIDE - (np.arange(size) + 0.5) * pixel
             ex, ey = back.transform(*np.meshgrid(x, y))
             inside = (ex >= left) & (ex < right) & (ey > bottom) & (ey <= top)
             if not inside.any():

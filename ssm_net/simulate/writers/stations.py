@@ -17,7 +17,7 @@ from ssm_net.simulate.world.land import Land
 NETWORK = "SYNTH"
 SENSOR = "Probe"
 PER_PIXEL = 2000 / 9.6e6  # the national density, stations by km2
-STATION_BIAS, REPRESENTATIVENESS, SENSOR_NOISE = 0.04, 0.03, 0.01  # m3 m-3
+SITE_BIAS, REPRESENTATIVENESS, SENSOR_NOISE = 0.04, 0.03, 0.01  # m3 m-3
 MISSING = 0.15
 
 
@@ -77,7 +77,7 @@ def write_stations(
             drift[k] = 0.7 * drift[k - 1] + np.sqrt(1 - 0.49) * drift[k]
         slow = np.interp(utc, 24.0 * (np.arange(drift.size) - 1), drift)
         noise = rng.normal(0, SENSOR_NOISE, utc.size)
-        value = truth + rng.normal(0, STATION_BIAS) + REPRESENTATIVENESS * slow + noise
+        value = truth + rng.normal(0, SITE_BIAS) + REPRESENTATIVENESS * slow + noise
         value, flag = _spoil(np.clip(value, 0.005, 0.58), rng)
         keep = np.ones(utc.size, bool)
         while keep.mean() > 1 - MISSING and utc.size > 24:
