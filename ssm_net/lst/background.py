@@ -22,7 +22,7 @@ FIRST_WEATHER = (
     2.4  # K a day that a background moves, before it was measured: synoptic weather of 4 K, autocorrelation 0.8
 )
 AUTOCORRELATION = 0.9  # of the error of an expected background from one day to the next: weather comes and goes
-WEATHER_DECAY = 0.9  # weight that earlier days keep in ``Background.weather``, a day
+WEATHER_DECAY = 0.9  # weight that earlier days keep in ``BackgroundLST.weather``, a day
 
 
 @dataclass(frozen=True)

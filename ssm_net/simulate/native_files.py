@@ -104,7 +104,7 @@ def write_world(raw: Path, observer: Observer, content: Content, console: Consol
             _write_rain(raw, observer, grids, day)
         if day.date < first - ONE_DAY:
             continue
-        states.append((day.date, day.ssm[sites.row, sites.col], day.ssm_noon[sites.row, sites.col]))
+        states.append((day.date, day.night.ssm[sites.row, sites.col], day.noon.ssm[sites.row, sites.col]))
         _observe(recent, observer, content, grids, day)
         if first <= day.date <= last:
             coarse = _write_coarse(raw, observer, others, day)

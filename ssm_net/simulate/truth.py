@@ -37,16 +37,16 @@ class TruthStore:
         """Write the day that follows the last one."""
         dims = ("time", "y", "x")
         gbox = self.land.domain.fine
-        ssm = np.where(self.land.water <= OPEN_WATER, day.ssm, np.nan)
+        ssm = np.where(self.land.water <= OPEN_WATER, day.night.ssm, np.nan)
         of_day = {"long_name": "local day; its state is that of 01:30 local solar time"}
         y, x = (gbox.coordinates[d].values for d in gbox.dims)
         ds = xr.Dataset(
             {
                 "ssm": (dims, ssm[None], {"units": "m3 m-3", "long_name": "soil moisture, 0-5 cm"}),
-                "lst_day": (dims, day.lst_day[None], {"units": "K", "long_name": "surface temperature at 13:30"}),
-                "lst_night": (dims, day.lst_night[None], {"units": "K", "long_name": "surface temperature at 01:30"}),
-                "clear_day": (dims, (day.margin_day > 0)[None], {"long_name": "no cloud at 13:30"}),
-                "clear_night": (dims, (day.margin_night > 0)[None], {"long_name": "no cloud at 01:30"}),
+                "lst_day": (dims, day.noon.lst[None], {"units": "K", "long_name": "surface temperature at 13:30"}),
+                "lst_night": (dims, day.night.lst[None], {"units": "K", "long_name": "surface temperature at 01:30"}),
+                "clear_day": (dims, (day.noon.margin > 0)[None], {"long_name": "no cloud at 13:30"}),
+                "clear_night": (dims, (day.night.margin > 0)[None], {"long_name": "no cloud at 01:30"}),
             },
             {
                 "time": ("time", [np.datetime64(day.date, "ns")], of_day),

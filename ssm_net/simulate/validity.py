@@ -59,19 +59,19 @@ class Check:
 def observe_day(land: Land, day: WorldDay, coarse: Array) -> DayStatistics:
     """The statistics of one day; ``coarse`` as retrieved, (R, C)."""
     ratio = land.domain.ratio
-    ssm = torch.from_numpy(np.where(land.water <= OPEN_WATER, day.ssm, np.nan).astype(np.float32))
+    ssm = torch.from_numpy(np.where(land.water <= OPEN_WATER, day.night.ssm, np.nan).astype(np.float32))
     mean = block_mean(ssm, ratio)
     variance = block_mean((ssm - expand(mean, ratio)) ** 2, ratio)
-    clear, soil = day.margin_day > 0, land.water < 0.02
+    clear, soil = day.noon.margin > 0, land.water < 0.02
     masks = (clear & (day.ndvi < SPARSE_NDVI), clear & (day.ndvi > DENSE_NDVI), ~clear)
-    moments = np.array([_moments(day.lst_day, day.ssm, mask & soil, ratio) for mask in masks])
+    moments = np.array([_moments(day.noon.lst, day.night.ssm, mask & soil, ratio) for mask in masks])
     stride = max(1, ssm.numel() // 5000)
     return DayStatistics(
         mean.numpy(),
         variance.sqrt().numpy(),
         ssm.numpy().ravel()[::stride],
         moments,
-        1 - float(0.5 * (clear.mean() + (day.margin_night > 0).mean())),
+        1 - float(0.5 * (clear.mean() + (day.night.margin > 0).mean())),
         coarse - mean.numpy(),
         float(day.rain.mean()),
     )

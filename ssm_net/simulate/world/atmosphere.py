@@ -41,9 +41,9 @@ def sky_of(day: WorldDay, grid: RainGrid, seed: int) -> SkyOfDay:
     rng = stream(seed, "reanalysis", day.date.toordinal())
     wrong = REANALYSIS_ERROR * RandomField((len(grid.lat), len(grid.lon)), 3.0).sample(rng)
     bias = REANALYSIS_BIAS * stream(seed, "reanalysis bias").standard_normal()
-    shade = SHADE * averaged((day.margin_day < 0).astype(np.float32))
+    shade = SHADE * averaged((day.noon.margin < 0).astype(np.float32))
     sun = np.clip((1 - shade) * (1 + SUN_ERROR * rng.standard_normal(shade.shape)), 0.05, 1.05)
-    return SkyOfDay(averaged(day.air_night) + wrong + bias, averaged(day.air_day) + wrong + bias, sun)
+    return SkyOfDay(averaged(day.night.air) + wrong + bias, averaged(day.noon.air) + wrong + bias, sun)
 
 
 def hours(skies: Mapping[dt.date, SkyOfDay], utc: dt.date, lon: float, lat: NDArray[np.float64]) -> tuple[Array, Array]:

@@ -23,30 +23,37 @@ HALVES = (0.55, 0.45)  # of a day's evaporation before and after 13:30
 
 
 @dataclass(frozen=True)
+class Overpass:
+    """The true state at an overpass, all (rows, cols) of the fine grid: ``ssm`` m3 m-3; ``lst`` K, under cloud, too;
+    ``margin`` > 0 where clear; ``air`` K."""
+
+    ssm: Array
+    lst: Array
+    margin: Array
+    air: Array
+
+
+@dataclass(frozen=True)
 class WorldDay:
     """The true state of one local day, all (rows, cols) of the fine grid.
 
-    ``ssm`` at 01:30 and ``ssm_noon`` at 13:30, m3 m-3; ``rain`` mm between 01:30 of the day before and 01:30;
-    ``lst_night``, ``lst_day`` K, under cloud too; ``margin_night``, ``margin_day`` > 0 where clear;
-    ``air_night``, ``air_day`` K; ``ndvi``;
+    ``night`` is that of 01:30 and ``noon`` of 13:30; ``rain`` mm between 01:30 of the day before and 01:30; ``ndvi``;
     ``soil_recent`` m3 m-3 and ``clear_recent`` 0..1: means over about the last two weeks, as in a composite;
     ``budgets`` the water of the two half days that follow.
     """
 
     date: dt.date
-    ssm: Array
-    ssm_noon: Array
+    night: Overpass
+    noon: Overpass
     rain: Array
-    lst_night: Array
-    lst_day: Array
-    margin_night: Array
-    margin_day: Array
-    air_night: Array
-    air_day: Array
     ndvi: Array
     soil_recent: Array
     clear_recent: Array
     budgets: tuple[Budget, Budget]
+
+    def at(self, overpass: str) -> Overpass:
+        """The state at the ``night`` or the ``day`` overpass."""
+        return {"night": self.night, "day": self.noon}[overpass]
 
 
 @dataclass(frozen=True)
@@ -110,15 +117,9 @@ def _one_day(
     )
     day = WorldDay(
         date,
-        state.ssm,
-        noon,
+        Overpass(state.ssm, lst_night, weather.margin_night, weather.air_night),
+        Overpass(noon, lst_day, weather.margin_day, weather.air_day),
         state.rain,
-        lst_night,
-        lst_day,
-        weather.margin_night,
-        weather.margin_day,
-        weather.air_night,
-        weather.air_day,
         ndvi,
         recent.soil_recent,
         recent.clear_recent,

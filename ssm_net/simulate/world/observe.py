@@ -67,7 +67,7 @@ class Observer:
     def coarse(self, day: WorldDay, other: Instrument | None = None) -> Array:
         """Soil moisture as the radiometer, or an ``other`` one, retrieves it, m3 m-3, (R, C), NaN in orbit gaps."""
         sensor = self.laws.sensor if other is None else other.sensor
-        true = self.footprint_mean(day.ssm)
+        true = self.footprint_mean(day.night.ssm)
         green = self.footprint_mean(day.ndvi)
         gain = 1 + sensor.gain * (1 - 2 * np.clip(green / 0.7, 0, 1))
         wet = self.footprint.forward(torch.from_numpy(self.land.water)).numpy()
@@ -80,7 +80,7 @@ class Observer:
 
     def lst(self, day: WorldDay, part: str) -> tuple[Array, Array, NDArray[np.uint8]]:
         """The true LST of ``day`` or ``night``, the error of its observation (K), and QC, on the fine grid."""
-        margin, true = getattr(day, f"margin_{part}"), getattr(day, f"lst_{part}")
+        margin, true = day.at(part).margin, day.at(part).lst
         rng = stream(self.seed, f"lst {part}", day.date.toordinal())
         error = WHITE * rng.standard_normal(self._shape, dtype=np.float32) + CORRELATED * self._lst_error.sample(rng)
         error *= np.float32(self.laws.lst_error)
@@ -95,8 +95,8 @@ class Observer:
         """As ``lst``, of Terra at 10:30 and 22:30: closer to each other, and under other clouds of the same weather."""
         rng = stream(self.seed, f"terra {part}", day.date.toordinal())
         share = {"day": 0.8, "night": 0.12}[part]
-        true = (day.lst_night + share * (day.lst_day - day.lst_night)).astype(np.float32)
-        margin = getattr(day, f"margin_{part}") + 0.5 * RandomField(self._shape, 15).sample(rng)
+        true = (day.night.lst + share * (day.noon.lst - day.night.lst)).astype(np.float32)
+        margin = day.at(part).margin + 0.5 * RandomField(self._shape, 15).sample(rng)
         error = WHITE * rng.standard_normal(self._shape, dtype=np.float32) + CORRELATED * self._lst_error.sample(rng)
         qc = np.where(margin <= 0, QC_CLOUD, np.where(margin < EDGE, QC_OTHER, QC_GOOD)).astype(np.uint8)
         return true, (error * np.float32(self.laws.lst_error)).astype(np.float32), qc
