@@ -135,9 +135,9 @@ def _make_folders(raw: Path, content: Content) -> None:
 def _write_static(raw: Path, observer: Observer) -> None:
     land = observer.land
     for key, values, units in (
-        ("elevation", land.elevation, "m"),
-        ("sand", land.sand, "%"),
-        ("clay", land.clay, "%"),
+        ("elevation", land.relief.elevation, "m"),
+        ("sand", land.texture.sand, "%"),
+        ("clay", land.texture.clay, "%"),
         ("water_fraction", land.water, "1"),
     ):
         if missing(path := raw / "static" / f"{key}.tif"):

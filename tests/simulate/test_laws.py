@@ -18,8 +18,8 @@ def test_a_drawn_world_takes_each_law_from_its_families_and_no_other(family: str
         of = [getattr(FAMILIES[letter], name) for letter in family]
         assert min(of) / factor <= getattr(laws, name) * (1 + 1e-9)
         assert getattr(laws, name) <= max(of) * factor * (1 + 1e-9)
-    orbits = {(FAMILIES[letter].sensor.orbits, FAMILIES[letter].sensor.fwhm) for letter in family}
-    assert (laws.sensor.orbits, laws.sensor.fwhm) in orbits
+    orbits = {(FAMILIES[letter].sensor.orbit, FAMILIES[letter].sensor.fwhm) for letter in family}
+    assert (laws.sensor.orbit, laws.sensor.fwhm) in orbits
 
 
 def test_the_seed_decides_and_the_order_of_letters_does_not() -> None:

@@ -16,7 +16,7 @@ from ssm_net.errors import ConfigError
 from ssm_net.grid import M36, Domain
 from ssm_net.simulate import simulate
 from ssm_net.simulate.world.observe import RainGrid, swath
-from ssm_net.simulate.world.physics import Sensor
+from ssm_net.simulate.world.physics import Orbit
 from ssm_net.simulate.writers.sinusoidal import sinusoidal_tiles
 
 DOMAIN = Domain("tiny", WINDOW)
@@ -152,7 +152,7 @@ def test_the_coarse_product_follows_the_truth(world: Path) -> None:
 def test_orbit_gaps() -> None:
     """A third of a night is not seen at 40 N, nearly half at the equator, and the pattern returns after 16 days."""
     lon, lat = np.linspace(70, 140, 701), np.linspace(55, 0, 551)
-    nights = np.stack([swath(Sensor(), lon, lat, dt.date(2016, 5, 1) + dt.timedelta(n)) for n in range(17)])
+    nights = np.stack([swath(Orbit(), lon, lat, dt.date(2016, 5, 1) + dt.timedelta(n)) for n in range(17)])
     gap = 1 - nights[:16].mean((0, 2))
     assert gap[0] < 0.12 and 0.2 < gap[150] < 0.4 and 0.35 < gap[-1] < 0.55
     np.testing.assert_array_equal(nights[0], nights[16])

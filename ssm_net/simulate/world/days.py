@@ -102,7 +102,7 @@ def _one_day(
     cloudy = 1 / (1 + np.exp(weather.margin_day / 0.15))
     demand = laws.demand * (2.7 + 1.6 * season(doy - 8)) * (1.2 - 0.6 * cloudy)
     water = irrigation(land, laws.irrigation, state.ssm, doy, rng)
-    surface = Surface(soil, cover, land.wetness, land.slope)
+    surface = Surface(soil, cover, land.relief.wetness, land.relief.slope)
     rain, noise = 0.5 * weather.rain, 0.5 * eta
     noon, morning = step(laws, surface, state.ssm, Forcing(rain, water, demand * HALVES[0], noise), 0.5)
     nothing = np.zeros_like(water)
@@ -130,9 +130,9 @@ def _one_day(
 
 def greenness(land: Land, laws: Laws, doy: int, unstressed: Array) -> Array:
     """NDVI: a double logistic of the day of year, moved by the water of the weeks before."""
-    rise = 1 / (1 + np.exp(-0.08 * (doy - land.green_up)))
+    rise = 1 / (1 + np.exp(-0.08 * (doy - land.phenology.green_up)))
     fall = 1 / (1 + np.exp(-0.07 * (doy - 275.0)))
-    ndvi = land.green_low + (land.green_high - land.green_low) * (rise - fall)
+    ndvi = land.phenology.low + (land.phenology.high - land.phenology.low) * (rise - fall)
     ndvi = ndvi + laws.response * (unstressed - 0.5) * np.clip(rise - fall, 0.3, 1)
     return np.clip(ndvi * (1 - land.water), 0.02, 0.95).astype(np.float32)
 
@@ -162,9 +162,9 @@ def temperature(
     clear_night = np.where(weather.margin_night > 0, 1.0, 0.4)
     heat = sun * clear_day
     bare = weather.air_day + 2 + laws.heating * heat * (1 - laws.efficiency(noon, soil))
-    bare = bare + laws.sunny_side * heat * land.aspect
-    bare = bare + heat * (laws.roughness * land.rough + gust)
-    canopy = weather.air_day + 1 + laws.canopy_heating * heat * (1 - soil.stress(noon)) + heat * land.rough
+    bare = bare + laws.sunny_side * heat * land.relief.aspect
+    bare = bare + heat * (laws.roughness * land.relief.rough + gust)
+    canopy = weather.air_day + 1 + laws.canopy_heating * heat * (1 - soil.stress(noon)) + heat * land.relief.rough
     lst_day = laws.mix(bare, canopy, cover)
     bare = weather.air_night - 1 - laws.night_cooling * clear_night * (1 - laws.efficiency(ssm, soil))
     canopy = weather.air_night - 0.5 * laws.night_cooling * clear_night * (1 - soil.stress(ssm)) * 0.5

@@ -48,7 +48,7 @@ def fleet(sensor: Sensor, shape: tuple[int, int], seed: int) -> dict[str, Instru
         field = RandomField((rows, cols), 1.5).sample(rng)[: shape[0], : shape[1]]
         own = replace(sensor, noise=sensor.noise * float(rng.uniform(1.0, 1.3)))
         if code == 3:
-            own = replace(own, swath=1400.0, orbits=227, inclination=98.7)
+            own = replace(own, orbit=replace(own.orbit, swath=1400.0, orbits=227, inclination=98.7))
         sign = 1 if rng.uniform() < 0.5 else -1
         out[name] = Instrument(
             name, BY_CODE[code].first, BY_CODE[code].last, own,

@@ -15,7 +15,7 @@ from ssm_net.simulate.world.days import WorldDay
 from ssm_net.simulate.world.fields import Array, RandomField, stream
 from ssm_net.simulate.world.fleet import Instrument
 from ssm_net.simulate.world.land import Land
-from ssm_net.simulate.world.physics import Laws, Sensor
+from ssm_net.simulate.world.physics import Laws, Orbit
 
 WHITE, CORRELATED = 0.7, 0.6  # K, error of a clear-sky LST: of each pixel, and over 20 km
 UNDETECTED = 0.02  # fraction of clear pixels with a thin cloud that the mask misses
@@ -76,7 +76,7 @@ class Observer:
         value = gain * true + self.coarse_bias + sensor.water * wet
         value = np.clip((value if other is None else other.distorted(value, day.date)) + noise, 0.02, 0.6)
         lon, lat = self.land.domain.lonlat(coarse=True)
-        return np.where(swath(sensor, lon, lat, day.date), value, np.nan).astype(np.float32)
+        return np.where(swath(sensor.orbit, lon, lat, day.date), value, np.nan).astype(np.float32)
 
     def lst(self, day: WorldDay, part: str) -> tuple[Array, Array, NDArray[np.uint8]]:
         """The true LST of ``day`` or ``night``, the error of its observation (K), and QC, on the fine grid."""
@@ -160,24 +160,24 @@ def _boxes(at: NDArray[np.float64], spacing: float) -> tuple[NDArray[np.float64]
     return centre, (member / member.sum(1, keepdims=True)).astype(np.float32)
 
 
-def swath(sensor: Sensor, lon: NDArray[np.float64], lat: NDArray[np.float64], day: dt.date) -> NDArray[np.bool_]:
+def swath(orbit: Orbit, lon: NDArray[np.float64], lat: NDArray[np.float64], day: dt.date) -> NDArray[np.bool_]:
     """The swath of the descending passes of a night, (len(lat), len(lon)) bool.
 
-    The ground track of a circular orbit over a turning earth; passes repeat after ``sensor.repeat`` days.
+    The ground track of a circular orbit over a turning earth; passes repeat after ``orbit.repeat`` days.
     """
-    tilt = np.radians(sensor.inclination)
+    tilt = np.radians(orbit.inclination)
     arc = np.pi - np.arcsin(np.clip(np.sin(np.radians(lat)) / np.sin(tilt), -1, 1))  # from the ascending node
     ahead = np.degrees(np.unwrap(np.arctan2(np.cos(tilt) * np.sin(arc), np.cos(arc))))
-    spacing = 360.0 * sensor.repeat / sensor.orbits
+    spacing = 360.0 * orbit.repeat / orbit.orbits
     track = ahead - spacing * arc / (2 * np.pi)
-    per_day = sensor.orbits / sensor.repeat
+    per_day = orbit.orbits / orbit.repeat
     node = spacing * ((day.toordinal() * per_day) % 1.0)
     offset = (lon[None] - track[:, None] - node + spacing / 2) % spacing - spacing / 2
     km = np.radians(offset) * EARTH * np.cos(np.radians(lat))[:, None]
     # The track crosses the parallels obliquely: the distance to it is shorter than along the parallel.
     east = np.gradient(track, np.arange(lat.size)) * np.cos(np.radians(lat))
     north = np.gradient(lat, np.arange(lat.size))
-    return np.abs(km) * np.cos(np.arctan2(np.abs(east), np.abs(north)))[:, None] <= sensor.swath / 2
+    return np.abs(km) * np.cos(np.arctan2(np.abs(east), np.abs(north)))[:, None] <= orbit.swath / 2
 
 
 QC_GOOD, QC_OTHER, QC_CLOUD, QC_NONE = 0, 65, 2, 3  # 65: produced, other quality, LST error up to 2 K

@@ -34,18 +34,25 @@ class Soil:
 
 
 @dataclass(frozen=True)
+class Orbit:
+    """A repeating orbit, of which the descending passes observe: ``orbits`` in ``repeat`` days."""
+
+    swath: float = 1450.0  # km
+    orbits: int = 233
+    repeat: int = 16
+    inclination: float = 98.2  # degrees
+
+
+@dataclass(frozen=True)
 class Sensor:
-    """The radiometer: its beam, its errors (m3 m-3) and its orbit (descending passes only)."""
+    """The radiometer: its beam, its errors (m3 m-3) and its orbit."""
 
     fwhm: tuple[float, float] = (43.0, 43.0)  # km along rows' and columns' axes
     noise: float = 0.028
     bias: float = 0.018  # of a field smooth over three cells, constant in time
     gain: float = 0.05  # half range: less over dense vegetation
     water: float = 0.3  # added to a cell all of water
-    swath: float = 1450.0  # km
-    orbits: int = 233  # in ``repeat`` days
-    repeat: int = 16
-    inclination: float = 98.2  # degrees
+    orbit: Orbit = Orbit()
 
 
 @dataclass(frozen=True)

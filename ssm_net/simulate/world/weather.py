@@ -110,7 +110,7 @@ def next_weather(
     margin_day = margin(cloud_day, latent, "puff day")
 
     synoptic = tex.synoptic.follow(sky.synoptic, rng("synoptic"), 0.8, DRIFT_A_DAY)
-    air = 281.5 + 13.5 * season(doy - 12) + 3.5 * tex.synoptic.field(synoptic) - 6.5e-3 * (land.elevation - 1250)
+    air = 281.5 + 13.5 * season(doy - 12) + 3.5 * tex.synoptic.field(synoptic) - 6.5e-3 * (land.relief.elevation - 1250)
     night = air - 6.0 + 2.5 * (margin_night < 0)
     day = air + 6.5 - 3.0 * (margin_day < 0)
     weather = Weather(rain, margin_night, margin_day, night.astype(np.float32), day.astype(np.float32))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ssm_net.simulate.world.fields import Array
 from ssm_net.simulate.world.observe import QC_CLOUD, QC_NONE
-from ssm_net.simulate.writers.hdfeos import EosFile, EosLayer, write_eos
+from ssm_net.simulate.writers.hdfeos import EosFile, EosLayer, Placement, write_eos
 from ssm_net.simulate.writers.sinusoidal import SinusoidalTile
 
 LST, TERRA_LST, REFLECTANCE = "MYD11A1", "MOD11A1", "MCD43A4"
@@ -87,19 +87,8 @@ def write_reflectance(
 
 
 def _granule(product: str, grid: str, platform: str, tile: SinusoidalTile, begin: dt.date, end: dt.date) -> EosFile:
-    upper_left, lower_right = tile.corners
-    return EosFile(
-        grid,
-        (tile.size, tile.size),
-        upper_left,
-        lower_right,
-        product,
-        61,
-        platform,
-        begin.isoformat(),
-        end.isoformat(),
-        (tile.h, tile.v),
-    )
+    placement = Placement((tile.size, tile.size), *tile.corners, (tile.h, tile.v))
+    return EosFile(grid, placement, product, 61, platform, begin.isoformat(), end.isoformat())
 
 
 def _lst_attributes(word: str) -> Attributes:

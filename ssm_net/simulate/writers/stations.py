@@ -42,12 +42,14 @@ def make_sites(land: Land, seed: int) -> StationSites:
     shape = land.domain.fine_shape
     number = max(4, round(shape[0] * shape[1] * PER_PIXEL))
     rng = stream(seed, "sites")
-    low = land.elevation < np.median(land.elevation)
+    low = land.relief.elevation < np.median(land.relief.elevation)
     weight = ((1.0 + 2.0 * low + 4.0 * (land.fields > 0)) * (land.water < 0.05)).ravel()
     row, col = np.unravel_index(rng.choice(weight.size, number, replace=False, p=weight / weight.sum()), shape)
     lon, lat = land.domain.lonlat()
     at = row, col
-    return StationSites(row, col, lon[col], lat[row], land.elevation[at], land.sand[at], land.clay[at])
+    return StationSites(
+        row, col, lon[col], lat[row], land.relief.elevation[at], land.texture.sand[at], land.texture.clay[at]
+    )
 
 
 def write_stations(
