@@ -1,4 +1,4 @@
-"""A country's granules for timing how they are prepared: plausible values in the archives' formats, file by file.
+"""Granules of a country for timing ``prepare``: plausible values in the archives' formats, file by file.
 
 As in ``national_cube``, they follow no physics. A day of China is 34 files of LST at 1 km from each satellite that is
 given, a file of rain and one of coarse soil moisture; on every eighth day 34 of reflectance at 500 m.

@@ -1,4 +1,4 @@
-"""From granules to the cube, a country: against reading the same files and doing nothing, and against a warp a file.
+"""Time to prepare a country: from granules to the cube, relative to reading alone, and to warping file by file.
 
     python bench/prepare.py FOLDER [--days 4] [--check]
 
@@ -7,7 +7,7 @@ turns, so that what else the machine does meets all alike, of a day with reflect
 
 * plain: every layer of the files that a day is made of is read and decoded, by pyhdf whole tiles, by h5netcdf whole
   variables, once a file, and thrown away. That is what the formats themselves cost;
-* ours: the same granules read, checked, decoded and put onto the grid (``granules.read_day``);
+* ours: the same granules read, checked, decoded and regridded (``prepare.read_day``);
 * a warp a file: the same with ``rasterio.warp`` in place of the tables.
 
 Then ``prepare`` itself, from the granules to the cube, with one process and with one that reads beside it: the first

@@ -152,14 +152,14 @@ def _index(position: np.ndarray, count: int) -> tuple[np.ndarray, float]:
 def _variable(path: Path, dataset: xr.Dataset, coordinates: set[str]) -> str:
     """The soil moisture to read; of several, the night's."""
     names = [str(n) for n in dataset.data_vars if str(n) not in coordinates and dataset[n].ndim > 0]
-    found = [n for n in names if SSM_NAME.search(n) and not NOT_VALUES.search(n)]
-    if not found:
+    candidates = [n for n in names if SSM_NAME.search(n) and not NOT_VALUES.search(n)]
+    if not candidates:
         raise GranuleError(path, f"holds no soil moisture (found {', '.join(sorted(names)) or 'nothing'})")
-    plain = [n for n in found if n.lower() in ("soil_moisture", "sm", "ssm", "soilmoisture")]
-    night = [n for n in found if NIGHT_NAME.search(n)]
-    name = (night or plain or found)[0]
-    if len(found) > 1:
-        log.info("%s: took %s of %s", path, name, ", ".join(found))
+    plain = [n for n in candidates if n.lower() in ("soil_moisture", "sm", "ssm", "soilmoisture")]
+    night = [n for n in candidates if NIGHT_NAME.search(n)]
+    name = (night or plain or candidates)[0]
+    if len(candidates) > 1:
+        log.info("%s: took %s of %s", path, name, ", ".join(candidates))
     return name
 
 

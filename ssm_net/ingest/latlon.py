@@ -93,7 +93,7 @@ def axes(path: Path, dataset: xr.Dataset) -> Axes:
     """Regular one-dimensional latitudes and longitudes. Raises ``GranuleError`` where they are something else."""
     lat_name = find_variable(path, dataset, ("lat", "latitude", "nav_lat", "y"), "latitude")
     lon_name = find_variable(path, dataset, ("lon", "longitude", "nav_lon", "x"), "longitude")
-    found = []
+    centres_of = []
     for name in (lat_name, lon_name):
         centres = np.asarray(dataset[name].values, np.float64)
         if centres.ndim != 1 or centres.size < 2:
@@ -102,8 +102,8 @@ def axes(path: Path, dataset: xr.Dataset) -> Axes:
         ideal = centres[0] + step * np.arange(centres.size)
         if not np.isfinite(step) or step == 0 or np.abs(centres - ideal).max() > 0.02 * abs(step):
             raise GranuleError(path, "is not evenly spaced", layer=name)
-        found.append(ideal)
-    return Axes(str(dataset[lat_name].dims[0]), str(dataset[lon_name].dims[0]), found[0], found[1])
+        centres_of.append(ideal)
+    return Axes(str(dataset[lat_name].dims[0]), str(dataset[lon_name].dims[0]), *centres_of)
 
 
 def rasters(grid: Axes, field: np.ndarray) -> tuple[Raster, ...]:
@@ -176,10 +176,10 @@ def intervals(path: Path, dataset: xr.Dataset) -> np.ndarray:
     bounds = dataset[name].attrs.get("bounds") or dataset[name].encoding.get("bounds") if name else None
     bounds = next((b for b in (bounds, "time_bnds", "time_bounds") if b and b in dataset.variables), None)
     if bounds is not None:
-        found = np.asarray(dataset[bounds].values).reshape(-1, 2)
-        if not np.issubdtype(found.dtype, np.datetime64):
-            found = xr.decode_cf(xr.Dataset({"b": (("n", "two"), found, dict(_time_units(dataset, name)))}))["b"].values
-        return found.astype("datetime64[s]")
+        edges = np.asarray(dataset[bounds].values).reshape(-1, 2)
+        if not np.issubdtype(edges.dtype, np.datetime64):
+            edges = xr.decode_cf(xr.Dataset({"b": (("n", "two"), edges, dict(_time_units(dataset, name)))}))["b"].values
+        return edges.astype("datetime64[s]")
     if stamps.size == 0:
         day = day_in_name(path.name)
         if day is None:

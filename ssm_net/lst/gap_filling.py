@@ -141,18 +141,20 @@ def fill_gaps(
         observation, platform_offset = _with_other(observation, other, platform_offset, ratio, settings.background)
     memory, weight = _faded(before, day, observation.lst, settings.days)
     reduced = observation.lst + LAPSE * terrain.elevation
-    seen = _Observed(own, torch.isfinite(observation.lst), reduced, memory, weight)
-    background, air_memory = _background(before, day, seen, terrain, air, settings.background)
+    observed = _Observed(own, torch.isfinite(observation.lst), reduced, memory, weight)
+    background, air_memory = _background(before, day, observed, terrain, air, settings.background)
 
     background_up = upsample(background.lst, ratio)
-    trust = torch.where(seen.clear, observation.sigma.clamp(min=1.0) ** -2, 0.0)  # 1 for an error of 1 K and less
+    trust = torch.where(observed.clear, observation.sigma.clamp(min=1.0) ** -2, 0.0)  # 1 for an error of 1 K and less
     guess = background_up + PERSISTS * _remembered(memory, weight)
-    error = _error(before, day, seen, guess, trust, ratio)
-    distance = distance_to_data(seen.clear, ratio)
+    error = _error(before, day, observed, guess, trust, ratio)
+    distance = distance_to_data(observed.clear, ratio)
     guess = guess.add_(inpaint(reduced - guess, trust, block_side(ratio, PIXEL_BLOCK))).sub_(LAPSE * terrain.elevation)
     del trust
     sigma_up = upsample(background.sigma, ratio)
-    lst, sigma, lineage, memory, weight = _assemble(seen, observation, guess, distance, background_up, sigma_up, error)
+    lst, sigma, lineage, memory, weight = _assemble(
+        observed, observation, guess, distance, background_up, sigma_up, error
+    )
     state = ThermalState(day, memory, weight, background, error, platform_offset, air_memory)
     return FilledLST(lst, sigma, lineage, state)
 
@@ -182,12 +184,12 @@ def _faded(before: ThermalState | None, day: dt.date, like: Tensor, memory_days:
 
 
 def _background(
-    before: ThermalState | None, day: dt.date, seen: _Observed, terrain: Terrain, air: Tensor | None, sigma: float
+    before: ThermalState | None, day: dt.date, observed: _Observed, terrain: Terrain, air: Tensor | None, sigma: float
 ) -> tuple[BackgroundLST, AirMemory | None]:
     """The day's background, ``sigma`` cells wide, and the state of the air of a reanalysis."""
-    fraction_seen = block_mean(seen.clear.to(seen.reduced.dtype), terrain.ratio)
+    fraction_seen = block_mean(observed.clear.to(observed.reduced.dtype), terrain.ratio)
     if before is None:
-        lst, _ = smooth(seen.reduced, seen.clear, None, terrain.ratio, sigma)
+        lst, _ = smooth(observed.reduced, observed.clear, None, terrain.ratio, sigma)
         cycle = Cycle.prior(terrain.latitude).learn(day, lst, fraction_seen)
         first_air = None if air is None else AirMemory.first(day, air, terrain.latitude)
         return BackgroundLST(lst, torch.zeros_like(lst), FIRST_WEATHER, cycle), first_air
@@ -197,7 +199,7 @@ def _background(
     if before.air is not None:
         weather, air_memory = before.air.follow(before.day, day, air)
         expected = expected + weather
-    lst, fraction = smooth(seen.reduced, seen.clear, expected, terrain.ratio, sigma)
+    lst, fraction = smooth(observed.reduced, observed.clear, expected, terrain.ratio, sigma)
     lst_sigma, moves = uncertainty(old, (day - before.day).days, lst, expected, fraction)
     return BackgroundLST(lst, lst_sigma, moves, old.cycle.learn(day, lst, fraction_seen)), air_memory
 
@@ -209,27 +211,27 @@ def _remembered(memory: Tensor, weight: Tensor) -> Tensor:
 
 
 def _error(
-    before: ThermalState | None, day: dt.date, seen: _Observed, guess: Tensor, trust: Tensor, ratio: int
+    before: ThermalState | None, day: dt.date, observed: _Observed, guess: Tensor, trust: Tensor, ratio: int
 ) -> tuple[float, float]:
     """The standard error of filling (K), near observations and far from them: that of the days before, with today's.
 
     ``guess`` (y, x) K at sea level is what is known without today's observations, ``trust`` (y, x) their weights.
     """
     error = FIRST_ERROR if before is None else before.error
-    shown = seen.clear & ~withheld(seen.reduced, day, ratio)
-    hidden = seen.own & ~shown
+    shown = observed.clear & ~withheld(observed.reduced, day, ratio)
+    hidden = observed.own & ~shown
     if int(hidden.sum()) < LEAST_WITHHELD or not bool(shown.any()):
         return error
-    filled = inpaint(seen.reduced - guess, trust * shown, block_side(ratio, PIXEL_BLOCK))[hidden]
-    missed = filled + (guess - seen.reduced)[hidden]
+    filled = inpaint(observed.reduced - guess, trust * shown, block_side(ratio, PIXEL_BLOCK))[hidden]
+    missed = filled + (guess - observed.reduced)[hidden]
     del filled
-    now = measured_error(missed, seen.weight[hidden], shown, hidden, ratio)
+    now = measured_error(missed, observed.weight[hidden], shown, hidden, ratio)
     kept = 0.0 if before is None else ERROR_DECAY ** (day - before.day).days
     return fading_mean(error[0], now[0], kept), fading_mean(error[1], now[1], kept)
 
 
 def _assemble(
-    seen: _Observed, observation: ClearLST, guess: Tensor, distance: Tensor, background: Tensor,
+    observed: _Observed, observation: ClearLST, guess: Tensor, distance: Tensor, background: Tensor,
     background_sigma: Tensor, error: tuple[float, float],
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
     """LST, its standard error, lineage, and the memory and its weight for the next day, all (y, x).
@@ -241,7 +243,7 @@ def _assemble(
     lineage = torch.empty_like(guess, dtype=torch.uint8)
     near_error, far_error = error
     for rows in row_blocks(tuple(guess.shape), 4 * CACHE_PIXELS):
-        own, clear, old_weight, far = seen.own[rows], seen.clear[rows], seen.weight[rows], distance[rows]
+        own, clear, old_weight, far = observed.own[rows], observed.clear[rows], observed.weight[rows], distance[rows]
         known = torch.isfinite(guess[rows])
         stated = (near_error + (far_error - near_error) * far) * torch.sqrt(relative_variance(old_weight))
         stated = torch.where(known, torch.sqrt(stated**2 + background_sigma[rows] ** 2), torch.nan)
@@ -251,7 +253,7 @@ def _assemble(
         sigma[rows] = torch.where(clear, observation.sigma[rows], stated)
         lineage[rows] = torch.where(own, SEEN, torch.where(clear, OTHER_OVERPASS, source)).to(torch.uint8)
         counted = torch.where(own, 1.0, torch.where(clear, OTHER_WEIGHT, 0.0))
-        anomaly = torch.nan_to_num(seen.reduced[rows] - background[rows])
+        anomaly = torch.nan_to_num(observed.reduced[rows] - background[rows])
         weight[rows] = old_weight + counted
-        memory[rows] = (old_weight * seen.memory[rows] + counted * anomaly) / weight[rows]
+        memory[rows] = (old_weight * observed.memory[rows] + counted * anomaly) / weight[rows]
     return lst, sigma, lineage, memory, weight
