@@ -31,14 +31,14 @@ from ssm_net.ingest.ssm import CoarseSSM
 log = logging.getLogger(__name__)
 
 ENOUGH_DAYS = 30  # that two sensors share, for one to be brought to the other
-MOST_DAYS = 1000  # of common days, about: more change nothing and take longer to read
+MOST_COMMON_DAYS = 1000  # of common days, about: more change nothing and take longer to read
 TOGETHER = 10  # days in a row, where not all are read
 GAIN_PAIRS = 60.0  # of a cell at which half of its own ratio of deviations is believed
 DEPENDENT = 2.0  # pairs that tell as much as one independent pair: weather lasts longer than a day
 GAIN_RANGE = (0.4, 2.5)
 BESIDE = dt.timedelta(1)
 LASTING_PAIRS = 300  # of the region, for the gain of what lasts to be told
-DRIFT = 0.0015  # m3 m-3 a year, by which a sensor drifts against another
+SENSOR_DRIFT = 0.0015  # m3 m-3 a year, by which a sensor drifts against another
 FEWEST_MONTHS = 10  # of common days before a drift is looked for
 CALENDAR_ERROR = 0.02  # m3 m-3: months of different years differ by that where nothing else does
 UNMATCHED_ERROR = 0.03  # m3 m-3 added where nothing could be matched
@@ -110,7 +110,7 @@ class Intercalibration:
 Reader = Callable[[int, dt.date], np.ndarray | None]
 
 
-def match_all(
+def match_sensors(
     known: Intercalibration, wanted: Iterable[int], days: Mapping[int, Sequence[dt.date]], read: Reader
 ) -> Intercalibration:
     """``known`` with a match for each of ``wanted`` (codes) that has none yet.
@@ -150,7 +150,7 @@ def _bridge(todo: Sequence[int], days: Mapping[int, Sequence[dt.date]], done: se
 def _over_common_days(code: int, via: int, common: Sequence[dt.date], onward: Match | None, read: Reader) -> Match:
     """The match of ``code`` over the days it shares with ``via``, which is itself matched by ``onward`` or is the
     reference."""
-    every = max(1, -(-len(common) // MOST_DAYS))
+    every = max(1, -(-len(common) // MOST_COMMON_DAYS))
     some = [d for i, d in enumerate(common) if i // TOGETHER % every == 0]
     pairs = []
     for day in some:
@@ -158,7 +158,7 @@ def _over_common_days(code: int, via: int, common: Sequence[dt.date], onward: Ma
         if x is not None and y is not None:
             pairs.append((day, x, y if onward is None else onward(day, y)))
     over = f"{len(pairs)} days shared with {name_of(via)}, {some[0]} .. {some[-1]}"
-    match = fit(pairs, over)
+    match = fit_match(pairs, over)
     if onward is not None:
         apart = onward.drift_error * (match.middle - onward.middle).days / 365.25
         error = np.sqrt(match.error**2 + onward.error**2 + np.float32(apart) ** 2)
@@ -166,7 +166,7 @@ def _over_common_days(code: int, via: int, common: Sequence[dt.date], onward: Ma
     return match
 
 
-def fit(pairs: Sequence[Pair], how: str, same_days: bool = True) -> Match:
+def fit_match(pairs: Sequence[Pair], how: str, same_days: bool = True) -> Match:
     """The match of x to y from their common days: (day, x, y), (R, C) m3 m-3 with NaN where not seen; without
     ``same_days`` y is of another year, and only levels and deviations can be matched.
 
@@ -201,7 +201,7 @@ def fit(pairs: Sequence[Pair], how: str, same_days: bool = True) -> Match:
     error = np.sqrt(between * (1 - belief) + within / max(effective.sum(), 1.0))
     match = Match(
         (middle_y - gain * middle_x).astype(np.float32), gain.astype(np.float32), error.astype(np.float32),
-        0.0, DRIFT, pairs[len(pairs) // 2][0], len(pairs), int(n.sum()), how,
+        0.0, SENSOR_DRIFT, pairs[len(pairs) // 2][0], len(pairs), int(n.sum()), how,
     )  # fmt: skip
     return _with_drift(match, pairs) if same_days else match
 
@@ -276,11 +276,11 @@ def _with_drift(match: Match, pairs: Sequence[Pair]) -> Match:
     law, *_ = np.linalg.lstsq(basis, r, rcond=None)
     scatter = float(((r - basis @ law) ** 2).sum() / (len(t) - basis.shape[1]))
     variance = scatter * float(np.linalg.inv(basis.T @ basis)[1, 1])
-    belief = DRIFT**2 / (DRIFT**2 + variance)
+    belief = SENSOR_DRIFT**2 / (SENSOR_DRIFT**2 + variance)
     drift = belief * float(law[1])
     # The level stays that of the pairs: what the trend adds, their mean time takes away.
     offset = match.offset - np.float32(drift * t.mean())
-    return replace(match, drift=drift, drift_error=float(np.sqrt(1 - belief) * DRIFT), offset=offset)
+    return replace(match, drift=drift, drift_error=float(np.sqrt(1 - belief) * SENSOR_DRIFT), offset=offset)
 
 
 def _over_the_calendar(code: int, reference: int, days: Mapping[int, Sequence[dt.date]], read: Reader) -> Match:
@@ -291,7 +291,7 @@ def _over_the_calendar(code: int, reference: int, days: Mapping[int, Sequence[dt
     pairs: list[Pair] = []
     for month in range(1, 13):
         ours, theirs = by_month[code][month], by_month[reference][month]
-        number = min(len(ours), len(theirs), MOST_DAYS // 12)
+        number = min(len(ours), len(theirs), MOST_COMMON_DAYS // 12)
         for i in range(number):
             x, y = read(code, ours[i * len(ours) // number]), read(reference, theirs[i * len(theirs) // number])
             if x is not None and y is not None:
@@ -304,6 +304,6 @@ def _over_the_calendar(code: int, reference: int, days: Mapping[int, Sequence[dt
         return Match(none, one, error, 0.0, 0.0, days[code][0], 0, 0, "not matched")
     log.warning("%s shares no days with %s or with a sensor that met both: it is matched over %d days of the same "
                 "months of other years, which is worse", name_of(code), name_of(reference), len(pairs))  # fmt: skip
-    match = fit(pairs, f"{len(pairs)} days of the same months as {name_of(reference)} in other years",
+    match = fit_match(pairs, f"{len(pairs)} days of the same months as {name_of(reference)} in other years",
                 same_days=False)  # fmt: skip
     return replace(match, error=np.sqrt(match.error**2 + np.float32(CALENDAR_ERROR) ** 2))

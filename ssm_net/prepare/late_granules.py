@@ -20,13 +20,13 @@ from ssm_net.cube.store import Cube
 from ssm_net.ingest.catalog import Catalog, Granule, catalog, granules_of
 from ssm_net.ingest.naming import day_in_name
 from ssm_net.ingest.products import product
-from ssm_net.prepare.products import Sources
-from ssm_net.prepare.read_day import Interval, task
+from ssm_net.prepare.day_plan import RainInterval, plan_day
+from ssm_net.prepare.products import CubeProducts
 
 ONE_DAY = dt.timedelta(days=1)
 
 
-def late_granules(cfg: PrepareConfig, cube: Cube, sources: Sources) -> dict[dt.date, list[str]]:
+def late_granules(cfg: PrepareConfig, cube: Cube, sources: CubeProducts) -> dict[dt.date, list[str]]:
     """The stored days that granules of ``cfg.raw`` belong to which these days have not used, with their names."""
     stored = cube.done_days()
     if not stored:
@@ -40,7 +40,7 @@ def late_granules(cfg: PrepareConfig, cube: Cube, sources: Sources) -> dict[dt.d
     near = {g_day + n * ONE_DAY for by_day in found.values() for g_day in by_day for n in range(-1, 3)}
     out: dict[dt.date, list[str]] = {}
     for day in sorted(near & set(stored)):
-        work = task(cfg, cube.domain, found, sources, day)
+        work = plan_day(cfg, cube.domain, found, sources, day)
         names = {g.path.name for granules in work.granules.values() for g in granules}
         names |= {g.path.name for interval in work.rain for g in interval.granules if _overlaps(g, interval)}
         if names:
@@ -49,7 +49,7 @@ def late_granules(cfg: PrepareConfig, cube: Cube, sources: Sources) -> dict[dt.d
 
 
 def _unused(
-    raw: Path, sources: Sources, used: dict[str, int | None], period: tuple[dt.date, dt.date]
+    raw: Path, sources: CubeProducts, used: dict[str, int | None], period: tuple[dt.date, dt.date]
 ) -> Iterator[Granule]:
     """Granules of the cube's products in files that no stored day names, as far as the names tell their days."""
     wanted = {*sources.ssm, *sources.lst, *sources.reflectance, *sources.rain}
@@ -82,7 +82,7 @@ def _catalog_of(granules: Iterable[Granule], cfg: PrepareConfig) -> Catalog:
     return out
 
 
-def _overlaps(granule: Granule, interval: Interval) -> bool:
+def _overlaps(granule: Granule, interval: RainInterval) -> bool:
     """Whether the UTC day of a rain granule shares time with a day of rain, which began two days before it ended."""
     start = np.datetime64(granule.day, "s")
     return bool(start < interval.end and start + np.timedelta64(1, "D") > interval.start)

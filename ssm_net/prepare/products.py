@@ -22,7 +22,7 @@ TWINS = {"MYD11A1": ("MOD11A1",), "MOD11A1": ("MYD11A1",),
 
 
 @dataclass(frozen=True)
-class Sources:
+class CubeProducts:
     """The products of each role that the archive holds for this cube; an empty tuple where there is none."""
 
     ssm: tuple[str, ...]
@@ -46,7 +46,7 @@ class Sources:
         )
 
 
-def choose_sources(cfg: PrepareConfig, found: Catalog, settled: Sources | None = None) -> Sources:
+def choose_products(cfg: PrepareConfig, found: Catalog, settled: CubeProducts | None = None) -> CubeProducts:
     """The products to use: those named; else those of the cube, where there is one (``settled``), so that days added
     are made like the days before; else the best that have files. Sensors of one record stand side by side in raw/, so
     every product of coarse soil moisture counts, whatever its period, in the order of the table.
@@ -75,7 +75,7 @@ def choose_sources(cfg: PrepareConfig, found: Catalog, settled: Sources | None =
                 )
         return () if best is None else tuple(sorted(({best.name} | _group(best)) & set(found)))
 
-    chosen = Sources(*(pick(role, getattr(cfg, role, "auto")) for role in ROLES))
+    chosen = CubeProducts(*(pick(role, getattr(cfg, role, "auto")) for role in ROLES))
     here = found if settled is None else dict.fromkeys(settled.other_lst)
     chosen = replace(chosen, other_lst=tuple(t for n in chosen.lst for t in TWINS.get(n, ()) if t in here))
     if not {*chosen.lst, *chosen.reflectance, *chosen.rain} & set(found):
@@ -89,12 +89,12 @@ def choose_sources(cfg: PrepareConfig, found: Catalog, settled: Sources | None =
     return chosen
 
 
-def settled_sources(path: Path) -> Sources | None:
+def stored_products(path: Path) -> CubeProducts | None:
     """The products that the cube at ``path`` is made of; ``None`` where there is no cube yet."""
     if not (path / "cube.json").exists():
         return None
     attrs = open_cube(path).attrs
-    return Sources(*(tuple(attrs.get(role, "").split()) for role in (*ROLES, "other_lst")))
+    return CubeProducts(*(tuple(attrs.get(role, "").split()) for role in (*ROLES, "other_lst")))
 
 
 def _folders(raw: Path) -> set[str]:

@@ -18,9 +18,9 @@ from ssm_net.cube.store import Cube
 from ssm_net.ingest.catalog import Granule, catalog
 from ssm_net.ingest.raster import GranuleError
 from ssm_net.ingest.ssm import read_ssm, record_in
-from ssm_net.prepare.intercalibration import Intercalibration, match_all
-from ssm_net.prepare.products import Sources
-from ssm_net.prepare.read_day import Task
+from ssm_net.prepare.day_plan import DayPlan
+from ssm_net.prepare.intercalibration import Intercalibration, match_sensors
+from ssm_net.prepare.products import CubeProducts
 
 log = logging.getLogger(__name__)
 console = Console()
@@ -28,7 +28,9 @@ console = Console()
 PREFERRED = 2  # AMSR2: the sensor of the days to come
 
 
-def settle_sensors(cfg: PrepareConfig, cube: Cube, sources: Sources, tasks: Mapping[dt.date, Task]) -> Intercalibration:
+def fit_reference_sensor(
+    cfg: PrepareConfig, cube: Cube, sources: CubeProducts, tasks: Mapping[dt.date, DayPlan]
+) -> Intercalibration:
     """How the coarse observations of ``tasks`` become those of one sensor, from all days of the archive.
 
     What the cube has settled stays as it is; a sensor that is new to it is matched now. A cube with days from before
@@ -60,7 +62,7 @@ def settle_sensors(cfg: PrepareConfig, cube: Cube, sources: Sources, tasks: Mapp
             log.warning("%s", err)
             return None
 
-    settled = match_all(known, sorted(new), days, read)
+    settled = match_sensors(known, sorted(new), days, read)
     if cube.stats(INTERCALIBRATION) != settled.to_json():
         cube.write_stats(INTERCALIBRATION, settled.to_json())
     for code in sorted(new):

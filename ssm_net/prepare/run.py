@@ -29,12 +29,13 @@ from ssm_net.cube.store import Cube, open_cube
 from ssm_net.errors import ConfigError
 from ssm_net.grid import Domain
 from ssm_net.ingest.catalog import catalog
+from ssm_net.prepare.day_plan import DayPlan, plan_day
 from ssm_net.prepare.late_granules import late_granules
-from ssm_net.prepare.products import Sources, choose_sources, settled_sources
-from ssm_net.prepare.read_day import Task, read_ahead, task
-from ssm_net.prepare.reference_sensor import settle_sensors
-from ssm_net.prepare.static_maps import static_fields, write_static
-from ssm_net.prepare.store_day import store
+from ssm_net.prepare.products import CubeProducts, choose_products, stored_products
+from ssm_net.prepare.read_day import read_ahead
+from ssm_net.prepare.reference_sensor import fit_reference_sensor
+from ssm_net.prepare.static_maps import static_fields, store_static_maps
+from ssm_net.prepare.store_day import store_day
 
 log = logging.getLogger(__name__)
 console = Console()
@@ -52,9 +53,9 @@ def prepare(cfg: PrepareConfig) -> Cube | None:
     back = _days_since_stored(Path(cfg.cube), days[0])
     # In the far east the rain of a day begins two UTC days before it, and its LST is filed a day off.
     found = catalog(raw, (days[0] - dt.timedelta(days=back + 1), days[-1] + dt.timedelta(days=1)))
-    sources = choose_sources(cfg, found, settled_sources(Path(cfg.cube)))
+    sources = choose_products(cfg, found, stored_products(Path(cfg.cube)))
     static = static_fields(raw, domain, cfg.domain.boundary)
-    tasks = {d: task(cfg, domain, found, sources, d, back if d == days[0] else 1) for d in days}
+    tasks = {d: plan_day(cfg, domain, found, sources, d, back if d == days[0] else 1) for d in days}
     if cfg.plan:
         _print_plan(cfg, domain, sources, static, tasks)
         _say_late(cfg, late)
@@ -76,7 +77,7 @@ def prepare(cfg: PrepareConfig) -> Cube | None:
     cube = create_cube(cfg.cube, domain, days, fine, coarse, sorted(static), attrs)
     _say_late(cfg, late)
     with cube.writing():
-        write_static(cube, static)
+        store_static_maps(cube, static)
         if cfg.revise and late:
             cube.withdraw(min(late))
         todo = [d for d in cube.days if d in tasks and not cube.done(d)]
@@ -92,7 +93,7 @@ def prepare(cfg: PrepareConfig) -> Cube | None:
             torch.from_numpy(static["water_fraction"]) if "water_fraction" in static else None, domain.fine_shape
         )
         elevation = torch.from_numpy(static.get("elevation", np.zeros(domain.fine_shape, "float32"))).nan_to_num()
-        sensors = settle_sensors(cfg, cube, sources, {d: tasks[d] for d in todo})
+        sensors = fit_reference_sensor(cfg, cube, sources, {d: tasks[d] for d in todo})
         problems, missing = 0, defaultdict(list)
         with _leaving_processors(cfg), Progress(console=console) as bar:
             shown = bar.add_task("prepare: days", total=len(days), completed=len(days) - len(todo))
@@ -100,7 +101,7 @@ def prepare(cfg: PrepareConfig) -> Cube | None:
                 for problem in seen.problems:
                     log.warning("%s: %s", seen.day, problem)
                 problems += len(seen.problems)
-                for kind in store(cube, seen, elevation, land, sensors):
+                for kind in store_day(cube, seen, elevation, land, sensors):
                     missing[kind].append(seen.day)
                 bar.advance(shown)
     # Of composites there is no file on most days: the last one stands, and its age is said.
@@ -130,7 +131,7 @@ def _leaving_processors(cfg: PrepareConfig) -> Iterator[None]:
 
 
 def _late(cfg: PrepareConfig) -> dict[dt.date, list[str]]:
-    sources = settled_sources(Path(cfg.cube))
+    sources = stored_products(Path(cfg.cube))
     return {} if sources is None else late_granules(cfg, open_cube(cfg.cube), sources)
 
 
@@ -156,9 +157,9 @@ def _days_since_stored(cube: Path, first: dt.date) -> int:
 def _print_plan(
     cfg: PrepareConfig,
     domain: Domain,
-    sources: Sources,
+    sources: CubeProducts,
     static: Mapping[str, np.ndarray],
-    tasks: Mapping[dt.date, Task],
+    tasks: Mapping[dt.date, DayPlan],
 ) -> None:
     rows, cols = domain.coarse_shape
     console.print(

@@ -35,7 +35,7 @@ def static_fields(raw: Path, domain: Domain, boundary: str | None) -> dict[str, 
     return out
 
 
-def write_static(cube: Cube, static: Mapping[str, np.ndarray]) -> None:
+def store_static_maps(cube: Cube, static: Mapping[str, np.ndarray]) -> None:
     """Once; a cube whose static maps are there keeps them, so that stored days and new ones rest on the same."""
     if cube.static and cube.stats("static_written") is None:
         for name, values in static.items():

@@ -19,13 +19,13 @@ from ssm_net.lst.annual_cycle import AirMemory, Cycle
 from ssm_net.lst.cloud_effect import Air
 from ssm_net.lst.gap_filling import LAPSE, AllWeather, ThermalState, fill
 from ssm_net.prepare.intercalibration import Intercalibration
-from ssm_net.prepare.read_day import Day
+from ssm_net.prepare.read_day import ObservedDay
 
 Field = tuple[str, np.ndarray]  # a variable and its packed values, (y, x)
 OLDEST = 254  # days; a reflectance is kept until then, its age said
 
 
-def store(cube: Cube, seen: Day, elevation: Tensor, land: Tensor, sensors: Intercalibration) -> list[str]:
+def store_day(cube: Cube, seen: ObservedDay, elevation: Tensor, land: Tensor, sensors: Intercalibration) -> list[str]:
     """Write one day; returns what it was made without (``ssm``, ``lst_day``, ``rain`` ..).
 
     ``elevation`` (m) and ``land`` (bool) are (y, x).
@@ -97,7 +97,7 @@ def thermal_state(cube: Cube, day: dt.date | None, k: str) -> ThermalState | Non
 
 
 def _thermal(
-    cube: Cube, before: dt.date | None, k: str, seen: Day, elevation: Tensor, land: Tensor,
+    cube: Cube, before: dt.date | None, k: str, seen: ObservedDay, elevation: Tensor, land: Tensor,
     coarse: dict[str, np.ndarray], state: dict[str, Any],
 ) -> Iterator[Field]:  # fmt: skip
     """LST of an overpass, filled, and its memory; what goes with it into ``coarse`` and ``state``."""
@@ -141,7 +141,7 @@ def _thermal(
 
 
 def _put_cloud(
-    cube: Cube, before: dt.date | None, k: str, seen: Day, done: AllWeather, air: Air | None, seen_part: Tensor,
+    cube: Cube, before: dt.date | None, k: str, seen: ObservedDay, done: AllWeather, air: Air | None, seen_part: Tensor,
     coarse: dict[str, np.ndarray],
 ) -> None:  # fmt: skip
     """What cloud does: the climate's effect, or, where a reanalysis and its memory are there, that of the day."""
@@ -181,7 +181,7 @@ def _sun(k: str, radiation: np.ndarray, domain: Domain, day: dt.date) -> Tensor 
     return (torch.from_numpy(radiation) / clear.clamp(min=50.0)).nan_to_num(0.5).clamp(0.0, 1.0)
 
 
-def _reflectance(cube: Cube, before: dt.date | None, bands: Sequence[str], seen: Day) -> Iterator[Field]:
+def _reflectance(cube: Cube, before: dt.date | None, bands: Sequence[str], seen: ObservedDay) -> Iterator[Field]:
     """Today's reflectance where all bands were seen, else the last one that was, with its age."""
     shape, new = cube.domain.fine_shape, seen.reflectance or {}
     fresh = np.full(shape, set(bands) <= set(new))
@@ -200,7 +200,7 @@ def _reflectance(cube: Cube, before: dt.date | None, bands: Sequence[str], seen:
     yield "reflectance_age", FINE["reflectance_age"].pack(np.where(fresh, 0, age).astype("float32"))
 
 
-def _rain(cube: Cube, before: dt.date | None, seen: Day) -> Iterator[Field]:
+def _rain(cube: Cube, before: dt.date | None, seen: ObservedDay) -> Iterator[Field]:
     """The day's rain, and what the days before it left of theirs."""
     nothing = np.zeros(cube.domain.fine_shape, "float32")
     yield "rain", FINE["rain"].pack(nothing if seen.rain is None else seen.rain)
