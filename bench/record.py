@@ -76,7 +76,7 @@ def coarse_steps(raw: Path, cube: Cube, truth: Truth) -> dict[str, dict[str, flo
     """Mean error of each sensor less that of AMSR2, m3 m-3, as delivered and as the cube takes it: means over the
     months of the year that both have, so that what a season does is no step."""
     h, found = cube.footprint(), catalog(raw, only=("NNsm",))["NNsm"]
-    settled = Intercalibration.from_json(cube.stats("intercalibration"))
+    fitted = Intercalibration.from_json(cube.metadata("intercalibration"))
     by_month: dict[int, dict[int, list[tuple[float, float]]]] = {}
     for day in sorted(found)[::3]:
         field = truth.read(day)
@@ -87,7 +87,7 @@ def coarse_steps(raw: Path, cube: Cube, truth: Truth) -> dict[str, dict[str, flo
             seen = read_ssm([granule], cube.domain, 0.04)
             here = np.isfinite(seen.ssm) & np.isfinite(through)
             if here.any():
-                pair = [float((v - through)[here].mean()) for v in (seen.ssm, settled.apply(day, seen).ssm)]
+                pair = [float((v - through)[here].mean()) for v in (seen.ssm, fitted.apply(day, seen).ssm)]
                 by_month.setdefault(record_in(granule), {}).setdefault(day.month, []).append((pair[0], pair[1]))
     mean = {code: {m: np.mean(e, 0) for m, e in months.items()} for code, months in by_month.items()}
     reference = mean[2]

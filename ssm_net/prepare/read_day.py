@@ -1,4 +1,4 @@
-"""A day's granules: which they are, and what they give on the grid. Nothing here leans on another day."""
+"""Reader of a day's granules: what they give on the grid. It needs no other day, so days may be read in parallel."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ObservedDay:
-    """A day on the grid as it was seen: arrays (y, x) or, for ``ssm``, (R, C); ``None`` where no granule was usable."""
+    """A day as observed, on the grid: arrays (y, x) or, for ``ssm``, (R, C); ``None`` where no granule was usable."""
 
     day: dt.date
     ssm: CoarseSSM | None
@@ -43,59 +43,54 @@ class ObservedDay:
     missing_tiles: tuple[str, ...]  # "product tile (kind)" of tiles that see the domain
 
 
-def read_granules(work: DayPlan) -> ObservedDay:
+def read_granules(plan: DayPlan) -> ObservedDay:
     """Read and warp the granules of a day. What cannot be read is named in ``problems`` and left out."""
     problems: list[str] = []
     files: list[str] = []
     left_out: dict[str, int] = {}
-    fine = work.domain.fine
+    fine = plan.domain.fine
 
-    def careful(granules: Sequence[Granule], read: Callable[[Sequence[Granule]], T]) -> T | None:
-        left = list(granules)
-        while left:
+    def read_usable(granules: Sequence[Granule], read: Callable[[Sequence[Granule]], T]) -> T | None:
+        """``read`` of those granules that can be read; None where there are none."""
+        usable = list(granules)
+        while usable:
             try:
-                out = read(left)
+                out = read(usable)
             except GranuleError as err:
-                if not any(g.path == err.path for g in left):
+                if not any(g.path == err.path for g in usable):
                     raise
                 problems.append(str(err))
                 left_out[Path(err.path).name] = Path(err.path).stat().st_size
-                left = [g for g in left if g.path != err.path]
+                usable = [g for g in usable if g.path != err.path]
             else:
-                files.extend(g.path.name for g in left)
+                files.extend(g.path.name for g in usable)
                 return out
         return None
 
-    given = work.granules
-    lst = {k: careful(given.get(f"lst_{k}", ()), lambda g, k=k: read_lst(g, k, fine)) for k in OVERPASSES}  # type: ignore[misc]
-    other = {k: careful(given.get(f"other_lst_{k}", ()), lambda g, k=k: read_lst(g, k, fine)) for k in OVERPASSES}  # type: ignore[misc]
-    west, _, east, _ = work.domain.bounds_lonlat()
-    when = {k: overpass_utc(work.day, (west + east) / 2, hour) for k, hour in HOURS.items()}
-    air = {k: careful(given.get(f"air_{k}", ()), lambda g, k=k: read_reanalysis(g, when[k], work.domain))  # type: ignore[misc]
+    granules = plan.granules
+    lst = {k: read_usable(granules.get(f"lst_{k}", ()), lambda g, k=k: read_lst(g, k, fine)) for k in OVERPASSES}  # type: ignore[misc]
+    other_lst = {k: read_usable(granules.get(f"other_lst_{k}", ()), lambda g, k=k: read_lst(g, k, fine))  # type: ignore[misc]
+                 for k in OVERPASSES}  # fmt: skip
+    west, _, east, _ = plan.domain.bounds_lonlat()
+    moment = {k: overpass_utc(plan.day, (west + east) / 2, hour) for k, hour in HOURS.items()}
+    air = {k: read_usable(granules.get(f"air_{k}", ()), lambda g, k=k: read_reanalysis(g, moment[k], plan.domain))  # type: ignore[misc]
            for k in OVERPASSES}  # fmt: skip
-    rain, antecedent = _rain(careful(i.granules, lambda g, i=i: rain_between(g, i.start, i.end, fine))  # type: ignore[misc]
-                             for i in work.rain)  # fmt: skip
+    rain, antecedent = _sum_rain(read_usable(i.granules, lambda g, i=i: rain_between(g, i.start, i.end, fine))  # type: ignore[misc]
+                                 for i in plan.rain)  # fmt: skip
+    ssm = read_usable(granules.get("ssm", ()), lambda g: read_ssm(g, plan.domain, plan.sigma_ssm))
+    reflectance = read_usable(granules.get("reflectance", ()), lambda g: read_reflectance(g, fine))
     return ObservedDay(
-        work.day,
-        careful(given.get("ssm", ()), lambda g: read_ssm(g, work.domain, work.sigma_ssm)),
-        lst,
-        other,
-        air,
-        careful(given.get("reflectance", ()), lambda g: read_reflectance(g, fine)),
-        rain,
-        antecedent,
-        tuple(sorted(set(files))),
-        tuple(problems),
-        left_out,
-        work.missing_tiles,
-    )
+        day=plan.day, ssm=ssm, lst=lst, other_lst=other_lst, air=air, reflectance=reflectance, rain=rain,
+        antecedent=antecedent, files=tuple(sorted(set(files))), problems=tuple(problems), left_out=left_out,
+        missing_tiles=plan.missing_tiles,
+    )  # fmt: skip
 
 
-def _rain(fallen: Iterable[np.ndarray | None]) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
-    """The first of some days of rain, the latest first, and their sums, each of which fades in its own time; a day is
-    let go before the next is read: the first of a record counts sixty."""
+def _sum_rain(fields: Iterable[np.ndarray | None]) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
+    """The first of some days of rain (mm, the latest first), and their sums by ``API_DAYS``, each of which fades in its
+    own time. A day is let go before the next is read: the first of a record counts sixty."""
     first, sums = None, dict[str, np.ndarray]()
-    for n, mm in enumerate(fallen):
+    for n, mm in enumerate(fields):
         if n == 0:
             first = mm
         if mm is None:
@@ -107,9 +102,9 @@ def _rain(fallen: Iterable[np.ndarray | None]) -> tuple[np.ndarray | None, dict[
     return first, sums
 
 
-def read_ahead(tasks: Sequence[DayPlan], workers: int, engine: EngineConfig) -> Iterator[ObservedDay]:
+def read_ahead(plans: Sequence[DayPlan], workers: int, engine: EngineConfig) -> Iterator[ObservedDay]:
     """Days in order; with more than one worker, read by processes (pyhdf is not thread-safe) a few days ahead."""
     if workers == 1 and engine.name == "local":
-        yield from map(read_granules, tasks)
+        yield from map(read_granules, plans)
     else:
-        yield from in_order(read_granules, tasks, engine, workers)
+        yield from in_order(read_granules, plans, engine, workers)

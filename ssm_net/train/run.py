@@ -228,14 +228,8 @@ def _same_settings(run: Path, cfg: TrainConfig, prior: Trained | None) -> None:
 
 
 def _scaling(cube: Cube, parts: Split, exclude: Sequence[str]) -> Scaling:
-    """Statistics of the training days, kept in the cube under their dates and the features they are for."""
-    stored = cube.stats(parts.name)
-    names = [n for n in features.available(variables(cube)) if n not in exclude]
-    if stored is None or list(stored["names"]) != names:
-        scaling = compute_scaling(cube, parts.train_days, exclude=exclude)
-        cube.write_stats(parts.name, asdict(scaling))
-        return scaling
-    return Scaling.from_json(stored)
+    """Statistics of the training days."""
+    return compute_scaling(cube, parts.train_days, exclude=exclude)
 
 
 def _mean_ssm(cube: Cube, parts: Split) -> tuple[float, int]:

@@ -95,15 +95,15 @@ def test_the_maps_say_which_sensor_saw(cube: Cube, tmp_path: Path) -> None:
 
 def test_a_day_more_matches_nothing_again(raw: Path, cube: Cube) -> None:
     """Not even where the archive by then holds another story."""
-    settled = (cube.path / "stats" / "intercalibration.json").read_bytes()
+    fitted = (cube.path / "metadata" / "intercalibration.json").read_bytes()
     before = road.data_of(cube.path)
     both(raw, [FIRST - n * ONE for n in range(2 * SHARED, SHARED, -1)], step=0.1)
     write_nnsm(raw / "NNsm" / name("FY", LAST + ONE), DOMAIN, np.full((4, 4), 0.3, "float32"))
     (raw / "NNsm" / name("AMSR2", LAST + ONE)).unlink()
     prepare(road.preparation(raw, cube.path, end=str(LAST + ONE)))
-    assert (cube.path / "stats" / "intercalibration.json").read_bytes() == settled
+    assert (cube.path / "metadata" / "intercalibration.json").read_bytes() == fitted
     after = road.data_of(cube.path)
     assert {k: after[k] for k in before} == before and len(after) > len(before)
-    match = (Intercalibration.from_json(cube.stats("intercalibration")).matches or {})[3]
+    match = (Intercalibration.from_json(cube.metadata("intercalibration")).matches or {})[3]
     got = open_cube(cube.path).read_coarse("ssm", LAST + ONE)
     np.testing.assert_allclose(got, match(LAST + ONE, np.full((4, 4), 0.3, "float32")), atol=1e-6)
