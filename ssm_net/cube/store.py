@@ -36,7 +36,7 @@ from ssm_net.errors import SsmNetError
 from ssm_net.grid import Domain, Footprint, Grid, Window
 
 EPOCH = dt.date(2000, 1, 1)
-FORMAT = 3  # raised where days made from now on would not be those that are there, made again
+FORMAT = 3  # raised where the same granules would now give other variables or other values
 CHUNK = 144
 
 

@@ -13,7 +13,6 @@ import numpy as np
 
 from ssm_net.config import PrepareConfig, days_between
 from ssm_net.core.boundary import domain_of
-from ssm_net.core.clock import OVERPASSES
 from ssm_net.core.days import runs
 from ssm_net.cube.layout import CubeLayout
 from ssm_net.cube.store import Cube, open_cube
@@ -43,7 +42,6 @@ class PreparePlan:
     def layout(self) -> CubeLayout:
         """What the cube has to hold."""
         cfg, products = self.cfg, self.products
-        fine = products.fine()
         attrs = {
             "ssm": " ".join(products.ssm), "lst": " ".join(products.lst),
             "reflectance": " ".join(products.reflectance), "rain": " ".join(products.rain),
@@ -53,7 +51,7 @@ class PreparePlan:
             "boundary": Path(cfg.domain.boundary).name if cfg.domain.boundary else "",
             "reanalysis": " ".join(products.reanalysis), "other_lst": " ".join(products.other_lst),
         }  # fmt: skip
-        return CubeLayout(self.domain, fine, _coarse_variables(products, fine), sorted(self.static), attrs)
+        return CubeLayout(self.domain, products.fine(), products.coarse(), sorted(self.static), attrs)
 
     def lines(self) -> Iterator[str]:
         """The plan as text for a rich console."""
@@ -121,11 +119,3 @@ def _require_days_before(cube: Cube, todo: Sequence[dt.date], plans: Mapping[dt.
             f"{cube.path} lacks {runs(missing)}, which later days rest on: give start={missing[0]}, so that they are "
             "made first"
         )
-
-
-def _coarse_variables(products: CubeProducts, fine: Sequence[str]) -> list[str]:
-    names = ["ssm", "ssm_sigma", "source"] if products.ssm else []
-    thermal = ["background", "background_sigma", "seen", "cloud", "cloud_sigma"]
-    thermal += ["platform_offset"] * bool(products.other_lst) + ["minus_air", "air"] * bool(products.reanalysis)
-    names += [f"lst_{k}_{name}" for k in OVERPASSES if f"lst_{k}" in fine for name in thermal]
-    return names + [name for name in fine if not name.endswith(("_lineage", "_sigma", "_quality"))]

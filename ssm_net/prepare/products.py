@@ -50,6 +50,17 @@ class CubeProducts:
             + (["rain", *API_DAYS] if self.rain else [])
         )
 
+    def coarse(self) -> list[str]:
+        """The coarse variables that they give; cell means of fine variables are among them."""
+        fine = self.fine()
+        thermal = ["background", "background_sigma", "seen", "cloud", "cloud_sigma"]
+        thermal += ["platform_offset"] * bool(self.other_lst) + ["minus_air", "air"] * bool(self.reanalysis)
+        return (
+            (["ssm", "ssm_sigma", "source"] if self.ssm else [])
+            + [f"lst_{k}_{name}" for k in OVERPASSES if f"lst_{k}" in fine for name in thermal]
+            + [name for name in fine if not name.endswith(("_lineage", "_sigma", "_quality"))]
+        )
+
 
 def choose_products(cfg: PrepareConfig, catalogued: Catalog, stored: CubeProducts | None = None) -> CubeProducts:
     """The products to use: those named; else those ``stored`` with the cube, where there is one, so that days added

@@ -17,6 +17,7 @@ from ssm_net.infer.run import infer
 from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.ssm import read_ssm
 from ssm_net.prepare.intercalibration import Intercalibration
+from ssm_net.prepare.reference_sensor import choose_reference
 from ssm_net.prepare.run import prepare
 from ssm_net.simulate.writers.netcdf import write_nnsm
 
@@ -107,3 +108,17 @@ def test_a_day_more_matches_nothing_again(raw: Path, cube: Cube) -> None:
     match = (Intercalibration.from_json(cube.metadata("intercalibration")).matches or {})[3]
     got = open_cube(cube.path).read_coarse("ssm", LAST + ONE)
     np.testing.assert_allclose(got, match(LAST + ONE, np.full((4, 4), 0.3, "float32")), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("days", "reference"),
+    [
+        ({1: 900, 2: 30, 3: 400}, 2),  # AMSR2 goes on
+        ({1: 900, 3: 400}, 1),  # the longest record
+        ({3: 400, 4: 400}, 3),  # of several the first of the table
+    ],
+)
+def test_the_reference_is_the_sensor_of_the_days_to_come_or_the_one_with_most_days(days, reference) -> None:
+    assert (
+        choose_reference({code: [FIRST + n * ONE for n in range(number)] for code, number in days.items()}) == reference
+    )
