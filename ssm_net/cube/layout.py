@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import zarr
-from zarr.codecs import BloscCodec, BloscShuffle
+from zarr.codecs import BloscCodec, BloscShuffle, Crc32cCodec
 
 from ssm_net.cube.lock import LOCK_FILE, UNFINISHED, CubeLock
 from ssm_net.cube.store import CHUNK, EPOCH, FORMAT, CubeError, open_cube, read_json, write_json
@@ -116,7 +116,7 @@ def _make(path: Path, layout: CubeLayout) -> None:
     ny, nx = domain.fine_shape
     rows, cols = domain.coarse_shape
     chunk = (CHUNK if ny % CHUNK == 0 else domain.ratio, CHUNK if nx % CHUNK == 0 else domain.ratio)
-    codec = BloscCodec(cname="zstd", clevel=3, shuffle=BloscShuffle.shuffle)
+    codecs = [BloscCodec(cname="zstd", clevel=3, shuffle=BloscShuffle.shuffle), Crc32cCodec()]
     for group, gbox in {"fine": domain.fine, "coarse": domain.coarse}.items():
         g = root.create_group(group)
         dims = ("y", "x") if group == "fine" else ("row", "col")
@@ -130,21 +130,21 @@ def _make(path: Path, layout: CubeLayout) -> None:
         v = FINE[name]
         a = root["fine"].create_array(  # type: ignore[union-attr, call-arg]
             name, shape=(0, ny, nx), chunks=(1, *chunk), shards=(1, ny, nx), dtype=v.dtype, fill_value=v.fill,
-            compressors=codec, dimension_names=["time", "y", "x"])  # fmt: skip
+            compressors=codecs, dimension_names=["time", "y", "x"])  # fmt: skip
         a.attrs.update(v.attrs())
     for name in layout.coarse:
         v = COARSE[name]
         a = root["coarse"].create_array(  # type: ignore[union-attr, call-arg]
-            name, shape=(0, rows, cols), chunks=(1, rows, cols), dtype=v.dtype, fill_value=v.fill, compressors=codec,
+            name, shape=(0, rows, cols), chunks=(1, rows, cols), dtype=v.dtype, fill_value=v.fill, compressors=codecs,
             dimension_names=["time", "row", "col"])  # fmt: skip
         a.attrs.update(v.attrs())
     groups = {"static": root.create_group("static"), "static_cell": root.create_group("static_cell")}
     for name in layout.static:
         groups["static_cell"].create_array(
-            name, shape=(rows, cols), chunks=(rows, cols), dtype="float32", fill_value=np.nan, compressors=codec,
+            name, shape=(rows, cols), chunks=(rows, cols), dtype="float32", fill_value=np.nan, compressors=codecs,
             dimension_names=["row", "col"])  # fmt: skip
         a = groups["static"].create_array(
-            name, shape=(ny, nx), chunks=chunk, shards=(ny, nx), dtype="float32", fill_value=np.nan, compressors=codec,
+            name, shape=(ny, nx), chunks=chunk, shards=(ny, nx), dtype="float32", fill_value=np.nan, compressors=codecs,
             dimension_names=["y", "x"])  # fmt: skip
         a.attrs["units"] = STATIC_UNITS.get(name, "")
 

@@ -1,13 +1,15 @@
 """Reader and writer of the cube's Zarr shards: a seventh of zarr-python's time a chunk, in any thread.
 
 Only one layout is known: a field (y, x) or a day of one is either a Zarr v3 shard of little-endian chunks compressed by
-Blosc, the index at the end with its CRC-32C, or such a chunk by itself. Source: Zarr v3 core specification,
-"sharding_indexed" (ZEP 2): 16 bytes a chunk, offset and length, all ones where the chunk is all fill.
+Blosc, the index at the end with its CRC-32C, or such a chunk by itself. Each chunk ends with its own CRC-32C: of single
+bytes changed in a chunk without one, Blosc notices a quarter. Source: Zarr v3 core specification, "sharding_indexed"
+(ZEP 2): 16 bytes a chunk, offset and length, all ones where the chunk is all fill.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,7 +25,8 @@ from ssm_net.grid import Window
 
 ABSENT = np.uint64(2**64 - 1)
 ENTRY = 16  # bytes of the index a chunk
-CHECKSUM = 4  # bytes after it
+CHECKSUM = 4  # bytes after it, and after a chunk
+CODECS = ["bytes", "blosc"], ["bytes", "blosc", "crc32c"]  # of a chunk, without and with its checksum
 BLOSC_HEADER = 16  # bytes before a chunk's data
 SHUFFLES = {"noshuffle": Blosc.NOSHUFFLE, "shuffle": Blosc.SHUFFLE, "bitshuffle": Blosc.BITSHUFFLE}
 
@@ -44,6 +47,7 @@ class Shards:
     fill: float
     indexed: bool  # a shard of chunks, not a chunk by itself
     compressor: Blosc
+    checked: bool = True  # a chunk ends with its checksum
 
     @classmethod
     def open(cls, path: Path) -> Shards:
@@ -60,19 +64,23 @@ class Shards:
         shape = meta["shape"][-2:]
         dtype, fill = np.dtype(meta["data_type"]).newbyteorder("<"), float(meta["fill_value"])
         one_shard = meta["chunk_grid"]["configuration"]["chunk_shape"][-2:] == shape
-        if [c["name"] for c in meta["codecs"]] == ["bytes", "blosc"] and one_shard:
-            return cls(path, (shape[0], shape[1]), (shape[0], shape[1]), dtype, fill, False, _blosc(meta["codecs"][1]))
+        names = [c["name"] for c in meta["codecs"]]
+        if names in CODECS and one_shard:
+            whole = (shape[0], shape[1])
+            return cls(path, whole, whole, dtype, fill, False, _blosc(meta["codecs"][1]), names == CODECS[1])
         (sharding,) = meta["codecs"]
         inner = sharding["configuration"]
-        names = [c["name"] for key in ("codecs", "index_codecs") for c in inner.get(key, ())]
+        names, index_names = ([c["name"] for c in inner.get(key, ())] for key in ("codecs", "index_codecs"))
         chunk = inner["chunk_shape"][-2:]
         endian = inner["codecs"][0].get("configuration", {}).get("endian", "little")
-        if names != ["bytes", "blosc", "bytes", "crc32c"] or inner["index_location"] != "end" or endian != "little":
-            raise ValueError(f"its codecs are {names}, not those that prepare.py writes")
+        known = names in CODECS and index_names == ["bytes", "crc32c"]
+        if not known or inner["index_location"] != "end" or endian != "little":
+            raise ValueError(f"its codecs are {names} and {index_names}, not those that prepare.py writes")
         if not one_shard or shape[0] % chunk[0] or shape[1] % chunk[1]:
             raise ValueError(f"a shard is not a field of whole chunks: {shape} in {chunk}")
         compressor = _blosc(inner["codecs"][1])
-        return cls(path, (shape[0], shape[1]), (chunk[0], chunk[1]), dtype, fill, True, compressor)
+        sizes = (shape[0], shape[1]), (chunk[0], chunk[1])
+        return cls(path, *sizes, dtype, fill, True, compressor, names == CODECS[1])
 
     def read(self, window: Window, *day: int) -> np.ndarray:
         """``window`` = (y0, y1, x0, x1) of the field with index ``day``, (y, x) as stored; a shard that is not there is
@@ -101,8 +109,16 @@ class Shards:
 
     def _decode(self, file: Path, data: bytes) -> np.ndarray:
         """The pixels of a chunk, (y, x)."""
-        if len(data) < BLOSC_HEADER:
+        if len(data) < BLOSC_HEADER + CHECKSUM:
             raise ShardError(f"{file}: it was cut short")
+        if self.checked:
+            data, checksum = data[:-CHECKSUM], data[-CHECKSUM:]
+            if _checksum(data) != checksum:
+                raise ShardError(f"{file}: a chunk does not have its checksum: it was changed")
+        # Blosc trusts its header: sizes that were changed would have it read or allocate what is not there.
+        _, size, _, compressed = np.frombuffer(data, "<u4", 4)
+        if size != math.prod(self.chunk) * self.dtype.itemsize or compressed != len(data):
+            raise ShardError(f"{file}: the header of a chunk states other sizes than the chunk has")
         try:
             return np.frombuffer(self.compressor.decode(data), self.dtype).reshape(self.chunk)
         except (RuntimeError, ValueError) as err:
@@ -120,7 +136,7 @@ class Shards:
             """Chunks from row ``top`` on; nothing for those that are all fill."""
             row = [np.ascontiguousarray(field[top : top + height, left : left + width])
                    for left in range(0, self.shape[1], width)]  # fmt: skip
-            return [b"" if self._all_fill(chunk) else self.compressor.encode(chunk) for chunk in row]
+            return [b"" if self._all_fill(chunk) else self._encode(chunk) for chunk in row]
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # Blosc lets others run meanwhile
             chunks = [chunk for row in pool.map(packed, range(0, self.shape[0], height)) for chunk in row]
@@ -136,9 +152,13 @@ class Shards:
                 index = np.stack([np.cumsum(sizes) - sizes, sizes], 1)
                 index[sizes == 0] = ABSENT
                 data = index.astype("<u8").tobytes()
-                shard.write(data + google_crc32c.value(data).to_bytes(CHECKSUM, "little"))
+                shard.write(data + _checksum(data))
             shard.flush()
             os.fsync(shard.fileno())
+
+    def _encode(self, chunk: np.ndarray) -> bytes:
+        data = bytes(self.compressor.encode(chunk))
+        return data + _checksum(data) if self.checked else data
 
     def _all_fill(self, chunk: np.ndarray) -> bool:
         return bool((np.isnan(chunk) if np.isnan(self.fill) else chunk == self.fill).all())
@@ -155,11 +175,15 @@ class Shards:
         length = rows * columns * ENTRY
         start = os.fstat(shard).st_size - length - CHECKSUM
         data = os.pread(shard, length + CHECKSUM, start) if start >= 0 else b""
-        if google_crc32c.value(data[:length]) != int.from_bytes(data[length:], "little") or not data:
+        if not data or _checksum(data[:length]) != data[length:]:
             raise ShardError(
                 f"{file or self.path}: the index at its end does not have its checksum: it was cut short or changed"
             )
         return np.frombuffer(data, "<u8", rows * columns * 2).reshape(rows, columns, 2)
+
+
+def _checksum(data: bytes) -> bytes:
+    return int(google_crc32c.value(data)).to_bytes(CHECKSUM, "little")
 
 
 def _blosc(codec: dict[str, Any]) -> Blosc:
