@@ -7,7 +7,7 @@ turns, so that what else the machine does meets all alike, of a day with reflect
 
 * plain: every layer of the files that a day is made of is read and decoded, by pyhdf whole tiles, by h5netcdf whole
   variables, once a file, and thrown away. That is what the formats themselves cost;
-* ours: the same granules read, checked, decoded and put onto the grid (``granules.read_day``);
+* ours: the same granules read, checked, decoded and put onto the grid (``prepare.read_day``);
 * a warp a file: the same with ``rasterio.warp`` in place of the tables.
 
 Then ``prepare`` itself, from the granules to the cube, with one process and with one that reads beside it: the first
@@ -46,9 +46,10 @@ from ssm_net.cube.store import write_json
 from ssm_net.ingest import hdfeos, rain, resample
 from ssm_net.ingest.catalog import catalog
 from ssm_net.prepare.day_plan import DayPlan, plan_day
+from ssm_net.prepare.plan import RAIN_BEFORE
 from ssm_net.prepare.products import choose_products
 from ssm_net.prepare.read_day import read_granules
-from ssm_net.prepare.run import RAIN_BEFORE, prepare
+from ssm_net.prepare.run import prepare
 
 GOALS = {"ours / plain": 2.0, "ours / a warp a file": 1.0}
 START = dt.date(2016, 5, 1)

@@ -30,7 +30,7 @@ TESTS = Path(__file__).parent
 OWN = ["unshare", "--map-root-user", "--mount"]  # a mount of our own needs no rights
 PAGE = 4096  # a file takes whole pages of a tmpfs
 INDEX = re.compile(r"(?:fine/\w+|coarse/\w+|ssm|ssm_uncertainty|flags)/c/(\d+)/")  # of the time axis
-NAMED = re.compile(r"(?:status/|state/|revision/|ssm_tiny_)(\d{8})\.")
+NAMED = re.compile(r"(?:status/|state/|ssm_tiny_)(\d{8})\.")
 DAYS = [f"201605{n:02}" for n in range(1, 9)]
 FOUR, END = set(DAYS[:4]), "2016-05-04"
 

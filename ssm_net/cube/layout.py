@@ -67,7 +67,9 @@ def create_cube(lock: CubeLock, layout: CubeLayout, days: Sequence[dt.date]) -> 
         # The list of days comes last: were it cut off before this line, the next run resizes again to the same size.
         write_json(path / "cube.json", meta | {"days": [(day - EPOCH).days for day in all_days]})
         cube = open_cube(path)
-    return CubeWriter(cube, lock)
+    writer = CubeWriter(cube, lock)
+    writer.keep_last_revision()
+    return writer
 
 
 def _compatible(path: Path, layout: CubeLayout) -> dict[str, Any]:

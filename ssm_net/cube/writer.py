@@ -17,7 +17,7 @@ import torch
 
 from ssm_net.core.files import naming_full_disk
 from ssm_net.cube.lock import CubeLock
-from ssm_net.cube.store import Cube, CubeError, write_json
+from ssm_net.cube.store import Cube, CubeError, read_json, write_json
 from ssm_net.cube.variables import COARSE
 from ssm_net.grid import block_mean
 
@@ -55,7 +55,21 @@ class CubeWriter:
                 self._write(f"coarse/{name}", COARSE[name].pack(coarse[name]), index)
         write_json(cube.state_file(day), dict(state or {}))
         write_json(cube.status_file(day), {**info, "revision": revision})
-        write_json(cube.revision_file(day), {"revision": revision})
+        self._keep_revision(day)
+
+    def keep_last_revision(self) -> None:
+        """Write the revision of the last day that is done, where a cut came between its status and its revision."""
+        if done := self._locked().done_days():
+            self._keep_revision(done[-1])
+
+    def _keep_revision(self, day: dt.date) -> None:
+        file, revision = self.cube.revision_file(day), {"revision": self.cube.revision(day)}
+        try:
+            stored = read_json(file)
+        except CubeError:  # not there, or damaged
+            stored = {}
+        if stored != revision:
+            write_json(file, revision)
 
     def withdraw(self, first: dt.date) -> None:
         """Take ``first`` and all stored days after it as not done; each keeps the number of its revision. The last goes
@@ -63,7 +77,7 @@ class CubeWriter:
         cube = self._locked()
         for day in reversed(cube.done_days()):
             if day >= first:
-                write_json(cube.revision_file(day), {"revision": cube.revision(day)})
+                self._keep_revision(day)
                 cube.status_file(day).unlink()
 
     def write_static(self, name: str, values: np.ndarray) -> None:

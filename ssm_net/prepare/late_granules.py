@@ -62,7 +62,7 @@ def _unused(
         if entry is None or entry.name not in wanted:
             continue
         for path in sorted(folder.rglob("*")):
-            if path.suffix.lower() not in entry.suffixes or path.name.startswith("."):
+            if path.suffix.lower() not in entry.suffixes or path.name.startswith(".") or not path.is_file():
                 continue
             if path.name in used and used[path.name] in (None, path.stat().st_size):
                 continue

@@ -60,7 +60,7 @@ def read_granules(plan: DayPlan) -> ObservedDay:
                 if not any(g.path == err.path for g in usable):
                     raise
                 problems.append(str(err))
-                left_out[Path(err.path).name] = Path(err.path).stat().st_size
+                left_out[Path(err.path).name] = _size(Path(err.path))
                 usable = [g for g in usable if g.path != err.path]
             else:
                 files.extend(g.path.name for g in usable)
@@ -84,6 +84,14 @@ def read_granules(plan: DayPlan) -> ObservedDay:
         antecedent=antecedent, files=tuple(sorted(set(files))), problems=tuple(problems), left_out=left_out,
         missing_tiles=plan.missing_tiles,
     )  # fmt: skip
+
+
+def _size(path: Path) -> int:
+    """Bytes; 0 of a file that went away."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _sum_rain(fields: Iterable[np.ndarray | None]) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:

@@ -211,6 +211,14 @@ def test_a_file_that_cannot_be_opened_is_no_damage(tmp_path: Path, monkeypatch: 
         cube.read("nir", FIRST)
 
 
+def test_a_revision_outlives_a_cut_after_the_status(tmp_path: Path) -> None:
+    cube = tiny_cube(tmp_path / "c.zarr", days=2)
+    cube.revision_file(cube.days[1]).unlink()  # killed before it was written
+    extended(cube, cube.days)
+    cube.status_file(cube.days[1]).unlink()
+    assert [cube.revision(day) for day in cube.days] == [1, 2]
+
+
 def test_a_revision_outlives_the_status(tmp_path: Path) -> None:
     """A day whose status somebody deleted is not made again under the number of the day that it replaces."""
     cube = tiny_cube(tmp_path / "c.zarr", days=2)
