@@ -13,7 +13,7 @@ from ssm_net.core.clock import OVERPASSES
 
 PIXELS = 1 << 16  # packed at a time: what lies between two steps stays in the cache
 
-BANDS = {"red": "0.65 um", "nir": "0.86 um", "swir1": "1.64 um", "swir2": "2.13 um"}  # of reflectance
+REFLECTANCE_BANDS = {"red": "0.65 um", "nir": "0.86 um", "swir1": "1.64 um", "swir2": "2.13 um"}  # of reflectance
 
 # Antecedent precipitation indices by their e-folding time, days: of the surface, the top soil, the root zone.
 API_DAYS = {"api_2": 2, "api_10": 10, "api_30": 30}
@@ -92,7 +92,7 @@ FINE = {
         *(variable for overpass in OVERPASSES for variable in _lst(overpass)),
         *(
             Variable(band, "1", f"surface reflectance, {wave}", "uint16", 1e-4, 0.0, 65535)
-            for band, wave in BANDS.items()
+            for band, wave in REFLECTANCE_BANDS.items()
         ),
         Variable("reflectance_quality", "1", "of the last reflectance: 0 full inversion or good, 1 the second quality",
                  "uint8", 1.0, 0.0, 255),

@@ -9,7 +9,7 @@ from pathlib import Path
 from ssm_net.config import PrepareConfig
 from ssm_net.core.clock import OVERPASSES
 from ssm_net.cube.store import open_cube
-from ssm_net.cube.variables import API_DAYS, BANDS, FINE
+from ssm_net.cube.variables import API_DAYS, FINE, REFLECTANCE_BANDS
 from ssm_net.errors import ConfigError
 from ssm_net.ingest.catalog import Catalog
 from ssm_net.ingest.products import Product, Role, of_role, product
@@ -43,7 +43,7 @@ class CubeProducts:
             if any(p.layer(f"lst_{k}") for p in map(known_product, self.lst)):
                 out += [v for v in FINE if v.startswith(f"lst_{k}")]
         bands = {v for name in self.reflectance for v in known_product(name).variables}
-        out += [v for v in BANDS if v in bands]
+        out += [v for v in REFLECTANCE_BANDS if v in bands]
         return (
             out
             + (["reflectance_age", "reflectance_quality"] if self.reflectance else [])

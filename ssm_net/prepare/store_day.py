@@ -14,7 +14,7 @@ from torch import Tensor
 from ssm_net.core.clock import HOURS, OVERPASSES
 from ssm_net.cube.masks import land_mask
 from ssm_net.cube.store import Cube
-from ssm_net.cube.variables import API_DAYS, BANDS, FINE
+from ssm_net.cube.variables import API_DAYS, FINE, REFLECTANCE_BANDS
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.grid import Domain, block_mean
 from ssm_net.lst import cloud_effect
@@ -117,7 +117,7 @@ def _fine_fields(day: _Making) -> Iterator[PackedField]:
     for k in OVERPASSES:
         if f"lst_{k}" in day.cube.fine:
             yield from _thermal(day, k)
-    if bands := [band for band in BANDS if band in day.cube.fine]:
+    if bands := [band for band in REFLECTANCE_BANDS if band in day.cube.fine]:
         yield from _reflectance(day, bands)
     if "rain" in day.cube.fine:
         yield from _rain(day)

@@ -39,13 +39,13 @@ def test_every_coarse_product_counts_whatever_its_period(raw: Path) -> None:
 
 
 def test_a_cube_keeps_its_products(raw: Path, tmp_path: Path) -> None:
-    settled = stored_products(tiny_cube(tmp_path / "c.zarr", days=1).path)
-    assert settled == CubeProducts(("NNsm",), ("MYD11A1",), ("MCD43A4",), ())
+    stored = stored_products(tiny_cube(tmp_path / "c.zarr", days=1).path)
+    assert stored == CubeProducts(("NNsm",), ("MYD11A1",), ("MCD43A4",), ())
     # A better product that has come, one that has no file in these days: days added are made as those before.
     there = found("MYD11A1", "precip")
-    assert choose_products(config(raw), there, settled) == settled
-    assert choose_products(config(raw, reflectance="MCD43A4"), there, settled) == settled
-    assert choose_products(config(raw, lst="MOD11A1"), found("MOD11A1"), settled).lst == ("MOD11A1",)
+    assert choose_products(config(raw), there, stored) == stored
+    assert choose_products(config(raw, reflectance="MCD43A4"), there, stored) == stored
+    assert choose_products(config(raw, lst="MOD11A1"), found("MOD11A1"), stored).lst == ("MOD11A1",)
     assert stored_products(tmp_path / "none.zarr") is None
 
 

@@ -90,8 +90,8 @@ def test_the_maps_say_which_sensor_saw(cube: Cube, tmp_path: Path) -> None:
         other = (mosaic.flags & int(Flag.OTHER_SENSOR)) > 0
         observed = (mosaic.flags & int(Flag.COARSE_OBSERVED)) > 0
         assert other.any() == (day == WITHOUT) and not (other & ~observed).any()
-        told = {v for v in mosaic.attrs.values() if v in SAID}
-        assert told == {SAID[0] if day == WITHOUT else SAID[1] if observed.any() else SAID[2]}
+        stated = {v for v in mosaic.attrs.values() if v in SAID}
+        assert stated == {SAID[0] if day == WITHOUT else SAID[1] if observed.any() else SAID[2]}
 
 
 def test_a_day_more_matches_nothing_again(raw: Path, cube: Cube) -> None:
