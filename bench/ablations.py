@@ -132,10 +132,10 @@ VARIANTS = (
 
 
 def with_footprint(cube: Path, out: Path, footprint: str) -> Path:
-    """The same cube said to have another footprint: its data are links, its statistics its own."""
+    """The same cube said to have another footprint: its data are links."""
     out.mkdir(parents=True, exist_ok=True)
     for item in cube.iterdir():
-        if item.name not in ("cube.json", "stats", ".lock") and not (out / item.name).exists():
+        if item.name not in ("cube.json", ".lock") and not (out / item.name).exists():
             (out / item.name).symlink_to(item.resolve())
     meta = json.loads((cube / "cube.json").read_text())
     write_json(out / "cube.json", meta | {"attrs": meta["attrs"] | {"footprint": footprint}})

@@ -19,7 +19,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ssm_net.core.clock import OVERPASSES
-from ssm_net.cube.layout import create_cube
+from ssm_net.cube.layout import CubeLayout, create_cube
+from ssm_net.cube.lock import write_lock
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.cube.variables import API_DAYS, FINE
 from ssm_net.grid import Domain, block_mean
@@ -46,15 +47,16 @@ def build(path: Path, days: int, window: tuple[int, int, int, int] = CHINA) -> C
     coarse = ["ssm", "ssm_sigma", "source", *(f"lst_{k}_{w}" for k in OVERPASSES for w in CELLS)]
     coarse += [v for v in FINE if not v.endswith(("_lineage", "_sigma", "_quality"))]
     dates = [FIRST + dt.timedelta(n) for n in range(days)]
-    cube = create_cube(path, domain, dates, list(FINE), coarse, list(STATIC), ATTRS)
-    with cube.writing():
+    with write_lock(path) as lock:
+        writer = create_cube(lock, CubeLayout(domain, list(FINE), coarse, list(STATIC), ATTRS), dates)
+        cube = writer.cube
         if not cube.done_days():
             for name in STATIC:
-                cube.write_static(name, _static(name, domain))
+                writer.write_static(name, _static(name, domain))
         for day in dates:
             if not cube.done(day):
                 fine = _Fine(domain, day)
-                cube.write_day(day, fine.items(), _Coarse(fine), {"files": [], "problems": [], "missing": []})
+                writer.write_day(day, fine.items(), _Coarse(fine), {"files": [], "problems": [], "missing": []})
     return open_cube(path)
 
 

@@ -45,9 +45,11 @@ from ssm_net.core.boundary import domain_of
 from ssm_net.cube.store import write_json
 from ssm_net.ingest import eos_metadata, rain, resample
 from ssm_net.ingest.catalog import list_granules
-from ssm_net.prepare.products import choose_sources
-from ssm_net.prepare.read_day import Task, read_day, task
-from ssm_net.prepare.run import RAIN_BEFORE, prepare
+from ssm_net.prepare.day_plan import DayPlan, plan_day
+from ssm_net.prepare.plan import RAIN_BEFORE
+from ssm_net.prepare.products import choose_products
+from ssm_net.prepare.read_day import read_granules
+from ssm_net.prepare.run import prepare
 
 GOALS = {"ours / plain": 2.0, "ours / a warp a file": 1.0}
 START = dt.date(2016, 5, 1)
@@ -56,7 +58,7 @@ EIGHTH = 1 / national_granules.REFLECTANCE_EVERY  # of the days have reflectance
 ROUNDS = 2
 
 
-def plain(work: Task) -> int:
+def plain(work: DayPlan) -> int:
     """Bytes that the layers of a day's files hold once decoded."""
     total = 0
     paths = {g.path for granules in work.granules.values() for g in granules}
@@ -80,9 +82,9 @@ def seconds(do: Any, *args: Any) -> float:
     return time.perf_counter() - begun
 
 
-def warped(work: Task) -> None:
+def warped(work: DayPlan) -> None:
     with mock.patch.object(resample, "row_table", lambda *_: None):
-        read_day(work)
+        read_granules(work)
 
 
 def forget() -> None:
@@ -91,9 +93,9 @@ def forget() -> None:
         remembered.cache_clear()
 
 
-def reading(tasks: dict[str, Task]) -> dict[str, float]:
+def reading(tasks: dict[str, DayPlan]) -> dict[str, float]:
     """Seconds a day by way, a day with reflectance counted for one in eight."""
-    ways: dict[str, Callable[[Task], Any]] = {"plain": plain, "ours": read_day, "a warp a file": warped}
+    ways: dict[str, Callable[[DayPlan], Any]] = {"plain": plain, "ours": read_granules, "a warp a file": warped}
     spent: dict[tuple[str, str], list[float]] = {}
     for turn in range(ROUNDS + 1):
         for kind, work in tasks.items():
@@ -157,8 +159,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         national_granules.write(raw, domain, days, RAIN_BEFORE)
     cfg = PrepareConfig(str(raw), str(args.folder / "cube.zarr"), str(days[0]), str(days[-1]), domain=where)
     found = list_granules(raw, (days[0] - 2 * ONE, days[-1] + ONE))
-    sources = choose_sources(cfg, found, None)
-    tasks = {kind: task(cfg, domain, found, sources, day)
+    sources = choose_products(cfg, found, None)
+    tasks = {kind: plan_day(cfg, domain, found, sources, day)
              for kind, day in (("with reflectance", days[0]), ("without", days[1]))}  # fmt: skip
     mean = reading(tasks)
     decoded = {kind: plain(work) / 1e6 for kind, work in tasks.items()}

@@ -76,7 +76,7 @@ def coarse_steps(raw: Path, cube: Cube, truth: Truth) -> dict[str, dict[str, flo
     """Mean error of each sensor less that of AMSR2, m3 m-3, as delivered and as the cube takes it: means over the
     months of the year that both have, so that what a season does is no step."""
     footprint, granules = cube.footprint(), list_granules(raw, only=("NNsm",))["NNsm"]
-    intercalibration = Intercalibration.from_json(cube.stats("intercalibration"))
+    intercalibration = Intercalibration.from_json(cube.metadata("intercalibration"))
     by_month: dict[int, dict[int, list[tuple[float, float]]]] = {}
     for day in sorted(granules)[::3]:
         field = truth.read(day)

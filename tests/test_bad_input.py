@@ -134,7 +134,9 @@ def test_a_missing_day_is_filled_and_said(spoilt: Spoilt) -> None:
     assert not seen(spoilt.cube, "day", MISSING).any() and seen(spoilt.cube, "night", MISSING).any()
     assert np.isnan(spoilt.cube.read_coarse("ssm", MISSING)).all()
     for said in (f"ssm on {MISSING}, {OTHER_GRID}", f"lst_day on {MISSING}", f"lst_night on {date(2016, 5, 5)}"):
-        assert re.search(rf"no usable granule: .*{said}[;.] .*/status/yyyymmdd\.json", spoilt.log)
+        assert re.search(
+            rf"no usable granule: .*{said}[;.] .*revise=true makes these days and all days after them", spoilt.log
+        )
 
 
 def test_an_all_fill_day_is_as_one_under_cloud(spoilt: Spoilt) -> None:
@@ -164,15 +166,15 @@ def test_of_two_granules_the_newer_counts(spoilt: Spoilt, tiny_cube_path: Path) 
 
 
 def test_a_day_is_made_again_once_its_granule_is_whole(spoilt: Spoilt, tiny_raw: Path, tmp_path: Path) -> None:
-    """The remedy works: the good file in place and the day's status gone, the same command makes that day."""
+    """The remedy works: with the good file in place revise=true makes that day, and those after it."""
     path = tmp_path / "cube.zarr"
     shutil.copytree(spoilt.cube.path, path)
     raw = road.linked(tiny_raw, tmp_path / "raw")
-    (path / "status" / f"{TRUNCATED:%Y%m%d}.json").unlink()
-    prepare(road.preparation(raw, path))
+    prepare(road.preparation(raw, path, start=str(TRUNCATED), end=str(TRUNCATED), revise=True))
     lat = spoilt.cube.domain.lonlat()[1]
     assert open_cube(path).status(TRUNCATED)["problems"] == []  # type: ignore[index]
     assert seen(open_cube(path), "day", TRUNCATED)[lat > 40.02].any()
+    assert [open_cube(path).revision(day) for day in open_cube(path).days] == [1] + 7 * [2]
 
 
 def test_no_granule_at_all(tiny_raw: Path, tmp_path: Path) -> None:

@@ -54,15 +54,15 @@ def test_prepare_goes_on(tiny_raw: Path, tiny_cube_path: Path, tmp_path: Path, m
     a_day = len(whole.fine) + len(whole.coarse)
     place, n = {
         "making": ("layout._resize", 1),
-        "data": ("store.Cube._write", 2 * len(whole.static) + a_day + len(whole.fine) // 2),  # of the second day
+        "data": ("writer.CubeWriter._write", 2 * len(whole.static) + a_day + len(whole.fine) // 2),  # of the second day
         "status": (
-            "store.write_json",
-            8,
-        ),  # once static maps, once sensors, state and status of a day; then of the third
+            "writer.write_json",
+            10,
+        ),  # once static maps, once sensors; state, status and revision of two days; then of the third
     }[moment]
     path = tmp_path / "cube.zarr"
     work = f"prepare(road.preparation(Path({str(tiny_raw)!r}), Path({str(path)!r}), end={END!r}))"
-    killed(work, "from ssm_net.cube import layout, store\nfrom ssm_net.prepare import prepare", place, n)
+    killed(work, "from ssm_net.cube import layout, writer\nfrom ssm_net.prepare import prepare", place, n)
     cut = open_cube(path)
     assert len(cut.done_days()) == left
     before = road.stamps(path)

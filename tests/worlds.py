@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 
-from ssm_net.cube.layout import create_cube
+from ssm_net.cube.layout import CubeLayout, create_cube
+from ssm_net.cube.lock import write_lock
 from ssm_net.cube.store import Cube
 from ssm_net.cube.variables import FINE
+from ssm_net.cube.writer import CubeWriter
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Domain, Footprint, block_mean
 from ssm_net.infer.day import gather_day
@@ -37,20 +39,29 @@ def tiny_cube(
     names = [v for v in FINE if v.startswith("lst_") or v in ("red", "nir", "reflectance_age")]
     coarse = ["ssm", "ssm_sigma", "source", *(f"lst_{k}_{w}" for k in ("day", "night") for w in ("background", "seen"))]
     coarse += [v for v in names if not v.endswith(("_lineage", "_sigma"))]
-    cube = create_cube(
-        path, domain, [FIRST + dt.timedelta(n) for n in range(days)], names, coarse,
-        ["elevation", "sand", "water_fraction", *(static or {})], ATTRS | (attrs or {}),
-    )  # fmt: skip
+    layout = CubeLayout(
+        domain, names, coarse, ["elevation", "sand", "water_fraction", *(static or {})], ATTRS | (attrs or {})
+    )
+    with write_lock(path) as lock:
+        writer = create_cube(lock, layout, [FIRST + dt.timedelta(n) for n in range(days)])
+        _write_world(writer, rng, static or {})
+    return writer.cube
+
+
+def _write_world(writer: CubeWriter, rng: np.random.Generator, static: dict[str, tuple[slice, slice]]) -> None:
+    """Static maps and all days."""
+    cube = writer.cube
+    domain = cube.domain
     shape = domain.fine_shape
     water = np.zeros(shape, "float32")
     water[:20, :30] = 1
-    cube.write_static("water_fraction", water)
-    for name, where in (static or {}).items():
+    writer.write_static("water_fraction", water)
+    for name, where in static.items():
         field = np.zeros(shape, "float32")
         field[where] = 1
-        cube.write_static(name, field)
-    cube.write_static("elevation", 500 + 200 * _smooth(rng, shape, 12))
-    cube.write_static("sand", 40 + 10 * _smooth(rng, shape, 20))
+        writer.write_static(name, field)
+    writer.write_static("elevation", 500 + 200 * _smooth(rng, shape, 12))
+    writer.write_static("sand", 40 + 10 * _smooth(rng, shape, 20))
     land = torch.from_numpy(water < 0.5)
     h = Footprint.gaussian(domain.coarse_shape, 36, 43.0)
     soil = 0.22 + 0.05 * _smooth(rng, shape, 6)
@@ -70,15 +81,14 @@ def tiny_cube(
         fine["reflectance_age"] = FINE["reflectance_age"].pack(np.full(shape, n % 8, "float32"))
         y = h.forward(torch.from_numpy(theta), land.float()).numpy() + rng.normal(0, 0.02, domain.coarse_shape)
         if n % 3 == 2:
-            y[:, : cells[1] // 2] = np.nan
+            y[:, : y.shape[1] // 2] = np.nan
         given = {"ssm": y, "ssm_sigma": np.where(np.isfinite(y), 0.03, np.nan), "source": np.full(y.shape, 2.0)}
         for k in ("day", "night"):
             given |= {f"lst_{k}_background": np.full(y.shape, 298.0), f"lst_{k}_seen": np.full(y.shape, 0.5)}
-        for name in coarse:
+        for name in cube.coarse:
             if name in fine:
                 given[name] = block_mean(torch.from_numpy(FINE[name].unpack(fine[name])), 36, land).numpy()
-        cube.write_day(day, fine.items(), given, {"observed": int(np.isfinite(y).sum()), "files": []})
-    return cube
+        writer.write_day(day, fine.items(), given, {"observed": int(np.isfinite(y).sum()), "files": []})
 
 
 def _smooth(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> np.ndarray:

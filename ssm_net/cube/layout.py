@@ -1,4 +1,4 @@
-"""The cube's layout on disk: made once, whole or not at all, and extended at its end."""
+"""Layout of a cube on disk: made once, whole or not at all, and extended at its end."""
 
 from __future__ import annotations
 
@@ -6,73 +6,98 @@ import datetime as dt
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
-from zarr.codecs import BloscCodec, BloscShuffle
+from zarr.codecs import BloscCodec, BloscShuffle, Crc32cCodec
 
-from ssm_net.cube.store import CHUNK, EPOCH, FORMAT, Cube, CubeError, open_cube, write_json
+from ssm_net.cube.lock import LOCK_FILE, UNFINISHED, CubeLock
+from ssm_net.cube.store import CHUNK, EPOCH, FORMAT, CubeError, open_cube, read_json, write_json
 from ssm_net.cube.variables import COARSE, FINE, STATIC_UNITS
+from ssm_net.cube.writer import CubeWriter
 from ssm_net.grid import Domain
 
 
-def create_cube(
-    path: str | Path,
-    domain: Domain,
-    days: Sequence[dt.date],
-    fine: Sequence[str],
-    coarse: Sequence[str],
-    static: Sequence[str],
-    attrs: Mapping[str, Any],
-) -> Cube:
-    """Open the cube at ``path`` with ``days`` in it, making or extending it as needed.
+@dataclass(frozen=True)
+class CubeLayout:
+    """What a cube holds: its domain, the names of its variables, and the settings that its days are made with."""
+
+    domain: Domain
+    fine: Sequence[str]
+    coarse: Sequence[str]
+    static: Sequence[str]
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        layout = {
+            "domain": self.domain.name, "window": list(self.domain.window), "grid": self.domain.grid.__dict__,
+            "fine": list(self.fine), "coarse": list(self.coarse), "static": list(self.static),
+            "attrs": dict(self.attrs), "format": FORMAT,
+        }  # fmt: skip
+        return dict(json.loads(json.dumps(layout)))
+
+
+def create_cube(lock: CubeLock, layout: CubeLayout, days: Sequence[dt.date]) -> CubeWriter:
+    """The cube that ``lock`` holds, with ``days`` in it: made where there is none, extended where it lacks some.
 
     Raises ``CubeError`` where it holds another domain, other variables or other settings, or where a new day lies
     before its last one (the memory runs forward, so days are added at the end).
     """
-    path = Path(path)
-    want = {"domain": domain.name, "window": list(domain.window), "grid": domain.grid.__dict__, "fine": list(fine),
-            "coarse": list(coarse), "static": list(static), "attrs": dict(attrs), "format": FORMAT}  # fmt: skip
+    assert lock.held
+    path = lock.path
     if (path / "cube.json").exists():
-        have = json.loads((path / "cube.json").read_text())
-        # A cube of an earlier version keeps the variables it was made with, and lacks settings that came later.
-        given = {"fine": fine, "coarse": coarse}
-        want |= {k: have[k] for k, names in given.items() if set(have[k]) <= set(names)}
-        have["attrs"] = {k: "" for k, v in attrs.items() if v == ""} | have["attrs"]
-        for key, value in want.items():
-            if have[key] != json.loads(json.dumps(value)):
-                raise CubeError(
-                    f"{path} was made with {_difference(key, have[key], value)}: give another cube=PATH, "
-                    "the same settings and the same product folders, or delete it and prepare it again"
-                )
-        old = open_cube(path)
-        new = [day for day in days if day not in set(old.days)]
-        if new and old.days and new[0] < old.days[-1]:
-            raise CubeError(
-                f"{path} holds {old.days[0]} .. {old.days[-1]}; {new[0]} lies before its end and days are only "
-                "added after it: give another cube=PATH for an earlier period"
-            )
-        if not new:
-            return old
-        all_days = [*old.days, *new]
+        meta = _compatible(path, layout)
     else:
-        if path.exists() and any(path.iterdir()):
-            raise CubeError(f"{path} exists and is not a cube: give another cube=PATH, or delete it")
-        all_days = list(days)
-        # Made beside and renamed, so that a cube whose making was cut off is never taken for one.
-        part = path.with_name(path.name + ".part")
-        shutil.rmtree(part, ignore_errors=True)
-        _make(part, domain, fine, coarse, static)
-        (part / "status").mkdir()
-        # As a cube without days, so that one cut off before it has any is gone on with.
-        write_json(part / "cube.json", want | {"days": []})
-        part.rename(path)
-    _resize(path, all_days, fine, coarse)
-    # The list of days comes last: were it cut off before this line, the next run resizes again to the same size.
-    write_json(path / "cube.json", want | {"days": [(day - EPOCH).days for day in all_days]})
-    return open_cube(path)
+        meta = layout.to_json()
+        _make_empty(path, layout, meta)
+    (path / UNFINISHED).unlink(missing_ok=True)
+    cube = open_cube(path)
+    new = sorted(set(days) - set(cube.days))
+    if new and cube.days and new[0] < cube.days[-1]:
+        raise CubeError(
+            f"{path} holds {cube.days[0]} .. {cube.days[-1]}; {new[0]} lies before its end and days are only "
+            "added after it: give another cube=PATH for an earlier period"
+        )
+    if new:
+        all_days = [*cube.days, *new]
+        _resize(path, all_days, cube.fine, cube.coarse)
+        # The list of days comes last: were it cut off before this line, the next run resizes again to the same size.
+        write_json(path / "cube.json", meta | {"days": [(day - EPOCH).days for day in all_days]})
+        cube = open_cube(path)
+    writer = CubeWriter(cube, lock)
+    writer.keep_last_revision()
+    return writer
+
+
+def _compatible(path: Path, layout: CubeLayout) -> dict[str, Any]:
+    """The cube's own description, which ``layout`` agrees with. A cube made by an earlier version of the same format
+    keeps the variables it was made with, and lacks settings that came later."""
+    open_cube(path)  # refuses another format
+    stored, wanted = read_json(path / "cube.json"), layout.to_json()
+    names = {"fine": layout.fine, "coarse": layout.coarse}
+    wanted |= {k: stored[k] for k, now in names.items() if set(stored[k]) <= set(now)}
+    stored["attrs"] = {k: "" for k, v in layout.attrs.items() if v == ""} | stored["attrs"]
+    for key, value in wanted.items():
+        if stored[key] != value:
+            raise CubeError(
+                f"{path} was made with {_difference(key, stored[key], value)}: give another cube=PATH, "
+                "or the same settings and the same product folders"
+            )
+    return wanted
+
+
+def _make_empty(path: Path, layout: CubeLayout, meta: Mapping[str, Any]) -> None:
+    """A cube without days. While it is being made a file says so, and what is cut off is started anew."""
+    (path / UNFINISHED).touch()
+    for item in path.iterdir():
+        if item.name not in (LOCK_FILE, UNFINISHED):
+            shutil.rmtree(item) if item.is_dir() else item.unlink()
+    _make(path, layout)
+    (path / "status").mkdir()
+    write_json(path / "cube.json", {**meta, "days": []})
 
 
 def _difference(key: str, have: Any, want: Any) -> str:
@@ -86,12 +111,14 @@ def _difference(key: str, have: Any, want: Any) -> str:
     )
 
 
-def _make(path: Path, domain: Domain, fine: Sequence[str], coarse: Sequence[str], static: Sequence[str]) -> None:
+def _make(path: Path, layout: CubeLayout) -> None:
+    """The groups and arrays, without days."""
     root = zarr.create_group(path)
+    domain = layout.domain
     ny, nx = domain.fine_shape
     rows, cols = domain.coarse_shape
     chunk = (CHUNK if ny % CHUNK == 0 else domain.ratio, CHUNK if nx % CHUNK == 0 else domain.ratio)
-    codec = BloscCodec(cname="zstd", clevel=3, shuffle=BloscShuffle.shuffle)
+    codecs = [BloscCodec(cname="zstd", clevel=3, shuffle=BloscShuffle.shuffle), Crc32cCodec()]
     for group, gbox in {"fine": domain.fine, "coarse": domain.coarse}.items():
         g = root.create_group(group)
         dims = ("y", "x") if group == "fine" else ("row", "col")
@@ -101,25 +128,25 @@ def _make(path: Path, domain: Domain, fine: Sequence[str], coarse: Sequence[str]
             a.attrs.update({"units": "m", "standard_name": f"projection_{axis}_coordinate", "crs": domain.grid.crs})
         time = g.create_array("time", shape=(0,), chunks=(4096,), dtype="int32", dimension_names=["time"])
         time.attrs.update({"units": f"days since {EPOCH}", "calendar": "standard", "standard_name": "time"})
-    for name in fine:
+    for name in layout.fine:
         v = FINE[name]
         a = root["fine"].create_array(  # type: ignore[union-attr, call-arg]
             name, shape=(0, ny, nx), chunks=(1, *chunk), shards=(1, ny, nx), dtype=v.dtype, fill_value=v.fill,
-            compressors=codec, dimension_names=["time", "y", "x"])  # fmt: skip
+            compressors=codecs, dimension_names=["time", "y", "x"])  # fmt: skip
         a.attrs.update(v.attrs())
-    for name in coarse:
+    for name in layout.coarse:
         v = COARSE[name]
         a = root["coarse"].create_array(  # type: ignore[union-attr, call-arg]
-            name, shape=(0, rows, cols), chunks=(1, rows, cols), dtype=v.dtype, fill_value=v.fill, compressors=codec,
+            name, shape=(0, rows, cols), chunks=(1, rows, cols), dtype=v.dtype, fill_value=v.fill, compressors=codecs,
             dimension_names=["time", "row", "col"])  # fmt: skip
         a.attrs.update(v.attrs())
     groups = {"static": root.create_group("static"), "static_cell": root.create_group("static_cell")}
-    for name in static:
+    for name in layout.static:
         groups["static_cell"].create_array(
-            name, shape=(rows, cols), chunks=(rows, cols), dtype="float32", fill_value=np.nan, compressors=codec,
+            name, shape=(rows, cols), chunks=(rows, cols), dtype="float32", fill_value=np.nan, compressors=codecs,
             dimension_names=["row", "col"])  # fmt: skip
         a = groups["static"].create_array(
-            name, shape=(ny, nx), chunks=chunk, shards=(ny, nx), dtype="float32", fill_value=np.nan, compressors=codec,
+            name, shape=(ny, nx), chunks=chunk, shards=(ny, nx), dtype="float32", fill_value=np.nan, compressors=codecs,
             dimension_names=["y", "x"])  # fmt: skip
         a.attrs["units"] = STATIC_UNITS.get(name, "")
 

@@ -1,4 +1,4 @@
-"""The record's reference sensor, and the sensors matched to it, as ``prepare`` has stored them in the cube."""
+"""The record's reference sensor and the sensors matched to it, as ``prepare`` stored them in the cube."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ssm_net.cube.store import Cube
 
-INTERCALIBRATION = "intercalibration"  # its statistics in the cube
+INTERCALIBRATION = "intercalibration"  # its name among the cube's metadata
 
 
 class Sensors(NamedTuple):
@@ -17,7 +17,7 @@ class Sensors(NamedTuple):
 
 
 def sensors_of(cube: Cube) -> Sensors:
-    stored = cube.stats(INTERCALIBRATION)
+    stored = cube.metadata(INTERCALIBRATION)
     return (
         Sensors(0, frozenset())
         if stored is None

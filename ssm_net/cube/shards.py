@@ -1,13 +1,15 @@
-"""The cube's shards, read and written without zarr's machinery: a seventh of its time a chunk, in any thread.
+"""Reader and writer of the cube's Zarr shards: a seventh of zarr-python's time a chunk, in any thread.
 
 Only one layout is known: a field (y, x) or a day of one is either a Zarr v3 shard of little-endian chunks compressed by
-Blosc, the index at the end with its CRC-32C, or such a chunk by itself. Source: Zarr v3 core specification,
-"sharding_indexed" (ZEP 2): 16 bytes a chunk, offset and length, all ones where the chunk is all fill.
+Blosc, the index at the end with its CRC-32C, or such a chunk by itself. Each chunk ends with its own CRC-32C: of single
+bytes changed in a chunk without one, Blosc notices a quarter. Source: Zarr v3 core specification, "sharding_indexed"
+(ZEP 2): 16 bytes a chunk, offset and length, all ones where the chunk is all fill.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,12 +20,20 @@ import google_crc32c
 import numpy as np
 from numcodecs.blosc import Blosc
 
+from ssm_net.errors import SsmNetError
 from ssm_net.grid import Window
 
 ABSENT = np.uint64(2**64 - 1)
 ENTRY = 16  # bytes of the index a chunk
-CHECKSUM = 4  # bytes after it
+CHECKSUM = 4  # bytes after it, and after a chunk
+CODECS = ["bytes", "blosc"], ["bytes", "blosc", "crc32c"]  # of a chunk, without and with its checksum
+BLOSC_HEADER = 16  # bytes before a chunk's data
 SHUFFLES = {"noshuffle": Blosc.NOSHUFFLE, "shuffle": Blosc.SHUFFLE, "bitshuffle": Blosc.BITSHUFFLE}
+
+
+class ShardError(SsmNetError):
+    """The content of a shard, or of the description of its array, is not what was written; the message names the
+    file."""
 
 
 @dataclass(frozen=True)
@@ -37,73 +47,100 @@ class Shards:
     fill: float
     indexed: bool  # a shard of chunks, not a chunk by itself
     compressor: Blosc
+    checked: bool = True  # a chunk ends with its checksum
 
     @classmethod
     def open(cls, path: Path) -> Shards:
-        """Raises ``ValueError`` where the array is laid out otherwise, ``OSError`` where there is none."""
-        meta = json.loads((path / "zarr.json").read_text())
+        """Raises ``ShardError`` where the array is laid out otherwise or its description is damaged, ``OSError`` where
+        there is none."""
+        description = (path / "zarr.json").read_bytes()
+        try:
+            return cls._from_metadata(path, json.loads(description))
+        except (ValueError, KeyError, IndexError, TypeError) as err:
+            raise ShardError(f"{path / 'zarr.json'} does not describe an array of this cube: {err}") from err
+
+    @classmethod
+    def _from_metadata(cls, path: Path, meta: dict[str, Any]) -> Shards:
         shape = meta["shape"][-2:]
         dtype, fill = np.dtype(meta["data_type"]).newbyteorder("<"), float(meta["fill_value"])
-        whole = meta["chunk_grid"]["configuration"]["chunk_shape"][-2:] == shape
-        if [c["name"] for c in meta["codecs"]] == ["bytes", "blosc"] and whole:
-            return cls(path, (shape[0], shape[1]), (shape[0], shape[1]), dtype, fill, False, _blosc(meta["codecs"][1]))
+        one_shard = meta["chunk_grid"]["configuration"]["chunk_shape"][-2:] == shape
+        names = [c["name"] for c in meta["codecs"]]
+        if names in CODECS and one_shard:
+            whole = (shape[0], shape[1])
+            return cls(path, whole, whole, dtype, fill, False, _blosc(meta["codecs"][1]), names == CODECS[1])
         (sharding,) = meta["codecs"]
-        inside = sharding["configuration"]
-        names = [c["name"] for key in ("codecs", "index_codecs") for c in inside.get(key, ())]
-        chunk = inside["chunk_shape"][-2:]
-        endian = inside["codecs"][0].get("configuration", {}).get("endian", "little")
-        if names != ["bytes", "blosc", "bytes", "crc32c"] or inside["index_location"] != "end" or endian != "little":
-            raise ValueError(f"its codecs are {names}, not those that prepare.py writes")
-        if not whole or shape[0] % chunk[0] or shape[1] % chunk[1]:
+        inner = sharding["configuration"]
+        names, index_names = ([c["name"] for c in inner.get(key, ())] for key in ("codecs", "index_codecs"))
+        chunk = inner["chunk_shape"][-2:]
+        endian = inner["codecs"][0].get("configuration", {}).get("endian", "little")
+        known = names in CODECS and index_names == ["bytes", "crc32c"]
+        if not known or inner["index_location"] != "end" or endian != "little":
+            raise ValueError(f"its codecs are {names} and {index_names}, not those that prepare.py writes")
+        if not one_shard or shape[0] % chunk[0] or shape[1] % chunk[1]:
             raise ValueError(f"a shard is not a field of whole chunks: {shape} in {chunk}")
-        compressor = _blosc(inside["codecs"][1])
-        return cls(path, (shape[0], shape[1]), (chunk[0], chunk[1]), dtype, fill, True, compressor)
+        compressor = _blosc(inner["codecs"][1])
+        sizes = (shape[0], shape[1]), (chunk[0], chunk[1])
+        return cls(path, *sizes, dtype, fill, True, compressor, names == CODECS[1])
 
     def read(self, window: Window, *day: int) -> np.ndarray:
         """``window`` = (y0, y1, x0, x1) of the field with index ``day``, (y, x) as stored; a shard that is not there is
-        all fill. Raises ``ValueError``, ``RuntimeError`` or ``OSError`` where it is damaged."""
+        all fill. Raises ``ShardError`` where it is damaged, ``OSError`` where it cannot be opened."""
         y0, y1, x0, x1 = window
         height, width = self.chunk
-        file = self._file(*day)
+        file = self.file(*day)
         out = np.empty((y1 - y0, x1 - x0), self.dtype)
         if not file.exists():
             out[:] = self.fill
             return out
-        blosc = Blosc()
         with open(file, "rb") as shard:
-            index = self._index(shard.fileno())
+            index = self._index(shard.fileno(), file)
             for r in range(y0 // height, -(-y1 // height)):
                 for c in range(x0 // width, -(-x1 // width)):
                     top, left = r * height, c * width
                     a, b, e, f = max(y0, top), min(y1, top + height), max(x0, left), min(x1, left + width)
-                    here = out[a - y0 : b - y0, e - x0 : f - x0]
+                    target = out[a - y0 : b - y0, e - x0 : f - x0]
                     offset, size = index[r, c]
                     if offset == ABSENT:
-                        here[:] = self.fill
+                        target[:] = self.fill
                         continue
-                    data = blosc.decode(os.pread(shard.fileno(), int(size), int(offset)))
-                    pixels = np.frombuffer(data, self.dtype).reshape(height, width)
-                    here[:] = pixels[a - top : b - top, e - left : f - left]
+                    pixels = self._decode(file, os.pread(shard.fileno(), int(size), int(offset)))
+                    target[:] = pixels[a - top : b - top, e - left : f - left]
         return out
+
+    def _decode(self, file: Path, data: bytes) -> np.ndarray:
+        """The pixels of a chunk, (y, x)."""
+        if len(data) < BLOSC_HEADER + CHECKSUM:
+            raise ShardError(f"{file}: it was cut short")
+        if self.checked:
+            data, checksum = data[:-CHECKSUM], data[-CHECKSUM:]
+            if _checksum(data) != checksum:
+                raise ShardError(f"{file}: a chunk does not have its checksum: it was changed")
+        # Blosc trusts its header: sizes that were changed would have it read or allocate what is not there.
+        _, size, _, compressed = np.frombuffer(data, "<u4", 4)
+        if size != math.prod(self.chunk) * self.dtype.itemsize or compressed != len(data):
+            raise ShardError(f"{file}: the header of a chunk states other sizes than the chunk has")
+        try:
+            return np.frombuffer(self.compressor.decode(data), self.dtype).reshape(self.chunk)
+        except (RuntimeError, ValueError) as err:
+            raise ShardError(f"{file}: {err}") from err
 
     def write(self, field: np.ndarray, *day: int) -> None:
         """Put ``field`` (y, x), as it is stored, in place of what is there with index ``day``, and onto the disk.
 
-        Not in one step: a day is whole when its status says so. Raises ``OSError`` where the disk is full.
+        Not in one step: a day is done when its status is there. Raises ``OSError`` where the disk is full.
         """
-        if field.shape != self.shape:
-            raise ValueError(f"{self.path} holds fields of {self.shape}, not of {field.shape}")
+        assert field.shape == self.shape, f"{self.path} holds fields of {self.shape}, not of {field.shape}"
         field, (height, width) = np.asarray(field, self.dtype), self.chunk
 
         def packed(top: int) -> list[bytes]:
             """Chunks from row ``top`` on; nothing for those that are all fill."""
             row = [np.ascontiguousarray(field[top : top + height, left : left + width])
                    for left in range(0, self.shape[1], width)]  # fmt: skip
-            return [b"" if self._nothing(chunk) else self.compressor.encode(chunk) for chunk in row]
+            return [b"" if self._all_fill(chunk) else self._encode(chunk) for chunk in row]
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # Blosc lets others run meanwhile
             chunks = [chunk for row in pool.map(packed, range(0, self.shape[0], height)) for chunk in row]
-        file = self._file(*day)
+        file = self.file(*day)
         if not any(chunks):
             file.unlink(missing_ok=True)
             return
@@ -115,17 +152,22 @@ class Shards:
                 index = np.stack([np.cumsum(sizes) - sizes, sizes], 1)
                 index[sizes == 0] = ABSENT
                 data = index.astype("<u8").tobytes()
-                shard.write(data + google_crc32c.value(data).to_bytes(CHECKSUM, "little"))
+                shard.write(data + _checksum(data))
             shard.flush()
             os.fsync(shard.fileno())
 
-    def _nothing(self, chunk: np.ndarray) -> bool:
+    def _encode(self, chunk: np.ndarray) -> bytes:
+        data = bytes(self.compressor.encode(chunk))
+        return data + _checksum(data) if self.checked else data
+
+    def _all_fill(self, chunk: np.ndarray) -> bool:
         return bool((np.isnan(chunk) if np.isnan(self.fill) else chunk == self.fill).all())
 
-    def _file(self, *day: int) -> Path:
+    def file(self, *day: int) -> Path:
+        """The shard with index ``day``; it need not be there."""
         return self.path.joinpath("c", *map(str, day), "0", "0")
 
-    def _index(self, shard: int) -> np.ndarray:
+    def _index(self, shard: int, file: Path | None = None) -> np.ndarray:
         """Offset and size of each chunk, (rows, columns, 2)."""
         if not self.indexed:
             return np.array([[[0, os.fstat(shard).st_size]]], np.uint64)
@@ -133,9 +175,15 @@ class Shards:
         length = rows * columns * ENTRY
         start = os.fstat(shard).st_size - length - CHECKSUM
         data = os.pread(shard, length + CHECKSUM, start) if start >= 0 else b""
-        if google_crc32c.value(data[:length]) != int.from_bytes(data[length:], "little") or not data:
-            raise ValueError("the index at its end does not have its checksum: it was cut short or changed")
+        if not data or _checksum(data[:length]) != data[length:]:
+            raise ShardError(
+                f"{file or self.path}: the index at its end does not have its checksum: it was cut short or changed"
+            )
         return np.frombuffer(data, "<u8", rows * columns * 2).reshape(rows, columns, 2)
+
+
+def _checksum(data: bytes) -> bytes:
+    return int(google_crc32c.value(data)).to_bytes(CHECKSUM, "little")
 
 
 def _blosc(codec: dict[str, Any]) -> Blosc:

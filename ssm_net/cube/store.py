@@ -1,47 +1,51 @@
-"""The Zarr cube: everything the network reads, on the grid, packed, one shard a day and variable.
+"""The Zarr cube, as it is read: everything the network sees, on the grid, packed, one shard a day and variable.
 
     cube.zarr/
       fine/<variable>(time, y, x)     packed integers; shard = one day of the whole domain, inner chunk 144 x 144
       coarse/<variable>(time, row, col)
       static/<variable>(y, x)         and static_cell/<variable>(row, col), its cell means
-      state/<yyyymmdd>.json           what the next day leans on beside the day's fields
-      status/<yyyymmdd>.json          written after the day's data: a day is done when it says so
-      stats/<name>.json               statistics, with the dates they were computed from
+      state/<yyyymmdd>.json           what the next day needs of this one beside its fields
+      status/<yyyymmdd>.json          written after the day's data: a day is done when it is there
+      revision/<yyyymmdd>.json        how often the day was made; stays where the status goes
+      metadata/<name>.json            facts about the whole cube: intercalibration, static maps
+      .lock                           held by the one process that writes
 
-A day has one writer, which writes all its variables and then its status; it is the unit of restart. Final days are
-never rewritten when the period is extended. How it is laid out and extended: ``cube_making``,
-which alone asks zarr; ``shards`` reads and writes fields.
+A day has one writer, which writes all its variables and then its status; it is the unit of restart. Days that are done
+are never rewritten when the period is extended. ``layout`` makes and extends a cube, ``writer`` writes days, ``shards``
+reads and writes fields.
 """
 
 from __future__ import annotations
 
 import bisect
-import contextlib
 import datetime as dt
-import fcntl
+import difflib
 import functools
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from ssm_net.core.files import naming_full_disk, write_whole
-from ssm_net.cube.shards import Shards
+from ssm_net.core.files import write_whole
+from ssm_net.cube.shards import ShardError, Shards
 from ssm_net.cube.variables import COARSE, FINE
 from ssm_net.errors import SsmNetError
-from ssm_net.grid import Domain, Footprint, Grid, Window, block_mean
+from ssm_net.grid import Domain, Footprint, Grid, Window
 
 EPOCH = dt.date(2000, 1, 1)
-FORMAT = 3  # raised where days made from now on would not be those that are there, made again
+FORMAT = 3  # raised where the same granules would now give other variables or other values
 CHUNK = 144
 
 
 class CubeError(SsmNetError):
     """The cube is missing, of another domain or format, locked or damaged; the message names the remedy."""
+
+
+class DamagedError(CubeError):
+    """What the cube stores of a day, or of a static map, is damaged; ``prepare`` with ``revise=true`` mends it."""
 
 
 @dataclass(frozen=True)
@@ -74,160 +78,147 @@ class Cube:
         return {}
 
     # ---- reading -----------------------------------------------------------------------------------------------
+    # All raise ``CubeError`` where the cube does not hold the variable or the file cannot be opened, and
+    # ``DamagedError`` where its content is damaged.
 
     def read_packed(self, name: str, day: dt.date, window: Window | None = None) -> np.ndarray:
         """A fine variable as stored, (y, x), on ``window`` = (y0, y1, x0, x1) pixels."""
-        return self._read(f"fine/{name}", window, str(day), self.index(day))
+        self._require("fine", name)
+        return self._read(f"fine/{name}", window, day)
 
     def read(self, name: str, day: dt.date, window: Window | None = None) -> np.ndarray:
         """A fine variable, (y, x) float32, NaN where missing."""
-        return FINE[name].unpack(self.read_packed(name, day, window))
+        packed = self.read_packed(name, day, window)
+        return FINE[name].unpack(packed)
 
     def read_coarse(self, name: str, day: dt.date) -> np.ndarray:
         """A coarse variable, (row, col) float32, NaN where missing; of a day the cube does not hold: all NaN."""
+        self._require("coarse", name)
         if day not in self._index:
             return np.full(self.domain.coarse_shape, np.nan, "float32")
-        return COARSE[name].unpack(self._read(f"coarse/{name}", None, str(day), self.index(day)))
+        return COARSE[name].unpack(self._read(f"coarse/{name}", None, day))
 
     def read_static(self, name: str, window: Window | None = None) -> np.ndarray:
         """A static variable, (y, x) float32."""
-        return self._read(f"static/{name}", window, "static")
+        self._require("static", name)
+        return self._read(f"static/{name}", window)
 
     def read_static_cell(self, name: str) -> np.ndarray:
         """The cell means of a static variable, (row, col) float32."""
-        return self._read(f"static_cell/{name}", None, "static")
+        self._require("static", name)
+        return self._read(f"static_cell/{name}", None)
 
-    def _read(self, key: str, window: Window | None, what: str, *where: int) -> np.ndarray:
-        """``window`` of an array, all of it where None."""
-        with self._naming(key, what):
-            shards = self._shards_of(key)
-            return shards.read(window or (0, shards.shape[0], 0, shards.shape[1]), *where)
-
-    def _shards_of(self, key: str) -> Shards:
-        if key not in self._shards:
-            self._shards[key] = Shards.open(self.path / key)
-        return self._shards[key]
-
-    @contextlib.contextmanager
-    def _naming(self, key: str, what: str) -> Iterator[None]:
-        """An error of reading says which variable of which day, and the remedy."""
-        try:
-            yield
-        except (OSError, RuntimeError, ValueError) as err:
+    def _require(self, group: str, name: str) -> None:
+        names: tuple[str, ...] = getattr(self, group)
+        if name not in names:
+            nearest = difflib.get_close_matches(name, names, n=1)
             raise CubeError(
-                f"{self.path / key} of {what} cannot be read ({err}); the shard is damaged: "
-                f"delete {self.path}/status/{what.replace('-', '')}.json and run prepare.py again for that day"
-            ) from err
+                f"{self.path} holds no {group} variable {name!r}"
+                + (f"; the nearest name is {nearest[0]!r}" if nearest else "")
+                + f". It holds {', '.join(names) or 'none'}"
+            )
+
+    def _read(self, key: str, window: Window | None, day: dt.date | None = None) -> np.ndarray:
+        """``window`` of an array, all of it where None; of a static map where ``day`` is None."""
+        index = () if day is None else (self.index(day),)
+        shards = self.shards(key)
+        try:
+            return shards.read(window or (0, shards.shape[0], 0, shards.shape[1]), *index)
+        except ShardError as err:
+            raise _damaged(f"{self.path / key}" + (f" of {day}" if day else ""), day, err) from err
+        except OSError as err:
+            raise _cannot_open(shards.file(*index), err) from err
+
+    def shards(self, key: str) -> Shards:
+        """The array under ``key`` ("fine/lst_day"). Raises ``CubeError`` where its description cannot be read."""
+        if key not in self._shards:
+            try:
+                self._shards[key] = Shards.open(self.path / key)
+            except ShardError as err:
+                raise CubeError(f"{err}; copy the cube again from where it came, or prepare a new one") from err
+            except OSError as err:
+                raise _cannot_open(self.path / key / "zarr.json", err) from err
+        return self._shards[key]
 
     def footprint(self) -> Footprint:
         """The sensor operator that the cube was prepared for."""
         fwhm = self.attrs["fwhm_km"] * 1000 / self.domain.grid.pixel
         return Footprint.of(self.attrs["footprint"], self.domain.coarse_shape, self.domain.ratio, fwhm)
 
-    # ---- status ------------------------------------------------------------------------------------------------
+    # ---- days --------------------------------------------------------------------------------------------------
 
     def status(self, day: dt.date) -> dict[str, Any] | None:
-        """What was stored for a day, or None where the day is not done."""
-        file = self._status_file(day)
-        return json.loads(file.read_text()) if file.exists() else None
+        """What was stored for a day, or None where the day is not done. Raises ``DamagedError`` where the status of a
+        day that is done cannot be read."""
+        return self._json_of(self.status_file(day), day) if self.done(day) else None
 
     def state(self, day: dt.date) -> dict[str, Any]:
-        """What a stored day leaves for the next beside its fields. Apart from the status, of which that of every stored
-        day is read to tell late granules."""
-        return dict(json.loads((self.path / "state" / self._status_file(day).name).read_text()))
+        """What a stored day leaves for the next beside its fields. Not in the status, because the status of every
+        stored day is read to find late-arriving granules."""
+        return self._json_of(self.state_file(day), day)
 
     def done(self, day: dt.date) -> bool:
-        return self._status_file(day).exists()
+        return self.status_file(day).exists()
 
     def done_days(self) -> list[dt.date]:
-        """The days that are whole, in order."""
+        """The days that are done, in order."""
         have = {p.stem for p in (self.path / "status").glob("*.json")}
         return [day for day in self.days if f"{day:%Y%m%d}" in have]
 
     def last_done(self, before: dt.date) -> dt.date | None:
-        """The last whole day before ``before``; takes no longer in a longer record."""
+        """The last day before ``before`` that is done; takes no longer in a longer record."""
         earlier = self.days[: bisect.bisect_left(self.days, before)]
         return next((day for day in reversed(earlier) if self.done(day)), None)
 
     def revision(self, day: dt.date) -> int:
-        """As which revision ``day`` is stored, or would be now: one more than what was withdrawn, 1 for most days."""
-        withdrawn = self._status_file(day).with_suffix(".was")
-        return int(json.loads(withdrawn.read_text()).get("revision", 1)) + 1 if withdrawn.exists() else 1
+        """As which revision ``day`` is stored; of a day that is not done, as which it would be stored now. 1 for a day
+        made once, one more each time it is made again."""
+        file = self.revision_file(day)
+        try:
+            status = self.status(day)
+        except DamagedError:
+            status = read_json(file) if file.exists() else {}
+        if status is not None:
+            return int(status.get("revision", 1))
+        return int(read_json(file)["revision"]) + 1 if file.exists() else 1
 
-    def withdraw(self, first: dt.date) -> None:
-        """Take ``first`` and all stored days after it as not done. The last goes first: a cut leaves no day that rests
-        on one that is withdrawn."""
-        for day in reversed(self.done_days()):
-            if day >= first:
-                self._status_file(day).replace(self._status_file(day).with_suffix(".was"))
-
-    def _status_file(self, day: dt.date) -> Path:
+    def status_file(self, day: dt.date) -> Path:
         return self.path / "status" / f"{day:%Y%m%d}.json"
 
-    # ---- writing -----------------------------------------------------------------------------------------------
+    def state_file(self, day: dt.date) -> Path:
+        return self.path / "state" / f"{day:%Y%m%d}.json"
 
-    @contextlib.contextmanager
-    def writing(self) -> Iterator[None]:
-        """Hold the cube as its only writer. Raises ``CubeError`` where another process holds it."""
-        with open(self.path / ".lock", "w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise CubeError(f"{self.path} is being written by another process; wait for it to end") from None
-            yield
+    def revision_file(self, day: dt.date) -> Path:
+        return self.path / "revision" / f"{day:%Y%m%d}.json"
 
-    def write_day(
-        self, day: dt.date, fine: Iterable[tuple[str, np.ndarray]], coarse: Mapping[str, np.ndarray],
-        info: Mapping[str, Any], state: Mapping[str, Any] | None = None,
-    ) -> None:  # fmt: skip
-        """Store a day: ``fine`` are names and packed arrays (y, x), each written before the next is asked for; then
-        ``coarse`` as floats (row, col), the ``state`` it leaves, and the status.
+    def _json_of(self, file: Path, day: dt.date) -> dict[str, Any]:
+        try:
+            return read_json(file)
+        except CubeError as err:
+            raise _damaged(f"{self.path}: what is stored of {day}", day, err) from err
 
-        Raises ``CubeError`` where the day is already done (a stored day is never rewritten) or a variable is missing;
-        ``OSError`` where the disk is full: the day is not done then.
-        """
-        if self.done(day):
-            raise CubeError(f"{self.path}: {day} is stored already; delete {self._status_file(day)} to make it again")
-        where, left = self.index(day), set(self.fine)
-        with naming_full_disk(self.path):
-            for name, packed in fine:
-                self._write(f"fine/{name}", packed, where)
-                left.discard(name)
-            if missing := left | (set(self.coarse) - set(coarse)):
-                raise CubeError(f"{self.path}: {day}: nothing given for {', '.join(sorted(missing))}")
-            for name in self.coarse:
-                self._write(f"coarse/{name}", COARSE[name].pack(coarse[name]), where)
-        write_json(self.path / "state" / self._status_file(day).name, dict(state or {}))
-        write_json(self._status_file(day), dict(info))
+    # ---- the whole cube ----------------------------------------------------------------------------------------
 
-    def write_static(self, name: str, values: np.ndarray) -> None:
-        """A static variable, (y, x), and its cell means. Raises ``OSError`` where the disk is full."""
-        cells = block_mean(torch.from_numpy(values.astype("float32")), self.domain.ratio)
-        with naming_full_disk(self.path):
-            self._write(f"static/{name}", values)
-            self._write(f"static_cell/{name}", cells.numpy())
+    def metadata(self, name: str) -> dict[str, Any] | None:
+        """Facts about the whole cube that ``prepare`` stored under a name; None where there are none."""
+        file = self.metadata_file(name)
+        return read_json(file) if file.exists() else None
 
-    def _write(self, key: str, field: np.ndarray, *where: int) -> None:
-        self._shards_of(key).write(field, *where)
-
-    # ---- statistics --------------------------------------------------------------------------------------------
-
-    def stats(self, name: str) -> dict[str, Any] | None:
-        file = self.path / "stats" / f"{name}.json"
-        return json.loads(file.read_text()) if file.exists() else None
-
-    def write_stats(self, name: str, stats: Mapping[str, Any]) -> None:
-        write_json(self.path / "stats" / f"{name}.json", dict(stats))
+    def metadata_file(self, name: str) -> Path:
+        return self.path / "metadata" / f"{name}.json"
 
 
 def open_cube(path: str | Path) -> Cube:
-    """Open for reading. Raises ``CubeError`` where there is none, or its making was cut off."""
+    """Open for reading. Raises ``CubeError`` where there is none, its making was cut off, or its format is another."""
     path = Path(path)
     if not (path / "cube.json").exists():
         raise CubeError(f"{path} is not a cube; make one with: python prepare.py raw=RAW cube={path} domain=NAME ...")
-    meta = json.loads((path / "cube.json").read_text())
-    if meta["format"] != FORMAT:
-        raise CubeError(f"{path} has format {meta['format']}, this version reads {FORMAT}: prepare it again")
+    meta = read_json(path / "cube.json")
+    if meta.get("format") != FORMAT:
+        raise CubeError(
+            f"{path} has format {meta.get('format')}, this version of ssm_net reads format {FORMAT}: prepare a new "
+            "cube from the same granules, under another cube=PATH"
+        )
     domain = Domain(meta["domain"], tuple(meta["window"]), Grid(**meta["grid"]))
     days = tuple(EPOCH + dt.timedelta(int(n)) for n in meta["days"])
     fine, coarse, static = (tuple(meta[k]) for k in ("fine", "coarse", "static"))
@@ -237,3 +228,32 @@ def open_cube(path: str | Path) -> Cube:
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """There whole, or not at all."""
     write_whole(path, (json.dumps(value, indent=1, sort_keys=True) + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Raises ``CubeError`` with the file where it cannot be opened, or holds no JSON object."""
+    try:
+        value = json.loads(path.read_bytes())
+    except OSError as err:
+        raise _cannot_open(path, err) from err
+    except ValueError as err:
+        raise CubeError(f"{path} is damaged: {err}") from err
+    if not isinstance(value, dict):
+        raise CubeError(f"{path} is damaged: it holds no JSON object")
+    return value
+
+
+def _damaged(what: str, day: dt.date | None, err: Exception) -> DamagedError:
+    remedy = (
+        "prepare.py with revise=true writes the static maps again"
+        if day is None
+        else f"prepare.py with start={day} end={day} revise=true makes this day and all days after it again"
+    )
+    return DamagedError(f"{what} is damaged ({err}): {remedy}")
+
+
+def _cannot_open(file: Path, err: OSError) -> CubeError:
+    return CubeError(
+        f"{file} cannot be read: {err.strerror or err}. This is no damage of the cube: is its disk there, is the cube "
+        "complete, and may you read it?"
+    )

@@ -1,4 +1,4 @@
-"""What the cube holds: each variable with its units and how it is packed."""
+"""Table of the cube's variables: the units of each, and how it is packed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ssm_net.core.clock import OVERPASSES
 from ssm_net.grid import row_blocks
+
+REFLECTANCE_BANDS = {"red": "0.65 um", "nir": "0.86 um", "swir1": "1.64 um", "swir2": "2.13 um"}  # of reflectance
 
 # Antecedent precipitation indices by their e-folding time, days: of the surface, the top soil, the root zone.
 API_DAYS = {"api_2": 2, "api_10": 10, "api_30": 30}
@@ -65,8 +68,9 @@ def _lst(overpass: str) -> list[Variable]:
     return [
         Variable(name, "K", f"land surface temperature as under a clear sky, about {hour}", "uint16", 0.02, 0.0, 0),
         Variable(f"{name}_sigma", "K", f"standard error of {name}", "uint8", 0.1, 0.0, 255),
-        Variable(f"{name}_lineage", "1", "0 seen, 1 other overpass, 2 neighbours in space-time, 3 cycle only", "uint8",
-                 1.0, 0.0, 255),
+        Variable(f"{name}_lineage", "1",
+                 "0 observed, 1 other overpass, 2 neighbours in space or time, 3 annual cycle only", "uint8", 1.0, 0.0,
+                 255),
         Variable(f"{name}_memory", "K", f"fading mean of clear-sky anomalies of {name} against the surroundings",
                  "int16", 0.01, 0.0, -32768),
         Variable(f"{name}_weight", "1", f"fading number of clear views behind {name}_memory", "uint16", 1e-4, 0.0,
@@ -77,11 +81,10 @@ def _lst(overpass: str) -> list[Variable]:
 FINE = {
     v.name: v
     for v in [
-        *_lst("day"),
-        *_lst("night"),
+        *(variable for overpass in OVERPASSES for variable in _lst(overpass)),
         *(
             Variable(band, "1", f"surface reflectance, {wave}", "uint16", 1e-4, 0.0, 65535)
-            for band, wave in {"red": "0.65 um", "nir": "0.86 um", "swir1": "1.64 um", "swir2": "2.13 um"}.items()
+            for band, wave in REFLECTANCE_BANDS.items()
         ),
         Variable("reflectance_quality", "1", "of the last reflectance: 0 full inversion or good, 1 the second quality",
                  "uint8", 1.0, 0.0, 255),
@@ -101,19 +104,20 @@ COARSE = {
             "ssm", "m3 m-3", "coarse surface soil moisture, 0-5 cm, as observed, or as the reference sensor would have"
         ),
         Variable("ssm_sigma", "m3 m-3", "standard error of the coarse observation"),
-        Variable("lst_day_seen", "1", "part of the cell's land seen by day"),
-        Variable("lst_night_seen", "1", "part of the cell's land seen by night"),
-        Variable("source", "1", "sensor of the coarse observation, 0 none", "uint8", 1.0, 0.0, 0),
-        Variable("lst_day_background", "K", "smooth clear-sky LST of the surroundings at sea level, day"),
-        Variable("lst_night_background", "K", "smooth clear-sky LST of the surroundings at sea level, night"),
         *(
-            Variable(f"lst_{k}_{what}", "K", said)
-            for k in ("day", "night")
-            for what, said in {
-                "cloud": f"what cloud does to LST, {k}: to be added where it is not seen",
+            Variable(f"lst_{k}_seen", "1", f"fraction of the cell's land with LST seen by the satellite, {k}")
+            for k in OVERPASSES
+        ),
+        Variable("source", "1", "sensor of the coarse observation, 0 none", "uint8", 1.0, 0.0, 0),
+        *(
+            Variable(f"lst_{k}_{what}", "K", long_name)
+            for k in OVERPASSES
+            for what, long_name in {
+                "background": f"smooth clear-sky LST of the surroundings at sea level, {k}",
+                "cloud": f"effect of cloud on LST, {k}: to be added where it is not seen",
                 "cloud_sigma": f"standard error of lst_{k}_cloud",
                 "platform_offset": f"LST of the {k} overpass less that of the other platform's",
-                "background_sigma": f"how far lst_{k}_background may have moved since it was seen",
+                "background_sigma": f"standard error of lst_{k}_background since it was last observed",
                 "air": f"air temperature at sea level at the {k} overpass",
                 "minus_air": f"clear-sky LST less air temperature, {k}, a fading mean",
             }.items()

@@ -1,18 +1,22 @@
-"""Sensors of one record brought to one of them, cell by cell, on the days that two of them saw.
+"""Intercalibration of the coarse sensors: all sensors of a record are matched to one reference sensor, cell by cell.
 
-In each cell the mean of a source and the part of its variation that lasts from day to day are made those of the
-reference over their common days. Matched by their whole standard deviations, the noisier of two sensors would be
-damped, soil and all: so the region's gain is told by what goes with the days beside (a lagged instrument: Su et al.
-2014, J. Geophys. Res. Atmos. 119, 6419), and only how a cell's gain differs from it by deviations. Where pairs are few
-a cell's own numbers say little: its difference of means is the best linear unbiased prediction of a random effect,
-drawn to what the region says by as much as its error demands (Henderson 1975, Biometrics 31), its ratio of deviations
-is drawn to the region's. A source that never met the reference is brought to it over one that met both (AMSR-E over
-FY-3B to AMSR2); where there is none, over the calendar: the months that both have, in different years. The region's
-difference may also drift; the drift is taken out as far as the length of the common days tells it, and what is left of
-it is in the error.
+Two sensors are compared on the days that both observed. In each cell, the mean and the gain of the source are made
+those of the reference.
 
-What is fitted is stored with the cube and stays: days that are added never change what was made before. Stated errors
-grow by that of the fit.
+* *Gain.* Matching the whole standard deviations would damp the noisier sensor, soil signal and all. The gain of the
+  region therefore rests on what both sensors share with the days before and after (a lagged instrumental variable: Su
+  et al. 2014, J. Geophys. Res. Atmos. 119, 6419). How the gain of a cell differs from it rests on standard deviations.
+* *Mean.* With few pairs the numbers of a cell are uncertain. Its difference of means is the best linear unbiased
+  prediction of a random effect, drawn to the region's relation by as much as its error demands (Henderson 1975,
+  Biometrics 31); its ratio of deviations is drawn to the region's.
+* *Drift.* The difference of the region may change over time. The drift is removed as far as the length of the common
+  period determines it; its remaining uncertainty is part of the error.
+* *No common days.* A source that shares no days with the reference is matched over a sensor that shares days with both
+  (AMSR-E over FY-3B to AMSR2). Where there is none, it is matched over the months of the year that both observed, in
+  different years.
+
+What is fitted is stored with the cube and stays: days that are added never change earlier ones. Stated errors grow by
+that of the fit.
 """
 
 from __future__ import annotations
@@ -25,22 +29,23 @@ from typing import Any
 
 import numpy as np
 
-from ssm_net.core.radiometers import name_of, record_of
+from ssm_net.core.radiometers import BY_CODE, name_of, record_of
 from ssm_net.ingest.ssm import CoarseSSM
+from ssm_net.prepare.errors import PrepareError
 
 log = logging.getLogger(__name__)
 
-ENOUGH_DAYS = 30  # that two sensors share, for one to be brought to the other
-MOST_DAYS = 1000  # of common days, about: more change nothing and take longer to read
-TOGETHER = 10  # days in a row, where not all are read
-GAIN_PAIRS = 60.0  # of a cell at which half of its own ratio of deviations is believed
-DEPENDENT = 2.0  # pairs that tell as much as one independent pair: weather lasts longer than a day
+ENOUGH_DAYS = 30  # that two sensors share, for one to be matched to the other
+MOST_COMMON_DAYS = 1000  # of common days, about: more change nothing and take longer to read
+CONSECUTIVE = 10  # days in a row, where not all are read
+GAIN_PAIRS = 60.0  # of a cell, at which its own ratio of deviations has a weight of one half
+DEPENDENT = 2.0  # pairs that count as one independent pair: weather lasts longer than a day
 GAIN_RANGE = (0.4, 2.5)
-BESIDE = dt.timedelta(1)
-LASTING_PAIRS = 300  # of the region, for the gain of what lasts to be told
-DRIFT = 0.0015  # m3 m-3 a year, by which a sensor drifts against another
+LAG = dt.timedelta(1)  # of the instrumental variable
+LAGGED_PAIRS = 300  # of the region, at least, for a gain by instrumental variable
+SENSOR_DRIFT = 0.0015  # m3 m-3 a year: standard deviation of the drift between two sensors
 FEWEST_MONTHS = 10  # of common days before a drift is looked for
-CALENDAR_ERROR = 0.02  # m3 m-3: months of different years differ by that where nothing else does
+CALENDAR_ERROR = 0.02  # m3 m-3: by which the same months of different years differ
 UNMATCHED_ERROR = 0.03  # m3 m-3 added where nothing could be matched
 LOWEST, HIGHEST = 0.005, 0.7  # m3 m-3
 
@@ -50,8 +55,8 @@ Pair = tuple[dt.date, np.ndarray, np.ndarray]
 @dataclass(frozen=True)
 class Match:
     """How a source becomes the reference: ``offset + gain x + drift (years since middle)``, each (R, C); ``error``
-    (R, C) m3 m-3 of the level that this gives; ``drift`` and ``drift_error`` m3 m-3 a year. ``how`` says over what it
-    was found."""
+    (R, C) m3 m-3 of the level that this gives; ``drift`` and ``drift_error`` m3 m-3 a year. ``how`` says on which
+    days it was fitted."""
 
     offset: np.ndarray
     gain: np.ndarray
@@ -87,14 +92,15 @@ class Intercalibration:
     reference: int = 0
     matches: Mapping[int, Match] = field(default_factory=dict)
 
-    def apply(self, day: dt.date, seen: CoarseSSM) -> CoarseSSM:
-        """``seen`` as the reference would have seen it, its error grown by that of the match."""
-        ssm, sigma = seen.ssm.copy(), seen.sigma.copy()
+    def apply(self, day: dt.date, observed: CoarseSSM) -> CoarseSSM:
+        """``observed`` as the reference would have observed it, its error grown by that of the match."""
+        ssm, sigma = observed.ssm.copy(), observed.sigma.copy()
         for code, match in self.matches.items():
-            here = np.isin(seen.source, [c for c in range(1, 8) if record_of(c) == code]) & np.isfinite(seen.ssm)
-            ssm[here] = match(day, seen.ssm)[here]
-            sigma[here] = np.sqrt((match.gain * seen.sigma) ** 2 + match.error**2)[here]
-        return replace(seen, ssm=ssm.astype(np.float32), sigma=sigma.astype(np.float32))
+            codes = [c for c in BY_CODE if record_of(c) == code]
+            cells = np.isin(observed.source, codes) & np.isfinite(observed.ssm)
+            ssm[cells] = match(day, observed.ssm)[cells]
+            sigma[cells] = np.sqrt((match.gain * observed.sigma) ** 2 + match.error**2)[cells]
+        return replace(observed, ssm=ssm.astype(np.float32), sigma=sigma.astype(np.float32))
 
     def to_json(self) -> dict[str, Any]:
         return {"reference": self.reference,
@@ -110,7 +116,7 @@ class Intercalibration:
 Reader = Callable[[int, dt.date], np.ndarray | None]
 
 
-def match_all(
+def match_sensors(
     known: Intercalibration, wanted: Iterable[int], days: Mapping[int, Sequence[dt.date]], read: Reader
 ) -> Intercalibration:
     """``known`` with a match for each of ``wanted`` (codes) that has none yet.
@@ -125,7 +131,7 @@ def match_all(
         shared = {(c, v): sorted(set(days.get(c, ())) & set(days.get(v, ()))) for c in todo for v in done}
         (code, via), common = max(shared.items(), key=lambda item: (len(item[1]), item[0][1] == known.reference))
         if len(common) < ENOUGH_DAYS and (bridge := _bridge(todo, days, done)) is not None:
-            code, via = bridge  # itself not wanted, but it met both
+            code, via = bridge  # itself not wanted, but it shares days with both
             common = sorted(set(days[code]) & set(days[via]))
         if len(common) < ENOUGH_DAYS:
             code = todo[0]
@@ -150,58 +156,61 @@ def _bridge(todo: Sequence[int], days: Mapping[int, Sequence[dt.date]], done: se
 def _over_common_days(code: int, via: int, common: Sequence[dt.date], onward: Match | None, read: Reader) -> Match:
     """The match of ``code`` over the days it shares with ``via``, which is itself matched by ``onward`` or is the
     reference."""
-    every = max(1, -(-len(common) // MOST_DAYS))
-    some = [d for i, d in enumerate(common) if i // TOGETHER % every == 0]
+    every = max(1, -(-len(common) // MOST_COMMON_DAYS))
+    sampled = [d for i, d in enumerate(common) if i // CONSECUTIVE % every == 0]
     pairs = []
-    for day in some:
+    for day in sampled:
         x, y = read(code, day), read(via, day)
         if x is not None and y is not None:
             pairs.append((day, x, y if onward is None else onward(day, y)))
-    over = f"{len(pairs)} days shared with {name_of(via)}, {some[0]} .. {some[-1]}"
-    match = fit(pairs, over)
+    over = f"{len(pairs)} days shared with {name_of(via)}, {sampled[0]} .. {sampled[-1]}"
+    match = fit_match(pairs, over)
     if onward is not None:
-        apart = onward.drift_error * (match.middle - onward.middle).days / 365.25
-        error = np.sqrt(match.error**2 + onward.error**2 + np.float32(apart) ** 2)
+        drifted = onward.drift_error * (match.middle - onward.middle).days / 365.25
+        error = np.sqrt(match.error**2 + onward.error**2 + np.float32(drifted) ** 2)
         match = replace(match, error=error, how=f"{over}, and from there on")
     return match
 
 
-def fit(pairs: Sequence[Pair], how: str, same_days: bool = True) -> Match:
-    """The match of x to y from their common days: (day, x, y), (R, C) m3 m-3 with NaN where not seen; without
+def fit_match(pairs: Sequence[Pair], how: str, same_days: bool = True) -> Match:
+    """The match of x to y from their common days: (day, x, y), (R, C) m3 m-3 with NaN where not observed; without
     ``same_days`` y is of another year, and only levels and deviations can be matched.
 
-    Raises ``ValueError`` where no cell was seen by both on any day.
+    Raises ``PrepareError`` where no cell was observed by both on any day.
     """
     n, mx, my, vx, vy = _moments(pairs)
     if not n.sum():
-        raise ValueError(f"no cell was seen by both sensors: {how}")
+        raise PrepareError(
+            f"no cell of the domain was observed by both sensors ({how}): leave one of them out of raw/, or give "
+            "ssm=PRODUCT"
+        )
     several = n >= 3
     weight = np.where(several, n, 0.0)
-    usual = 1.0  # ratio of deviations of the region, noise and all
+    region_ratio = 1.0  # of the deviations of the region, noise included
     if several.any():
-        usual = float(np.clip(np.sqrt((weight * vy).sum() / max((weight * vx).sum(), 1e-12)), *GAIN_RANGE))
-    lasting = _lasting(pairs, mx, my, usual) if same_days else None
-    region_gain = usual if lasting is None else lasting
+        region_ratio = float(np.clip(np.sqrt((weight * vy).sum() / max((weight * vx).sum(), 1e-12)), *GAIN_RANGE))
+    lagged_gain = _lagged_gain(pairs, mx, my, region_ratio) if same_days else None
+    region_gain = region_ratio if lagged_gain is None else lagged_gain
     own = np.clip(np.sqrt(vy / np.maximum(vx, 1e-8)), *GAIN_RANGE)
     trust = np.where(several, n / (n + GAIN_PAIRS), 0.0)
-    gain = region_gain * np.exp(trust * (np.log(np.where(several, own, usual)) - np.log(usual)))
+    gain = region_gain * np.exp(trust * (np.log(np.where(several, own, region_ratio)) - np.log(region_ratio)))
 
     # Differences of means as a random effect of cells about the region's relation.
     mean_x, mean_y = (n * mx).sum() / n.sum(), (n * my).sum() / n.sum()
     expected = mean_y - mean_x + (region_gain - 1) * (mx - mean_x)
-    excess = np.where(n > 0, my - mx - expected, 0.0)
-    within = _pooled(pairs, gain, mx, my)
+    departure = np.where(n > 0, my - mx - expected, 0.0)
+    within = _pooled_variance(pairs, gain, mx, my)
     effective = n / DEPENDENT
     noise = np.where(n > 0, within / np.maximum(effective, 1e-9), 0.0)
     cells = n > 0
-    between = max(float((excess[cells] ** 2).mean() - noise[cells].mean()), 1e-8)
-    belief = np.where(cells, between / (between + noise), 0.0)
+    between = max(float((departure[cells] ** 2).mean() - noise[cells].mean()), 1e-8)
+    weight_of_cell = np.where(cells, between / (between + noise), 0.0)
     middle_x = np.where(cells, mx, mean_x)
-    middle_y = middle_x + mean_y - mean_x + (region_gain - 1) * (middle_x - mean_x) + belief * excess
-    error = np.sqrt(between * (1 - belief) + within / max(effective.sum(), 1.0))
+    middle_y = middle_x + mean_y - mean_x + (region_gain - 1) * (middle_x - mean_x) + weight_of_cell * departure
+    error = np.sqrt(between * (1 - weight_of_cell) + within / max(effective.sum(), 1.0))
     match = Match(
         (middle_y - gain * middle_x).astype(np.float32), gain.astype(np.float32), error.astype(np.float32),
-        0.0, DRIFT, pairs[len(pairs) // 2][0], len(pairs), int(n.sum()), how,
+        0.0, SENSOR_DRIFT, pairs[len(pairs) // 2][0], len(pairs), int(n.sum()), how,
     )  # fmt: skip
     return _with_drift(match, pairs) if same_days else match
 
@@ -220,78 +229,79 @@ def _moments(pairs: Sequence[Pair]) -> tuple[np.ndarray, ...]:
     return n, mx, my, np.maximum(sxx / m - mx**2, 0), np.maximum(syy / m - my**2, 0)
 
 
-def _lasting(pairs: Sequence[Pair], mx: np.ndarray, my: np.ndarray, usual: float) -> float | None:
-    """The gain of what lasts from day to day, over the whole region; noise, which does not last, has no part in it.
+def _lagged_gain(pairs: Sequence[Pair], mx: np.ndarray, my: np.ndarray, region_ratio: float) -> float | None:
+    """The gain of the region by instrumental variable; noise, which does not last from day to day, has no part in it.
 
-    The anomalies of the days beside are the instrument: they go with the soil of the day and with no error of it. None
-    where too few pairs have a day beside them.
+    The instrument is the mean anomaly of both sensors on the day before or after: it goes with the soil of the day, and
+    with no error of it. None where too few pairs have such a day.
     """
     xz, yz, count = 0.0, 0.0, 0
-    beside: dict[dt.date, np.ndarray] = {}
+    anomalies: dict[dt.date, np.ndarray] = {}
     for day, x, y in pairs:
-        both = np.stack([usual * (x - mx), y - my])
+        both = np.stack([region_ratio * (x - mx), y - my])
         known = np.isfinite(both)
         mean = np.where(known, both, 0).sum(0) / np.maximum(known.sum(0), 1)
-        beside[day] = np.where(known.any(0), mean, np.nan).astype(np.float32)
+        anomalies[day] = np.where(known.any(0), mean, np.nan).astype(np.float32)
     for day, x, y in pairs:
-        for near in (day - BESIDE, day + BESIDE):
-            if near in beside:
-                z = beside[near]
+        for neighbour in (day - LAG, day + LAG):
+            if neighbour in anomalies:
+                z = anomalies[neighbour]
                 use = np.isfinite(x) & np.isfinite(y) & np.isfinite(z)
                 xz += float(((x - mx)[use] * z[use]).sum())
                 yz += float(((y - my)[use] * z[use]).sum())
                 count += int(use.sum())
-    if count < LASTING_PAIRS or xz <= 0 or yz <= 0:
+    if count < LAGGED_PAIRS or xz <= 0 or yz <= 0:
         return None
     return float(np.clip(yz / xz, *GAIN_RANGE))
 
 
-def _pooled(pairs: Sequence[Pair], gain: np.ndarray, mx: np.ndarray, my: np.ndarray) -> float:
-    """Variance of y - gain x about its mean in a cell, over all cells; what both sensors' noise leaves."""
+def _pooled_variance(pairs: Sequence[Pair], gain: np.ndarray, mx: np.ndarray, my: np.ndarray) -> float:
+    """Variance of y - gain x about its mean in a cell, over all cells: the noise of both sensors."""
     total, count = 0.0, 0
     for _, x, y in pairs:
-        left = (y - my) - gain * (x - mx)
-        known = np.isfinite(left)
-        total += float((left[known] ** 2).sum())
+        residual = (y - my) - gain * (x - mx)
+        known = np.isfinite(residual)
+        total += float((residual[known] ** 2).sum())
         count += int(known.sum())
     return total / max(count, 1)
 
 
 def _with_drift(match: Match, pairs: Sequence[Pair]) -> Match:
-    """``match`` with the trend of the region's difference, drawn to none by as much as its error demands.
+    """``match`` with the trend of the region's difference, shrunk towards zero by as much as its error demands.
 
-    Monthly means of the region are the observations, with the annual cycle beside it: seasons that one end of the
-    record lacks are no trend.
+    Monthly means of the region are the observations; an annual cycle is fitted along with the trend, so that seasons
+    that one end of the record lacks are no trend.
     """
     months: dict[tuple[int, int], list[tuple[float, float]]] = {}
     for day, x, y in pairs:
-        left = y - (match.offset + match.gain * x)
-        if np.isfinite(left).any():
-            at = (day - match.middle).days / 365.25
-            months.setdefault((day.year, day.month), []).append((at, float(np.nanmean(left))))
+        residual = y - (match.offset + match.gain * x)
+        if np.isfinite(residual).any():
+            years = (day - match.middle).days / 365.25
+            months.setdefault((day.year, day.month), []).append((years, float(np.nanmean(residual))))
     t, r = np.array([np.mean(v, 0) for v in months.values()]).T
     if len(t) < FEWEST_MONTHS:
         return match
     basis = np.stack([np.ones_like(t), t, np.cos(2 * np.pi * t), np.sin(2 * np.pi * t)], 1)
-    law, *_ = np.linalg.lstsq(basis, r, rcond=None)
-    scatter = float(((r - basis @ law) ** 2).sum() / (len(t) - basis.shape[1]))
+    coefficients, *_ = np.linalg.lstsq(basis, r, rcond=None)
+    scatter = float(((r - basis @ coefficients) ** 2).sum() / (len(t) - basis.shape[1]))
     variance = scatter * float(np.linalg.inv(basis.T @ basis)[1, 1])
-    belief = DRIFT**2 / (DRIFT**2 + variance)
-    drift = belief * float(law[1])
-    # The level stays that of the pairs: what the trend adds, their mean time takes away.
+    shrinkage = SENSOR_DRIFT**2 / (SENSOR_DRIFT**2 + variance)
+    drift = shrinkage * float(coefficients[1])
+    # The level stays that of the pairs, at their mean time.
     offset = match.offset - np.float32(drift * t.mean())
-    return replace(match, drift=drift, drift_error=float(np.sqrt(1 - belief) * DRIFT), offset=offset)
+    return replace(match, drift=drift, drift_error=float(np.sqrt(1 - shrinkage) * SENSOR_DRIFT), offset=offset)
 
 
 def _over_the_calendar(code: int, reference: int, days: Mapping[int, Sequence[dt.date]], read: Reader) -> Match:
-    """The match over the months of the year that both have, in whatever years; of what has none in common, nothing."""
+    """The match over the months of the year that both observed, in different years; where they share no month, no match
+    but a larger error."""
     by_month: dict[int, dict[int, list[dt.date]]] = {
         c: {m: [d for d in days.get(c, ()) if d.month == m] for m in range(1, 13)} for c in (code, reference)
     }
     pairs: list[Pair] = []
     for month in range(1, 13):
         ours, theirs = by_month[code][month], by_month[reference][month]
-        number = min(len(ours), len(theirs), MOST_DAYS // 12)
+        number = min(len(ours), len(theirs), MOST_COMMON_DAYS // 12)
         for i in range(number):
             x, y = read(code, ours[i * len(ours) // number]), read(reference, theirs[i * len(theirs) // number])
             if x is not None and y is not None:
@@ -302,8 +312,9 @@ def _over_the_calendar(code: int, reference: int, days: Mapping[int, Sequence[dt
         shape = next((v for d in days.get(code, ()) if (v := read(code, d)) is not None), np.zeros((1, 1))).shape
         none, one, error = (np.full(shape, v, np.float32) for v in (0.0, 1.0, UNMATCHED_ERROR))
         return Match(none, one, error, 0.0, 0.0, days[code][0], 0, 0, "not matched")
-    log.warning("%s shares no days with %s or with a sensor that met both: it is matched over %d days of the same "
-                "months of other years, which is worse", name_of(code), name_of(reference), len(pairs))  # fmt: skip
-    match = fit(pairs, f"{len(pairs)} days of the same months as {name_of(reference)} in other years",
+    log.warning("%s shares no days with %s or with a sensor that shares days with both: it is matched over %d days of "
+                "the same months of other years, which is worse",
+                name_of(code), name_of(reference), len(pairs))  # fmt: skip
+    match = fit_match(pairs, f"{len(pairs)} days of the same months as {name_of(reference)} in other years",
                 same_days=False)  # fmt: skip
     return replace(match, error=np.sqrt(match.error**2 + np.float32(CALENDAR_ERROR) ** 2))

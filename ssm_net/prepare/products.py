@@ -1,4 +1,4 @@
-"""Which products of raw/ a cube is made of."""
+"""Products of raw/ that a cube is made of: chosen for a new cube, stored with it, and kept for days added later."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from ssm_net.config import PrepareConfig
 from ssm_net.core.clock import OVERPASSES
 from ssm_net.cube.store import open_cube
-from ssm_net.cube.variables import API_DAYS, FINE
+from ssm_net.cube.variables import API_DAYS, FINE, REFLECTANCE_BANDS
 from ssm_net.errors import ConfigError
 from ssm_net.ingest.catalog import Catalog
 from ssm_net.ingest.products import Product, Role, of_role, product
@@ -22,7 +22,7 @@ TWINS = {"MYD11A1": ("MOD11A1",), "MOD11A1": ("MYD11A1",),
 
 
 @dataclass(frozen=True)
-class Sources:
+class CubeProducts:
     """The products of each role that the archive holds for this cube; an empty tuple where there is none."""
 
     ssm: tuple[str, ...]
@@ -32,22 +32,38 @@ class Sources:
     reanalysis: tuple[str, ...] = ()
     other_lst: tuple[str, ...] = ()  # of the other platform, whose views fill gaps of ``lst`` first
 
+    def names(self) -> set[str]:
+        """All of them."""
+        return {*self.ssm, *self.lst, *self.reflectance, *self.rain, *self.reanalysis, *self.other_lst}
+
     def fine(self) -> list[str]:
+        """The fine variables that they give."""
         out: list[str] = []
         for k in OVERPASSES:
             if any(p.layer(f"lst_{k}") for p in map(known_product, self.lst)):
                 out += [v for v in FINE if v.startswith(f"lst_{k}")]
         bands = {v for name in self.reflectance for v in known_product(name).variables}
-        out += [v for v in ("red", "nir", "swir1", "swir2") if v in bands]
+        out += [v for v in REFLECTANCE_BANDS if v in bands]
         return (
             out
             + (["reflectance_age", "reflectance_quality"] if self.reflectance else [])
             + (["rain", *API_DAYS] if self.rain else [])
         )
 
+    def coarse(self) -> list[str]:
+        """The coarse variables that they give; cell means of fine variables are among them."""
+        fine = self.fine()
+        thermal = ["background", "background_sigma", "seen", "cloud", "cloud_sigma"]
+        thermal += ["platform_offset"] * bool(self.other_lst) + ["minus_air", "air"] * bool(self.reanalysis)
+        return (
+            (["ssm", "ssm_sigma", "source"] if self.ssm else [])
+            + [f"lst_{k}_{name}" for k in OVERPASSES if f"lst_{k}" in fine for name in thermal]
+            + [name for name in fine if not name.endswith(("_lineage", "_sigma", "_quality"))]
+        )
 
-def choose_sources(cfg: PrepareConfig, found: Catalog, settled: Sources | None = None) -> Sources:
-    """The products to use: those named; else those of the cube, where there is one (``settled``), so that days added
+
+def choose_products(cfg: PrepareConfig, catalogued: Catalog, stored: CubeProducts | None = None) -> CubeProducts:
+    """The products to use: those named; else those ``stored`` with the cube, where there is one, so that days added
     are made like the days before; else the best that have files. Sensors of one record stand side by side in raw/, so
     every product of coarse soil moisture counts, whatever its period, in the order of the table.
 
@@ -55,46 +71,51 @@ def choose_sources(cfg: PrepareConfig, found: Catalog, settled: Sources | None =
     """
 
     def pick(role: Role, wanted: str) -> tuple[str, ...]:
-        before: tuple[str, ...] = getattr(settled, role) if settled else ()
+        before: tuple[str, ...] = getattr(stored, role) if stored else ()
         if wanted == "auto":
-            if settled:
+            if stored:
                 return before
             if role == "ssm":
-                here = _folders(Path(cfg.raw))
-                return tuple(p.name for p in of_role("ssm") if p.name in here)
-            best = next((p for p in of_role(role) if p.name in found), None)
+                folders = _folders(Path(cfg.raw))
+                return tuple(p.name for p in of_role("ssm") if p.name in folders)
+            best = next((p for p in of_role(role) if p.name in catalogued), None)
         else:
             best = product(wanted)
             if best is not None and best.role == role and best.name in before:
                 return before
-            if best is None or best.role != role or not ({best.name} | _group(best)) & set(found):
-                have = sorted(n for n in found if known_product(n).role == role)
+            if best is None or best.role != role or not ({best.name} | _group(best)) & set(catalogued):
+                have = sorted(n for n in catalogued if known_product(n).role == role)
                 raise ConfigError(
                     f"{role}={wanted}: {cfg.raw} holds no such product with files in or near {cfg.start} .. {cfg.end}; "
                     f"it holds {', '.join(have) or 'none of this kind'}"
                 )
-        return () if best is None else tuple(sorted(({best.name} | _group(best)) & set(found)))
+        return () if best is None else tuple(sorted(({best.name} | _group(best)) & set(catalogued)))
 
-    chosen = Sources(*(pick(role, getattr(cfg, role, "auto")) for role in ROLES))
-    here = found if settled is None else dict.fromkeys(settled.other_lst)
-    chosen = replace(chosen, other_lst=tuple(t for n in chosen.lst for t in TWINS.get(n, ()) if t in here))
-    if not {*chosen.lst, *chosen.reflectance, *chosen.rain} & set(found):
-        wanted = ", ".join((*chosen.lst, *chosen.reflectance, *chosen.rain)) or "LST, reflectance or rain"
+    chosen = CubeProducts(*(pick(role, getattr(cfg, role, "auto")) for role in ROLES))
+    others = catalogued if stored is None else dict.fromkeys(stored.other_lst)
+    chosen = replace(chosen, other_lst=tuple(t for n in chosen.lst for t in TWINS.get(n, ()) if t in others))
+    _require_files(cfg, chosen, catalogued)
+    return chosen
+
+
+def _require_files(cfg: PrepareConfig, chosen: CubeProducts, catalogued: Catalog) -> None:
+    fine = (*chosen.lst, *chosen.reflectance, *chosen.rain)
+    if not set(fine) & set(catalogued):
+        wanted = ", ".join(fine) or "LST, reflectance or rain"
         raise ConfigError(
             f"raw={cfg.raw}: no file of {wanted} in or near {cfg.start} .. {cfg.end}; "
             "see docs/formats.md for which product goes into which folder"
         )
-    if not set(chosen.ssm) & set(found):
+    if not set(chosen.ssm) & set(catalogued):
         log.warning("raw=%s: no coarse soil moisture in %s .. %s; nothing to train on", cfg.raw, cfg.start, cfg.end)
-    return chosen
 
 
-def settled_sources(path: Path) -> Sources | None:
+def stored_products(path: Path) -> CubeProducts | None:
     """The products that the cube at ``path`` is made of; ``None`` where there is no cube yet."""
     if not (path / "cube.json").exists():
         return None
     attrs = open_cube(path).attrs
-    return Sources(*(tuple(attrs.get(role, "").split()) for role in (*ROLES, "other_lst")))
+    return CubeProducts(*(tuple(attrs.get(role, "").split()) for role in (*ROLES, "other_lst")))
 
 
 def _folders(raw: Path) -> set[str]:
@@ -104,9 +125,10 @@ def _folders(raw: Path) -> set[str]:
 
 
 def known_product(name: str) -> Product:
-    found = product(name)
-    assert found is not None
-    return found
+    """The product of the table with this name, which is known to be there."""
+    entry = product(name)
+    assert entry is not None
+    return entry
 
 
 def _group(p: Product) -> set[str]:

@@ -1,22 +1,25 @@
-"""The maps that do not change, and what is made of them."""
+"""Static maps: elevation, relief, texture, water, and the inside of a boundary."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from ssm_net.cube.store import Cube
+from ssm_net.cube.writer import CubeWriter
 from ssm_net.grid import Domain
 from ssm_net.ingest.static import read_static
+from ssm_net.prepare.errors import PrepareError
 
 RELIEF_PIXELS = 3.0  # sigma of the smooth elevation that relief is measured against
+STATIC_MAPS = "static_maps"  # their digests among the cube's metadata
 
 
 def static_fields(raw: Path, domain: Domain, boundary: str | None) -> dict[str, np.ndarray]:
-    """The static maps there are, (y, x) float32, and what is made of them: relief (m), inside (0 or 1)."""
+    """The static maps there are, (y, x) float32, and those derived from them: relief (m), inside (0 or 1)."""
     out = read_static(raw, domain.fine)
     if "elevation" in out:
         z = out["elevation"]
@@ -35,9 +38,26 @@ def static_fields(raw: Path, domain: Domain, boundary: str | None) -> dict[str, 
     return out
 
 
-def write_static(cube: Cube, static: Mapping[str, np.ndarray]) -> None:
-    """Once; a cube whose static maps are there keeps them, so that stored days and new ones rest on the same."""
-    if cube.static and cube.stats("static_written") is None:
+def store_static_maps(writer: CubeWriter, static: Mapping[str, np.ndarray], damaged: Collection[str] = ()) -> None:
+    """Write the maps once: a cube keeps those it was made with, so that stored days and new ones rest on the same.
+    Those in ``damaged`` are written again.
+
+    Raises ``PrepareError`` where a damaged map is not in ``static`` as the cube had it.
+    """
+    stored = writer.cube.metadata(STATIC_MAPS)
+    if stored is None:
         for name, values in static.items():
-            cube.write_static(name, values)
-        cube.write_stats("static_written", {"names": sorted(static)})
+            writer.write_static(name, values)
+        writer.write_metadata(STATIC_MAPS, {name: _digest(values) for name, values in static.items()})
+        return
+    for name in damaged:
+        if _digest(static[name]) != stored[name]:
+            raise PrepareError(
+                f"{writer.cube.path}: the static map {name} is damaged, and raw/static holds another one now: put the "
+                "file back that the cube was made with, or prepare a new cube"
+            )
+        writer.write_static(name, static[name])
+
+
+def _digest(values: np.ndarray) -> str:
+    return hashlib.blake2b(np.ascontiguousarray(values, "float32").tobytes(), digest_size=16).hexdigest()

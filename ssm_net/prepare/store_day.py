@@ -1,9 +1,10 @@
-"""One day into the cube: filled, remembered, aged, packed and written, leaning on the last stored day before it."""
+"""Storing of one day: gaps filled, memories and ages carried on from the last stored day, packed and written."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,10 @@ from torch import Tensor
 
 from ssm_net.config import MemoryConfig
 from ssm_net.core.clock import HOURS, OVERPASSES
+from ssm_net.cube.masks import land_mask
 from ssm_net.cube.store import Cube
-from ssm_net.cube.variables import API_DAYS, FINE
+from ssm_net.cube.variables import API_DAYS, FINE, REFLECTANCE_BANDS
+from ssm_net.cube.writer import CubeWriter
 from ssm_net.grid import Domain, block_mean
 from ssm_net.lst import cloud_effect
 from ssm_net.lst.annual_cycle import AirMemory, Cycle
@@ -21,59 +24,106 @@ from ssm_net.lst.background import BackgroundLST
 from ssm_net.lst.cloud_effect import Air
 from ssm_net.lst.gap_filling import LAPSE, ClearLST, FilledLST, Terrain, ThermalState, fill_gaps
 from ssm_net.prepare.intercalibration import Intercalibration
-from ssm_net.prepare.read_day import Day
+from ssm_net.prepare.read_day import ObservedDay
 
-Field = tuple[str, np.ndarray]  # a variable and its packed values, (y, x)
-OLDEST = 254  # days; a reflectance is kept until then, its age said
+PackedField = tuple[str, np.ndarray]  # a fine variable and its packed values, (y, x)
+OLDEST = 254  # days; a reflectance is kept until then, with its age
 
 
-def store(cube: Cube, seen: Day, elevation: Tensor, land: Tensor, sensors: Intercalibration) -> list[str]:
+@dataclass(frozen=True)
+class LandSurface:
+    """The maps that each day needs: ``terrain`` (elevation 0 where unknown), and ``land`` (y, x) bool."""
+
+    terrain: Terrain
+    land: Tensor
+
+    @classmethod
+    def of(cls, cube: Cube) -> LandSurface:
+        """As the cube stores them, so that all its days rest on the same."""
+        shape = cube.domain.fine_shape
+        stored = {name: torch.from_numpy(cube.read_static(name)) for name in ("elevation", "water_fraction")
+                  if name in cube.static}  # fmt: skip
+        elevation = stored.get("elevation", torch.zeros(shape)).nan_to_num()
+        terrain = Terrain(elevation, _latitude(cube.domain), cube.domain.ratio)
+        return cls(terrain, land_mask(stored.get("water_fraction"), shape))
+
+
+@dataclass(frozen=True)
+class _Making:
+    """A day in the making: what it is made from, and what goes with its fine fields: ``coarse`` variables (R, C) and
+    the ``state`` that the next day needs."""
+
+    cube: Cube
+    observed: ObservedDay
+    surface: LandSurface
+    before: dt.date | None  # the last stored day
+    coarse: dict[str, np.ndarray] = field(default_factory=dict)
+    state: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def days_since(self) -> int:
+        """Days since the last stored day, 0 where there is none."""
+        return 0 if self.before is None else (self.observed.day - self.before).days
+
+
+def store_day(writer: CubeWriter, observed: ObservedDay, surface: LandSurface, sensors: Intercalibration) -> list[str]:
     """Write one day; returns what it was made without (``ssm``, ``lst_day``, ``rain`` ..).
 
-    ``elevation`` (m) and ``land`` (bool) are (y, x).
+    Raises as ``CubeWriter.write_day``, and ``CubeError`` where the last stored day cannot be read.
     """
-    before = cube.last_done(seen.day)
-    coarse: dict[str, np.ndarray] = {}
-    info: dict[str, Any] = {
-        "files": list(seen.files), "problems": list(seen.problems), "missing": [],
-        "left_out": dict(seen.left_out), "missing_tiles": list(seen.missing_tiles),
-        "revision": cube.revision(seen.day), "observed": 0,
-    }  # fmt: skip
-    state: dict[str, Any] = {}
-    bands = [v for v in ("red", "nir", "swir1", "swir2") if v in cube.fine]
-    info["missing"] += [f"lst_{k}" for k in OVERPASSES if f"lst_{k}" in cube.fine and seen.lst.get(k) is None]
-    info["missing"] += ["reflectance"] * (bool(bands) and seen.reflectance is None)
-    info["missing"] += ["rain"] * ("rain" in cube.fine and seen.rain is None)
+    cube = writer.cube
+    day = _Making(cube, observed, surface, cube.last_done(observed.day))
+    missing = [kind for kind in observed_kinds(cube) if _observed(observed, kind) is None]
     if "ssm" in cube.coarse:
-        none = np.full(cube.domain.coarse_shape, np.nan, "float32")
-        if seen.ssm is None:
-            info["missing"].append("ssm")
-            coarse |= {"ssm": none, "ssm_sigma": none, "source": none}
-        else:
-            ssm = sensors.apply(seen.day, seen.ssm)
-            source = np.where(ssm.source > 0, ssm.source, np.nan).astype("float32")  # 0 is what marks a missing one
-            coarse |= {"ssm": ssm.ssm, "ssm_sigma": ssm.sigma, "source": source}
-            info["observed"] = int(np.isfinite(ssm.ssm).sum())
+        day.coarse.update(_coarse_ssm(cube.domain, observed, sensors))
+    info = {
+        "files": list(observed.files), "problems": list(observed.problems), "missing": missing,
+        "left_out": dict(observed.left_out), "missing_tiles": list(observed.missing_tiles),
+        "observed": int(np.isfinite(day.coarse["ssm"]).sum()) if "ssm" in cube.coarse else 0,
+    }  # fmt: skip
+    writer.write_day(observed.day, _with_cell_means(day), day.coarse, info, day.state)
+    return missing
 
-    def fine() -> Iterator[Field]:
-        """One after the other: those of a country need not be in memory together."""
-        for k in OVERPASSES:
-            if f"lst_{k}" in cube.fine:
-                yield from _thermal(cube, before, k, seen, elevation, land, coarse, state)
-        if bands:
-            yield from _reflectance(cube, before, bands, seen)
-        if "rain" in cube.fine:
-            yield from _rain(cube, before, seen)
 
-    def with_cells() -> Iterator[Field]:
-        for name, packed in fine():
-            if name in cube.coarse:
-                values = torch.from_numpy(FINE[name].unpack(packed))
-                coarse[name] = block_mean(values, cube.domain.ratio, land).numpy()
-            yield name, packed
+def observed_kinds(cube: Cube) -> list[str]:
+    """The kinds of observations that each day of ``cube`` should have."""
+    kinds = [f"lst_{k}" for k in OVERPASSES if f"lst_{k}" in cube.fine]
+    kinds += ["reflectance"] * ("reflectance_age" in cube.fine) + ["rain"] * ("rain" in cube.fine)
+    return kinds + ["ssm"] * ("ssm" in cube.coarse)
 
-    cube.write_day(seen.day, with_cells(), coarse, info, state)
-    return list(info["missing"])
+
+def _observed(observed: ObservedDay, kind: str) -> Any:
+    """The observation of a kind, None where there is none."""
+    return observed.lst.get(kind.removeprefix("lst_")) if kind.startswith("lst_") else getattr(observed, kind)
+
+
+def _coarse_ssm(domain: Domain, observed: ObservedDay, sensors: Intercalibration) -> dict[str, np.ndarray]:
+    """The coarse observation as the reference sensor would have made it; NaN where there is none."""
+    if observed.ssm is None:
+        return {name: np.full(domain.coarse_shape, np.nan, "float32") for name in ("ssm", "ssm_sigma", "source")}
+    ssm = sensors.apply(observed.day, observed.ssm)
+    source = np.where(ssm.source > 0, ssm.source, np.nan).astype("float32")  # 0 marks a missing one
+    return {"ssm": ssm.ssm, "ssm_sigma": ssm.sigma, "source": source}
+
+
+def _with_cell_means(day: _Making) -> Iterator[PackedField]:
+    """The fine fields, whose cell means go into ``day.coarse`` where the cube holds them."""
+    for name, packed in _fine_fields(day):
+        if name in day.cube.coarse:
+            values = torch.from_numpy(FINE[name].unpack(packed))
+            day.coarse[name] = block_mean(values, day.cube.domain.ratio, day.surface.land).numpy()
+        yield name, packed
+
+
+def _fine_fields(day: _Making) -> Iterator[PackedField]:
+    """One after the other: those of a country need not be in memory together."""
+    for k in OVERPASSES:
+        if f"lst_{k}" in day.cube.fine:
+            yield from _thermal(day, k)
+    if bands := [band for band in REFLECTANCE_BANDS if band in day.cube.fine]:
+        yield from _reflectance(day, bands)
+    if "rain" in day.cube.fine:
+        yield from _rain(day)
 
 
 def thermal_state(cube: Cube, day: dt.date | None, k: str) -> ThermalState | None:
@@ -100,75 +150,73 @@ def thermal_state(cube: Cube, day: dt.date | None, k: str) -> ThermalState | Non
     )
 
 
-def _thermal(
-    cube: Cube, before: dt.date | None, k: str, seen: Day, elevation: Tensor, land: Tensor,
-    coarse: dict[str, np.ndarray], state: dict[str, Any],
-) -> Iterator[Field]:  # fmt: skip
-    """LST of an overpass, filled, and its memory; what goes with it into ``coarse`` and ``state``."""
-    nowhere = np.full(cube.domain.fine_shape, np.nan, "float32")
-    lst, sigma = seen.lst.get(k) or (nowhere, nowhere)
-    other = (seen.other_lst.get(k) or (nowhere, nowhere)) if f"lst_{k}_platform_offset" in cube.coarse else None
-    pair = seen.air.get(k)
-    height = block_mean(elevation, cube.domain.ratio)
+def _thermal(day: _Making, k: str) -> Iterator[PackedField]:
+    """LST of an overpass, gaps filled, and its memory; its coarse variables and state go into ``day``."""
+    cube, observed = day.cube, day.observed
+    unknown = np.full(cube.domain.fine_shape, np.nan, "float32")
+    lst, sigma = observed.lst.get(k) or (unknown, unknown)
+    other = (observed.other_lst.get(k) or (unknown, unknown)) if f"lst_{k}_platform_offset" in cube.coarse else None
+    pair = observed.air.get(k)
+    height = block_mean(day.surface.terrain.elevation, cube.domain.ratio)
     air = None if pair is None else torch.from_numpy(pair[0]) + LAPSE * height
-    done = fill_gaps(
-        seen.day, ClearLST(torch.from_numpy(lst), torch.from_numpy(sigma)),
-        Terrain(elevation, _latitude(cube.domain), cube.domain.ratio), thermal_state(cube, before, k),
-        MemoryConfig(cube.attrs["memory_days"], cube.attrs["memory_background"]),
+    filled = fill_gaps(
+        observed.day, ClearLST(torch.from_numpy(lst), torch.from_numpy(sigma)), day.surface.terrain,
+        thermal_state(cube, day.before, k), MemoryConfig(cube.attrs["memory_days"], cube.attrs["memory_background"]),
         other=None if other is None else ClearLST(torch.from_numpy(other[0]), torch.from_numpy(other[1])),
         air=air if f"lst_{k}_air" in cube.coarse else None,
     )  # fmt: skip
-    seen_part = block_mean((done.lineage <= 1).float(), cube.domain.ratio, land)
-    coarse[f"lst_{k}_background"] = done.state.background.lst.numpy()
-    coarse[f"lst_{k}_seen"] = seen_part.numpy()
-    if done.state.platform_offset is not None:
-        coarse[f"lst_{k}_platform_offset"] = done.state.platform_offset.numpy()
-    coarse[f"lst_{k}_background_sigma"] = done.state.background.sigma.numpy()
-    state[f"lst_{k}_error"] = done.state.error
-    state[f"lst_{k}_weather"] = done.state.background.weather
-    state[f"lst_{k}_cycle"] = done.state.background.cycle.to_json()
-    if f"lst_{k}_air" in cube.coarse:
-        left = done.state.air
-        coarse[f"lst_{k}_air"] = np.full(cube.domain.coarse_shape, np.nan) if left is None else left.temperature.numpy()
-        state[f"lst_{k}_air_cycle"] = None if left is None else left.cycle.to_json()
+    seen_fraction = block_mean((filled.lineage <= 1).float(), cube.domain.ratio, day.surface.land)
+    day.coarse[f"lst_{k}_seen"] = seen_fraction.numpy()
+    _keep_thermal_state(day, k, filled.state)
     if f"lst_{k}_cloud" in cube.coarse:
         sky = None
         if pair is not None and air is not None:
-            sky = Air(air, _sun(k, pair[1], cube.domain, seen.day))
-        _put_cloud(cube, before, k, seen, done, sky, seen_part.nan_to_num(), coarse)
-    memory = torch.where(done.state.weight > 0, done.state.memory, torch.nan)
-    values = {"": done.lst, "_sigma": done.sigma, "_lineage": done.lineage.float(), "_memory": memory,
-              "_weight": done.state.weight}  # fmt: skip
-    for what, field in values.items():
-        yield f"lst_{k}{what}", FINE[f"lst_{k}{what}"].pack(field.numpy())
+            sky = Air(air, _clear_sky_fraction(k, pair[1], cube.domain, observed.day))
+        _keep_cloud_effect(day, k, filled, sky, seen_fraction.nan_to_num())
+    memory = torch.where(filled.state.weight > 0, filled.state.memory, torch.nan)
+    values = {"": filled.lst, "_sigma": filled.sigma, "_lineage": filled.lineage.float(), "_memory": memory,
+              "_weight": filled.state.weight}  # fmt: skip
+    for suffix, values_of in values.items():
+        yield f"lst_{k}{suffix}", FINE[f"lst_{k}{suffix}"].pack(values_of.numpy())
 
 
-def _put_cloud(
-    cube: Cube, before: dt.date | None, k: str, seen: Day, done: FilledLST, air: Air | None, seen_part: Tensor,
-    coarse: dict[str, np.ndarray],
-) -> None:  # fmt: skip
-    """What cloud does: the climate's effect, or, where a reanalysis and its memory are there, that of the day."""
-    effect, error = cloud_effect.climate_effect(k, seen.day, _latitude(cube.domain))
-    error = torch.sqrt(
-        error**2 + done.state.background.sigma**2
-    )  # the air of the day, where it is known, is not of days ago
+def _keep_thermal_state(day: _Making, k: str, thermal: ThermalState) -> None:
+    """What ``thermal_state`` reads again on the next day, but for the fine memory and its weight."""
+    day.coarse[f"lst_{k}_background"] = thermal.background.lst.numpy()
+    day.coarse[f"lst_{k}_background_sigma"] = thermal.background.sigma.numpy()
+    if thermal.platform_offset is not None:
+        day.coarse[f"lst_{k}_platform_offset"] = thermal.platform_offset.numpy()
+    day.state[f"lst_{k}_error"] = thermal.error
+    day.state[f"lst_{k}_weather"] = thermal.background.weather
+    day.state[f"lst_{k}_cycle"] = thermal.background.cycle.to_json()
+    if f"lst_{k}_air" in day.cube.coarse:
+        air = thermal.air
+        unknown = np.full(day.cube.domain.coarse_shape, np.nan)
+        day.coarse[f"lst_{k}_air"] = unknown if air is None else air.temperature.numpy()
+        day.state[f"lst_{k}_air_cycle"] = None if air is None else air.cycle.to_json()
+
+
+def _keep_cloud_effect(day: _Making, k: str, filled: FilledLST, air: Air | None, seen_fraction: Tensor) -> None:
+    """The effect of cloud on LST: that of the climate, or, where a reanalysis and its memory are there, of the day."""
+    observed, cube = day.observed, day.cube
+    effect, error = cloud_effect.climate_effect(k, observed.day, _latitude(cube.domain))
+    # The background may be days old. Where the air temperature of the day is known, its error takes this one's place.
+    error = torch.sqrt(error**2 + filled.state.background.sigma**2)
     name = f"lst_{k}_minus_air"
     if name in cube.coarse:
-        minus_air = None if before is None else torch.from_numpy(cube.read_coarse(name, before))
+        minus_air = None if day.before is None else torch.from_numpy(cube.read_coarse(name, day.before))
         if air is not None:
-            days = 0 if before is None else (seen.day - before).days
-            minus_air = cloud_effect.minus_air_of(
-                minus_air, days, done.state.background.lst, air.temperature, seen_part
-            )
-            of_day, of_day_error = cloud_effect.air_effect(k, air, done.state.background.lst, minus_air, seen_part)
+            background = filled.state.background.lst
+            minus_air = cloud_effect.minus_air_of(minus_air, day.days_since, background, air.temperature, seen_fraction)
+            of_day, of_day_error = cloud_effect.air_effect(k, air, background, minus_air, seen_fraction)
             known = torch.isfinite(of_day)
             effect, error = torch.where(known, of_day, effect), torch.where(known, of_day_error, error)
-        coarse[name] = torch.full_like(effect, torch.nan).numpy() if minus_air is None else minus_air.numpy()
-    if seen.lst.get(k) is None:
-        # Nobody looked: the sky may have been clear.
-        spread = effect * effect * cloud_effect.UNKNOWN * (1 - cloud_effect.UNKNOWN)
-        effect, error = cloud_effect.UNKNOWN * effect, torch.sqrt(cloud_effect.UNKNOWN * error**2 + spread)
-    coarse[f"lst_{k}_cloud"], coarse[f"lst_{k}_cloud_sigma"] = effect.numpy(), error.numpy()
+        day.coarse[name] = torch.full_like(effect, torch.nan).numpy() if minus_air is None else minus_air.numpy()
+    if observed.lst.get(k) is None:
+        # There was no view, so the sky may have been clear.
+        variance = effect * effect * cloud_effect.UNKNOWN * (1 - cloud_effect.UNKNOWN)
+        effect, error = cloud_effect.UNKNOWN * effect, torch.sqrt(cloud_effect.UNKNOWN * error**2 + variance)
+    day.coarse[f"lst_{k}_cloud"], day.coarse[f"lst_{k}_cloud_sigma"] = effect.numpy(), error.numpy()
 
 
 def _latitude(domain: Domain) -> Tensor:
@@ -177,8 +225,9 @@ def _latitude(domain: Domain) -> Tensor:
     return torch.from_numpy(lat).float()[:, None].expand(*domain.coarse_shape)
 
 
-def _sun(k: str, radiation: np.ndarray, domain: Domain, day: dt.date) -> Tensor | None:
-    """The part of the clear sky's radiation that reaches the ground, (R, C); None where none is given, and at night."""
+def _clear_sky_fraction(k: str, radiation: np.ndarray, domain: Domain, day: dt.date) -> Tensor | None:
+    """The fraction of the clear sky's radiation that reaches the ground, (R, C); None where no ``radiation`` (W m-2) is
+    given, and at night."""
     if k == "night" or not np.isfinite(radiation).any():
         return None
     # The radiation is the mean of the hour that ends at the overpass.
@@ -186,9 +235,10 @@ def _sun(k: str, radiation: np.ndarray, domain: Domain, day: dt.date) -> Tensor 
     return (torch.from_numpy(radiation) / clear.clamp(min=50.0)).nan_to_num(0.5).clamp(0.0, 1.0)
 
 
-def _reflectance(cube: Cube, before: dt.date | None, bands: Sequence[str], seen: Day) -> Iterator[Field]:
-    """Today's reflectance where all bands were seen, else the last one that was, with its age."""
-    shape, new = cube.domain.fine_shape, seen.reflectance or {}
+def _reflectance(day: _Making, bands: Sequence[str]) -> Iterator[PackedField]:
+    """The day's reflectance where all bands were observed, else the last one that was, with its age."""
+    cube, before = day.cube, day.before
+    shape, new = cube.domain.fine_shape, day.observed.reflectance or {}
     fresh = np.full(shape, set(bands) <= set(new))
     for band in bands:
         if band in new:
@@ -196,21 +246,21 @@ def _reflectance(cube: Cube, before: dt.date | None, bands: Sequence[str], seen:
 
     names = dict(zip(bands, bands, strict=True))
     names |= {"reflectance_quality": "quality"} if "reflectance_quality" in cube.fine else {}
-    for name, here in names.items():
+    for name, layer in names.items():
         old = np.full(shape, np.nan, "float32") if before is None else cube.read(name, before)
-        yield name, FINE[name].pack(np.where(fresh, new.get(here, old), old))
+        yield name, FINE[name].pack(np.where(fresh, new.get(layer, old), old))
     age = np.full(shape, np.nan, "float32")
     if before is not None:
-        age = np.minimum(cube.read("reflectance_age", before) + (seen.day - before).days, OLDEST)
+        age = np.minimum(cube.read("reflectance_age", before) + day.days_since, OLDEST)
     yield "reflectance_age", FINE["reflectance_age"].pack(np.where(fresh, 0, age).astype("float32"))
 
 
-def _rain(cube: Cube, before: dt.date | None, seen: Day) -> Iterator[Field]:
-    """The day's rain, and what the days before it left of theirs."""
-    nothing = np.zeros(cube.domain.fine_shape, "float32")
-    yield "rain", FINE["rain"].pack(nothing if seen.rain is None else seen.rain)
-    gap = 0 if before is None else (seen.day - before).days
+def _rain(day: _Making) -> Iterator[PackedField]:
+    """The day's rain, and the antecedent rain: that of the last stored day, faded, and what fell since."""
+    cube, observed, before = day.cube, day.observed, day.before
+    none = np.zeros(cube.domain.fine_shape, "float32")
+    yield "rain", FINE["rain"].pack(none if observed.rain is None else observed.rain)
     for name, memory in API_DAYS.items():
-        old = nothing if before is None else np.nan_to_num(cube.read(name, before))
-        new = seen.antecedent.get(name, nothing)
-        yield name, FINE[name].pack(old * np.float32(np.exp(-gap / memory)) + new)
+        old = none if before is None else np.nan_to_num(cube.read(name, before))
+        new = observed.antecedent.get(name, none)
+        yield name, FINE[name].pack(old * np.float32(np.exp(-day.days_since / memory)) + new)

@@ -113,8 +113,6 @@ def test_a_cube_with_another_footprint_is_links(cube: Cube, tmp_path: Path) -> N
     assert other.done_days() == cube.done_days() and (other.path / "fine").is_symlink()
     day = cube.days[0]
     assert (other.read("lst_day", day) == cube.read("lst_day", day)).all()
-    other.write_stats("mine", {"a": 1})
-    assert cube.stats("mine") is None
 
 
 def test_the_prior_as_it_is(cube: Cube, trained: Trained, tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import xarray as xr
 from scipy.ndimage import gaussian_filter
 
 from ssm_net.config import EvaluateConfig
-from ssm_net.cube.layout import create_cube
+from ssm_net.cube.layout import CubeLayout, create_cube
+from ssm_net.cube.lock import write_lock
 from ssm_net.evaluate.metrics.spatial import cell_mean
 from ssm_net.formats.mosaic_days import write_day
 from ssm_net.formats.product import Mosaic
@@ -91,11 +92,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     xr.Dataset(
         {"ssm": (("time", "y", "x"), truth), "water": (("y", "x"), water)}, {"time": time, "y": y, "x": x}
     ).to_zarr(folder / "truth.zarr", consolidated=False)
-    cube = create_cube(folder / "cube.zarr", DOMAIN, DAYS, [], ["ssm"], [], {"footprint": "box", "fwhm_km": 43.0})
-    for i, day in enumerate(DAYS):
-        observed = cell_mean(truth[i], water < 0.5, 36).astype("float32")
-        observed[:, (np.arange(4) + i) % 4 == 0] = np.nan
-        cube.write_day(day, [], {"ssm": observed}, {})
+    layout = CubeLayout(DOMAIN, [], ["ssm"], [], {"footprint": "box", "fwhm_km": 43.0})
+    with write_lock(folder / "cube.zarr") as lock:
+        writer = create_cube(lock, layout, DAYS)
+        for i, day in enumerate(DAYS):
+            seen = cell_mean(truth[i], water < 0.5, 36).astype("float32")
+            seen[:, (np.arange(4) + i) % 4 == 0] = np.nan
+            writer.write_day(day, [], {"ssm": seen}, {})
     return w
 
 

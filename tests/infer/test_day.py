@@ -128,7 +128,7 @@ def test_a_damaged_shard_names_itself_and_costs_no_other_day(
     good = shard.read_bytes()
     try:
         shard.write_bytes(good[:-100])
-        with pytest.raises(CubeError, match=r"fine/nir of 2016-04-16 .*status/20160416\.json"):
+        with pytest.raises(CubeError, match=r"fine/nir of 2016-04-16 is damaged .*end=2016-04-16 revise=true"):
             infer(road.inference(cube.path, tmp_path, method="dispatch"))
     finally:
         shard.write_bytes(good)

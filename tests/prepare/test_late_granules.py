@@ -1,4 +1,4 @@
-"""Granules that arrive after their day was stored: said, and used only on request, with the revision raised."""
+"""Granules that arrive after their day was stored: reported, and used only on request, with the revision raised."""
 
 import json
 import shutil
@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import road
 
+from ssm_net.cube.lock import write_lock
 from ssm_net.cube.store import Cube, open_cube
+from ssm_net.cube.writer import CubeWriter
 from ssm_net.formats.mosaic_days import day_path, read_day, revision_of
 from ssm_net.infer.run import infer
 from ssm_net.prepare.run import prepare
@@ -80,12 +82,22 @@ def test_a_revision_is_the_record_made_with_all_granules(raw, tmp_path, caplog):
         np.testing.assert_array_equal(revised.flags, plain.flags)
 
 
+def test_a_used_granule_that_is_now_a_broken_link_is_no_obstacle(raw, tmp_path):
+    """The archive of past years may be offline."""
+    path = made(raw, tmp_path / "cube.zarr", end="2016-05-02").path
+    file = the(raw, "NNsm", 122)
+    file.unlink()
+    file.symlink_to(tmp_path / "offline.nc")
+    assert made(raw, path, start="2016-05-03", end="2016-05-03").days[-1].day == 3
+
+
 def test_a_revision_cut_off_goes_on(raw, tmp_path):
     file = the(raw, "NNsm", 124)
     file.rename(tmp_path / file.name)
     cube = made(raw, tmp_path / "cube.zarr")
     (tmp_path / file.name).rename(file)
-    cube.withdraw(cube.days[2])  # killed before any day was made again
+    with write_lock(cube.path) as lock:
+        CubeWriter(cube, lock).withdraw(cube.days[2])  # killed before any day was made again
     assert not cube.done(cube.days[2])
     made(raw, cube.path)
     assert [cube.revision(d) for d in cube.days] == [1, 1, 2, 2, 2]

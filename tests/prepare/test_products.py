@@ -10,7 +10,7 @@ from worlds import tiny_cube
 
 from ssm_net.config import PrepareConfig
 from ssm_net.errors import ConfigError
-from ssm_net.prepare.products import Sources, choose_sources, settled_sources
+from ssm_net.prepare.products import CubeProducts, choose_products, stored_products
 
 DAY = dt.date(2016, 6, 7)
 
@@ -32,27 +32,27 @@ def raw(tmp_path: Path) -> Path:
 
 
 def test_every_coarse_product_counts_whatever_its_period(raw: Path) -> None:
-    chosen = choose_sources(config(raw), found("CCI", "MYD11A1", "MOD11A1"))
+    chosen = choose_products(config(raw), found("CCI", "MYD11A1", "MOD11A1"))
     assert chosen.ssm == ("C3S", "CCI")  # SMAP's folder holds no granule
     assert chosen.lst == ("MYD11A1",) and chosen.reflectance == chosen.rain == ()
     assert chosen.fine()[0] == "lst_day"
 
 
 def test_a_cube_keeps_its_products(raw: Path, tmp_path: Path) -> None:
-    settled = settled_sources(tiny_cube(tmp_path / "c.zarr", days=1).path)
-    assert settled == Sources(("NNsm",), ("MYD11A1",), ("MCD43A4",), ())
+    stored = stored_products(tiny_cube(tmp_path / "c.zarr", days=1).path)
+    assert stored == CubeProducts(("NNsm",), ("MYD11A1",), ("MCD43A4",), ())
     # A better product that has come, one that has no file in these days: days added are made as those before.
     there = found("MYD11A1", "precip")
-    assert choose_sources(config(raw), there, settled) == settled
-    assert choose_sources(config(raw, reflectance="MCD43A4"), there, settled) == settled
-    assert choose_sources(config(raw, lst="MOD11A1"), found("MOD11A1"), settled).lst == ("MOD11A1",)
-    assert settled_sources(tmp_path / "none.zarr") is None
+    assert choose_products(config(raw), there, stored) == stored
+    assert choose_products(config(raw, reflectance="MCD43A4"), there, stored) == stored
+    assert choose_products(config(raw, lst="MOD11A1"), found("MOD11A1"), stored).lst == ("MOD11A1",)
+    assert stored_products(tmp_path / "none.zarr") is None
 
 
 def test_nothing_to_read_is_an_error_that_says_what_was_sought(raw: Path) -> None:
     with pytest.raises(ConfigError, match=r"no file of MYD11A1, MCD43A4 in or near 2016-06-07.*docs/formats\.md"):
-        choose_sources(config(raw), found("NNsm"), Sources(("NNsm",), ("MYD11A1",), ("MCD43A4",), ()))
+        choose_products(config(raw), found("NNsm"), CubeProducts(("NNsm",), ("MYD11A1",), ("MCD43A4",), ()))
     with pytest.raises(ConfigError, match="no file of LST, reflectance or rain"):
-        choose_sources(config(raw), found("CCI"))
+        choose_products(config(raw), found("CCI"))
     with pytest.raises(ConfigError, match=r"lst=MYD21A1D.*it holds MYD11A1"):
-        choose_sources(config(raw, lst="MYD21A1D"), found("MYD11A1"))
+        choose_products(config(raw, lst="MYD21A1D"), found("MYD11A1"))

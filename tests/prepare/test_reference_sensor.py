@@ -17,6 +17,7 @@ from ssm_net.infer.run import infer
 from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.ssm import read_ssm
 from ssm_net.prepare.intercalibration import Intercalibration
+from ssm_net.prepare.reference_sensor import choose_reference
 from ssm_net.prepare.run import prepare
 from ssm_net.simulate.writers.netcdf import write_nnsm
 
@@ -89,21 +90,35 @@ def test_the_maps_say_which_sensor_saw(cube: Cube, tmp_path: Path) -> None:
         other = (mosaic.flags & int(Flag.OTHER_SENSOR)) > 0
         observed = (mosaic.flags & int(Flag.COARSE_OBSERVED)) > 0
         assert other.any() == (day == WITHOUT) and not (other & ~observed).any()
-        told = {v for v in mosaic.attrs.values() if v in SAID}
-        assert told == {SAID[0] if day == WITHOUT else SAID[1] if observed.any() else SAID[2]}
+        stated = {v for v in mosaic.attrs.values() if v in SAID}
+        assert stated == {SAID[0] if day == WITHOUT else SAID[1] if observed.any() else SAID[2]}
 
 
 def test_a_day_more_matches_nothing_again(raw: Path, cube: Cube) -> None:
     """Not even where the archive by then holds another story."""
-    settled = (cube.path / "stats" / "intercalibration.json").read_bytes()
+    fitted = (cube.path / "metadata" / "intercalibration.json").read_bytes()
     before = road.data_of(cube.path)
     both(raw, [FIRST - n * ONE for n in range(2 * SHARED, SHARED, -1)], step=0.1)
     write_nnsm(raw / "NNsm" / name("FY", LAST + ONE), DOMAIN, np.full((4, 4), 0.3, "float32"))
     (raw / "NNsm" / name("AMSR2", LAST + ONE)).unlink()
     prepare(road.preparation(raw, cube.path, end=str(LAST + ONE)))
-    assert (cube.path / "stats" / "intercalibration.json").read_bytes() == settled
+    assert (cube.path / "metadata" / "intercalibration.json").read_bytes() == fitted
     after = road.data_of(cube.path)
     assert {k: after[k] for k in before} == before and len(after) > len(before)
-    match = (Intercalibration.from_json(cube.stats("intercalibration")).matches or {})[3]
+    match = (Intercalibration.from_json(cube.metadata("intercalibration")).matches or {})[3]
     got = open_cube(cube.path).read_coarse("ssm", LAST + ONE)
     np.testing.assert_allclose(got, match(LAST + ONE, np.full((4, 4), 0.3, "float32")), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("days", "reference"),
+    [
+        ({1: 900, 2: 30, 3: 400}, 2),  # AMSR2 goes on
+        ({1: 900, 3: 400}, 1),  # the longest record
+        ({3: 400, 4: 400}, 3),  # of several the first of the table
+    ],
+)
+def test_the_reference_is_the_sensor_of_the_days_to_come_or_the_one_with_most_days(days, reference) -> None:
+    assert (
+        choose_reference({code: [FIRST + n * ONE for n in range(number)] for code, number in days.items()}) == reference
+    )

@@ -12,8 +12,9 @@ from ssm_net.config import PrepareConfig, load
 from ssm_net.grid import Domain
 from ssm_net.ingest.catalog import list_granules
 from ssm_net.ingest.static import read_static
-from ssm_net.prepare.products import choose_sources
-from ssm_net.prepare.read_day import read_day, task
+from ssm_net.prepare.day_plan import plan_day
+from ssm_net.prepare.products import choose_products
+from ssm_net.prepare.read_day import read_granules
 from ssm_net.stations.ismn import read_stations
 
 DOMAIN = Domain("tiny", WINDOW)
@@ -28,8 +29,8 @@ def days(world: Path) -> dict:
     cfg = load(PrepareConfig, {**keys, "domain": {"name": "tiny", "window": list(WINDOW)}})
     one = dt.timedelta(1)
     found = list_granules(world, (dt.date.fromisoformat(asked.start) - one, dt.date.fromisoformat(asked.end) + one))
-    sources = choose_sources(cfg, found)
-    return {day: read_day(task(cfg, DOMAIN, found, sources, day)) for day in (DAY, DAY - one)}
+    sources = choose_products(cfg, found)
+    return {day: read_granules(plan_day(cfg, DOMAIN, found, sources, day)) for day in (DAY, DAY - one)}
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,100 @@
+"""Writing of days, static maps and metadata into a cube, under the writer's lock.
+
+A day is written in this order: fields, state, status, revision. It is done once its status is there. The number of its
+revision is kept in a file of its own, which outlives the status: a day that is made again never passes for the day that
+it replaces.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from ssm_net.core.files import naming_full_disk
+from ssm_net.cube.lock import CubeLock
+from ssm_net.cube.store import Cube, CubeError, read_json, write_json
+from ssm_net.cube.variables import COARSE
+from ssm_net.grid import block_mean
+
+
+@dataclass(frozen=True)
+class CubeWriter:
+    """A cube that this process may write to, for as long as it holds ``lock``."""
+
+    cube: Cube
+    lock: CubeLock
+
+    def write_day(
+        self, day: dt.date, fine: Iterable[tuple[str, np.ndarray]], coarse: Mapping[str, np.ndarray],
+        info: Mapping[str, Any], state: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """Store a day: ``fine`` are names and packed arrays (y, x), each written before the next is asked for; then
+        ``coarse`` as floats (row, col), the ``state`` that the next day needs, and the status: ``info`` with the
+        revision.
+
+        Raises ``CubeError`` where the day is already done (a stored day is never rewritten) or a variable is missing;
+        ``OSError`` where the disk is full: the day is not done then.
+        """
+        cube = self._locked()
+        if cube.done(day):
+            raise CubeError(f"{cube.path}: {day} is stored already; revise=true makes it again")
+        index, missing = cube.index(day), set(cube.fine)
+        revision = cube.revision(day)
+        with naming_full_disk(cube.path):
+            for name, packed in fine:
+                self._write(f"fine/{name}", packed, index)
+                missing.discard(name)
+            if missing := missing | (set(cube.coarse) - set(coarse)):
+                raise CubeError(f"{cube.path}: {day}: nothing given for {', '.join(sorted(missing))}")
+            for name in cube.coarse:
+                self._write(f"coarse/{name}", COARSE[name].pack(coarse[name]), index)
+        write_json(cube.state_file(day), dict(state or {}))
+        write_json(cube.status_file(day), {**info, "revision": revision})
+        self._keep_revision(day)
+
+    def keep_last_revision(self) -> None:
+        """Write the revision of the last day that is done, where a cut came between its status and its revision."""
+        if done := self._locked().done_days():
+            self._keep_revision(done[-1])
+
+    def _keep_revision(self, day: dt.date) -> None:
+        file, revision = self.cube.revision_file(day), {"revision": self.cube.revision(day)}
+        try:
+            stored = read_json(file)
+        except CubeError:  # not there, or damaged
+            stored = {}
+        if stored != revision:
+            write_json(file, revision)
+
+    def withdraw(self, first: dt.date) -> None:
+        """Take ``first`` and all stored days after it as not done; each keeps the number of its revision. The last goes
+        first: a cut leaves no day that rests on one that is withdrawn."""
+        cube = self._locked()
+        for day in reversed(cube.done_days()):
+            if day >= first:
+                self._keep_revision(day)
+                cube.status_file(day).unlink()
+
+    def write_static(self, name: str, values: np.ndarray) -> None:
+        """A static variable, (y, x), and its cell means. Raises ``OSError`` where the disk is full."""
+        cube = self._locked()
+        cells = block_mean(torch.from_numpy(values.astype("float32")), cube.domain.ratio)
+        with naming_full_disk(cube.path):
+            self._write(f"static/{name}", values)
+            self._write(f"static_cell/{name}", cells.numpy())
+
+    def write_metadata(self, name: str, metadata: Mapping[str, Any]) -> None:
+        """Facts about the whole cube under a name, in place of those that are there."""
+        write_json(self._locked().metadata_file(name), dict(metadata))
+
+    def _write(self, key: str, field: np.ndarray, *index: int) -> None:
+        self.cube.shards(key).write(field, *index)
+
+    def _locked(self) -> Cube:
+        assert self.lock.held and self.lock.path == self.cube.path, "a cube is written by the holder of its lock"
+        return self.cube

@@ -1,0 +1,105 @@
+"""Plan of a day: which granules make it, before any is read."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ssm_net.config import PrepareConfig
+from ssm_net.core.clock import HOURS, OVERPASSES, overpass_utc, utc_day
+from ssm_net.grid import Domain
+from ssm_net.ingest.catalog import Catalog, Granule
+from ssm_net.ingest.modis_tiles import tile_names
+from ssm_net.prepare.products import CubeProducts, known_product
+
+OVERPASS_ROLES = {"lst": "lst", "other_lst": "other_lst", "reanalysis": "air"}  # roles with granules of day and night
+
+
+@dataclass(frozen=True)
+class RainInterval:
+    """A day of rain: its bounds in UTC and the granules that may hold it."""
+
+    start: np.datetime64
+    end: np.datetime64
+    granules: tuple[Granule, ...]
+
+
+@dataclass(frozen=True)
+class DayPlan:
+    """All that reading one day needs."""
+
+    day: dt.date
+    domain: Domain
+    granules: Mapping[str, tuple[Granule, ...]]  # by what they give: ssm, lst_day, other_lst_day, air_day, reflectance
+    rain: tuple[RainInterval, ...]  # from one night overpass to the next, the latest first
+    sigma_ssm: float
+    missing_tiles: tuple[str, ...] = ()
+
+    def kinds(self) -> set[str]:
+        """What there is a granule for: the keys of ``granules``, and ``rain`` where there is one of the day's own."""
+        return {*self.granules, *("rain" for interval in self.rain[:1] if interval.granules)}
+
+    def has_granules(self, role: str) -> bool:
+        """Whether there is a granule of ``role``: one of the table of products, or ``other_lst``."""
+        kinds = {f"{OVERPASS_ROLES[role]}_{k}" for k in OVERPASSES} if role in OVERPASS_ROLES else {role}
+        return bool(kinds & self.kinds())
+
+
+def plan_day(
+    cfg: PrepareConfig, domain: Domain, catalogued: Catalog, products: CubeProducts, day: dt.date, rain_days: int = 1
+) -> DayPlan:
+    """The granules of ``day`` among those catalogued; its rain is that of ``rain_days`` days, from one night overpass
+    to the next."""
+    west, _, east, _ = domain.bounds_lonlat()
+    lon = (west + east) / 2
+    granules: dict[str, tuple[Granule, ...]] = {}
+    for name in products.ssm:
+        if "ssm" not in granules and day in catalogued.get(name, {}):
+            granules["ssm"] = catalogued[name][day]
+    for name, prefix in [*((n, "lst") for n in products.lst), *((n, "other_lst") for n in products.other_lst)]:
+        p = known_product(name)
+        for k, hour in HOURS.items():
+            if p.layer(f"lst_{k}"):
+                utc = p.family == "hdfeos" and cfg.modis_day == "utc"
+                filed = utc_day(day, hour, lon) if utc else day
+                if filed in catalogued.get(name, {}):
+                    granules[f"{prefix}_{k}"] = granules.get(f"{prefix}_{k}", ()) + catalogued[name][filed]
+    for k, hour in HOURS.items():
+        utc_date = utc_day(day, hour, lon)
+        air = tuple(g for name in products.reanalysis for g in catalogued.get(name, {}).get(utc_date, ()))
+        if air:
+            granules[f"air_{k}"] = air
+    for name in products.reflectance:
+        if day in catalogued.get(name, {}):
+            granules["reflectance"] = catalogued[name][day]
+    rain = _rain_intervals(catalogued, products, day, rain_days, lon)
+    return DayPlan(day, domain, granules, rain, cfg.sigma_ssm, _missing_tiles(domain, granules))
+
+
+def _rain_intervals(
+    catalogued: Catalog, products: CubeProducts, day: dt.date, rain_days: int, lon: float
+) -> tuple[RainInterval, ...]:
+    """The ``rain_days`` days of rain that end at the night overpass of ``day`` at longitude ``lon``."""
+    overpass = overpass_utc(day, lon)
+    intervals = []
+    for n in range(rain_days if products.rain else 0):
+        end = overpass - np.timedelta64(n, "D")
+        # East of Greenwich the rain before 01:30 fell on the UTC day before, and began on the one before that.
+        utc_days = [day - dt.timedelta(days=n + back) for back in (2, 1, 0)]
+        near = {g.path: g for name in products.rain for d in utc_days for g in catalogued.get(name, {}).get(d, ())}
+        intervals.append(RainInterval(end - np.timedelta64(1, "D"), end, tuple(near.values())))
+    return tuple(intervals)
+
+
+def _missing_tiles(domain: Domain, granules: Mapping[str, Sequence[Granule]]) -> tuple[str, ...]:
+    """The MODIS tiles that see the domain and have no granule, of the products that have any that day."""
+    have: dict[tuple[str, str], set[str]] = {}
+    for kind, of_kind in granules.items():
+        for granule in of_kind:
+            if known_product(granule.product).family == "hdfeos" and granule.tile:
+                have.setdefault((kind, granule.product), set()).add(granule.tile)
+    return tuple(f"{name} {tile} ({kind})" for (kind, name), tiles in sorted(have.items())
+                 for tile in sorted(tile_names(domain) - tiles))  # fmt: skip

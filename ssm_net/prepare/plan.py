@@ -1,0 +1,121 @@
+"""Plan of a ``prepare``: a value that is made before anything is written, and printed as the dry run."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ssm_net.config import PrepareConfig, days_between
+from ssm_net.core.boundary import domain_of
+from ssm_net.core.days import runs
+from ssm_net.cube.layout import CubeLayout
+from ssm_net.cube.store import Cube, open_cube
+from ssm_net.errors import ConfigError
+from ssm_net.grid import Domain
+from ssm_net.ingest.catalog import list_granules
+from ssm_net.prepare.day_plan import DayPlan, plan_day
+from ssm_net.prepare.products import CubeProducts, choose_products, stored_products
+from ssm_net.prepare.remake import Remake, find_remake, require_granules
+from ssm_net.prepare.static_maps import static_fields
+
+RAIN_BEFORE = 60  # days of rain before a record that its first day counts, where there are files
+
+
+@dataclass(frozen=True)
+class PreparePlan:
+    """What ``prepare`` would do: ``day_plans`` of all days asked for, of which those in ``todo`` are made."""
+
+    cfg: PrepareConfig
+    domain: Domain
+    products: CubeProducts
+    static: Mapping[str, np.ndarray]  # by name, (y, x)
+    day_plans: Mapping[dt.date, DayPlan]
+    todo: Sequence[dt.date]
+    remake: Remake
+
+    def layout(self) -> CubeLayout:
+        """What the cube has to hold."""
+        cfg, products = self.cfg, self.products
+        attrs = {
+            "ssm": " ".join(products.ssm), "lst": " ".join(products.lst),
+            "reflectance": " ".join(products.reflectance), "rain": " ".join(products.rain),
+            "footprint": cfg.footprint, "fwhm_km": cfg.fwhm_km, "sigma_ssm": cfg.sigma_ssm,
+            "modis_day": cfg.modis_day, "memory_days": cfg.memory.days,
+            "memory_background": cfg.memory.background,
+            "boundary": Path(cfg.domain.boundary).name if cfg.domain.boundary else "",
+            "reanalysis": " ".join(products.reanalysis), "other_lst": " ".join(products.other_lst),
+        }  # fmt: skip
+        return CubeLayout(self.domain, products.fine(), products.coarse(), sorted(self.static), attrs)
+
+    def lines(self) -> Iterator[str]:
+        """The plan as text for a rich console."""
+        cfg, (rows, cols), (ny, nx) = self.cfg, self.domain.coarse_shape, self.domain.fine_shape
+        stored = len(self.day_plans) - len(self.todo)
+        yield (
+            f"would prepare {len(self.todo)} days ({cfg.start} .. {cfg.end}) of domain {self.domain.name}: window "
+            f"{list(self.domain.window)}, {rows} x {cols} coarse cells, {ny} x {nx} pixels, into {cfg.cube}"
+            + (f"; {stored} days are stored already" if stored else "")
+        )
+        for role in ("ssm", "lst", "other_lst", "reflectance", "rain", "reanalysis"):
+            names = getattr(self.products, role)
+            without = [day for day, plan in self.day_plans.items() if not plan.has_granules(role)]
+            # Of composites there is no file on most days: the last one stands.
+            gaps = f"; none on {runs(without)}" if names and without and role != "reflectance" else ""
+            number = f"files on {len(self.day_plans) - len(without)} of {len(self.day_plans)} days"
+            yield f"  {role.replace('_', ' ')}: {', '.join(names) or 'none'}, {number}{gaps}"
+        absent = defaultdict(list)
+        for day, plan in self.day_plans.items():
+            for tile in plan.missing_tiles:
+                absent[tile].append(day)
+        for tile, days in sorted(absent.items()):
+            yield f"  [yellow]tile missing[/]: {tile} on {runs(days)}"
+        yield f"  static: {', '.join(sorted(self.static)) or 'none'}"
+
+
+def make_plan(cfg: PrepareConfig) -> PreparePlan:
+    """Read what is in raw/ and in the cube, and plan; nothing is written.
+
+    Raises ``ConfigError`` where no granule is there, or days are asked for that rest on days not made; ``CubeError``
+    and ``PrepareError`` as ``remake`` says.
+    """
+    domain, days = domain_of(cfg.domain), days_between(cfg.start, cfg.end)
+    raw, products = Path(cfg.raw), stored_products(Path(cfg.cube))
+    cube = None if products is None else open_cube(cfg.cube)
+    remake = Remake() if cube is None or products is None else find_remake(cfg, cube, products)
+    first = remake.first() if cfg.revise else None
+    if cube is not None and first is not None:
+        days = sorted({*days, *(day for day in cube.days if day >= first)})
+    rain_days = _rain_days(days, () if cube is None else cube.days)
+    # In the far east the rain of a day begins two UTC days before it, and its LST is filed a day off.
+    earliest = min(day - dt.timedelta(days=rain_days[day] + 1) for day in days)
+    granules = list_granules(raw, (earliest, days[-1] + dt.timedelta(days=1)))
+    products = choose_products(cfg, granules, products)
+    plans = {day: plan_day(cfg, domain, granules, products, day, rain_days[day]) for day in days}
+    if cube is not None and first is not None:
+        require_granules(cube, first, plans)
+    todo = [day for day in days if cube is None or not cube.done(day) or (first is not None and day >= first)]
+    if cube is not None and todo:
+        _require_days_before(cube, todo, plans)
+    return PreparePlan(cfg, domain, products, static_fields(raw, domain, cfg.domain.boundary), plans, todo, remake)
+
+
+def _rain_days(days: Sequence[dt.date], stored: Sequence[dt.date]) -> dict[dt.date, int]:
+    """Days whose rain each day counts: those since the day before it in the record, or ``RAIN_BEFORE`` of the first."""
+    record = sorted({*days, *stored})
+    since = {day: min((day - before).days, RAIN_BEFORE) for before, day in itertools.pairwise(record)}
+    return {day: since.get(day, RAIN_BEFORE) for day in days}
+
+
+def _require_days_before(cube: Cube, todo: Sequence[dt.date], plans: Mapping[dt.date, DayPlan]) -> None:
+    missing = [day for day in cube.days if day < todo[-1] and day not in plans and not cube.done(day)]
+    if missing:
+        raise ConfigError(
+            f"{cube.path} lacks {runs(missing)}, which later days rest on: give start={missing[0]}, so that they are "
+            "made first"
+        )

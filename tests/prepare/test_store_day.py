@@ -1,0 +1,148 @@
+"""One day into the cube: ages, rain indices and memories that a gap in the record must not falsify, and observations
+that are not there."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ssm_net.cube.layout import CubeLayout, create_cube
+from ssm_net.cube.lock import CubeLock, write_lock
+from ssm_net.cube.store import Cube
+from ssm_net.cube.variables import API_DAYS
+from ssm_net.grid import Domain
+from ssm_net.ingest.ssm import CoarseSSM
+from ssm_net.prepare.intercalibration import Intercalibration
+from ssm_net.prepare.products import CubeProducts
+from ssm_net.prepare.read_day import ObservedDay
+from ssm_net.prepare.store_day import OLDEST, LandSurface, store_day
+
+DOMAIN = Domain("t", (64, 68, 772, 776))
+FIRST = dt.date(2016, 5, 1)
+PRODUCTS = CubeProducts(("NNsm",), ("MYD11A1",), ("MCD43A4",), ("precip",))
+ATTRS = {"memory_days": 4.0, "memory_background": 2.0, "footprint": "gaussian", "fwhm_km": 43.0}
+LEFT, RIGHT = np.s_[:, :72], np.s_[:, 72:]
+
+
+@pytest.fixture
+def lock(tmp_path: Path) -> Iterator[CubeLock]:
+    with write_lock(tmp_path / "c.zarr") as lock:
+        yield lock
+
+
+def field(value: float) -> np.ndarray:
+    return np.full(DOMAIN.fine_shape, value, "float32")
+
+
+def nothing(n: int) -> ObservedDay:
+    """Day ``n`` of the record, without any observation."""
+    unseen = {"day": None, "night": None}
+    return ObservedDay(
+        day=FIRST + dt.timedelta(n), ssm=None, lst=unseen, other_lst=unseen, air=unseen, reflectance=None, rain=None,
+        antecedent={}, files=(), problems=(), left_out={}, missing_tiles=(),
+    )  # fmt: skip
+
+
+def reflectance(value: float, quality: float = 0) -> dict[str, np.ndarray]:
+    return {band: field(value) for band in ("red", "nir", "swir1", "swir2")} | {"quality": field(quality)}
+
+
+def stored(lock: CubeLock, *days: ObservedDay, sensors: Intercalibration | None = None) -> Cube:
+    layout = CubeLayout(DOMAIN, PRODUCTS.fine(), PRODUCTS.coarse(), [], ATTRS)
+    writer = create_cube(lock, layout, [day.day for day in days])
+    for day in days:
+        store_day(writer, day, LandSurface.of(writer.cube), sensors or Intercalibration())
+    return writer.cube
+
+
+def test_reflectance_stays_with_its_age_until_all_bands_are_observed(lock: CubeLock) -> None:
+    first, partly = reflectance(0.2), reflectance(0.4, quality=1)
+    partly["swir1"][LEFT] = np.nan  # under cloud in one band
+    cube = stored(
+        lock, replace(nothing(0), reflectance=first), nothing(1), replace(nothing(6), reflectance=partly), nothing(9)
+    )
+    age = [np.unique(cube.read("reflectance_age", day)).tolist() for day in cube.days]
+    assert age[:2] == [[0], [1]]
+    third = cube.days[2]  # the days of the gap count
+    assert (cube.read("reflectance_age", third)[LEFT] == 6).all()
+    assert (cube.read("reflectance_age", third)[RIGHT] == 0).all()
+    for band in ("red", "nir", "swir1", "swir2"):
+        np.testing.assert_allclose(cube.read(band, third)[LEFT], 0.2, atol=1e-4)
+        np.testing.assert_allclose(cube.read(band, third)[RIGHT], 0.4, atol=1e-4)
+    assert (cube.read("reflectance_quality", third)[LEFT] == 0).all()
+    assert (cube.read("reflectance_quality", third)[RIGHT] == 1).all()
+    assert age[3] == [3, 9]
+
+
+def test_an_old_reflectance_is_kept_and_its_age_does_not_wrap(lock: CubeLock) -> None:
+    cube = stored(lock, replace(nothing(0), reflectance=reflectance(0.2)), nothing(250), nothing(260))
+    ages = [np.unique(cube.read("reflectance_age", day)).tolist() for day in cube.days]
+    assert ages == [[0], [250], [OLDEST]]
+    assert np.isfinite(cube.read("red", cube.days[2])).all()
+
+
+def test_a_reflectance_that_was_never_observed_has_no_age(lock: CubeLock) -> None:
+    cube = stored(lock, nothing(0))
+    assert np.isnan(cube.read("reflectance_age", FIRST)).all() and np.isnan(cube.read("red", FIRST)).all()
+    assert (cube.read("rain", FIRST) == 0).all()
+
+
+def test_antecedent_rain_fades_over_a_gap_by_the_days_of_the_gap(lock: CubeLock) -> None:
+    wet = replace(nothing(0), rain=field(10), antecedent=dict.fromkeys(API_DAYS, field(10)))
+    after = replace(nothing(5), rain=field(2), antecedent=dict.fromkeys(API_DAYS, field(3)))  # 2 mm today, 1 before
+    cube = stored(lock, wet, nothing(1), after)
+    for name, days in API_DAYS.items():
+        np.testing.assert_allclose(cube.read(name, cube.days[1]), 10 * np.exp(-1 / days), atol=0.011)
+        np.testing.assert_allclose(cube.read(name, cube.days[2]), 10 * np.exp(-5 / days) + 3, atol=0.03)
+    assert [float(cube.read("rain", day).mean()) for day in cube.days] == pytest.approx([10, 0, 2], abs=1e-3)
+
+
+def test_thermal_memory_is_carried_over_a_gap_and_fades_by_its_days(lock: CubeLock) -> None:
+    rng = np.random.default_rng(0)
+    warm = field(290) + rng.normal(0, 2, DOMAIN.fine_shape).astype("float32")
+    seen = {"day": (warm, field(1)), "night": (warm - 15, field(1))}
+    cube = stored(lock, replace(nothing(0), lst=seen), nothing(1), nothing(9))
+    weight = [float(np.nanmean(cube.read("lst_day_weight", day))) for day in cube.days]
+    assert weight[1] / weight[0] == pytest.approx(np.exp(-1 / 4), rel=0.01)
+    assert weight[2] / weight[1] == pytest.approx(np.exp(-8 / 4), rel=0.01)
+    memory = [cube.read("lst_day_memory", day) for day in cube.days]
+    np.testing.assert_allclose(memory[2], memory[0], atol=0.05)  # fades in weight, not in value
+    assert (cube.read_packed("lst_day_lineage", cube.days[0]) == 0).all()
+    assert (cube.read_packed("lst_day_lineage", cube.days[2]) > 0).all()
+    assert np.isfinite(cube.read("lst_day", cube.days[2])).all()
+    sigma = [float(cube.read("lst_day_sigma", day).mean()) for day in cube.days]
+    assert sigma[0] < sigma[1] <= sigma[2]
+    assert [float(cube.read_coarse("lst_day_seen", day).mean()) for day in cube.days] == [1, 0, 0]
+
+
+def test_what_a_day_was_made_without_stands_in_its_status(lock: CubeLock) -> None:
+    rain = replace(
+        nothing(1), rain=field(1), antecedent=dict.fromkeys(API_DAYS, field(1)), reflectance=reflectance(0.1),
+        files=("a.nc",), problems=("b.hdf: broken",), left_out={"b.hdf": 7}, missing_tiles=("t",),
+    )  # fmt: skip
+    cube = stored(lock, nothing(0), rain)
+    first, second = (cube.status(day) or {} for day in cube.days)
+    assert sorted(first["missing"]) == ["lst_day", "lst_night", "rain", "reflectance", "ssm"]
+    assert sorted(second["missing"]) == ["lst_day", "lst_night", "ssm"]
+    assert first["observed"] == second["observed"] == 0 and first["revision"] == 1
+    assert (second["files"], second["problems"]) == (["a.nc"], ["b.hdf: broken"])
+    assert (second["left_out"], second["missing_tiles"]) == ({"b.hdf": 7}, ["t"])
+    for name in ("ssm", "ssm_sigma", "source"):
+        assert np.isnan(cube.read_coarse(name, FIRST)).all()
+
+
+def test_coarse_cells_without_observation_have_no_source(lock: CubeLock) -> None:
+    ssm = np.full((4, 4), 0.25, "float32")
+    ssm[0] = np.nan
+    observed = CoarseSSM(ssm, np.where(np.isfinite(ssm), 0.04, np.nan).astype("float32"),
+                         np.where(np.isfinite(ssm), 2, 0).astype("uint8"))  # fmt: skip
+    cube = stored(lock, replace(nothing(0), ssm=observed))
+    np.testing.assert_array_equal(cube.read_coarse("ssm", FIRST), ssm)
+    source = cube.read_coarse("source", FIRST)
+    assert np.isnan(source[0]).all() and (source[1:] == 2).all()
+    assert (cube.status(FIRST) or {})["observed"] == 12
