@@ -28,8 +28,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ssm_net.core.files import naming_full_disk, write_whole
+from ssm_net.cube.footprint import ObservationOperator
+from ssm_net.cube.masks import PRODUCTION_MAPS, production_mask
 from ssm_net.cube.shards import Shards
 from ssm_net.cube.variables import COARSE, FINE
 from ssm_net.errors import SsmNetError
@@ -119,10 +122,43 @@ class Cube:
                 f"delete {self.path}/status/{what.replace('-', '')}.json and run prepare.py again for that day"
             ) from err
 
-    def footprint(self) -> Footprint:
-        """The sensor operator that the cube was prepared for."""
-        fwhm = self.attrs["fwhm_km"] * 1000 / self.domain.grid.pixel
-        return Footprint.of(self.attrs["footprint"], self.domain.coarse_shape, self.domain.ratio, fwhm)
+    # ---- the production mask and the observation operator --------------------------------------------------------
+
+    def land(self, window: Window | None = None) -> Tensor:
+        """The production mask, (y, x) bool: pixels with less than half water, not built over, inside the boundary.
+
+        The one mask of training, calibration, baselines, update and evaluation. The whole domain (``window`` None) is
+        read by bands.
+        """
+        y0, y1, x0, x1 = window or (0, self.domain.fine_shape[0], 0, self.domain.fine_shape[1])
+        mask = np.empty((y1 - y0, x1 - x0), bool)
+        for top in range(y0, y1, CHUNK):
+            band = (top, min(top + CHUNK, y1), x0, x1)
+            maps = {name: self.read_static(name, band) for name in PRODUCTION_MAPS if name in self.static}
+            mask[top - y0 : band[1] - y0] = production_mask(maps, (band[1] - top, x1 - x0))
+        return torch.from_numpy(mask)
+
+    @functools.cached_property
+    def land_fraction(self) -> np.ndarray:
+        """Fraction of each cell's pixels that are ``land``, (row, col) float32."""
+        rows = self.domain.coarse_shape[0]
+        step = max(1, CHUNK // self.domain.ratio)
+        bands = [self._cell_rows(r, min(r + step, rows)) for r in range(0, rows, step)]
+        return np.concatenate([block_mean(self.land(b).float(), self.domain.ratio).numpy() for b in bands])
+
+    def _cell_rows(self, first: int, last: int) -> Window:
+        return first * self.domain.ratio, last * self.domain.ratio, 0, self.domain.fine_shape[1]
+
+    @property
+    def fwhm(self) -> float:
+        """Full width of the footprint at half its height, in fine pixels."""
+        return float(self.attrs["fwhm_km"] * 1000 / self.domain.grid.pixel)
+
+    def footprint(self) -> ObservationOperator:
+        """The observation operator H of the sensor that the cube was prepared for, over its land. Holds the production
+        mask of the whole domain: make it once."""
+        weights = Footprint.of(self.attrs["footprint"], self.domain.coarse_shape, self.domain.ratio, self.fwhm)
+        return ObservationOperator(weights, self.land())
 
     # ---- status ------------------------------------------------------------------------------------------------
 

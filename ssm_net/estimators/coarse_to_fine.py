@@ -21,8 +21,9 @@ from ssm_net.cube.variables import API_DAYS
 from ssm_net.estimators import gwr_fit
 from ssm_net.estimators.classics import complete
 from ssm_net.estimators.interface import SUBGRID_STD, Estimate, plain
-from ssm_net.estimators.training_set import LAGS, MOST_DAYS, SEED, Ground
+from ssm_net.estimators.training_set import LAGS, MOST_DAYS, SEED, TrainingSet
 from ssm_net.grid import Window, block_mean, upsample
+from ssm_net.inputs.channels import StoredPixels
 from ssm_net.inputs.reading import CoarseDay
 
 if TYPE_CHECKING:
@@ -45,9 +46,9 @@ class CoarseToFine(ABC):
     halo = 0
     lags = LAGS
 
-    def __init__(self, ground: Ground, name: str) -> None:
-        self.ground, self.name, self.scaling = ground, name, ground.scaling
-        self.ratio = ground.cube.domain.ratio
+    def __init__(self, training_set: TrainingSet, name: str) -> None:
+        self.training_set, self.name, self.scaling = training_set, name, training_set.scaling
+        self.ratio = training_set.cube.domain.ratio
         self.needs: list[str] = []  # ``context`` reads the whole day: a pixel needs its neighbour cells' residuals
 
     @abstractmethod
@@ -57,12 +58,14 @@ class CoarseToFine(ABC):
     def context(self, coarse: CoarseDay) -> tuple[Tensor, Tensor, Tensor]:
         """f of all pixels (y, x), the residual of the cells (R, C) and the error of the coarse field (R, C)."""
         law = self.law(coarse)
-        trend = torch.cat([law(x, window) for window, x in self.ground.bands(coarse)])
-        residual = torch.nan_to_num(complete(coarse.ssm) - block_mean(trend, self.ratio, self.ground.land.float()))
+        trend = torch.cat([law(x, window) for window, x in self.training_set.bands(coarse)])
+        residual = torch.nan_to_num(
+            complete(coarse.ssm) - block_mean(trend, self.ratio, self.training_set.land.float())
+        )
         error = torch.nan_to_num(coarse.sigma, nan=2 * float(torch.nan_to_num(coarse.sigma, nan=0.04).mean()))
         return trend, residual, error
 
-    def estimate(self, context: tuple[Tensor, Tensor, Tensor], fine: dict[str, Tensor], window: Window) -> Estimate:
+    def estimate(self, context: tuple[Tensor, Tensor, Tensor], pixels: StoredPixels, window: Window) -> Estimate:
         trend, residual, error = context
         y0, y1, x0, x1 = window
         mean = trend[y0:y1, x0:x1] + upsample(residual, self.ratio, window)
@@ -87,24 +90,24 @@ class GWR(CoarseToFine):
     BUFFER = 2  # cells
     FILLED = 0.3  # weight of a cell without observation, at the completed field's value
 
-    def __init__(self, ground: Ground) -> None:
-        super().__init__(ground, "gwr")
-        self.chosen = [i for i, n in enumerate(ground.scaling.names) if n in self.PREDICTORS]
+    def __init__(self, training_set: TrainingSet) -> None:
+        super().__init__(training_set, "gwr")
+        self.chosen = [i for i, n in enumerate(training_set.scaling.names) if n in self.PREDICTORS]
         if not self.chosen:
-            raise ValueError(f"gwr needs one of {', '.join(self.PREDICTORS)}, and {ground.cube.path} gives none")
+            raise ValueError(f"gwr needs one of {', '.join(self.PREDICTORS)}, and {training_set.cube.path} gives none")
         self.day = functools.lru_cache(maxsize=max(self.POOLED) + 1)(self._day)
-        errors = self._errors(ground.days[-MOST_DAYS:])
+        errors = self._errors(training_set.days[-MOST_DAYS:])
         self.bandwidth, self.pooled, self.ridge = min(errors, key=errors.__getitem__)
 
     def _day(self, day: dt.date) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Predictors (P, R, C), anomaly and weight (R, C), which cells are labels, and the mean that was taken off."""
-        coarse = self.ground.read(day)
+        coarse = self.training_set.read(day)
         field = complete(coarse.ssm)
         seen = torch.isfinite(coarse.ssm[0])
         weight = torch.where(seen, 1.0, self.FILLED) * ((coarse.land > 0.5) & torch.isfinite(field))
         mean = field.nanmean()
         x = gwr_fit.with_intercept(coarse.features[self.chosen])
-        return x, field - mean, weight, self.ground.labels(coarse), mean
+        return x, field - mean, weight, self.training_set.labels(coarse), mean
 
     def _errors(self, days: tuple[dt.date, ...]) -> dict[tuple[float, int, float], float]:
         """Mean squared error of left-out cells by (bandwidth, pooled, ridge)."""
@@ -123,7 +126,7 @@ class GWR(CoarseToFine):
 
     def law(self, coarse: CoarseDay) -> Law:
         last = [coarse.day - dt.timedelta(n) for n in range(self.pooled)]
-        days = [self.day(d) for d in last if self.ground.cube.done(d)]
+        days = [self.day(d) for d in last if self.training_set.cube.done(d)]
         beta = gwr_fit.coefficients(
             _total([gwr_fit.normal_equations(*d[:3], self.bandwidth) for d in days]), self.ridge
         )
@@ -145,8 +148,8 @@ class Forest(CoarseToFine):
 
     MOST_SAMPLES = 50_000
 
-    def __init__(self, ground: Ground) -> None:
-        super().__init__(ground, "forest")
+    def __init__(self, training_set: TrainingSet) -> None:
+        super().__init__(training_set, "forest")
         from ssm_net.estimators.forest_fit import fit_forest
 
         x, y, fold = (torch.cat(part) for part in zip(*self._samples(), strict=True))
@@ -154,10 +157,10 @@ class Forest(CoarseToFine):
         self.forest: RandomForestRegressor = fit_forest(x[some].numpy(), y[some].numpy(), fold[some].numpy(), SEED)
 
     def _samples(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        for day in self.ground.some_days():
-            coarse = self.ground.read(day)
-            here = self.ground.labels(coarse)
-            yield _with_season(coarse.features, coarse)[:, here].T, coarse.ssm[0][here], self.ground.fold[here]
+        for day in self.training_set.some_days():
+            coarse = self.training_set.read(day)
+            here = self.training_set.labels(coarse)
+            yield _with_season(coarse.features, coarse)[:, here].T, coarse.ssm[0][here], self.training_set.fold[here]
 
     def law(self, coarse: CoarseDay) -> Law:
         from ssm_net.estimators.forest_fit import predict

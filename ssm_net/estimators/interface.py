@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ssm_net.grid import Window
+from ssm_net.inputs.channels import StoredPixels
 from ssm_net.inputs.reading import CoarseDay
 from ssm_net.inputs.scaling import Scaling
 
@@ -48,8 +49,8 @@ class Estimator(Protocol):
     def context(self, coarse: CoarseDay) -> Any:
         """What the whole domain's coarse fields tell about the day."""
 
-    def estimate(self, context: Any, fine: dict[str, Tensor], window: Window) -> Estimate:
-        """The pixels of ``window``; ``fine`` holds ``needs`` on the window grown by ``halo`` inside the domain."""
+    def estimate(self, context: Any, pixels: StoredPixels, window: Window) -> Estimate:
+        """The estimate of ``window``; ``pixels`` holds ``needs`` on the window grown by ``halo`` inside the domain."""
 
 
 def plain(mean: Tensor, shared: Tensor, local: float) -> Estimate:

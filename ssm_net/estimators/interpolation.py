@@ -10,6 +10,7 @@ from torch import Tensor
 from ssm_net.estimators import classics
 from ssm_net.estimators.interface import SUBGRID_STD, Estimate, plain
 from ssm_net.grid import Window, upsample
+from ssm_net.inputs.channels import StoredPixels
 from ssm_net.inputs.reading import CoarseDay
 from ssm_net.inputs.scaling import NO_FEATURES, Scaling
 from ssm_net.lst.gap_filling import LAPSE
@@ -35,7 +36,7 @@ class Bilinear:
         error = torch.nan_to_num(coarse.sigma, nan=2 * float(torch.nan_to_num(coarse.sigma, nan=0.04).mean()))
         return field, error
 
-    def estimate(self, context: tuple[Tensor, Tensor], fine: dict[str, Tensor], window: Window) -> Estimate:
+    def estimate(self, context: tuple[Tensor, Tensor], pixels: StoredPixels, window: Window) -> Estimate:
         field, error = (upsample(c, self.ratio, window) for c in context)
         return plain(field, error**2, SUBGRID_STD)
 
@@ -51,8 +52,9 @@ class Dispatch(Bilinear):
     def needs(self) -> list[str]:
         return ["lst_day", "nir", "red", *(["elevation"] if self.elevation else [])]
 
-    def estimate(self, context: tuple[Tensor, Tensor], fine: dict[str, Tensor], window: Window) -> Estimate:
+    def estimate(self, context: tuple[Tensor, Tensor], pixels: StoredPixels, window: Window) -> Estimate:
         field, error = (upsample(c, self.ratio, window) for c in context)
+        fine = pixels.variables()
         lst = fine["lst_day"] + (LAPSE * torch.nan_to_num(fine["elevation"]) if self.elevation else 0.0)
         ndvi = (fine["nir"] - fine["red"]) / (fine["nir"] + fine["red"]).clamp(min=1e-3)
         mean = classics.dispatch(field, lst, ndvi, self.ratio)

@@ -10,7 +10,7 @@ from ssm_net.estimators.coarse_to_fine import GWR, Forest
 from ssm_net.estimators.interface import Estimator
 from ssm_net.estimators.interpolation import Bilinear, Dispatch
 from ssm_net.estimators.ridge import Ridge
-from ssm_net.estimators.training_set import Ground
+from ssm_net.estimators.training_set import TrainingSet
 
 
 def baseline(method: str, cube: Cube) -> Estimator:
@@ -30,6 +30,6 @@ def fitted(method: str, cube: Cube) -> Estimator:
     """``gwr``, ``forest`` or ``ridge``, fitted to this cube. Raises ``ValueError`` where it cannot be."""
     if method == "forest" and importlib.util.find_spec("sklearn") is None:
         raise ValueError("method=forest needs scikit-learn: pip install 'ssm_net[eval]'")
-    ground = Ground.of(cube)
-    makers: dict[str, Callable[[Ground], Estimator]] = {"gwr": GWR, "forest": Forest, "ridge": Ridge}
-    return makers[method](ground)
+    training_set = TrainingSet.of(cube)
+    makers: dict[str, Callable[[TrainingSet], Estimator]] = {"gwr": GWR, "forest": Forest, "ridge": Ridge}
+    return makers[method](training_set)

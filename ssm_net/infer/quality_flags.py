@@ -11,7 +11,7 @@ from ssm_net.core.clock import OVERPASSES
 from ssm_net.core.radiometers import name_of, record_of
 from ssm_net.cube import masks
 from ssm_net.cube.record import sensors_of
-from ssm_net.cube.store import Cube
+from ssm_net.cube.store import CHUNK, Cube
 from ssm_net.formats.product import LONG, Flag
 from ssm_net.grid import Window
 from ssm_net.inputs.reading import Pixels, lst_under_sky
@@ -27,12 +27,24 @@ def sources(cube: Cube, day: dt.date) -> np.ndarray:
     return RECORDS[np.nan_to_num(cube.read_coarse("source", day)).astype(np.uint8)]
 
 
-def said_sources(cube: Cube, day: dt.date) -> str:
-    """The sensors of the day's coarse observations, for people."""
+def sensor_names(cube: Cube, day: dt.date) -> str:
+    """The sensors of the day's coarse observations as text, ``AMSR2, FY-3B matched to AMSR2``."""
     reference, matched = sensors_of(cube)
-    found = sorted(int(c) for c in np.unique(sources(cube, day)) if c)
-    names = [name_of(c) + (f" matched to {name_of(reference)}" if c in matched else "") for c in found]
+    codes = sorted(int(c) for c in np.unique(sources(cube, day)) if c)
+    names = [name_of(c) + (f" matched to {name_of(reference)}" if c in matched else "") for c in codes]
     return ", ".join(names) or "none on this day"
+
+
+def static_flags(cube: Cube) -> np.ndarray:
+    """Flags that no day changes, water and dense towns, (y, x) uint16; read by bands of rows."""
+    rows, cols = cube.domain.fine_shape
+    out = scratch.full((rows, cols), 0, np.uint16)
+    limits = (("water_fraction", masks.WATER, Flag.WATER), ("urban", masks.URBAN, Flag.URBAN))
+    for name, least, flag in limits:
+        for y in range(0, rows if name in cube.static else 0, CHUNK):
+            window = (y, min(y + CHUNK, rows), 0, cols)
+            out[y : window[1]] |= (cube.read_static(name, window) >= least) * np.uint16(flag)
+    return out
 
 
 def coarse_flags(cube: Cube, day: dt.date) -> np.ndarray:

@@ -24,7 +24,6 @@ from ssm_net.core.boundary import domain_of
 from ssm_net.core.clock import OVERPASSES
 from ssm_net.core.days import runs
 from ssm_net.cube.layout import create_cube
-from ssm_net.cube.masks import land_mask
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.errors import ConfigError
 from ssm_net.grid import Domain
@@ -88,9 +87,7 @@ def prepare(cfg: PrepareConfig) -> Cube | None:
                 f"{cube.path} lacks {runs(holes)}, which later days rest on: give start={holes[0]}, so that they are "
                 "made first"
             )
-        land = land_mask(
-            torch.from_numpy(static["water_fraction"]) if "water_fraction" in static else None, domain.fine_shape
-        )
+        land = cube.land()
         elevation = torch.from_numpy(static.get("elevation", np.zeros(domain.fine_shape, "float32"))).nan_to_num()
         sensors = settle_sensors(cfg, cube, sources, {d: tasks[d] for d in todo})
         problems, missing = 0, defaultdict(list)

@@ -22,13 +22,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ssm_net.cube.masks import land_mask
 from ssm_net.cube.store import Cube
 from ssm_net.estimators.calibration import Innovations
-from ssm_net.grid import interpolation_matrix
-from ssm_net.inputs import features
+from ssm_net.grid import Window, interpolation_matrix
+from ssm_net.inputs.channels import channels
 from ssm_net.inputs.phases import PHASES, phase_of_cells
-from ssm_net.inputs.reading import CoarseDay, padded, read_coarse, read_fine, usable
+from ssm_net.inputs.reading import CoarseDay, padded, read_coarse, read_stored, usable
 from ssm_net.inputs.scaling import NO_FEATURES, Scaling
 from ssm_net.model.network import SSM_MAX, SSM_MIN, Committee, Downscaler, bounded
 from ssm_net.train.aggregate_loss import BIAS
@@ -101,7 +100,7 @@ def gather(
     told: list[list[tuple[Tensor, ...]]] = [[] for _ in network.members]
     at_sites: list[list[tuple[Tensor, Tensor]]] = [[] for _ in network.members]
     station: list[tuple[float, int]] = []
-    cells = scaling if next(iter(network)).cells else NO_FEATURES
+    cells, h = scaling if next(iter(network)).cells else NO_FEATURES, cube.footprint().thinned(STRIDE)
     for day in days:
         coarse = read_coarse(cube, day, lags, cells)
         here = torch.from_numpy(labels) & torch.isfinite(coarse.ssm[0]) & (coarse.land > 0.5)
@@ -111,20 +110,18 @@ def gather(
         observed.append([coarse.ssm[0][here], coarse.sigma[here], coarse.seen[here], at[here]])
         contexts = [_contexts(member, coarse, phase) for member in network]
         sums: list[Tensor] = []
-        total = torch.zeros(rows, cols)
-        h, first = cube.footprint(), STRIDE // 2
         up_x = interpolation_matrix(range(cols * ratio), cols, ratio)
-        for (y0, y1), x, land in _bands(network, cube, coarse, scaling):
+        for window, x in _bands(network, cube, coarse, scaling):
+            y0, y1 = window[:2]
             up_y = interpolation_matrix(range(y0, y1), rows, ratio)
-            h_rows, h_cols = h.rows[:, y0:y1][:, first::STRIDE], h.cols[:, first::STRIDE]
-            weight = land[first::STRIDE, first::STRIDE].float()
-            total += h_rows @ weight @ h_cols.T
+            up_y_sampled, up_x_sampled = up_y[h.sample], up_x[h.sample]
             mine = [(i, s) for i, s in today if y0 <= s.row < y1]
             station += [(s.value[day], i) for i, s in mine]
             for m, (member, context) in enumerate(zip(network, contexts, strict=True)):
-                fine = member.fine(x[:, :, first:, first:], STRIDE)[:, :, : len(weight), : weight.shape[1]]
-                up = up_y[first::STRIDE] @ context @ up_x[first::STRIDE].T
-                parts = [h_rows @ (_linearised(member, fine, c[None]) * weight) @ h_cols.T for c in up]
+                fine = member.fine(x[:, :, h.sample.start :, h.sample.start :], STRIDE)
+                fine = fine[:, :, : len(up_y_sampled), : len(up_x_sampled)]
+                up = up_y_sampled @ context @ up_x_sampled.T
+                parts = [h.sums(_linearised(member, fine, c[None]), window) for c in up]
                 if m == len(sums):
                     sums.append(torch.zeros(len(parts), *parts[0].shape))
                 sums[m] += torch.stack(parts)
@@ -136,7 +133,7 @@ def gather(
                     one = _linearised(member, member.fine(near), both[None, :, None, None])[:, 0, 0]
                     at_sites[m].append((one[:-2], one[-2]))
         for m, found in enumerate(sums):
-            found = found / total.clamp(min=1e-6)  # (phase and alone, D + 2, R, C)
+            found = h.mean_of_sums(found)  # (phase and alone, D + 2, R, C)
             own = found.gather(0, phase.expand(1, *found.shape[1:]))[0][:, here]
             alone = found[PHASES][-2:, here]
             told[m].append((own[:-2].T, own[-2], own[-1], alone[0], alone[1]))
@@ -160,19 +157,14 @@ def _contexts(member: Downscaler, coarse: CoarseDay, phase: Tensor) -> Tensor:
     return torch.cat([told.base, told.deep], 1)
 
 
-def _bands(
-    network: Committee, cube: Cube, coarse: CoarseDay, scaling: Scaling
-) -> Iterator[tuple[tuple[int, int], Tensor, Tensor]]:
-    """First and last row of a band, its features with their halo (1, F, y, x), and its land (y, x) bool."""
+def _bands(network: Committee, cube: Cube, coarse: CoarseDay, scaling: Scaling) -> Iterator[tuple[Window, Tensor]]:
+    """Each band of rows and its features with their halo, (1, F, y, x)."""
     ratio, (height, width) = cube.domain.ratio, cube.domain.fine_shape
     for y0 in range(0, height, BAND * ratio):
         window = (y0, min(y0 + BAND * ratio, height), 0, width)
         inside, around = padded(window, network.halo, (height, width))
-        fine = read_fine(cube, coarse.day, inside, usable(cube, scaling.present), coarse.background)
-        x = pad(scaling(features.stack(scaling.names, fine)), around)[None]
-        water = cube.read_static("water_fraction", window) if "water_fraction" in cube.static else None
-        shape = (window[1] - y0, width)
-        yield window[:2], x, land_mask(None if water is None else torch.from_numpy(water), shape)
+        pixels = read_stored(cube, coarse.day, inside, usable(cube, scaling.present), coarse.background)
+        yield window, pad(channels(pixels, scaling), around)[None]
 
 
 def _linearised(member: Downscaler, fine: Tensor, both: Tensor) -> Tensor:

@@ -16,10 +16,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
-from ssm_net.cube.masks import land_mask
 from ssm_net.cube.store import Cube
 from ssm_net.grid import Window, interpolation_matrix
-from ssm_net.inputs.channels import as_tensor, channels, dry_when_hot
+from ssm_net.inputs.channels import StoredPixels, as_tensor, channels, dry_when_hot
 from ssm_net.inputs.phases import phase_of_cells
 from ssm_net.inputs.reading import padded, read_coarse, stored, usable
 from ssm_net.inputs.scaling import NO_FEATURES, Scaling
@@ -76,6 +75,7 @@ class Patches(Samples):
         height, width = cube.domain.fine_shape
         small = len(self.days) * len(self.names) * height * width * 2 <= KEEP_BYTES
         self.kept: dict[int, dict[str, Tensor]] | None = {} if self.size == (rows, cols) and small else None
+        self.land = cube.land() if self.kept is not None else None
 
     def __len__(self) -> int:
         return len(self.days)
@@ -116,12 +116,7 @@ class Patches(Samples):
         rows_up = range((row - r0) * ratio - h, (row - r0 + height) * ratio + h)
         cols_up = range((col - c0) * ratio - h, (col - c0 + width) * ratio + h)
         pixels = self._pixels(which, inside, pad)
-        water = None
-        if "water_fraction" in pixels:  # read already, for the channel
-            water = pixels["water_fraction"][h : h + height * ratio, h : h + width * ratio]
-        elif "water_fraction" in self.cube.static:
-            water = torch.from_numpy(self.cube.read_static("water_fraction", window))
-        land = land_mask(water, (height * ratio, width * ratio))
+        land = self.cube.land(window) if self.land is None else self.land
         # A footprint that leaves the patch is not scored, except where it leaves the domain too.
         edge = torch.zeros(rows, cols, dtype=torch.bool)
         rows_in = slice(row + (row > 0), row + height - (row + height < rows))
@@ -169,7 +164,7 @@ class Patches(Samples):
         up_y, up_x, h = batch["up_y"], batch["up_x"], self.halo
         backgrounds = {k: up_y @ field @ up_x.mT for k, field in background.items()}
         inner = (slice(None), slice(h, inside.shape[1] - h), slice(h, inside.shape[2] - h))
-        x = channels(stored_, backgrounds, inside, self.scaling)
+        x = channels(StoredPixels(stored_, backgrounds), self.scaling, inside)
         day = backgrounds["day"][inner] if "day" in backgrounds else None
         gate = dry_when_hot(x[:, :, h : x.shape[2] - h, h : x.shape[3] - h], day, self.scaling)
         up = {"up_y": up_y[:, h : up_y.shape[1] - h], "up_x": up_x[:, h : up_x.shape[1] - h]}

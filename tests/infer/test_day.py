@@ -21,7 +21,7 @@ from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, load_trained
 from ssm_net.estimators.interpolation import Bilinear
 from ssm_net.estimators.network import NetworkEstimator, half_upsampled, upsample_by_phase
 from ssm_net.formats.mosaic_days import days_done
-from ssm_net.infer.day import ahead, background
+from ssm_net.infer.day import background, prefetched
 from ssm_net.infer.run import infer
 from ssm_net.inputs.bands import bands
 from ssm_net.inputs.phases import PHASES
@@ -108,7 +108,7 @@ def test_reading_ahead_raises_in_its_place() -> None:
 
     got = []
     with pytest.raises(CubeError, match="the third"):
-        for item in ahead(three()):
+        for item in prefetched(three()):
             got.append(item)
     assert got == [1, 2]
 

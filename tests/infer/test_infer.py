@@ -10,7 +10,6 @@ import torch
 from worlds import FIRST, predict_day, tiny_cube
 
 from ssm_net.config import InferConfig, ModelConfig
-from ssm_net.cube.masks import land_mask
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.estimators.calibration import Calibration
 from ssm_net.estimators.checkpoint import Trained, build, load_trained, save_trained
@@ -54,7 +53,7 @@ def estimator(cube: Cube, run: Path) -> NetworkEstimator:
 
 
 def land_of(cube: Cube) -> torch.Tensor:
-    return land_mask(torch.from_numpy(cube.read_static("water_fraction")), cube.domain.fine_shape)
+    return cube.land()
 
 
 def coarse_of(cube: Cube, estimator: NetworkEstimator, day: dt.date = FIRST) -> CoarseDay:

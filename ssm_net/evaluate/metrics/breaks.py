@@ -16,10 +16,10 @@ import numpy as np
 import torch
 
 from ssm_net.core.radiometers import name_of
+from ssm_net.cube.footprint import ObservationOperator
 from ssm_net.cube.store import Cube
 from ssm_net.cube.variables import API_DAYS
 from ssm_net.formats.product import Mosaic
-from ssm_net.grid import Footprint
 from ssm_net.infer.quality_flags import sources
 
 WINDOW = 365  # days each side, at most
@@ -46,7 +46,12 @@ class DayLevel:
 
     @classmethod
     def of(
-        cls, mosaic: Mosaic, cube: Cube, truth: np.ndarray | None, observed: np.ndarray | None, footprint: Footprint
+        cls,
+        mosaic: Mosaic,
+        cube: Cube,
+        truth: np.ndarray | None,
+        observed: np.ndarray | None,
+        footprint: ObservationOperator,
     ) -> DayLevel:
         known = np.isfinite(mosaic.ssm)
         level, error, coarse_error = _mean(mosaic.ssm[known]), float("nan"), float("nan")
@@ -62,11 +67,9 @@ class DayLevel:
         return cls(mosaic.day, level, error, coarse_error, rain, leading)
 
 
-def footprint_mean(field: np.ndarray, footprint: Footprint) -> np.ndarray:
-    """Mean of what is finite over each footprint, (R, C), NaN where less than half of it is."""
-    there = torch.from_numpy(np.isfinite(field)).float()
-    mean = footprint.forward(torch.from_numpy(np.nan_to_num(field)).float(), there)
-    return torch.where(footprint.forward(there) >= 0.5, mean, torch.nan).numpy()
+def footprint_mean(field: np.ndarray, footprint: ObservationOperator) -> np.ndarray:
+    """Mean over the land of each footprint, (R, C), NaN where the field is known on less than half of it."""
+    return footprint.mean(torch.from_numpy(field), least=0.5).numpy()
 
 
 def _mean(values: np.ndarray) -> float:

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from ssm_net.config import InferConfig
+from ssm_net.cube.footprint import ObservationOperator
 from ssm_net.evaluate.metrics.spatial import Blockiness, Seams, Spectrum, SubgridSpread, cell_mean, subgrid
 from ssm_net.evaluate.metrics.statistics import Histogram, Intervals, Moments, Sums, merge
 from ssm_net.formats.product import Flag, Mosaic
-from ssm_net.grid import Footprint
 
 STRATA = ("all", "clear", "cloudy", "orbit gap")
 PRODUCT = "ssm_net"
@@ -146,9 +146,7 @@ def temporal(pixels: Moments) -> dict[str, float]:
     }
 
 
-def coarse_consistency(mosaic: Mosaic, observed: np.ndarray, footprint: Footprint) -> Moments:
-    """Footprint means of the mosaic against the coarse observation, (R, C) m3 m-3, where a cell is half land."""
-    there = torch.from_numpy(np.isfinite(mosaic.ssm)).float()
-    mean = footprint.forward(torch.from_numpy(np.nan_to_num(mosaic.ssm)), there).numpy()
-    full = footprint.forward(there).numpy() >= 0.5
-    return Moments.of(observed, mean, full & np.isfinite(observed) & np.isfinite(mean))
+def coarse_consistency(mosaic: Mosaic, observed: np.ndarray, footprint: ObservationOperator) -> Moments:
+    """Footprint means of the mosaic against the coarse observation, (R, C) m3 m-3, where half of it has a value."""
+    mean = footprint.mean(torch.from_numpy(mosaic.ssm), least=0.5).numpy()
+    return Moments.of(observed, mean, np.isfinite(observed) & np.isfinite(mean))
