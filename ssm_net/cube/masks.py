@@ -66,3 +66,10 @@ def production_mask(static: Mapping[str, np.ndarray], shape: tuple[int, int]) ->
     if "inside" in static:
         mask &= static["inside"] >= INSIDE
     return mask
+
+
+def cell_fraction(mask: np.ndarray, ratio: int) -> np.ndarray:
+    """Fraction of each coarse cell's pixels where ``mask`` (R * ratio, C * ratio) is true, (R, C) float32."""
+    height, width = mask.shape
+    along_rows = mask.reshape(height, width // ratio, ratio).sum(2, dtype=np.int32)
+    return (along_rows.reshape(height // ratio, ratio, -1).sum(1) / ratio**2).astype(np.float32)

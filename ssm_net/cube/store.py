@@ -21,6 +21,7 @@ import datetime as dt
 import fcntl
 import functools
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +33,7 @@ from torch import Tensor
 
 from ssm_net.core.files import naming_full_disk, write_whole
 from ssm_net.cube.footprint import ObservationOperator
-from ssm_net.cube.masks import PRODUCTION_MAPS, production_mask
+from ssm_net.cube.masks import PRODUCTION_MAPS, cell_fraction, production_mask
 from ssm_net.cube.shards import Shards
 from ssm_net.cube.variables import COARSE, FINE
 from ssm_net.errors import SsmNetError
@@ -141,13 +142,10 @@ class Cube:
     @functools.cached_property
     def land_fraction(self) -> np.ndarray:
         """Fraction of each cell's pixels that are ``land``, (row, col) float32."""
-        rows = self.domain.coarse_shape[0]
-        step = max(1, CHUNK // self.domain.ratio)
-        bands = [self._cell_rows(r, min(r + step, rows)) for r in range(0, rows, step)]
-        return np.concatenate([block_mean(self.land(b).float(), self.domain.ratio).numpy() for b in bands])
-
-    def _cell_rows(self, first: int, last: int) -> Window:
-        return first * self.domain.ratio, last * self.domain.ratio, 0, self.domain.fine_shape[1]
+        height, width = self.domain.fine_shape
+        step = CHUNK // math.gcd(CHUNK, self.domain.ratio) * self.domain.ratio  # whole cells and whole chunks
+        bands = [self.land((y, min(y + step, height), 0, width)) for y in range(0, height, step)]
+        return np.concatenate([cell_fraction(band.numpy(), self.domain.ratio) for band in bands])
 
     @property
     def fwhm(self) -> float:
@@ -158,7 +156,9 @@ class Cube:
         """The observation operator H of the sensor that the cube was prepared for, over its land. Holds the production
         mask of the whole domain: make it once."""
         weights = Footprint.of(self.attrs["footprint"], self.domain.coarse_shape, self.domain.ratio, self.fwhm)
-        return ObservationOperator(weights, self.land())
+        land = self.land()
+        self.__dict__.setdefault("land_fraction", cell_fraction(land.numpy(), self.domain.ratio))  # reads no map twice
+        return ObservationOperator(weights, land)
 
     # ---- status ------------------------------------------------------------------------------------------------
 

@@ -75,7 +75,7 @@ class Patches(Samples):
         height, width = cube.domain.fine_shape
         small = len(self.days) * len(self.names) * height * width * 2 <= KEEP_BYTES
         self.kept: dict[int, dict[str, Tensor]] | None = {} if self.size == (rows, cols) and small else None
-        self.land = cube.land() if self.kept is not None else None
+        self.land = cube.land()  # a byte a pixel, of the whole domain: cheaper than a window's maps a sample
 
     def __len__(self) -> int:
         return len(self.days)
@@ -116,7 +116,6 @@ class Patches(Samples):
         rows_up = range((row - r0) * ratio - h, (row - r0 + height) * ratio + h)
         cols_up = range((col - c0) * ratio - h, (col - c0 + width) * ratio + h)
         pixels = self._pixels(which, inside, pad)
-        land = self.cube.land(window) if self.land is None else self.land
         # A footprint that leaves the patch is not scored, except where it leaves the domain too.
         edge = torch.zeros(rows, cols, dtype=torch.bool)
         rows_in = slice(row + (row > 0), row + height - (row + height < rows))
@@ -126,7 +125,7 @@ class Patches(Samples):
             "stored": pixels,
             "inside": whole,
             "background": {k: field[near] for k, field in coarse.background.items()},
-            "land": land,
+            "land": self.land[window[0] : window[1], window[2] : window[3]],
             "cells": coarse.features[:, *near],
             "ssm": shown.ssm[:, *near],
             "phase": phase_of_cells(tall, wide, r0, c0),
