@@ -28,9 +28,10 @@ from rich.table import Table
 from ssm_net.cube.shards import Shards
 from ssm_net.cube.store import CHUNK, open_cube, write_json
 from ssm_net.estimators.checkpoint import load_trained
-from ssm_net.estimators.network import NetworkEstimator, half_upsampled, upsample_by_phase
+from ssm_net.estimators.network import NetworkEstimator, half_upsampled
 from ssm_net.grid import Window
 from ssm_net.inputs.channels import channels
+from ssm_net.inputs.phases import upsample_by_phase
 from ssm_net.inputs.reading import read_coarse, read_stored
 from ssm_net.model.fused import Context, Fused
 

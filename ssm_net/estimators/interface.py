@@ -10,12 +10,17 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from ssm_net.errors import SsmNetError
 from ssm_net.grid import Window
 from ssm_net.inputs.channels import StoredPixels
 from ssm_net.inputs.reading import CoarseDay
 from ssm_net.inputs.scaling import Scaling
 
 SUBGRID_STD = 0.05  # m3 m-3, what an interpolated coarse value leaves out at 1 km
+
+
+class EstimatorError(SsmNetError):
+    """An estimator cannot be fitted to this cube, or lacks a variable or library; the message names it."""
 
 
 class Estimate(NamedTuple):

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ssm_net.estimators.interface import EstimatorError
 from ssm_net.inputs.phases import PHASES, phase_of_cells
 
 REACH = 3  # cells each way that a context looks
@@ -117,11 +118,11 @@ class Gram:
 def choose_ridge(folds: Sequence[Gram]) -> tuple[float, float]:
     """The ridge with the least error in folds that were not fitted, and that error's mean square.
 
-    Raises ``ValueError`` where fewer than two folds have samples.
+    Raises ``EstimatorError`` where fewer than two folds have samples.
     """
     folds = [f for f in folds if f.n]
     if len(folds) < 2:
-        raise ValueError("cross-validation needs observations in at least two blocks of cells")
+        raise EstimatorError("cross-validation needs observations in at least two blocks of cells")
     n = sum(f.n for f in folds)
 
     def error(ridge: float) -> float:

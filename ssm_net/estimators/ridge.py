@@ -10,11 +10,12 @@ from torch import Tensor
 
 from ssm_net.estimators import random_features
 from ssm_net.estimators.interface import Estimate
-from ssm_net.estimators.network import FAR, upsample_by_phase
+from ssm_net.estimators.network import FAR
 from ssm_net.estimators.training_set import FOLDS, LAGS, SEED, TrainingSet
 from ssm_net.grid import Window, interpolation_matrix
 from ssm_net.inputs import features
 from ssm_net.inputs.channels import StoredPixels, channels
+from ssm_net.inputs.phases import upsample_by_phase
 from ssm_net.inputs.reading import CoarseDay
 
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from ssm_net.config import TrainConfig
 from ssm_net.cube.footprint import ObservationOperator
 from ssm_net.cube.store import Cube
+from ssm_net.estimators.interface import EstimatorError
 from ssm_net.grid import Window
 from ssm_net.inputs import features
 from ssm_net.inputs.channels import channels
@@ -47,10 +48,12 @@ class TrainingSet:
 
     @classmethod
     def of(cls, cube: Cube) -> TrainingSet:
-        """Raises ``ValueError`` where the cube holds no day with an observation."""
+        """Raises ``EstimatorError`` where the cube holds no day with an observation."""
         days = [d for d in cube.done_days() if (cube.status(d) or {}).get("observed", 0) > 0]
         if not days:
-            raise ValueError(f"{cube.path}: no day with a coarse observation; was its product in raw/? See prepare.py")
+            raise EstimatorError(
+                f"{cube.path}: no day with a coarse observation; was its product in raw/? See prepare.py"
+            )
         shape, given = cube.domain.coarse_shape, TrainConfig
         parts = split(days, shape, given.validation_fraction, given.validation_days, given.seed)
         return cls(

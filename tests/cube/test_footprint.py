@@ -13,8 +13,8 @@ from worlds import FIRST, tiny_cube
 from ssm_net.config import ModelConfig
 from ssm_net.cube.store import Cube
 from ssm_net.cube.variables import FINE
+from ssm_net.estimators.bilinear import Bilinear
 from ssm_net.estimators.checkpoint import build
-from ssm_net.estimators.interpolation import Bilinear
 from ssm_net.estimators.ridge import Ridge
 from ssm_net.estimators.training_set import TrainingSet
 from ssm_net.evaluate.metrics.breaks import footprint_mean

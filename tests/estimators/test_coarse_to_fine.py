@@ -12,9 +12,10 @@ from worlds import FIRST, predict_day, tiny_cube
 from ssm_net.config import InferConfig
 from ssm_net.cube.store import Cube
 from ssm_net.estimators import random_features, registry
-from ssm_net.estimators.coarse_to_fine import GWR, CoarseToFine, Law
-from ssm_net.estimators.interpolation import Bilinear
-from ssm_net.estimators.registry import fitted
+from ssm_net.estimators.bilinear import Bilinear
+from ssm_net.estimators.coarse_to_fine import CoarseToFine, Law
+from ssm_net.estimators.gwr import GWR
+from ssm_net.estimators.registry import baseline
 from ssm_net.estimators.ridge import Ridge
 from ssm_net.estimators.training_set import TrainingSet
 from ssm_net.formats.mosaic_days import read_day
@@ -37,12 +38,12 @@ def training_set(cube: Cube) -> TrainingSet:
 @pytest.fixture(scope="module")
 def estimators(cube: Cube) -> dict:
     pytest.importorskip("sklearn")
-    from ssm_net.estimators import forest_fit
+    from ssm_net.estimators import forest
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(forest_fit, "TREES", 8)
-        patch.setattr(forest_fit, "TREES_TO_CHOOSE", 8)
-        return {name: fitted(name, cube) for name in ("gwr", "forest", "ridge")}
+        patch.setattr(forest, "TREES", 8)
+        patch.setattr(forest, "TREES_TO_CHOOSE", 8)
+        return {name: baseline(name, cube) for name in ("gwr", "forest", "ridge")}
 
 
 @pytest.mark.parametrize("name", ["gwr", "forest", "ridge"])
@@ -158,4 +159,4 @@ def test_an_unobserved_cube_is_said(tmp_path: Path) -> None:
 def test_a_forest_without_its_library_is_said(cube: Cube, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"scikit-learn: pip install 'ssm_net\[eval\]'"):
-        fitted("forest", cube)
+        baseline("forest", cube)

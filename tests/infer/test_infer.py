@@ -11,9 +11,10 @@ from worlds import FIRST, predict_day, tiny_cube
 
 from ssm_net.config import InferConfig, ModelConfig
 from ssm_net.cube.store import Cube, open_cube
+from ssm_net.estimators.bilinear import Bilinear
 from ssm_net.estimators.calibration import Calibration
 from ssm_net.estimators.checkpoint import ModelError, Trained, build, load_trained, save_trained
-from ssm_net.estimators.interpolation import Bilinear, Dispatch
+from ssm_net.estimators.dispatch import Dispatch
 from ssm_net.estimators.network import NetworkEstimator, fastest_precision
 from ssm_net.formats.mosaic_days import read_day
 from ssm_net.formats.product import Flag

@@ -5,9 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssm_net.config import ModelConfig
-from ssm_net.estimators.network import upsample_by_phase
 from ssm_net.grid import upsample
-from ssm_net.inputs.phases import PHASES, phase_of_cells
+from ssm_net.inputs.phases import PHASES, phase_of_cells, upsample_by_phase
 from ssm_net.model.network import SSM_MAX, SSM_MIN, Downscaler
 
 LAGS, FEATURES, RATIO = 3, 5, 12
