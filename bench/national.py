@@ -48,7 +48,7 @@ from ssm_net.formats.mosaic_days import day_size, read_day, write_day
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Window
 from ssm_net.infer.day import tiles_with_land
-from ssm_net.infer.quality_flags import needed
+from ssm_net.infer.quality_flags import flag_variables
 from ssm_net.infer.run import infer
 from ssm_net.inputs.bands import bands
 from ssm_net.inputs.reading import padded, read_coarse, read_stored, stored
@@ -136,7 +136,7 @@ class Bare:
 
 def plain_io(cube: Cube, network: NetworkEstimator, file: Path, scratch: Path) -> dict[str, float]:
     """Seconds to read the shards that a day needs, as bytes, and to write the bytes of its map; and how many (MB)."""
-    names = sorted({*stored(network.needs), *needed(cube)})
+    names = sorted({*stored(network.needs), *flag_variables(cube)})
     day = cube.index(cube.days[0])
     paths = [cube.path / "fine" / n / "c" / str(day) / "0" / "0" if n in cube.fine else
              cube.path / "static" / n / "c" / "0" / "0" for n in names]  # fmt: skip

@@ -48,17 +48,17 @@ def fill_gaps(ssm: Tensor, reach: int = 6) -> Tensor:
     nothing was observed.
     """
     lags, rows, cols = ssm.shape
-    seen = torch.isfinite(ssm)
+    observed = torch.isfinite(ssm)
     value = torch.nan_to_num(ssm)
     total, weight = torch.zeros(rows, cols), torch.zeros(rows, cols)
     ky, kx = _kernel(rows, reach).to(ssm), _kernel(cols, reach).to(ssm)
     for lag in range(lags):
         w = 0.6**lag
-        total = total + w * (ky @ (value[lag] * seen[lag]) @ kx.T)
-        weight = weight + w * (ky @ seen[lag].to(ssm) @ kx.T)
-    everywhere = value.sum() / seen.sum() if bool(seen.any()) else torch.tensor(torch.nan)
-    near = torch.where(weight > 1e-6, total / weight, everywhere)
-    return torch.where(seen[0], ssm[0], near)
+        total = total + w * (ky @ (value[lag] * observed[lag]) @ kx.T)
+        weight = weight + w * (ky @ observed[lag].to(ssm) @ kx.T)
+    overall = value.sum() / observed.sum() if bool(observed.any()) else torch.tensor(torch.nan)
+    near = torch.where(weight > 1e-6, total / weight, overall)
+    return torch.where(observed[0], ssm[0], near)
 
 
 def _kernel(n: int, reach: int) -> Tensor:

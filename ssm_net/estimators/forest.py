@@ -1,6 +1,6 @@
 """A random forest from cell means to soil moisture, its leaves sized by cross-validation over blocks of cells.
 
-Cells beside each other and days after each other are alike, so that out-of-bag errors favour leaves which know single
+Neighbouring cells and successive days are alike, so that out-of-bag errors favour leaves which know single
 cells by heart; whole blocks of cells left out do not. Source: Breiman (2001), Mach. Learn. 45.
 """
 
@@ -61,14 +61,20 @@ class Forest(CoarseToFine):
     def __init__(self, training_set: TrainingSet) -> None:
         super().__init__(training_set, "forest")
         x, y, fold = (torch.cat(part) for part in zip(*self._samples(), strict=True))
-        some = np.random.default_rng(SEED).permutation(len(y))[: self.MOST_SAMPLES]
-        self.forest: RandomForestRegressor = fit_forest(x[some].numpy(), y[some].numpy(), fold[some].numpy(), SEED)
+        sample = np.random.default_rng(SEED).permutation(len(y))[: self.MOST_SAMPLES]
+        self.forest: RandomForestRegressor = fit_forest(
+            x[sample].numpy(), y[sample].numpy(), fold[sample].numpy(), SEED
+        )
 
     def _samples(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         for day in self.training_set.some_days():
             coarse = self.training_set.read(day)
-            here = self.training_set.labels(coarse)
-            yield _with_season(coarse.features, coarse)[:, here].T, coarse.ssm[0][here], self.training_set.fold[here]
+            labels = self.training_set.labels(coarse)
+            yield (
+                _with_season(coarse.features, coarse)[:, labels].T,
+                coarse.ssm[0][labels],
+                self.training_set.fold[labels],
+            )
 
     def law(self, coarse: CoarseDay) -> Law:
         return lambda x, window: torch.from_numpy(predict(self.forest, _with_season(x, coarse).numpy()))

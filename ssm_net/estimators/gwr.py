@@ -111,8 +111,8 @@ class GWR(CoarseToFine):
         """Predictors (P, R, C), anomaly and weight (R, C), which cells are labels, and the mean that was taken off."""
         coarse = self.training_set.read(day)
         field = fill_gaps(coarse.ssm)
-        seen = torch.isfinite(coarse.ssm[0])
-        weight = torch.where(seen, 1.0, self.FILLED) * ((coarse.land > 0.5) & torch.isfinite(field))
+        observed = torch.isfinite(coarse.ssm[0])
+        weight = torch.where(observed, 1.0, self.FILLED) * ((coarse.land > 0.5) & torch.isfinite(field))
         mean = field.nanmean()
         x = with_intercept(coarse.features[self.chosen])
         return x, field - mean, weight, self.training_set.labels(coarse), mean
@@ -139,8 +139,8 @@ class GWR(CoarseToFine):
         beta[0] += days[0][4]
 
         def law(x: Tensor, window: Window) -> Tensor:
-            here = upsample(beta, self.ratio, window)
-            return here[0] + (here[1:] * x[self.chosen]).sum(0)
+            at_pixels = upsample(beta, self.ratio, window)
+            return at_pixels[0] + (at_pixels[1:] * x[self.chosen]).sum(0)
 
         return law
 

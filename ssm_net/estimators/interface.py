@@ -1,4 +1,5 @@
-"""One interface for the network and the classics: a day's coarse context, then the pixels of one window after another.
+"""The interface of all estimators, networks and baselines: a day's coarse context, then one window of pixels after
+another.
 
 Everything downstream (tiling, update, flags, files, evaluation) treats them alike.
 """
@@ -36,7 +37,7 @@ class Estimate(NamedTuple):
 class Estimator(Protocol):
     """``needs`` names the variables of a window, ``halo`` the pixels around it, ``lags`` the days of coarse context,
     ``scaling`` the features whose cell means it wants; ``updates`` says whether today's observation still has to enter
-    (the classics begin with it)."""
+    (the interpolating baselines begin with it)."""
 
     @property
     def name(self) -> str: ...
@@ -52,7 +53,7 @@ class Estimator(Protocol):
     def updates(self) -> bool: ...
 
     def context(self, coarse: CoarseDay) -> Any:
-        """What the whole domain's coarse fields tell about the day."""
+        """What ``estimate`` needs of the day's coarse fields, computed once for the whole domain."""
 
     def estimate(self, context: Any, pixels: StoredPixels, window: Window) -> Estimate:
         """The estimate of ``window``; ``pixels`` holds ``needs`` on the window grown by ``halo`` inside the domain."""

@@ -59,8 +59,8 @@ class NetworkEstimator:
         phase = phase_of_cells(rows, cols)
         ssm = torch.stack([coarse.without(phase == p).ssm for p in range(PHASES)]).to(self.device)
         cells = coarse.features.to(self.device).expand(PHASES, -1, -1, -1)
-        told = [member.context(ssm, cells) for member in self.network]
-        by_phase = tuple(torch.cat([c.base, c.deep], 1).float() for c in told)
+        contexts = [member.context(ssm, cells) for member in self.network]
+        by_phase = tuple(torch.cat([c.base, c.deep], 1).float() for c in contexts)
         return NetworkContext(by_phase, self.trained.calibration.scale(coarse).to(self.device), ~any_near(coarse.ssm))
 
     @torch.inference_mode()
@@ -149,8 +149,8 @@ def half_upsampled(by_phase: Sequence[Tensor], ratio: int, window: Window) -> fu
     up_x = interpolation_matrix(range(x0, x1), cols, ratio).to(both)[:, near_x]
     odd_column = (torch.arange(x0, x1, device=both.device) // ratio % 2)[:, None]
     columns = torch.cat([up_x * (odd_column == parity) for parity in (0, 1)], 1)
-    told = [
+    rows_of_cells = [
         torch.einsum("yr,mpkrc->mypck", up_y[i], both[:, (y0 // ratio + i) % 2]).flatten(2, 3) for i in range(len(up_y))
     ]
-    half = torch.cat(told, 1)
+    half = torch.cat(rows_of_cells, 1)
     return fused.Context(columns, half[..., 0].permute(1, 2, 0).contiguous(), half[..., 1:].contiguous())

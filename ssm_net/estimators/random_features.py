@@ -46,12 +46,12 @@ def contexts(ssm: Tensor, mean: float, scales: Sequence[Scale]) -> Tensor:
     visible = ssm[None].repeat(PHASES, 1, 1, 1)
     for p in range(PHASES):
         visible[p, 0] = torch.where(phase == p, torch.nan, ssm[0])
-    seen = torch.isfinite(visible).float()
+    observed = torch.isfinite(visible).float()
     anomaly = torch.nan_to_num(visible - mean)
     d = torch.arange(-REACH, REACH + 1).float()
     far, lag = torch.sqrt(d[:, None] ** 2 + d[None] ** 2), torch.arange(lags).float()[:, None, None]
     w = torch.stack([torch.exp(-far / s.cells - lag / s.days) for s in scales])
-    return mean + F.conv2d(anomaly, w, padding=REACH) / (F.conv2d(seen, w, padding=REACH) + PRIOR)
+    return mean + F.conv2d(anomaly, w, padding=REACH) / (F.conv2d(observed, w, padding=REACH) + PRIOR)
 
 
 def own_phase(context: Tensor) -> Tensor:

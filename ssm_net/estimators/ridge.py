@@ -41,26 +41,26 @@ class Ridge:
         self.training_set, self.scaling, self.ratio = training_set, training_set.scaling, training_set.cube.domain.ratio
         self.needs = features.needed(training_set.scaling.names)
         days = [training_set.read(day) for day in training_set.some_days()]
-        seen = [(coarse, training_set.labels(coarse)) for coarse in days]
-        self.mean = float(torch.cat([coarse.ssm[0][here] for coarse, here in seen]).mean())
+        labelled = [(coarse, training_set.labels(coarse)) for coarse in days]
+        self.mean = float(torch.cat([coarse.ssm[0][labels] for coarse, labels in labelled]).mean())
         first = min(itertools.starmap(random_features.Scale, itertools.product(self.CELLS, self.DAYS)),
-                    key=lambda scale: self._innovation(seen, scale))  # fmt: skip
+                    key=lambda scale: self._innovation(labelled, scale))  # fmt: skip
         self.scales = (first, random_features.Scale(self.WIDER * first.cells, self.LONGER * first.days))
         self.phi = random_features.RandomFeatures.draw(len(self.scaling.names) + len(self.scales), SEED)
-        folds = self._folds(seen)
+        folds = self._folds(labelled)
         penalty, error = random_features.choose_ridge(folds)
         self.ridge, self.innovation = penalty, error**0.5
         self.weight = functools.reduce(random_features.Gram.__add__, folds).solve(penalty).float()
-        observation = torch.cat([coarse.sigma[here] for coarse, here in seen])
+        observation = torch.cat([coarse.sigma[labels] for coarse, labels in labelled])
         self.variance = max(error - float((observation**2).mean()), self.LEAST * error)
 
     def _innovation(self, days: list[tuple[CoarseDay, Tensor]], scale: random_features.Scale) -> float:
         """Mean squared distance of a context of that scale alone from the observations it does not see."""
         miss = [
             (random_features.own_phase(random_features.contexts(coarse.ssm, self.mean, [scale]))[0] - coarse.ssm[0])[
-                here
+                labels
             ]
-            for coarse, here in days
+            for coarse, labels in days
         ]
         return float((torch.cat(miss) ** 2).mean())
 
@@ -70,10 +70,10 @@ class Ridge:
         out = []
         for k in range(FOLDS):
             a, t = [], []
-            for (phi, base), (coarse, here) in zip(samples, days, strict=True):
-                mine = here & (self.training_set.fold == k)
-                a.append(phi[:, mine].T)
-                t.append((coarse.ssm[0] - base)[mine])
+            for (phi, base), (coarse, labels) in zip(samples, days, strict=True):
+                in_fold = labels & (self.training_set.fold == k)
+                a.append(phi[:, in_fold].T)
+                t.append((coarse.ssm[0] - base)[in_fold])
             out.append(random_features.Gram.of(torch.cat(a), torch.cat(t)))
         return out
 
@@ -97,9 +97,9 @@ class Ridge:
 
     def context(self, coarse: CoarseDay) -> tuple[Tensor, Tensor]:
         """Contexts with each phase hidden, (phase, scale, R, C), and where any observation was near, (R, C)."""
-        seen = torch.isfinite(coarse.ssm).any(0)[None].float()
+        observed = torch.isfinite(coarse.ssm).any(0)[None].float()
         reach = random_features.REACH
-        near = torch.nn.functional.max_pool2d(seen, 2 * reach + 1, stride=1, padding=reach)[0] > 0
+        near = torch.nn.functional.max_pool2d(observed, 2 * reach + 1, stride=1, padding=reach)[0] > 0
         return random_features.contexts(coarse.ssm, self.mean, self.scales), near
 
     def estimate(self, context: tuple[Tensor, Tensor], pixels: StoredPixels, window: Window) -> Estimate:

@@ -1,8 +1,8 @@
-"""What estimators that are fitted when they are made are fitted to: the cube's training days and cells.
+"""The training set of the fitted baselines: days and cells of the cube, with their pixels.
 
-Days and cells are those that a network with the default settings would be trained on (``inputs.split``). The fits
-stay in memory. The same cube gives the same estimator; a longer cube gives another one, so a series to be compared
-should be made in one go.
+Days and cells are those that a network with the default settings would be trained on (``inputs.split``). The fits stay
+in memory. The same cube gives the same estimator; a longer cube gives another one, so make a series that is to be
+compared in one run.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class TrainingSet:
         return self.cells & torch.isfinite(coarse.ssm[0]) & (coarse.land > 0.5)
 
     def bands(self, coarse: CoarseDay) -> Iterator[tuple[Window, Tensor]]:
-        """The day's pixels in bands of whole cells: the window, and the features (F, y, x), normalised."""
+        """The day's pixels in bands of whole cells: the window and its channels (F, y, x)."""
         rows, cols = self.cube.domain.coarse_shape
         ratio = self.cube.domain.ratio
         for r in range(0, rows, BAND):
@@ -95,5 +95,5 @@ def _block_folds(shape: tuple[int, int]) -> Tensor:
     side = 4 if min(shape) >= 24 else 2
     rows, cols = -(-shape[0] // side), -(-shape[1] // side)
     order = np.random.default_rng(np.random.SeedSequence([SEED, 11])).permutation(rows * cols) % FOLDS
-    whole = np.kron(order.reshape(rows, cols), np.ones((side, side), int))
-    return torch.from_numpy(whole[: shape[0], : shape[1]].copy())
+    folds = np.kron(order.reshape(rows, cols), np.ones((side, side), int))
+    return torch.from_numpy(folds[: shape[0], : shape[1]].copy())

@@ -98,7 +98,7 @@ def predict_background(
     tiles that are done and that of all.
     """
     coarse, land = read_coarse(cube, day, estimator.lags, estimator.scaling), h.land
-    flags = quality_flags.on_pixels(quality_flags.coarse_flags(cube, day), land.numpy(), cube.domain.ratio)
+    flags = quality_flags.expand_flags(quality_flags.coarse_flags(cube, day), land.numpy(), cube.domain.ratio)
     flags |= static_flags
     updates = estimator.updates and update != "none"
 
@@ -108,13 +108,13 @@ def predict_background(
 
     def finish(band: Band, tile: Tile, estimate: Estimate) -> tuple[Tile, Estimate, Tensor]:
         at = _slices(tile.pixels)
-        flags[at] |= quality_flags.flags(band, day, land[at].numpy(), estimate.far.numpy(), tile.pixels)
+        flags[at] |= quality_flags.pixel_flags(band, day, land[at].numpy(), estimate.far.numpy(), tile.pixels)
         return tile, estimate, h.sums(torch.stack(estimate[:2]), tile.pixels) if updates else torch.empty(0)
 
     done: list[TileBackground] = []
     total = torch.zeros(3, *cube.domain.coarse_shape) if updates else None
-    for each, estimate, sums in _estimates(estimator, cube, coarse, wanted, quality_flags.needed(cube),
-                                           quality_flags.needed_of_cells(cube), finish):  # fmt: skip
+    for each, estimate, sums in _estimates(estimator, cube, coarse, wanted, quality_flags.flag_variables(cube),
+                                           quality_flags.flag_cell_variables(cube), finish):  # fmt: skip
         if total is not None:
             total += sums
         values = torch.from_numpy(room[len(done)]).reshape(3, *estimate.mean.shape)

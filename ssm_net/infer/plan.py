@@ -15,7 +15,8 @@ from ssm_net.inputs.tiling import tiles
 
 
 class InferenceError(SsmNetError):
-    """No day, device or folder that these maps can be made of, on or in; the message names the remedy."""
+    """These maps cannot be made: no prepared day, no such device, or a folder of another model; the message names the
+    remedy."""
 
 
 @dataclass(frozen=True)

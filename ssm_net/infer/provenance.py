@@ -1,6 +1,6 @@
 """The provenance of a folder of mosaics: one model and one way of updating, recorded in ``made_by.json``.
 
-A folder is a record, so all its days come from one model. ``check_provenance`` holds for the whole run what it found.
+A folder is a record, so all its days come from one model, whatever else writes into it at the same time.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _claim(
 ) -> None:
     """Record the provenance; ``writers`` is locked, shared, by every run that writes."""
     file = folder / "made_by.json"
-    recorded = json.loads(file.read_text()) if file.exists() else None
+    recorded = _read(file)
     if recorded is None:
         write_json(file, provenance)
         return
@@ -80,6 +80,22 @@ def _claim(
     for kind, day in maps:
         _remove_day(folder, domain, day, kind)
     write_json(file, provenance)
+
+
+def _read(file: Path) -> Provenance | None:
+    """None where no provenance is recorded. Raises ``InferenceError`` where the record is damaged."""
+    if not file.exists():
+        return None
+    try:
+        recorded = json.loads(file.read_text())
+        if not isinstance(recorded, dict) or "model" not in recorded:
+            raise ValueError("it names no model")
+    except ValueError as err:
+        raise InferenceError(
+            f"{file} is damaged ({err}): delete it, if all maps beside it are of this model (their attributes say so); "
+            "else give another mosaics=FOLDER"
+        ) from err
+    return recorded
 
 
 def _remove_day(folder: Path, domain: str, day: dt.date, format: str) -> None:

@@ -1,4 +1,4 @@
-"""The four phases of a 2 x 2 pattern of cells, of which one at a time is hidden: how the own value is left out."""
+"""Leave-own-value-out by phases: of a 2 x 2 pattern of cells, one at a time is hidden from the estimate."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from ssm_net.lst.gap_filling import LAPSE
 
 
 class Pixels(Protocol):
-    """What windows of a day's pixels are read from: a ``Cube``, or the part of one that is at hand (``bands``)."""
+    """What windows of a day's pixels are read from: a ``Cube``, or a ``Band`` of one in memory."""
 
     @property
     def domain(self) -> Domain: ...
@@ -137,10 +137,10 @@ def read_stored(
 
 
 def lst_under_sky(cube: Pixels, day: dt.date, k: str, window: Window) -> tuple[np.ndarray, np.ndarray]:
-    """LST as it is under the sky there is (K), and its lineage, of a window of pixels, (y, x).
+    """LST under the day's sky, clear or cloudy (K), and its lineage, of a window of pixels, (y, x).
 
-    ``lst_<k>`` of the cube is what a clear sky would show, which is what anomalies are told by; where it was not seen,
-    the effect of cloud is added, and of what a pixel differs from its surroundings only a part is left.
+    ``lst_<k>`` of the cube is what a clear sky would show, to which anomalies refer; where it was not seen, the effect
+    of cloud is added, and the pixel's contrast to its surroundings is damped.
     """
     lst, lineage = cube.read(f"lst_{k}", day, window), cube.read_packed(f"lst_{k}_lineage", day, window)
     if f"lst_{k}_cloud" in cube.coarse:
@@ -166,7 +166,7 @@ def all_weather(cube: Pixels, day: dt.date, k: str, window: Window) -> tuple[np.
 
 
 def padded(window: Window, halo: int, shape: tuple[int, int]) -> tuple[Window, tuple[int, int, int, int]]:
-    """``window`` grown by ``halo`` pixels inside the domain, and what is left to pad (left, right, top, bottom)."""
+    """``window`` grown by ``halo`` pixels inside the domain, and the pixels to pad (left, right, top, bottom)."""
     y0, y1, x0, x1 = window
     a0, a1, b0, b1 = max(y0 - halo, 0), min(y1 + halo, shape[0]), max(x0 - halo, 0), min(x1 + halo, shape[1])
     return (a0, a1, b0, b1), (halo - (x0 - b0), halo - (b1 - x1), halo - (y0 - a0), halo - (a1 - y1))

@@ -123,3 +123,13 @@ def test_a_lock_that_is_a_link_empties_no_file(cube: Cube, tmp_path: Path) -> No
         (tmp_path / "maps" / name).symlink_to(precious)
     infer(road.inference(cube.path, tmp_path / "maps", end=str(FIRST)))
     assert precious.read_text() == "mine"
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[1]", '{"model": '])
+def test_a_damaged_record_is_named_with_what_to_do(cube: Cube, tmp_path: Path, content: str) -> None:
+    infer(road.inference(cube.path, tmp_path, end=str(FIRST)))
+    (tmp_path / "made_by.json").write_text(content)
+    with pytest.raises(InferenceError, match=r"made_by\.json is damaged .*delete it"):
+        infer(road.inference(cube.path, tmp_path))
+    (tmp_path / "made_by.json").unlink()
+    assert len(infer(road.inference(cube.path, tmp_path))) == 2

@@ -20,7 +20,7 @@ from ssm_net.cube.footprint import ObservationOperator
 from ssm_net.cube.store import Cube
 from ssm_net.cube.variables import API_DAYS
 from ssm_net.formats.product import Mosaic
-from ssm_net.infer.quality_flags import sources
+from ssm_net.infer.quality_flags import coarse_sources
 
 WINDOW = 365  # days each side, at most
 AROUND = 15  # days to each side that tell which sensor is the record's
@@ -60,7 +60,7 @@ class DayLevel:
             if observed is not None:
                 through = footprint_mean(truth, footprint)
                 coarse_error = _mean((observed - through)[np.isfinite(observed) & np.isfinite(through)])
-        codes = sources(cube, mosaic.day)
+        codes = coarse_sources(cube, mosaic.day)
         leading = int(np.bincount(codes[codes > 0]).argmax()) if (codes > 0).any() else 0
         rain = tuple(_mean(r[np.isfinite(r)]) for r in (cube.read_coarse(v, mosaic.day) for v in API_DAYS
                                                          if v in cube.coarse))  # fmt: skip
