@@ -1,7 +1,6 @@
 """A folder of mosaics is the record of one model, whatever starts at the same time or is cut off."""
 
 import json
-import multiprocessing
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -68,30 +67,31 @@ def test_a_takeover_that_is_cut_off_leaves_days_of_one_model(
     assert infer(other) == list(cube.days[1:])
 
 
-def _claim(folder: Path, provenance: dict, ready, go, results) -> None:  # type: ignore[no-untyped-def]
-    ready.put(None)
-    go.wait()
-    try:
-        with check_provenance(folder, provenance, overwrite=False, todo=[FIRST], format="netcdf"):
-            results.put(provenance["model"])
-    except InferenceError:
-        results.put("refused")
-
-
 def test_of_two_models_that_start_at_one_instant_one_is_refused(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    ready, results, go = context.Queue(), context.Queue(), context.Event()
-    both = [context.Process(target=_claim, args=(tmp_path, p, ready, go, results)) for p in (ONE, OTHER)]
-    for process in both:
-        process.start()
-    for _ in both:
-        ready.get(timeout=60)
-    go.set()
-    outcome = {results.get(timeout=60) for _ in both}
-    for process in both:
-        process.join(60)
-    assert len(outcome) == 2 and "refused" in outcome
-    assert json.loads((tmp_path / "made_by.json").read_text())["model"] in outcome
+    for n in range(20):
+        folder, start, finish = tmp_path / str(n), threading.Barrier(2, timeout=20), threading.Barrier(2, timeout=20)
+        outcomes: list[str] = []
+
+        def run(
+            provenance: dict, folder: Path = folder, start: threading.Barrier = start,
+            finish: threading.Barrier = finish, outcomes: list[str] = outcomes,
+        ) -> None:  # fmt: skip
+            start.wait()
+            try:
+                with check_provenance(folder, provenance, overwrite=False, todo=[FIRST], format="netcdf"):
+                    outcomes.append(provenance["model"])
+                    finish.wait()
+            except InferenceError:
+                outcomes.append("refused")
+                finish.wait()
+
+        both = [threading.Thread(target=run, args=(provenance,)) for provenance in (ONE, OTHER)]
+        for thread in both:
+            thread.start()
+        for thread in both:
+            thread.join()
+        assert len(set(outcomes)) == 2 and "refused" in outcomes
+        assert json.loads((folder / "made_by.json").read_text())["model"] in outcomes
 
 
 def test_runs_of_one_model_share_a_folder_and_another_waits_for_them(tmp_path: Path) -> None:
@@ -116,13 +116,13 @@ def test_runs_of_one_model_share_a_folder_and_another_waits_for_them(tmp_path: P
 
 
 def test_a_lock_that_is_a_link_empties_no_file(cube: Cube, tmp_path: Path) -> None:
-    precious = tmp_path / "precious"
-    precious.write_text("mine")
     (tmp_path / "maps").mkdir()
-    for name in (".infer.lock", ".made_by.lock"):
-        (tmp_path / "maps" / name).symlink_to(precious)
+    precious = {name: tmp_path / name for name in (".infer.lock", ".made_by.lock")}
+    for name, file in precious.items():
+        file.write_text("mine")
+        (tmp_path / "maps" / name).symlink_to(file)
     infer(road.inference(cube.path, tmp_path / "maps", end=str(FIRST)))
-    assert precious.read_text() == "mine"
+    assert all(file.read_text() == "mine" for file in precious.values())
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[1]", '{"model": '])
