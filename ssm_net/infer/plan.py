@@ -24,9 +24,8 @@ class InferencePlan:
     """``days`` asked for and prepared, in order; ``todo`` those to be made; ``unprepared`` those that the cube lacks;
     ``outdated`` those whose mosaic rests on an earlier revision of the cube's day and stays as it is."""
 
+    cfg: InferConfig
     domain: str
-    method: str
-    mosaics: Path
     days: tuple[dt.date, ...]
     todo: tuple[dt.date, ...]
     unprepared: tuple[dt.date, ...]
@@ -42,8 +41,8 @@ class InferencePlan:
     def __str__(self) -> str:
         return (
             f"would make {len(self.todo)} of {len(self.days)} days ({self.days[0]} .. {self.days[-1]}) of domain "
-            f"{self.domain} with {self.method} into {self.mosaics}, each in {self.tiles} tiles of {self.tile_pixels} x "
-            f"{self.tile_pixels} pixels; the other {len(self.done)} are done"
+            f"{self.domain} with {self.cfg.method} into {self.cfg.mosaics}, each in {self.tiles} tiles of "
+            f"{self.tile_pixels} x {self.tile_pixels} pixels; the other {len(self.done)} are done"
         )
 
     @property
@@ -79,9 +78,8 @@ def plan_inference(cfg: InferConfig, cube: Cube) -> InferencePlan:
     todo = [d for d in days if cfg.overwrite or d in remade or not _done(cfg, cube, d)]
     ratio, side = cube.domain.ratio, cfg.tile
     return InferencePlan(
-        cube.domain.name, cfg.method, Path(cfg.mosaics), tuple(days), tuple(todo),
-        tuple(sorted(set(period) - set(prepared))), tuple(sorted(outdated - set(todo))),
-        len(tiles(cube.domain.coarse_shape, ratio, side)), side * ratio,
+        cfg, cube.domain.name, tuple(days), tuple(todo), tuple(sorted(set(period) - set(prepared))),
+        tuple(sorted(outdated - set(todo))), len(tiles(cube.domain.coarse_shape, ratio, side)), side * ratio,
     )  # fmt: skip
 
 
