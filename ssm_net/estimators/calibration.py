@@ -1,10 +1,10 @@
-"""Calibration of the networks' stated variance on withheld observations, regime by regime.
+"""By how much the networks' stated variance must be multiplied, told by observations that they were not shown.
 
-An innovation, observation less background, has the variance P + R, where P is the variance of the background's
-footprint mean and R that of the observation. What the squared innovations leave after R is P as measured; its ratio to
-P as stated is the factor. Regimes are ground whose LST was seen on the day or lay under cloud, and days with or without
-observations nearby. No truth at 1 km is needed. An aggregate says nothing of the error inside cells: pre-trained
-networks state too little of it in worlds whose laws they were not trained on, by a factor measured in such worlds.
+Innovations, observation less background, have the variance P + R where the background's is P (of its footprint mean)
+and the observation's R. Their excess over R, and over what the networks state, is told apart by regime: ground that was
+seen on the day or lay under cloud, and days whose observations nearby are there or are missing altogether. No truth at
+1 km is needed. Of the error inside cells no aggregate can tell: there, networks trained beforehand are known to state
+too little in worlds whose laws they have not seen, by a factor found in such worlds.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from torch.nn.functional import max_pool2d
 from ssm_net.inputs.reading import CoarseDay
 from ssm_net.model.network import KERNEL
 
-LEAST_P = 0.2  # of Var(innovation): an R that is stated too large must not close the update
-PRIOR_COUNT = 30  # innovations that the factor of all regimes together counts for in that of one
+LEAST_PART = 0.2  # of Var(innovation) is P at least: a stated R that is too large must not close the update
+FEW = 30  # innovations that the scale of all regimes together is worth beside those of one
 
 
 def any_near(ssm: Tensor) -> Tensor:
     """Cells (R, C) with an observation within the reach of the networks, ``ssm`` (L, R, C)."""
-    observed = torch.isfinite(ssm).any(0)[None].float()
-    return max_pool2d(observed, KERNEL, stride=1, padding=KERNEL // 2)[0] > 0
+    seen = torch.isfinite(ssm).any(0)[None].float()
+    return max_pool2d(seen, KERNEL, stride=1, padding=KERNEL // 2)[0] > 0
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Innovations:
-    """Withheld observations against their backgrounds, each (n,): ``innovation`` and ``sigma`` of the observation (m3
-    m-3), the ``stated`` variance of the footprint mean, the fraction of the cell whose LST was ``seen``; and the same
-    innovation and stated variance with every observation of the day withheld."""
+    """Withheld observations against their backgrounds, each (n,): ``innovation`` and ``sigma`` of the observation
+    (m3 m-3), the ``stated`` variance of the footprint mean, the part of the cell ``seen``; and the same innovation and
+    stated variance with every observation of the day withheld."""
 
     innovation: Tensor
     sigma: Tensor
@@ -60,23 +60,22 @@ class Innovations:
     stated_alone: Tensor
 
 
-def calibrate(withheld: Innovations, *, least: float, inside: float, level: float) -> Calibration:
-    """Factors that make the stated variance the measured one, regime by regime, each shrunk to that of all regimes
-    together where it rests on few innovations. None is below ``least``; ``inside`` and ``level`` are known
-    otherwise."""
-    everywhere = torch.ones_like(withheld.seen, dtype=torch.bool)
+def calibrate(found: Innovations, *, least: float, inside: float, level: float) -> Calibration:
+    """Factors that make the stated variance the measured one, regime by regime, each drawn to that of all together
+    where it rests on few innovations. None is below ``least``; ``inside`` and ``level`` are known otherwise."""
+    everywhere = torch.ones_like(found.seen, dtype=torch.bool)
 
     def factor(innovation: Tensor, stated: Tensor, which: Tensor) -> float:
-        squared, r = innovation[which] ** 2, withheld.sigma[which] ** 2
-        p = torch.maximum(squared.mean() - r.mean(), LEAST_P * squared.mean())
+        squared, r = innovation[which] ** 2, found.sigma[which] ** 2
+        p = torch.maximum(squared.mean() - r.mean(), LEAST_PART * squared.mean())
         return float(p / stated[which].mean())
 
-    overall = factor(withheld.innovation, withheld.stated, everywhere)
+    whole = factor(found.innovation, found.stated, everywhere)
 
-    def shrunk(which: Tensor) -> float:
+    def drawn(which: Tensor) -> float:
         n = int(which.sum())
-        of_regime = factor(withheld.innovation, withheld.stated, which) if n else overall
-        return max((n * of_regime + PRIOR_COUNT * overall) / (n + PRIOR_COUNT), least)
+        mine = factor(found.innovation, found.stated, which) if n else whole
+        return max((n * mine + FEW * whole) / (n + FEW), least)
 
-    alone = max(factor(withheld.innovation_alone, withheld.stated_alone, everywhere) / max(overall, least), 1.0)
-    return Calibration(shrunk(withheld.seen >= 0.5), shrunk(withheld.seen < 0.5), alone, inside, level)
+    alone = max(factor(found.innovation_alone, found.stated_alone, everywhere) / max(whole, least), 1.0)
+    return Calibration(drawn(found.seen >= 0.5), drawn(found.seen < 0.5), alone, inside, level)

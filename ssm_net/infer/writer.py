@@ -97,6 +97,7 @@ def _described(cfg: InferConfig, cube: Cube, estimator: Estimator) -> dict[str, 
     return {
         "update": cfg.update if estimator.updates else "none",
         "mode": "looks back only",
+        "inference_tile": cfg.tile,  # coarse cells; the evaluation looks for seams there
         "inputs": ", ".join(f"{k}: {v}" for k, v in sorted(products.items())),
         "coarse_footprint": f"{cube.attrs['footprint']}, FWHM {cube.attrs['fwhm_km']} km",
         "source": f"{cube.attrs.get('ssm') or 'no'} coarse soil moisture downscaled with MODIS and weather",

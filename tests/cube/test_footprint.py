@@ -11,6 +11,7 @@ import torch
 from worlds import FIRST, tiny_cube
 
 from ssm_net.config import ModelConfig
+from ssm_net.cube.shards import Shards
 from ssm_net.cube.store import Cube
 from ssm_net.cube.variables import FINE
 from ssm_net.estimators.bilinear import Bilinear
@@ -56,12 +57,12 @@ def masked_pixels_changed(cube: Cube, land: torch.Tensor) -> Iterator[None]:
         for i, day in enumerate(cube.days):
             packed = before[name, i] = cube.read_packed(name, day)
             strange = FINE[name].pack(np.full(packed.shape, 0.9 if name in ("red", "nir") else 30.0, "float32"))
-            cube._write(f"fine/{name}", np.where(land.numpy(), packed, strange), i)
+            Shards.open(cube.path / "fine" / name).write(np.where(land.numpy(), packed, strange), i)
     try:
         yield
     finally:
         for (name, i), packed in before.items():
-            cube._write(f"fine/{name}", packed, i)
+            Shards.open(cube.path / "fine" / name).write(packed, i)
 
 
 def test_land_is_neither_water_nor_town_and_inside_the_boundary(cube: Cube, land: torch.Tensor) -> None:
