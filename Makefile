@@ -8,7 +8,6 @@ BIN := $(ENV)/bin
 STAMP := $(ENV)/.installed
 # torch first and by itself: another build of it (CUDA, ROCm) can be put here, the rest does not care.
 TORCH ?= torch==2.13.0
-PERIOD := domain=demo start=2016-04-15 end=2016-06-13
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,12 +26,12 @@ $(STAMP): pyproject.toml constraints.txt
 	fi; \
 	if [ ! -x $(BIN)/python ]; then echo "environment: $$($$python --version) in $(ENV)"; $$python -m venv $(ENV); fi
 	$(BIN)/python -m pip install "$(TORCH)"
-	$(BIN)/python -m pip install -c constraints.txt -e '.[ingest,eval,sweep,track,distributed,dev]'
+	$(BIN)/python -m pip install -c constraints.txt -e '.[ingest,eval,sweep,track,distributed,docs,dev]'
 	@touch $@
 
 demo: env  ## simulate a small world, make its maps and score them: demo/report
-	$(BIN)/python simulate.py raw=demo/raw $(PERIOD) seed=1
-	$(BIN)/python prepare.py raw=demo/raw cube=demo/cube.zarr $(PERIOD)
+	$(BIN)/python simulate.py raw=demo/raw experiment=demo
+	$(BIN)/python prepare.py raw=demo/raw cube=demo/cube.zarr experiment=demo
 	$(BIN)/python train.py cube=demo/cube.zarr run=demo/run
 	$(BIN)/python infer.py cube=demo/cube.zarr run=demo/run mosaics=demo/mosaics
 	$(BIN)/python evaluate.py mosaics=demo/mosaics cube=demo/cube.zarr report=demo/report \
@@ -42,13 +41,14 @@ demo: env  ## simulate a small world, make its maps and score them: demo/report
 	@echo "Report:      $$(ls demo/report/*.html | head -n 1)"
 	@echo "Another run of make demo redoes nothing; make clean removes it."
 
-check: env  ## ruff (rules and format) and mypy
+check: env  ## ruff (rules and format), mypy, and that imports run one way
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 test: check  ## check, then all default tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --durations=25
 
 smoke: env  ## the skill benchmark at its smallest: every method, the oracle, every score; no goal is reached
 	rm -rf build/smoke  # of an earlier version, with other settings
@@ -57,6 +57,12 @@ smoke: env  ## the skill benchmark at its smallest: every method, the oracle, ev
 real: env  ## the road and the readers on real granules, from ../shared/real or SSM_NET_REAL
 	$(BIN)/python tests/real_road.py
 	$(BIN)/python -m pytest -m real -rs -v
+
+.PHONY: docs
+check: docs
+docs: env  ## the documentation with its API reference, into build/site; a broken link fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "docs: build/site/index.html"
 
 clean:  ## remove what demo, real, test and builds left (the environment stays)
 	rm -rf demo real build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,17 +1,12 @@
-"""One mosaic a day from a trained network: python infer.py cube=CUBE run=RUN mosaics=OUT"""
+"""Write one mosaic a day, from a trained network or a baseline.
 
-import hydra
-from omegaconf import DictConfig
+python infer.py cube=CUBE run=RUN mosaics=OUT       the same as: ssm-net infer cube=CUBE run=RUN mosaics=OUT
+python infer.py --help                              explains the keys
+"""
 
-from ssm_net.cli import run_verb
-from ssm_net.config import InferConfig
-from ssm_net.infer import infer
+from ssm_net.cli import command
 
-
-@hydra.main(version_base="1.3", config_path="conf", config_name="infer")
-def main(cfg: DictConfig) -> None:
-    run_verb(infer, InferConfig, cfg)
-
+main = command("infer")
 
 if __name__ == "__main__":
     main()

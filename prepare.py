@@ -1,17 +1,12 @@
-"""Native granules onto the grid and into the cube: python prepare.py raw=RAW cube=CUBE domain=NAME start= end="""
+"""Put native granules onto the grid and into the cube.
 
-import hydra
-from omegaconf import DictConfig
+python prepare.py raw=RAW cube=CUBE domain=NAME start=2016-04-15 end=2016-06-13      the same as: ssm-net prepare ...
+python prepare.py --help                                                             explains the keys
+"""
 
-from ssm_net.cli import run_verb
-from ssm_net.config import PrepareConfig
-from ssm_net.prepare import prepare
+from ssm_net.cli import command
 
-
-@hydra.main(version_base="1.3", config_path="conf", config_name="prepare")
-def main(cfg: DictConfig) -> None:
-    run_verb(prepare, PrepareConfig, cfg)
-
+main = command("prepare")
 
 if __name__ == "__main__":
     main()

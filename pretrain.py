@@ -1,17 +1,12 @@
-"""Networks that know what simulated worlds have in common: python pretrain.py worlds=WORLDS run=PRIOR"""
+"""Train the networks that other trainings start from, on the 1 km truth of simulated worlds.
 
-import hydra
-from omegaconf import DictConfig
+python pretrain.py worlds=WORLDS run=PRIOR          the same as: ssm-net pretrain worlds=WORLDS run=PRIOR
+python pretrain.py --help                           explains the keys
+"""
 
-from ssm_net.cli import run_verb
-from ssm_net.config import PretrainConfig
-from ssm_net.pretrain import pretrain
+from ssm_net.cli import command
 
-
-@hydra.main(version_base="1.3", config_path="conf", config_name="pretrain")
-def main(cfg: DictConfig) -> None:
-    run_verb(pretrain, PretrainConfig, cfg)
-
+main = command("pretrain")
 
 if __name__ == "__main__":
     main()

@@ -1,17 +1,12 @@
-"""Write a synthetic world with known 1 km truth, in the archives' own file formats. ``--help`` explains the keys."""
+"""Write a synthetic world with known 1 km truth, in the archives' own file formats.
 
-import hydra
-from omegaconf import DictConfig
+python simulate.py raw=RAW experiment=demo          the same as: ssm-net simulate raw=RAW experiment=demo
+python simulate.py --help                           explains the keys
+"""
 
-from ssm_net.cli import run_verb
-from ssm_net.config import SimulateConfig
-from ssm_net.simulate import simulate
+from ssm_net.cli import command
 
-
-@hydra.main(version_base="1.3", config_path="conf", config_name="simulate")
-def main(cfg: DictConfig) -> None:
-    run_verb(simulate, SimulateConfig, cfg)
-
+main = command("simulate")
 
 if __name__ == "__main__":
     main()

@@ -1,17 +1,12 @@
-"""The network from the coarse observations of a cube: python train.py cube=CUBE run=RUN"""
+"""Train networks on the coarse observations of a cube.
 
-import hydra
-from omegaconf import DictConfig
+python train.py cube=CUBE run=RUN                   the same as: ssm-net train cube=CUBE run=RUN
+python train.py --help                              explains the keys
+"""
 
-from ssm_net.cli import run_verb
-from ssm_net.config import TrainConfig
-from ssm_net.train import train
+from ssm_net.cli import command
 
-
-@hydra.main(version_base="1.3", config_path="conf", config_name="train")
-def main(cfg: DictConfig) -> None:
-    run_verb(train, TrainConfig, cfg)
-
+main = command("train")
 
 if __name__ == "__main__":
     main()

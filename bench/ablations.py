@@ -33,10 +33,10 @@ from ssm_net.cube.store import Cube, open_cube, write_json
 from ssm_net.estimators import network
 from ssm_net.estimators.calibration import Calibration
 from ssm_net.estimators.checkpoint import load_trained, save_trained
-from ssm_net.evaluate.gather import gather
-from ssm_net.evaluate.metrics.scores import PRODUCT
-from ssm_net.evaluate.report.tables import number, plain
-from ssm_net.evaluate.sources import Mosaics
+from ssm_net.evaluate.daily_pass import EvaluationInputs, score_days
+from ssm_net.evaluate.mosaics import Mosaics
+from ssm_net.evaluate.referees.truth import PRODUCT
+from ssm_net.evaluate.report.tables import format_number, json_ready
 from ssm_net.formats.truth import Truth
 from ssm_net.infer.run import infer
 from ssm_net.inputs import features
@@ -216,7 +216,7 @@ def ablate(
         # The product says where it is clear or cloudy, and gives these strata their pixels: the reference here too.
         methods[PRODUCT if variant.name == "reference" else variant.name] = Mosaics.open(out, cube.domain)
     console.print(f"scoring {len(methods)} variants")
-    found = gather(methods, truth, cube, methods[PRODUCT].days, ()).scores
+    found = score_days(EvaluationInputs(methods, truth, cube), methods[PRODUCT].days).scores
     scores = flat(found, list(methods))
     scores["reference"] = scores.pop("network")  # as the product is named in the tables of bench/skill.py
     kept = {v.name: {k: scores[v.name][k] for k in COLUMNS if k != "ratio"} for v in chosen}
@@ -254,7 +254,7 @@ def table_of(families: Mapping[str, Any]) -> Table:
         rows = [v for v in VARIANTS if v.name in found["scores"]]
         for v in rows:
             score = found["scores"][v.name]
-            cells = [number(score[k]["mean"], digits) for k, (_, digits) in COLUMNS.items()]
+            cells = [format_number(score[k]["mean"], digits) for k, (_, digits) in COLUMNS.items()]
             table.add_row(family, v.what, *cells, end_section=v is rows[-1])
     return table
 
@@ -284,7 +284,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     found = summary(worlds)
     command = command_of("ablations.py", words, args.folder)
     file = args.results / "ablations.json"
-    write_json(file, plain({"command": command, "commit": commit, "machine": machine(),
+    write_json(file, json_ready({"command": command, "commit": commit, "machine": machine(),
                             "variants": {v.name: v.what.strip() for v in VARIANTS},
                             "families": found, "worlds": worlds}))  # fmt: skip
     console.print(table_of(found))

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from ssm_net.evaluate.metrics.scores import TRUTH
-from ssm_net.evaluate.report.tables import number
+from ssm_net.evaluate.referees.truth import TRUTH
+from ssm_net.evaluate.report.tables import format_number
 
 CLASSICS = ("dispatch", "gwr", "forest")  # published ones
 BASELINES = ("bilinear", *CLASSICS, "ridge")
 NETWORKS = ("network", "alone")  # with a prior of other families; from nothing, on the target alone
-Scores = dict[str, dict[str, float]]  # method to score to number; m3 m-3, correlations and parts of one
+Scores = dict[str, dict[str, float]]  # method to score to number; m3 m-3, correlations and fractions
 
 # What is judged, and its limit; a value is reached where it is at most (or at least) that.
 GOALS = {
@@ -33,11 +33,11 @@ GOALS = {
 }
 
 
-INSIDE = "inside cells: RMSE / oracle"  # told beside the goals: without the level of cells, where the sensor errs
+INSIDE = "inside cells: RMSE / oracle"  # shown with the goals: without the level of cells, where the sensor errs
 
 
 def inside(score: Mapping[str, float]) -> float:
-    """RMSE about the 36 km means, in parts of the truth's standard deviation there."""
+    """RMSE about the 36 km means, as a fraction of the truth's standard deviation there."""
     q, r = score["sub-grid std ratio"], score["sub-grid R"]
     return math.sqrt(1 + q * q - 2 * q * r)
 
@@ -62,7 +62,7 @@ def ratios(scores: Scores, minutes: float) -> dict[str, float]:
 
 
 def reached(goal: str, value: float) -> bool:
-    """A value that is not there (NaN) is not reached."""
+    """A goal without a value (NaN) is not reached."""
     sign, limit = GOALS[goal]
     return value <= limit if sign == "<=" else value >= limit
 
@@ -102,23 +102,23 @@ def summarise(worlds: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def misses(families: Mapping[str, Any], worlds: Sequence[dict[str, Any]]) -> list[str]:
     out = []
-    for family, found in families.items():
+    for family, summary in families.items():
         for goal, (sign, limit) in GOALS.items():
-            value = found["ratios"][goal]["mean"]
+            value = summary["ratios"][goal]["mean"]
             if not reached(goal, value):
-                out.append(f"{family}: {goal} {number(value)} is not {sign} {limit:g}")
+                out.append(f"{family}: {goal} {format_number(value)} is not {sign} {limit:g}")
     return out + [f"leak in {w['family']} {w['seed']}: {text}" for w in worlds for text in w["leaks"]]
 
 
-def score_table(family: str, found: Mapping[str, Any]) -> Table:
+def score_table(family: str, summary: Mapping[str, Any]) -> Table:
     columns = {
         "RMSE": ("RMSE", 4), "RMSE clear": ("clear", 4), "RMSE cloudy": ("cloudy", 4), "RMSE orbit gap": ("gap", 4),
         "sub-grid R": ("sub R", 3), "sub-grid std ratio": ("sub std", 2), "coverage 68": ("in 68%", 3),
         "coverage 90": ("in 90%", 3), "CRPS": ("CRPS", 4), "block index": ("block", 3),
         "spectral slope": ("slope", 2), "seconds": ("s", 0),
     }  # fmt: skip
-    seeds = ", ".join(map(str, found["seeds"]))
-    several = f"mean ± standard deviation of seeds {seeds}" if len(found["seeds"]) > 1 else f"seed {seeds}"
+    seeds = ", ".join(map(str, summary["seeds"]))
+    several = f"mean ± standard deviation of seeds {seeds}" if len(summary["seeds"]) > 1 else f"seed {seeds}"
     table = Table(title=f"Family {family}, {several}",
                   caption="m3 m-3; sub: inside 36 km cells, std over that of the truth; slope of the power spectrum; "
                   "s: seconds from the cube to the mosaics, training or fitting included",
@@ -127,7 +127,7 @@ def score_table(family: str, found: Mapping[str, Any]) -> Table:
     for heading, _ in columns.values():
         table.add_column(heading, justify="right", no_wrap=True)
     for method in (*NETWORKS, *BASELINES, "oracle", TRUTH):
-        row = found["scores"][method]
+        row = summary["scores"][method]
         # Fewer spreads keep the table on a screen; all are in the results.
         cells = [
             _with_spread(row[k], n, k in ("RMSE", "sub-grid R")) if k in row else "" for k, (_, n) in columns.items()
@@ -141,13 +141,13 @@ def ratio_table(families: Mapping[str, Any]) -> Table:
     for heading in ("", "goal", *(f"family {f}" for f in families)):
         table.add_column(heading, no_wrap=True)
     for goal, (sign, limit) in GOALS.items():
-        found = [f["ratios"][goal] for f in families.values()]
-        cells = [f"{_with_spread(v, 3, True)} {'ok' if reached(goal, v['mean']) else 'MISSED'}" for v in found]
+        values = [f["ratios"][goal] for f in families.values()]
+        cells = [f"{_with_spread(v, 3, True)} {'ok' if reached(goal, v['mean']) else 'MISSED'}" for v in values]
         table.add_row(goal, f"{sign} {limit:g}", *cells)
     table.add_row(INSIDE, "", *(_with_spread(f["ratios"][INSIDE], 3, True) for f in families.values()))
     return table
 
 
 def _with_spread(value: Mapping[str, float], digits: int, spread: bool) -> str:
-    text = number(value["mean"], digits)
-    return f"{text} ± {number(value['spread'], digits)}" if spread and math.isfinite(value["spread"]) else text
+    text = format_number(value["mean"], digits)
+    return f"{text} ± {format_number(value['spread'], digits)}" if spread and math.isfinite(value["spread"]) else text

@@ -18,8 +18,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ssm_net.cube.store import Cube, open_cube
-from ssm_net.evaluate.report.figures import STYLE, UNIT
-from ssm_net.evaluate.sources import Mosaics
+from ssm_net.evaluate.metrics.algebra import UNIT
+from ssm_net.evaluate.mosaics import Mosaics
+from ssm_net.evaluate.report.figures import STYLE
 from ssm_net.formats.product import Flag, Mosaic
 from ssm_net.formats.truth import Truth
 
@@ -29,19 +30,19 @@ SOIL = "YlGnBu"
 
 
 def cloud(mosaic: Mosaic) -> float:
-    """Part of the land pixels whose temperature was filled."""
+    """Fraction of the land pixels whose LST was gap-filled."""
     land = np.isfinite(mosaic.ssm)
     return float(((mosaic.flags[land] & int(Flag.LST_SEEN)) == 0).mean())
 
 
 def choose(product: Mosaics, truth: Truth, cube: Cube) -> dt.date:
     """The day to show; see above."""
-    seen = [
+    observed_days = [
         d for d in product.days[WARM_UP:] if d in truth.days and np.isfinite(cube.read_coarse("ssm", d)).mean() >= 0.9
     ]
-    if not seen:
-        raise SystemExit(f"{product.folder}: no day that the truth holds and the radiometer saw whole; name one")
-    return min(seen, key=lambda d: abs(cloud(product.read(d)) - CLOUD))
+    if not observed_days:
+        raise SystemExit(f"{product.folder}: no day of the truth was fully observed by the radiometer; name a day")
+    return min(observed_days, key=lambda d: abs(cloud(product.read(d)) - CLOUD))
 
 
 def picture(demo: Path, day: dt.date | None) -> Figure:

@@ -30,8 +30,8 @@ from rich.table import Table
 from ssm_net.config import DomainConfig, EvaluateConfig, InferConfig, PrepareConfig, SimulateConfig, TrainConfig
 from ssm_net.core.radiometers import BY_CODE
 from ssm_net.cube.store import Cube, open_cube, write_json
-from ssm_net.evaluate.metrics.breaks import footprint_mean
-from ssm_net.evaluate.report.tables import number, plain
+from ssm_net.evaluate.referees.coarse import footprint_mean
+from ssm_net.evaluate.report.tables import format_number, json_ready
 from ssm_net.evaluate.run import evaluate
 from ssm_net.formats.truth import Truth
 from ssm_net.infer.run import infer
@@ -54,12 +54,12 @@ ONE = dt.timedelta(1)
 
 def silenced(raw: Path) -> None:
     """Take the coarse files of the outages away."""
-    aside = raw.parent / "not delivered"
-    aside.mkdir(exist_ok=True)
+    removed = raw.parent / "not delivered"
+    removed.mkdir(exist_ok=True)
     for first, number_of in OUTAGES:
         for n in range(number_of):
             for file in (raw / "NNsm").glob(f"*{first + n * ONE:%Y%j}.nc"):
-                file.replace(aside / file.name)
+                file.replace(removed / file.name)
 
 
 def digests(*folders: Path) -> dict[str, str]:
@@ -75,19 +75,20 @@ def digests(*folders: Path) -> dict[str, str]:
 def coarse_steps(raw: Path, cube: Cube, truth: Truth) -> dict[str, dict[str, float]]:
     """Mean error of each sensor less that of AMSR2, m3 m-3, as delivered and as the cube takes it: means over the
     months of the year that both have, so that what a season does is no step."""
-    h, found = cube.footprint(), catalog(raw, only=("NNsm",))["NNsm"]
-    settled = Intercalibration.from_json(cube.stats("intercalibration"))
+    footprint, granules = cube.footprint(), catalog(raw, only=("NNsm",))["NNsm"]
+    intercalibration = Intercalibration.from_json(cube.stats("intercalibration"))
     by_month: dict[int, dict[int, list[tuple[float, float]]]] = {}
-    for day in sorted(found)[::3]:
+    for day in sorted(granules)[::3]:
         field = truth.read(day)
         if field is None:
             continue
-        through = footprint_mean(field, h)
-        for granule in found[day]:
-            seen = read_ssm([granule], cube.domain, 0.04)
-            here = np.isfinite(seen.ssm) & np.isfinite(through)
-            if here.any():
-                pair = [float((v - through)[here].mean()) for v in (seen.ssm, settled.apply(day, seen).ssm)]
+        expected = footprint_mean(field, footprint)
+        for granule in granules[day]:
+            observed = read_ssm([granule], cube.domain, 0.04)
+            both = np.isfinite(observed.ssm) & np.isfinite(expected)
+            if both.any():
+                matched = intercalibration.apply(day, observed).ssm
+                pair = [float((v - expected)[both].mean()) for v in (observed.ssm, matched)]
                 by_month.setdefault(record_in(granule), {}).setdefault(day.month, []).append((pair[0], pair[1]))
     mean = {code: {m: np.mean(e, 0) for m, e in months.items()} for code, months in by_month.items()}
     reference = mean[2]
@@ -97,19 +98,16 @@ def coarse_steps(raw: Path, cube: Cube, truth: Truth) -> dict[str, dict[str, flo
             for c, s in steps.items()}  # fmt: skip
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    words = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--family", default="C", help="the physics of the world")
-    parser.add_argument("--results", type=Path, default=ROOT / "bench" / "results", help="folder of the JSON")
-    parser.add_argument("--check", action="store_true", help="exit 1 where a goal is missed")
-    args = parser.parse_args(words)
-    folder, commit, console = args.folder, commit_of(ROOT), Console()
-    console.width = max(console.width, 132)
-    raw, cube_path, run, mosaics = (folder / name for name in ("raw", "cube.zarr", "run", "mosaics"))
+def paths(folder: Path) -> tuple[Path, Path, Path, Path]:
+    """Granules, cube, run and mosaics."""
+    return folder / "raw", folder / "cube.zarr", folder / "run", folder / "mosaics"
+
+
+def make_record(folder: Path, family: str) -> None:
+    """Simulate, prepare, train and map all days but the last; then add the last day, and store what that changed."""
+    raw, cube_path, run, mosaics = paths(folder)
     where: dict[str, Any] = {"domain": DomainConfig("record", WINDOW)}
-    simulate(SimulateConfig(str(raw), *map(str, ARCHIVE), seed=SEED, family=args.family, record=True, **where))
+    simulate(SimulateConfig(str(raw), *map(str, ARCHIVE), seed=SEED, family=family, record=True, **where))
     silenced(raw)
     # All but the last day; then that day alone.
     done = cube_path.exists() and END in open_cube(cube_path).days
@@ -124,12 +122,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         changed = sorted(k for k in before if after.get(k) != before[k])
         write_json(folder / "added.json", {"files before": len(before), "new files": len(after) - len(before),
                                            "changed": changed})  # fmt: skip
-    cube = open_cube(cube_path)
-    infer(InferConfig(str(cube_path), str(mosaics), str(run)))
-    scores = evaluate(EvaluateConfig(str(mosaics), str(cube_path), str(folder / "report"),
-                                     truth=str(raw / "truth.zarr"), baselines=["bilinear"]))  # fmt: skip
-    added = json.loads((folder / "added.json").read_text()) if (folder / "added.json").exists() else {}
-    steps = coarse_steps(raw, cube, Truth.open(raw / "truth.zarr", cube.domain))
+
+
+def misses(scores: dict[str, Any], steps: dict[str, dict[str, float]], added: dict[str, Any]) -> list[str]:
+    """The goals that are not reached, in words."""
     maps = [b for b in scores["breaks"] if b["series"] == "map"]
     missed = [f"{name}: {s['matched']:+.4f} m3 m-3 from AMSR2 after matching, goal {STEP_GOAL}"
               for name, s in steps.items() if abs(s["matched"]) > STEP_GOAL]  # fmt: skip
@@ -145,7 +141,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         missed.append("adding a day was cut off, and not measured: delete the cube and give the same command")
     if added.get("changed"):
         missed.append(f"adding a day changed {', '.join(added['changed'][:3])}")
+    return missed
 
+
+def show(console: Console, scores: dict[str, Any], steps: dict[str, dict[str, float]], added: dict[str, Any]) -> None:
     table = Table(title="Mean error of the coarse observations less that of AMSR2, m3 m-3", title_justify="left")
     for name in ("sensor", "as delivered", "matched"):
         table.add_column(name, justify="left" if name == "sensor" else "right")
@@ -161,8 +160,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     _print(console, "Coverage, % of land", scores["coverage"], {"month": 0, **dict.fromkeys(shown, 1)})
     console.print(f"adding {END}: {added.get('new files')} new files, {len(added.get('changed', []))} of "
                   f"{added.get('files before')} others changed")  # fmt: skip
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--family", default="C", help="the physics of the world")
+    parser.add_argument("--results", type=Path, default=ROOT / "bench" / "results", help="folder of the JSON")
+    parser.add_argument("--check", action="store_true", help="exit 1 where a goal is missed")
+    args = parser.parse_args(words)
+    folder, commit, console = args.folder, commit_of(ROOT), Console()
+    console.width = max(console.width, 132)
+    raw, cube_path, run, mosaics = paths(folder)
+    make_record(folder, args.family)
+    cube = open_cube(cube_path)
+    infer(InferConfig(str(cube_path), str(mosaics), str(run)))
+    scores = evaluate(EvaluateConfig(str(mosaics), str(cube_path), str(folder / "report"),
+                                     truth=str(raw / "truth.zarr"), baselines=["bilinear"]))  # fmt: skip
+    added = json.loads((folder / "added.json").read_text()) if (folder / "added.json").exists() else {}
+    steps = coarse_steps(raw, cube, Truth.open(raw / "truth.zarr", cube.domain))
+    missed = misses(scores, steps, added)
+    show(console, scores, steps, added)
     file = args.results / "record.json"
-    write_json(file, plain({
+    write_json(file, json_ready({
         "command": command_of("record.py", words, folder), "commit": commit, "machine": machine(), "missed": missed,
         "coarse, against AMSR2": steps, "adding a day": added,
         **{k: scores[k] for k in ("breaks", "gaps", "coverage", "inputs")},
@@ -177,7 +198,7 @@ def _print(console: Console, title: str, rows: Sequence[dict[str, Any]], columns
     for name in columns:
         table.add_column(name, justify="right")
     for row in rows:
-        table.add_row(*(number(row[name], digits) for name, digits in columns.items()))
+        table.add_row(*(format_number(row[name], digits) for name, digits in columns.items()))
     console.print(table)
 
 

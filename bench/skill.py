@@ -3,9 +3,9 @@
     python bench/skill.py runs/skill [--size smoke|small|full] [--families A,B] [--seeds 3] [--check]
 
 Simulates worlds, prepares, trains, infers and scores them by the functions that the scripts call, and prints a table
-a family and one of the ratios against the goals of the design. The networks start from a prior that has never seen the
-family they are judged in (bench/priors, made by pretrain.py); others are trained on the target alone. Worlds, cubes,
-models and mosaics stay in the folder: the same command goes on where it was cut off. Numbers go to
+a family and one of the ratios against the goals of the design. The networks start from a prior that was trained without
+the family they are judged in (bench/priors, made by pretrain.py); others are trained on the target alone. Worlds,
+cubes, models and mosaics stay in the folder: the same command goes on where it was cut off. Numbers go to
 bench/results/skill-<size>.json; with --check the exit code is 1 where a goal is missed, and the last line names it. The
 size `full` is meant for a machine with a GPU.
 """
@@ -33,10 +33,11 @@ from ssm_net.config import DomainConfig, InferConfig, ModelConfig, PrepareConfig
 from ssm_net.config import TrainerConfig as Trainer
 from ssm_net.cube.store import open_cube, write_json
 from ssm_net.estimators.checkpoint import load_trained
-from ssm_net.evaluate.gather import gather
-from ssm_net.evaluate.metrics.scores import PRODUCT, DayScores
-from ssm_net.evaluate.report.tables import plain, texture_table, truth_table
-from ssm_net.evaluate.sources import Mosaics
+from ssm_net.evaluate.daily_pass import EvaluationInputs, score_days
+from ssm_net.evaluate.metrics.scorecard import TEXTURE_TABLE, TRUTH_TABLE
+from ssm_net.evaluate.mosaics import Mosaics
+from ssm_net.evaluate.referees.truth import PRODUCT, TruthScores
+from ssm_net.evaluate.report.tables import json_ready
 from ssm_net.formats.truth import Truth
 from ssm_net.infer.run import infer
 from ssm_net.prepare.run import prepare
@@ -74,16 +75,16 @@ SIZES = {
 }
 
 
-def flat(scores: DayScores, methods: Sequence[str]) -> Scores:
-    """A row a method, and one of the texture of the truth; the RMSE and sub-grid R of each sky beside those of all."""
+def flat(scores: TruthScores, methods: Sequence[str]) -> Scores:
+    """A row a method, and one of the texture of the truth; with the RMSE and sub-grid R of each sky."""
     out: Scores = {}
-    for row in truth_table(scores, methods):
+    for row in scores.rows(TRUTH_TABLE, methods):
         mine, sky = out.setdefault(row["method"], {}), row["stratum"]
         if sky == "all":
             mine |= {k: v for k, v in row.items() if k not in ("method", "stratum", "n", "R")}
         else:
             mine |= {f"{k} {sky}": row[k] for k in ("RMSE", "sub-grid R")}
-    for row in texture_table(scores):
+    for row in scores.rows(TEXTURE_TABLE, methods):
         out.setdefault(row["method"], {}).update({k: v for k, v in row.items() if k != "method"})
     named = {("network" if name == PRODUCT else name): values for name, values in out.items()}
     return {name: {k: round(float(v), 6) for k, v in values.items()} for name, values in named.items()}
@@ -137,18 +138,17 @@ def world(folder: Path, size: Size, family: str, seed: int, commit: str) -> dict
     # The days that no label was taken from apart: there the oracle has no truth of the day either.
     held = set(split_of(opened, network).held_days)
     days = methods[PRODUCT].days
-    seen, unseen = (
-        gather(methods, truth, opened, [d for d in days if (d in held) == part], ()).scores for part in (False, True)
-    )
-    scores = flat(seen + unseen, list(methods))
+    inputs = EvaluationInputs(methods, truth, opened)
+    fitted, withheld = (score_days(inputs, [d for d in days if (d in held) == part]).scores for part in (False, True))
+    scores = flat(fitted + withheld, list(methods))
     steps = json.loads((folder / "steps.json").read_text())
     seconds = {name: step["seconds"] or math.nan for name, step in steps.items()}
     for name in (*NETWORKS, *BASELINES, "oracle"):
         scores[name]["seconds"] = seconds[f"infer {name}"] + seconds.get(f"train {name}", 0.0)
     return {
         "family": family, "seed": seed, "days": len(days), "held-out days": len(held), "steps": steps,
-        "pixels scored": seen.counted + unseen.counted, "scores": scores,
-        "scores on held-out days": flat(unseen, list(methods)), "ratios": ratios(scores, seconds["train alone"] / 60),
+        "pixels scored": fitted.counted + withheld.counted, "scores": scores,
+        "scores on held-out days": flat(withheld, list(methods)), "ratios": ratios(scores, seconds["train alone"] / 60),
         "leaks": leaks(scores),
     }  # fmt: skip
 
@@ -174,11 +174,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     missed = misses(families, worlds)
     command = command_of("skill.py", words, args.folder)
     file = args.results / f"skill-{args.size}.json"
-    write_json(file, plain({"command": command, "commit": commit, "machine": machine(), "regime": REGIME,
+    write_json(file, json_ready({"command": command, "commit": commit, "machine": machine(), "regime": REGIME,
                             "goals": {k: f"{s} {v:g}" for k, (s, v) in GOALS.items()}, "missed": missed,
                             "families": families, "worlds": worlds}))  # fmt: skip
-    for family, found in families.items():
-        console.print(score_table(family, found))
+    for family, summary in families.items():
+        console.print(score_table(family, summary))
     console.print(ratio_table(families))
     console.print(REGIME, f"\nNumbers: {file}", soft_wrap=True)
     print("missed: " + "; ".join(missed) if missed else "all goals reached")

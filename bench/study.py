@@ -3,7 +3,7 @@
     python bench/study.py FOLDER [--trials 12] [--minutes 20] [--quick]
 
 Needs optuna (pip install -c constraints.txt -e '.[sweep]'). Makes one world of family C (seed 21; bench/skill.py judges
-A and B from seed 31 on), trains in it with settings composed from conf/train.yaml as train.py composes them, and
+A and B from seed 31 on), trains in it with settings composed as train.py composes them, and
 chooses the next by TPE. What is told is the RMSE of the maps against the 1 km truth, since a smaller innovation is not
 a better map; the first trial is the settings as they are. Everything stays in the folder, trials in study.db: the same
 command goes on, a trial that was cut off from its last whole epoch. One process at a time. Writes
@@ -21,18 +21,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hydra import compose, initialize_config_dir
 from provenance import ROOT, command_of, commit_of, machine
 from rich.console import Console
 from rich.table import Table
 from skill import SIZES, Size, flat
 
-from ssm_net.config import DomainConfig, InferConfig, PrepareConfig, SimulateConfig, TrainConfig, load
+from ssm_net.cli import settings
+from ssm_net.config import DomainConfig, InferConfig, PrepareConfig, SimulateConfig, TrainConfig
 from ssm_net.cube.store import open_cube, write_json
-from ssm_net.evaluate.gather import gather
-from ssm_net.evaluate.metrics.scores import PRODUCT
-from ssm_net.evaluate.report.tables import number, plain
-from ssm_net.evaluate.sources import Mosaics
+from ssm_net.evaluate.daily_pass import EvaluationInputs, score_days
+from ssm_net.evaluate.mosaics import Mosaics
+from ssm_net.evaluate.referees.truth import PRODUCT
+from ssm_net.evaluate.report.tables import format_number, json_ready
 from ssm_net.formats.truth import Truth
 from ssm_net.infer.run import infer
 from ssm_net.prepare.run import prepare
@@ -79,12 +79,13 @@ def composed(cube: Path, run: Path, size: Size, values: dict[str, float]) -> Tra
     patch = min(TrainConfig.patch, size.window[1] - size.window[0])
     words = [f"cube='{cube}'", f"run='{run}'", "prior=none", f"patch={patch}", f"seed={SEED}"]
     words += [f"{key}={value!r}" for key, value in values.items()]
-    with initialize_config_dir(version_base="1.3", config_dir=str(ROOT / "conf")):
-        return load(TrainConfig, compose("train", overrides=words))
+    cfg = settings("train", words)
+    assert isinstance(cfg, TrainConfig)
+    return cfg
 
 
 def as_they_are() -> dict[str, float]:
-    """The values of conf/train.yaml of what is searched."""
+    """The defaults of what is searched."""
     cfg = composed(Path("CUBE"), Path("RUN"), QUICK, {})
     return {key: cfg.model.dropout if key == "model.dropout" else getattr(cfg, key) for key in SPACE}
 
@@ -109,7 +110,7 @@ def judged(world: Path, home: Path, size: Size, values: dict[str, float]) -> dic
     infer(InferConfig(str(cube.path), str(home / "mosaics"), run=str(home / "run"), start=first))
     maps = Mosaics.open(home / "mosaics", cube.domain)
     truth = Truth.open(world / "raw" / "truth.zarr", cube.domain)
-    scores = flat(gather({PRODUCT: maps}, truth, cube, maps.days, ()).scores, [PRODUCT])["network"]
+    scores = flat(score_days(EvaluationInputs({PRODUCT: maps}, truth, cube), maps.days).scores, [PRODUCT])["network"]
     told = {k: scores[k] for k in ("RMSE", "RMSE clear", "RMSE cloudy", "sub-grid R", "sub-grid std ratio")}
     return told | {"innovation RMSE": trained.provenance["validation"]["innovation_rmse"], "minutes": round(minutes, 2)}
 
@@ -160,7 +161,7 @@ def table_of(rows: Sequence[dict[str, Any]]) -> Table:
     for heading in ("trial", *(h for h, _ in scores.values()), *SPACE):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in sorted(rows, key=lambda r: float(r["scores"]["RMSE"])):
-        cells = [number(row["scores"][k], digits) for k, (_, digits) in scores.items()]
+        cells = [format_number(row["scores"][k], digits) for k, (_, digits) in scores.items()]
         table.add_row(str(row["trial"]), *cells, *(f"{row['settings'][k]:.3g}" for k in SPACE))
     return table
 
@@ -210,7 +211,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     best, weights = study.best_trial, importance(study)
     command = command_of("study.py", words, args.folder)
     file = args.results / "study.json"
-    write_json(file, plain({
+    write_json(file, json_ready({
         "command": command, "commit": commit, "machine": machine(), "family": FAMILY, "seed": SEED,
         "world": {"window": list(size.window), "start": size.start, "end": size.end}, "days not scored": WARM,
         "space": {k: {"low": low, "high": high, "log": log} for k, (low, high, log) in SPACE.items()},

@@ -3,9 +3,11 @@
     import ssm_net
 
     ssm_net.infer(ssm_net.InferConfig(cube="cube.zarr", run="run", mosaics="mosaics"))
+    series = ssm_net.open_mosaics("mosaics")  # an xarray.Dataset
 
-Each verb takes its settings as one value and returns what it made. Names are imported when they are first used, so that
-a process that reads granules does not load what trains networks.
+Six verbs (``simulate``, ``prepare``, ``train``, ``infer``, ``evaluate``, ``pretrain``) take their settings as one value
+and return what they made. ``open_cube`` and ``open_mosaics`` open what they wrote. Names are imported at their first
+use, so that a process that reads granules does not load what trains networks.
 """
 
 from __future__ import annotations
@@ -17,15 +19,22 @@ from ssm_net.version import __version__
 
 if TYPE_CHECKING:
     from ssm_net.config import (
+        DomainConfig,
+        EngineConfig,
         EvaluateConfig,
         InferConfig,
+        MemoryConfig,
+        ModelConfig,
         PrepareConfig,
         PretrainConfig,
         SimulateConfig,
         TrainConfig,
+        TrainerConfig,
     )
     from ssm_net.cube.store import open_cube
+    from ssm_net.errors import SsmNetError
     from ssm_net.evaluate import evaluate
+    from ssm_net.formats.mosaic_series import open_mosaics
     from ssm_net.grid import Domain
     from ssm_net.infer import infer
     from ssm_net.prepare import prepare
@@ -33,39 +42,46 @@ if TYPE_CHECKING:
     from ssm_net.simulate import simulate
     from ssm_net.train import train
 
-VERBS = ("evaluate", "infer", "prepare", "pretrain", "simulate", "train")
-HOMES = {
-    **dict.fromkeys(
-        ("EvaluateConfig", "InferConfig", "PrepareConfig", "PretrainConfig", "SimulateConfig", "TrainConfig"), "config"
-    ),
-    "Domain": "grid",
-    "open_cube": "cube.store",
-}
-
 __all__ = [
     "Domain",
+    "DomainConfig",
+    "EngineConfig",
     "EvaluateConfig",
     "InferConfig",
+    "MemoryConfig",
+    "ModelConfig",
     "PrepareConfig",
     "PretrainConfig",
     "SimulateConfig",
+    "SsmNetError",
     "TrainConfig",
+    "TrainerConfig",
     "__version__",
     "evaluate",
     "infer",
     "open_cube",
+    "open_mosaics",
     "prepare",
     "pretrain",
     "simulate",
     "train",
 ]
 
+VERBS = ("evaluate", "infer", "prepare", "pretrain", "simulate", "train")
+MODULES = {  # of the other names
+    **{name: "config" for name in __all__ if name.endswith("Config")},
+    "Domain": "grid",
+    "SsmNetError": "errors",
+    "open_cube": "cube.store",
+    "open_mosaics": "formats.mosaic_series",
+}
+
 
 def __getattr__(name: str) -> Any:
-    if name in VERBS:  # a verb's package is called like its function
+    if name in VERBS:  # the package of a verb can be called like its function
         return importlib.import_module(f"ssm_net.{name}")
-    if name in HOMES:
-        return getattr(importlib.import_module(f"ssm_net.{HOMES[name]}"), name)
+    if name in MODULES:
+        return getattr(importlib.import_module(f"ssm_net.{MODULES[name]}"), name)
     raise AttributeError(f"module 'ssm_net' has no attribute {name!r}")
 
 

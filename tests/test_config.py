@@ -1,22 +1,23 @@
 """The settings: every file of conf/ composes and loads, nothing unknown passes, checks that belong together fire."""
 
 import dataclasses
-import re
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
-from ssm_net.config import EvaluateConfig, InferConfig, PrepareConfig, PretrainConfig, SimulateConfig, TrainConfig, load
+from ssm_net.cli.composition import SCHEMAS, composed, conf_folder, settings
+from ssm_net.cli.help import documentation, verb_help
+from ssm_net.config import DomainConfig, InferConfig, PrepareConfig, SimulateConfig, TrainConfig, load
 from ssm_net.core.boundary import domain_of
 from ssm_net.errors import ConfigError
 
-CONF = Path(__file__).parents[1] / "conf"
-SCHEMAS = {"simulate": SimulateConfig, "prepare": PrepareConfig, "pretrain": PretrainConfig, "train": TrainConfig,
-           "infer": InferConfig, "evaluate": EvaluateConfig}  # fmt: skip
+CONF = conf_folder()
 PERIOD = {"start": "2016-04-15", "end": "2016-06-13"}
 NEEDED: dict[str, dict[str, Any]] = {
     "simulate": {"raw": "RAW", **PERIOD},
@@ -32,17 +33,20 @@ GROUPS = [
         "simulate": ["domain"],
         "prepare": ["domain", "engine"],
         "train": ["model", "trainer"],
+        "pretrain": ["model", "trainer"],
         "infer": ["engine"],
     }.items()
     for group in groups
     for option in sorted((CONF / group).glob("*.yaml"))
 ]
-
-
-def composed(verb: str, *keys: str, return_hydra_config: bool = False) -> DictConfig:
-    """As the script composes it."""
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose(verb, list(keys), return_hydra_config=return_hydra_config)
+EXPERIMENTS: list[tuple[str, str, dict[str, Any]]] = [
+    ("simulate", "demo", {"start": "2016-04-15", "end": "2016-06-13", "seed": 1, "family": "A"}),
+    ("prepare", "demo", {"start": "2016-04-15", "end": "2016-06-13"}),
+    ("simulate", "record", {"start": "2011-08-01", "end": "2012-08-31", "record": True, "auxiliary": True}),
+    ("train", "scratch", {"prior": "none", "lr": TrainConfig.lr}),
+    ("train", "country", {"prior": "none", "seed": 1}),
+    ("evaluate", "all_baselines", {"baselines": ["bilinear", "dispatch", "gwr", "forest", "ridge"]}),
+]
 
 
 def needed(verb: str) -> list[str]:
@@ -52,47 +56,109 @@ def needed(verb: str) -> list[str]:
 def test_every_file_is_reached() -> None:
     """No file of conf/ stands outside the tests below, nor are there more than a user can know."""
     files = {str(p.relative_to(CONF).with_suffix("")) for p in CONF.rglob("*.yaml")}
-    assert files == set(SCHEMAS) | {f"{group}/{option}" for _, group, option in GROUPS}
-    assert len(files) <= 20
+    tested = {f"{group}/{option}" for _, group, option in GROUPS} | {f"experiment/{name}" for _, name, _ in EXPERIMENTS}
+    assert files == {*SCHEMAS, "common"} | tested
+    assert len(files) <= 25
 
 
 @pytest.mark.parametrize("verb", SCHEMAS)
-def test_a_verb_composes_to_the_defaults_of_its_schema(verb: str) -> None:
-    """The two places a default is written, conf/ and the schema, say the same; domain and model are chosen in conf/."""
-    got = load(SCHEMAS[verb], composed(verb, *needed(verb)))
+def test_a_default_stands_in_one_place(verb: str) -> None:
+    """A verb composes to the defaults of its schema, but for the domain; its file only chooses options of groups."""
     want = SCHEMAS[verb](**NEEDED[verb])
-    for field in dataclasses.fields(want):
-        if field.name != "domain":
-            assert getattr(got, field.name) == getattr(want, field.name), field.name
+    got = settings(verb, needed(verb))
+    assert got == dataclasses.replace(want, **({"domain": got.domain} if hasattr(want, "domain") else {}))
+    assert list(OmegaConf.load(CONF / f"{verb}.yaml")) == ["defaults"]
 
 
 @pytest.mark.parametrize(("verb", "group", "option"), GROUPS)
 def test_every_option_of_a_group_loads(verb: str, group: str, option: str) -> None:
-    cfg = composed(verb, *needed(verb), f"{group}={option}")
-    got = dataclasses.asdict(load(SCHEMAS[verb], cfg))[group]
-    assert got == OmegaConf.to_container(OmegaConf.load(CONF / group / f"{option}.yaml"))
+    got = dataclasses.asdict(settings(verb, [*needed(verb), f"{group}={option}"]))[group]
+    written = OmegaConf.to_container(OmegaConf.load(CONF / group / f"{option}.yaml"))
+    assert isinstance(written, dict)
+    assert written.pop("defaults", None) is None or group == "model"
+    assert got == got | written
+
+
+def test_an_option_brings_all_its_settings_to_every_verb() -> None:
+    """The size of the networks does not depend on which verb's default it replaces."""
+    for option in ("small", "base", "prior"):
+        sizes = [settings(verb, [*needed(verb), f"model={option}"]).model for verb in ("train", "pretrain")]
+        assert sizes[0] == sizes[1]
+
+
+@pytest.mark.parametrize(("verb", "name", "values"), EXPERIMENTS)
+def test_experiments_hold_the_settings_of_published_results(verb: str, name: str, values: dict[str, Any]) -> None:
+    keys = [k for k in needed(verb) if k.split("=")[0] not in values]
+    got = settings(verb, [*keys, f"experiment={name}"])
+    assert {k: getattr(got, k) for k in values} == values
+    if name in ("demo", "record"):
+        assert got.domain == DomainConfig("demo", [68, 76, 772, 780])
+    if name == "country":
+        assert (got.model.width, got.trainer.accelerator) == (64, "gpu")
 
 
 @pytest.mark.parametrize("verb", SCHEMAS)
-def test_help_names_every_key(verb: str) -> None:
-    cfg = composed(verb, *needed(verb), return_hydra_config=True)
-    text = cfg.hydra.help.template
-    for field in dataclasses.fields(SCHEMAS[verb]):
-        assert re.search(rf"\b{field.name}\b", text), f"{verb}.py --help does not say what {field.name} is"
-    assert f"python {verb}.py" in text
+def test_help_explains_every_key_group_and_option(verb: str) -> None:
+    text = verb_help(verb, [], f"python {verb}.py")
+    schema = SCHEMAS[verb]
+    for key in dataclasses.fields(schema):
+        assert f"\n  {key.name} " in text, f"--help of {verb} does not say what {key.name} is"
+        assert documentation(schema)[key.name].split()[0] in text
+    for _, group, option in (g for g in GROUPS if g[0] == verb):
+        assert f"\n  {group}={option} " in text
+    mine = {name for v, name, _ in EXPERIMENTS if v == verb}
+    assert {name for _, name, _ in EXPERIMENTS if f"experiment={name} " in text} == mine | (
+        {"scratch"} if verb == "train" else set()
+    )
+    assert f"python {verb}.py" in text and "[needed]" in text
+
+
+def test_help_shows_values_as_they_would_be() -> None:
+    assert "[84]" in verb_help("train", ["model.width=84"])
+
+
+def test_a_folder_of_her_own_is_searched_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """conf/domain/loess.yaml of the working folder gives domain=loess; what it does not hold comes with ssm_net."""
+    folder = tmp_path / "conf" / "domain"
+    folder.mkdir(parents=True)
+    (folder / "loess.yaml").write_text("# The plateau.\nname: loess\nwindow: [72, 76, 772, 776]\n")
+    (folder / "demo.yaml").write_text("name: mine\nwindow: [0, 4, 0, 4]\n")
+    monkeypatch.chdir(tmp_path)
+    assert settings("prepare", [*needed("prepare"), "domain=loess"]).domain == DomainConfig("loess", [72, 76, 772, 776])
+    assert settings("prepare", [*needed("prepare"), "domain=demo"]).domain.name == "mine"
+    assert settings("prepare", [*needed("prepare"), "domain=china"]).domain.name == "china"
+    assert "domain=loess     The plateau." in verb_help("prepare")
+
+
+def test_settings_need_no_hydra() -> None:
+    code = (
+        "import sys, ssm_net.config as c; c.InferConfig(cube='c', mosaics='m', run='r');"
+        "sys.exit(any(m.split('.')[0] in ('hydra', 'omegaconf', 'torch') for m in sys.modules))"
+    )
+    where = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run([sys.executable, "-c", code], env=where, check=False).returncode == 0
 
 
 @pytest.mark.parametrize("verb", SCHEMAS)
 def test_unknown_keys_are_refused(verb: str) -> None:
     with pytest.raises(ConfigCompositionException, match="rw"):
-        composed(verb, *needed(verb), "rw=x")
+        composed(verb, [*needed(verb), "rw=x"])
     with pytest.raises(ConfigError, match="rw"):
-        load(SCHEMAS[verb], composed(verb, *needed(verb), "+rw=x"))
+        settings(verb, [*needed(verb), "+rw=x"])
 
 
 def test_unknown_keys_inside_a_group_are_refused() -> None:
+    with pytest.raises(ConfigCompositionException, match="widht"):
+        composed("train", [*needed("train"), "model.widht=3"])
     with pytest.raises(ConfigError, match=r"model\.widht"):
-        load(TrainConfig, composed("train", *needed("train"), "+model.widht=3"))
+        settings("train", [*needed("train"), "+model.widht=3"])
+
+
+def test_a_wrong_type_is_named() -> None:
+    with pytest.raises(ConfigCompositionException, match="workers=two"):
+        composed("prepare", [*needed("prepare"), "workers=two"])
+    with pytest.raises(ConfigError, match=r"workers: .*'two'"):
+        load(PrepareConfig, {**NEEDED["prepare"], "workers": "two"})
 
 
 @pytest.mark.parametrize("verb", SCHEMAS)
@@ -100,13 +166,12 @@ def test_what_is_needed_is_asked_for(verb: str) -> None:
     for key in NEEDED[verb]:
         left = [k for k in needed(verb) if not k.startswith(f"{key}=")]
         with pytest.raises(ConfigError, match=f"nothing given for {key}: add {key}="):
-            load(SCHEMAS[verb], composed(verb, *left))
+            settings(verb, left)
 
 
 WRONG = [
     ("simulate", ["start=2016-13-01"], r"start=2016-13-01 is not a day; write yyyy-mm-dd"),
     ("prepare", ["end=2016-04-01"], r"end=2016-04-01 lies before start=2016-04-15"),
-    ("prepare", ["workers=two"], r"workers: .*'two'"),
     ("prepare", ["workers=0"], "workers=0"),
     ("prepare", ["modis_day=noon"], "modis_day=noon: choose utc or local"),
     ("prepare", ["footprint=round"], "footprint=round"),
@@ -134,7 +199,7 @@ WRONG = [
 @pytest.mark.parametrize(("verb", "keys", "message"), WRONG)
 def test_a_wrong_value_is_named(verb: str, keys: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        load(SCHEMAS[verb], composed(verb, *needed(verb), *keys))
+        settings(verb, [*needed(verb), *keys])
 
 
 @pytest.mark.parametrize(
@@ -153,3 +218,21 @@ def test_a_domain_off_the_grid_is_refused(domain: dict[str, Any], message: str) 
     cfg = load(PrepareConfig, {**NEEDED["prepare"], "domain": {"name": "x", **domain}})
     with pytest.raises(ConfigError, match=message):
         domain_of(cfg.domain)
+
+
+@pytest.mark.parametrize("keys", [
+    ["domain=china", "domain.bbox=[104,34,112,40]"],
+    ["domain=china", "domain.boundary=basin.geojson"],
+    ["domain.bbox=[104,34,112,40]", "domain.boundary=basin.geojson"],
+])  # fmt: skip
+def test_a_domain_is_given_once(keys: list[str]) -> None:
+    """A window, box or boundary beside another was silently ignored."""
+    with pytest.raises(ConfigError, match=r"domain\.\w+=.* and domain\.\w+=.* both say where") as err:
+        settings("prepare", [*needed("prepare"), *keys])
+    assert f"domain=custom {keys[-1]}" in str(err.value)
+
+
+def test_the_remedy_for_two_domains_works() -> None:
+    got = settings("simulate", [*needed("simulate"), "domain=custom", "domain.bbox=[104,34,112,40]"])
+    assert isinstance(got, SimulateConfig) and got.domain == DomainConfig(bbox=[104, 34, 112, 40])
+    assert InferConfig("c", "m", method="bilinear").engine.name == "local"

@@ -7,19 +7,12 @@ import shlex
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from ssm_net.config import (
-    EvaluateConfig,
-    InferConfig,
-    PrepareConfig,
-    PretrainConfig,
-    SimulateConfig,
-    TrainConfig,
-    load,
-)
+from ssm_net.cli.composition import SCHEMAS as SCHEMA
+from ssm_net.cli.composition import composed as compose_verb
+from ssm_net.cli.composition import settings
 from ssm_net.ingest.catalog import OTHERS
 from ssm_net.ingest.products import product
 
@@ -27,21 +20,12 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.S)
 COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.startswith("python ")]
-SCHEMA = {
-    "simulate": SimulateConfig,
-    "prepare": PrepareConfig,
-    "pretrain": PretrainConfig,
-    "train": TrainConfig,
-    "infer": InferConfig,
-    "evaluate": EvaluateConfig,
-}
 TARGETS = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M)
 CODE = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", README, flags=re.S))  # inline code
 
 
 def composed(verb: str, keys: list[str]) -> object:
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return load(SCHEMA[verb], compose(verb, keys))
+    return settings(verb, keys)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -64,14 +48,6 @@ def test_make_targets_are_there() -> None:
     assert {"demo", "test", "env", "real", "help"} <= named <= set(TARGETS)
 
 
-def test_files_and_links_are_there() -> None:
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if not link.startswith("http")]
-    paths = [code for code in CODE if re.match(r"(docs|conf|bench|tests|ssm_net)/[\w/.]+$", code)]
-    assert "docs/formats.md" in links and "docs/demo.png" in links
-    examples = {"conf/domain/loess.yaml"}  # the reader's own
-    assert not [path for path in {*links, *paths} - examples if not (ROOT / path).exists()]
-
-
 def test_keys_in_the_text_are_known() -> None:
     bare = {
         "simulate": ["raw=r"],
@@ -81,11 +57,10 @@ def test_keys_in_the_text_are_known() -> None:
         "evaluate": ["cube=c"],
     }
     known: set[str] = set()
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        for verb, keys in bare.items():
-            tree = OmegaConf.to_container(compose(verb, keys))
-            assert isinstance(tree, dict)
-            known |= {str(k) for k in tree} | {f"{k}.{n}" for k, v in tree.items() if isinstance(v, dict) for n in v}
+    for verb, keys in bare.items():
+        tree = OmegaConf.to_container(compose_verb(verb, keys))
+        assert isinstance(tree, dict)
+        known |= {str(k) for k in tree} | {f"{k}.{n}" for k, v in tree.items() if isinstance(v, dict) for n in v}
     named = {m[1] for code in CODE if (m := re.match(r"'?([a-z_.]+)=", code))}
     assert {"domain.bbox", "format", "update", "method", "workers", "modis_day"} <= named
     assert named <= known

@@ -20,12 +20,17 @@ def run(script: str, folder: Path, *keys: str) -> subprocess.CompletedProcess[st
 
 
 def test_jobs_of_a_queue_make_a_stretch_of_the_days_each(tiny_cube_path: Path, tmp_path: Path) -> None:
+    """A bad point in the queue is reported by its overrides, and costs no other its maps."""
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="the extra 'sweep' is not installed")
-    done = run("infer.py", tmp_path, "hydra/launcher=submitit_local", "parts=2", "part=range(1,3)",
+    done = run("infer.py", tmp_path, "hydra/launcher=submitit_local", "parts=2", "part=range(1,4)",
                f"cube={tiny_cube_path}", "method=bilinear", f"mosaics={tmp_path / 'maps'}")  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1, done.stderr
+    summary = done.stderr[done.stderr.index("1 point of the sweep failed:") :]
+    assert "parts=2 part=3" in summary and "part=3, parts=2: a part is one of 1 .. parts" in summary
     assert days_done(tmp_path / "maps", "tiny") == open_cube(tiny_cube_path).done_days()
     assert not list((tmp_path / "maps").glob("*.part"))
+    for number in range(3):
+        assert (tmp_path / "multirun" / str(number) / "infer.log").is_file()
 
 
 @pytest.mark.slow
@@ -36,3 +41,4 @@ def test_trainings_run_beside_each_other(tmp_path: Path) -> None:
                "prior=none", "epochs=2", "model.members=1", "patch=4", "model.dropout=0.1,0.3")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert all((tmp_path / "runs" / d / "model.pt").is_file() for d in ("0.1", "0.3"))
+    assert all("done: objective 0." in (tmp_path / "multirun" / n / "train.log").read_text() for n in "01")

@@ -1,4 +1,4 @@
-"""Where: the domain that the settings name, by a window of cells, a bounding box or the boundary in a vector file."""
+"""The domain that the settings name: a window of coarse cells, a bounding box or the boundary in a vector file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ssm_net.grid import Domain
 
 
 def domain_of(cfg: DomainConfig) -> Domain:
-    """The domain of these settings: a boundary's extent, else a bounding box, else a window of coarse cells.
+    """The domain of these settings: a boundary's extent, a bounding box or a window of coarse cells.
 
     Raises ``ConfigError`` where none is given, or one that is not on the grid.
     """
@@ -40,7 +40,7 @@ def domain_of(cfg: DomainConfig) -> Domain:
 def read_boundary(path: Path | str) -> Geometry:
     """The area of all polygons of a file as one geometry in the file's CRS; holes stay holes.
 
-    Raises ``ValueError`` where there is no such file, OGR cannot read it, it has no polygon or no CRS; ``ImportError``
+    Raises ``ConfigError`` where there is no such file, OGR cannot read it, it has no polygon or no CRS; ``ImportError``
     without pyogrio.
     """
     try:
@@ -51,15 +51,15 @@ def read_boundary(path: Path | str) -> Geometry:
         raise ImportError("boundary files need pyogrio: pip install 'ssm_net[ingest]'") from err
     path = Path(path)
     if not path.exists():
-        raise ValueError(f"boundary={path}: no such file")
+        raise ConfigError(f"boundary={path}: no such file")
     try:
         meta, _, wkb, _ = pyogrio.raw.read(path, columns=[], force_2d=True)
     except (DataSourceError, DataLayerError) as err:
-        raise ValueError(f"boundary={path}: no vector file that OGR reads ({err}); give GeoJSON, say") from err
+        raise ConfigError(f"boundary={path}: no vector file that OGR reads ({err}); give GeoJSON, say") from err
     shapes = shapely.make_valid(shapely.from_wkb(wkb)) if len(wkb) else np.empty(0, object)
     parts = [p for p in shapely.get_parts(shapely.get_parts(shapes)) if p.geom_type in ("Polygon", "MultiPolygon")]
     if not parts:
-        raise ValueError(f"boundary={path}: holds no polygon; give the area as polygons")
+        raise ConfigError(f"boundary={path}: holds no polygon; give the area as polygons")
     if not meta["crs"]:
-        raise ValueError(f"boundary={path}: has no coordinate reference system; write one into it")
+        raise ConfigError(f"boundary={path}: has no coordinate reference system; write one into it")
     return Geometry(shapely.union_all(parts), meta["crs"])

@@ -1,4 +1,4 @@
-"""The mosaics against the truth, the stations, the coarse observation and the baselines: tables and a report."""
+"""``evaluate(cfg)``: the mosaics against the truth, the stations, the coarse observation and the baselines."""
 
 from __future__ import annotations
 
@@ -13,16 +13,22 @@ from typing import Any
 import numpy as np
 from rich.progress import track
 
-from ssm_net.config import EvaluateConfig, InferConfig, days_between, parse_day
+from ssm_net.config import EvaluateConfig, days_between, parse_day
 from ssm_net.core.days import runs
 from ssm_net.core.files import write_whole
 from ssm_net.cube.store import Cube, open_cube
-from ssm_net.evaluate.freshness import fingerprint, same
-from ssm_net.evaluate.gather import Gathered, gather, spread
-from ssm_net.evaluate.metrics.scores import PRODUCT
-from ssm_net.evaluate.report.tables import plain, show, tables
-from ssm_net.evaluate.series import sample_points, score_stations
-from ssm_net.evaluate.sources import EvaluationError, Mosaics
+from ssm_net.evaluate import notes
+from ssm_net.evaluate.baselines import baseline_mosaics
+from ssm_net.evaluate.daily_pass import EvaluationInputs, evenly_spaced, score_days
+from ssm_net.evaluate.metrics.algebra import Scorecard
+from ssm_net.evaluate.metrics.scorecard import SCORECARD
+from ssm_net.evaluate.mosaics import EvaluationError, Mosaics
+from ssm_net.evaluate.referees.point_series import sample_points
+from ssm_net.evaluate.referees.stations import score_stations
+from ssm_net.evaluate.referees.truth import PRODUCT
+from ssm_net.evaluate.report.tables import all_tables, json_ready
+from ssm_net.evaluate.report.terminal import show
+from ssm_net.evaluate.up_to_date import fingerprint, is_up_to_date
 from ssm_net.formats.product import Flag
 from ssm_net.formats.truth import Truth
 from ssm_net.stations.matching import Point, station_points, surface_sensors
@@ -32,11 +38,12 @@ __all__ = ["EvaluationError", "evaluate"]
 log = logging.getLogger(__name__)
 
 
-def evaluate(cfg: EvaluateConfig) -> dict[str, Any]:
+def evaluate(cfg: EvaluateConfig, scorecard: Scorecard = SCORECARD) -> dict[str, Any]:
     """Score the mosaics and write ``report/scores.json`` and ``report/index.html``; returns what is in the former.
 
     The baselines' mosaics are made from the same cube, into ``report/baselines``, and scored by the same code on the
-    same pixels. Raises ``EvaluationError`` where there is nothing to score or the pieces do not fit together.
+    same pixels. ``scorecard`` lists the scores and the strata. Raises ``EvaluationError`` where there is nothing to
+    score or the pieces do not fit together.
     """
     cube = open_cube(cfg.cube)
     product = Mosaics.open(Path(cfg.mosaics), cube.domain)
@@ -44,86 +51,58 @@ def evaluate(cfg: EvaluateConfig) -> dict[str, Any]:
     days, missing = _days(cfg, cube, product)
     if cfg.plan:
         return _plan(cfg, product, days, missing)
-    if importlib.util.find_spec("matplotlib") is None:
-        raise EvaluationError("the report needs matplotlib: pip install 'ssm_net[eval]'")
-    report = Path(cfg.report)
-    made_from = _made_from(cfg, cube, days)
-    if (report / "index.html").exists() and same(report, made_from, "scores.json"):
-        done: dict[str, Any] = json.loads((report / "scores.json").read_text())
-        show(done, _title(cube, days))
+    for package in ("matplotlib", "jinja2"):
+        if importlib.util.find_spec(package) is None:
+            raise EvaluationError(f"the report needs {package}: pip install 'ssm_net[eval]'")
+    report, title = Path(cfg.report), f"{cube.domain.name}, {days[0]} .. {days[-1]} ({len(days)} days)"
+    made_from = _fingerprint(cfg, cube, days, scorecard)
+    if (report / "index.html").exists() and is_up_to_date(report, made_from, "scores.json"):
+        stored: dict[str, Any] = json.loads((report / "scores.json").read_text())
+        show(stored, title)
         print(f"nothing has changed since {report / 'index.html'} was made")
-        return done
+        return stored
     if missing:
         log.warning("no mosaic of %s; infer.py makes it", runs(missing))
 
-    points, notes = _points(cfg, product, truth, days)
-    methods = {PRODUCT: product} | {name: _baseline(cfg, name, cube, days) for name in cfg.baselines}
-    found = gather(methods, truth, cube, days, points, _progress)
-    rows = score_stations(found.series)
-    out: dict[str, Any] = {
+    points, outside = _points(cfg, product, truth, days)
+    methods = {PRODUCT: product} | {name: baseline_mosaics(cfg, name, cube, days) for name in cfg.baselines}
+    inputs = EvaluationInputs(methods, truth, cube, points, scorecard)
+    result = score_days(inputs, days, _progress)
+    rows = score_stations(result.series)
+    out: dict[str, Any] = json_ready({
         "domain": cube.domain.name,
-        "data": _data(cfg),
+        "data": notes.kind_of_data(cfg),
         "first": str(days[0]),
         "last": str(days[-1]),
         "days": len(days),
         "missing_days": [str(day) for day in missing],
         "methods": list(methods),
-        "pixels_scored": found.scores.counted,
-        "pixels_offered": found.scores.offered,
-        "stations_learned_from": found.learned_from,
-        "notes": [*notes, *_learned_from(found, points), *_remarks(found, cube, product, days), *found.notes],
+        "pixels_scored": result.scores.counted,
+        "pixels_offered": result.scores.offered,
+        "stations_learned_from": result.series.training_stations,
+        "notes": [*outside, *notes.of_stations(result, points), *notes.remarks(result, cube, product, days),
+                  *result.notes],
         "command": _command(cfg),
-        "mosaic_attributes": dict(found.attrs),
-        **tables(found, rows, list(methods)),
-    }
-    out = plain(out)
+        "mosaic_attributes": dict(result.attrs),
+        **all_tables(inputs, result, rows, days),
+    })  # fmt: skip
+    from ssm_net.evaluate.report.page import render  # needs matplotlib and jinja2, which only the report does
 
-    from ssm_net.evaluate.report.page import render  # with matplotlib, which nothing else needs
-
-    page = render(out, found, rows)
-    write_whole(report / "index.html", page.encode())
+    write_whole(report / "index.html", render(out, result, rows, scorecard).encode())
     write_whole(report / "scores.json", json.dumps(out | {"fingerprint": made_from}, indent=1).encode())
-    show(out, _title(cube, days))
-    for line in _learned_from(found, points):
+    show(out, title)
+    for line in notes.of_stations(result, points):
         print(line)
     print(f"report: {report / 'index.html'}")
     return out
 
 
-def _title(cube: Cube, days: Sequence[dt.date]) -> str:
-    return f"{cube.domain.name}, {days[0]} .. {days[-1]} ({len(days)} days)"
-
-
-def _made_from(cfg: EvaluateConfig, cube: Cube, days: Sequence[dt.date]) -> str:
-    """What the scores rest on: the mosaics, the cube, the truth and the stations."""
+def _fingerprint(cfg: EvaluateConfig, cube: Cube, days: Sequence[dt.date], scorecard: Scorecard) -> str:
+    """Of the inputs of the scores: the mosaics, the cube, the truth, the stations, and what is computed."""
     paths = [Path(cfg.mosaics), cube.path / "cube.json", cube.path / "status"]
     paths += [Path(cfg.truth) / "zarr.json"] if cfg.truth else []
     paths += [Path(cfg.stations)] if cfg.stations else []
-    return fingerprint(paths, cfg.baselines, days)
-
-
-def _learned_from(found: Gathered, points: Sequence[Point]) -> list[str]:
-    """That stations are not scored because the networks learned from them."""
-    of = sum(p.station is not None for p in points)
-    if not found.learned_from:
-        return []
-    if found.learned_from == of:
-        return [
-            f"all {of} stations were learned from: no station is scored; train without some of them to judge by these"
-        ]
-    return [f"{found.learned_from} of {of} stations were learned from and are not scored"]
-
-
-def _remarks(found: Gathered, cube: Cube, product: Mosaics, days: Sequence[dt.date]) -> list[str]:
-    """What a reader of the scores could otherwise be misled by."""
-    out = []
-    model = found.attrs.get("model", PRODUCT)
-    if model != PRODUCT:
-        out.append(f"the mosaics in {product.folder} say that {model} made them; they stand here as {PRODUCT}")
-    outside = [day for day in cube.days if not days[0] <= day <= days[-1]]
-    if outside:
-        out.append(f"the cube also holds {len(outside)} days outside this period: {runs(outside)}")
-    return out
+    return fingerprint(paths, cfg.baselines, days, scorecard)
 
 
 def _progress(days: Sequence[dt.date]) -> Iterable[dt.date]:
@@ -154,49 +133,24 @@ def _plan(cfg: EvaluateConfig, product: Mosaics, days: list[dt.date], missing: l
     return {"days": len(days), "first": str(days[0]), "last": str(days[-1]), "missing_days": [str(d) for d in missing]}
 
 
-def _baseline(cfg: EvaluateConfig, name: str, cube: Cube, days: Sequence[dt.date]) -> Mosaics:
-    """The mosaics of a baseline for the same period; those that are there already are kept."""
-    from ssm_net.infer.run import infer
-
-    folder = Path(cfg.report) / "baselines" / name
-    # A cube is extended in place; one that was made anew at the same path makes its baselines anew.
-    made_from = fingerprint([cube.path / "zarr.json"])
-    again = folder.exists() and not same(folder, made_from)
-    infer(
-        InferConfig(
-            cube=cfg.cube, mosaics=str(folder), method=name, start=str(days[0]), end=str(days[-1]), overwrite=again
-        )
-    )
-    write_whole(folder / "made_from.json", json.dumps({"fingerprint": made_from}).encode())
-    return Mosaics.open(folder, cube.domain)
-
-
 def _points(
     cfg: EvaluateConfig, product: Mosaics, truth: Truth | None, days: Sequence[dt.date]
 ) -> tuple[list[Point], list[str]]:
-    """The pixels to follow through time: the stations, else three to look at."""
-    notes = []
+    """The pixels to follow through time, stations or else three samples, and a note on stations outside the domain."""
+    outside_note = []
     if cfg.stations:
         from ssm_net.stations.ismn import read_stations
 
         points, outside = station_points(surface_sensors(read_stations(Path(cfg.stations))), product.domain)
         if outside:
-            notes.append(f"{outside} of {outside + len(points)} stations lie outside the domain")
+            outside_note.append(f"{outside} of {outside + len(points)} stations lie outside the domain")
         if points:
-            return points, notes
-    middle = spread(days, 1)[0]
+            return points, outside_note
+    middle = evenly_spaced(days, 1)[0]
     mosaic = product.read(middle)
     field = truth.read(middle) if truth else None
     land = np.isfinite(mosaic.ssm) & ((mosaic.flags & int(Flag.WATER)) == 0)
-    return sample_points(mosaic.ssm if field is None else field, land, product.domain), notes
-
-
-def _data(cfg: EvaluateConfig) -> str:
-    if cfg.truth:
-        return "a synthetic world with a known 1 km truth: these are not scores of real soil moisture"
-    if cfg.stations:
-        return "no 1 km truth was given: skill is shown at stations in the domain, at those not learned from"
-    return "neither a 1 km truth nor stations were given: consistency and coverage only, no skill"
+    return sample_points(mosaic.ssm if field is None else field, land, product.domain), outside_note
 
 
 def _command(cfg: EvaluateConfig) -> str:

@@ -1,1 +1,1 @@
-"""One file format a module."""
+"""Mosaics in files: NetCDF, GeoTIFF and Zarr, their quicklooks, all days as one dataset; the truth of a world."""

@@ -1,4 +1,4 @@
-"""A mosaic day as a cloud-optimised GeoTIFF in degrees."""
+"""The mosaic of a day as a cloud-optimised GeoTIFF in degrees."""
 
 from __future__ import annotations
 
@@ -8,27 +8,30 @@ from pathlib import Path
 import numpy as np
 import rasterio
 import rasterio.shutil
+import xarray as xr
 from affine import Affine
 from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 from rasterio.warp import Resampling, reproject
+from rasterio.windows import Window
 
-from ssm_net.formats.product import FILL, SCALE, UNITS, Mosaic, pack
+from ssm_net.formats.netcdf import DAILY_ATTRIBUTES, FLAGS, LATITUDE, LONGITUDE, grid_mapping
+from ssm_net.formats.product import DAILY_VARIABLES, FILL, SCALE, UNITS, Mosaic, MosaicError, pack
 
-STEP = 0.01  # degrees
-CRS = "EPSG:4326"
-BANDS = (  # name, scale, units
-    ("ssm", float(f"{SCALE:g}"), UNITS),
-    ("ssm_uncertainty", float(f"{SCALE:g}"), UNITS),
-    ("flags", 1.0, "1"),
-)
+PIXEL_DEGREES = 0.01
+GEOGRAPHIC = "EPSG:4326"
+GEOTIFF_BANDS = {  # scale and units
+    "ssm": (float(f"{SCALE:g}"), UNITS),
+    "ssm_uncertainty": (float(f"{SCALE:g}"), UNITS),
+    "flags": (1.0, "1"),
+}
 
 
-def encode(mosaic: Mosaic) -> bytes:
+def encode_geotiff(mosaic: Mosaic) -> bytes:
     """The bytes of the file: int16 bands ``ssm``, ``ssm_uncertainty`` (1e-4 m3 m-3) and ``flags``, fill -32768.
 
-    All three are one file, so that a day is one rename: a flag needs 10 of the 16 bits. The same mosaic gives the
-    same bytes.
+    All three bands are in one file, so that a day is complete with one rename; flags need 10 of the 16 bits. The same
+    mosaic gives the same bytes.
     """
     bands, transform = to_degrees(mosaic)
     count, height, width = bands.shape
@@ -39,16 +42,16 @@ def encode(mosaic: Mosaic) -> bytes:
         "width": width,
         "dtype": "int16",
         "nodata": int(FILL),
-        "crs": CRS,
+        "crs": GEOGRAPHIC,
         "transform": transform,
     }
     with MemoryFile() as plain, MemoryFile() as cog:
         with plain.open(**profile) as dst:
             dst.write(bands)
-            dst.descriptions = tuple(name for name, _, _ in BANDS)
-            dst.scales = tuple(scale for _, scale, _ in BANDS)
-            dst.units = tuple(units for _, _, units in BANDS)
-            dst.update_tags(**{key: str(value) for key, value in tags(mosaic).items()})
+            dst.descriptions = tuple(GEOTIFF_BANDS)
+            dst.scales = tuple(scale for scale, _ in GEOTIFF_BANDS.values())
+            dst.units = tuple(units for _, units in GEOTIFF_BANDS.values())
+            dst.update_tags(**{key: str(value) for key, value in geotiff_tags(mosaic).items()})
         # Overviews by nearest: a mean of flags or of fill values has no meaning.
         rasterio.shutil.copy(
             plain.name, cog.name, driver="COG", compress="DEFLATE", predictor="YES", overview_resampling="NEAREST"
@@ -56,41 +59,91 @@ def encode(mosaic: Mosaic) -> bytes:
         return cog.read()
 
 
-def attributes(path: Path) -> dict[str, str]:
-    """The file's tags. Raises ``ValueError`` where it is not a GeoTIFF."""
+def geotiff_attributes(path: Path) -> dict[str, str]:
+    """The file's own tags, and its ``grid``, all text. Raises ``MosaicError`` where it is not a GeoTIFF."""
     try:
         with rasterio.open(path) as file:
-            own: dict[str, str] = file.tags()
-            return own
+            tags = {key: value for key, value in file.tags().items() if key != "AREA_OR_POINT"}  # of GDAL
+            return tags | {
+                "grid": f"{file.height} x {file.width} from {file.transform.c:.2f} E {file.transform.f:.2f} N"
+            }
     except RasterioError as err:
-        raise ValueError(f"{path}: not a GeoTIFF of ssm_net ({err}); remove it and run infer.py again") from err
+        raise _not_a_geotiff(path, err) from err
 
 
-def tags(mosaic: Mosaic) -> dict[str, str | int | float]:
-    from ssm_net.formats.netcdf import FLAGS
+def geotiff_layout(path: Path) -> xr.Dataset:
+    """A file's packed dataset without its day: variables (time, lat, lon) of no days and coordinates.
 
-    own = {
-        "title": f"Daily 1 km surface soil moisture, {mosaic.domain.name}, {mosaic.day}, resampled to {STEP} degree",
+    Raises ``MosaicError`` where it is not a GeoTIFF in degrees.
+    """
+    try:
+        with rasterio.open(path) as file:
+            (height, width), transform, names = file.shape, file.transform, file.descriptions
+    except RasterioError as err:
+        raise _not_a_geotiff(path, err) from err
+    if names != DAILY_VARIABLES:
+        raise _not_a_geotiff(path, ValueError(f"bands {', '.join(map(str, names))}"))
+    lat = transform.f + transform.e * (np.arange(height) + 0.5)
+    lon = transform.c + transform.a * (np.arange(width) + 0.5)
+    variables = {
+        name: (
+            ("time", "lat", "lon"),
+            np.empty((0, height, width), np.uint16 if name == "flags" else np.int16),
+            {key: value for key, value in attrs.items() if key != "coordinates"},
+        )
+        for name, attrs in DAILY_ATTRIBUTES.items()
+    }
+    coords = {
+        "lat": ("lat", lat, LATITUDE | {"axis": "Y"}),
+        "lon": ("lon", lon, LONGITUDE | {"axis": "X"}),
+        "crs": ((), np.int32(0), grid_mapping(GEOGRAPHIC, transform)),
+    }
+    return xr.Dataset(variables, coords)
+
+
+def read_geotiff_window(path: Path, place: int, name: str, rows: slice, cols: slice) -> np.ndarray:
+    """Packed pixels (rows, cols) of the band ``name``; flags as uint16, 0 outside the domain. ``place`` is always 0.
+
+    Raises ``MosaicError`` where the file is damaged.
+    """
+    assert place == 0, "a GeoTIFF holds one day"
+    try:
+        with rasterio.open(path) as file:
+            counts = file.read(DAILY_VARIABLES.index(name) + 1, window=Window.from_slices(rows, cols))
+    except RasterioError as err:
+        raise _not_a_geotiff(path, err) from err
+    return np.where(counts == FILL, 0, counts).astype(np.uint16) if name == "flags" else counts
+
+
+def _not_a_geotiff(path: Path, err: Exception) -> MosaicError:
+    return MosaicError(f"{path}: not a GeoTIFF of ssm_net ({err}); remove it and run infer.py again")
+
+
+def geotiff_tags(mosaic: Mosaic) -> dict[str, str | int | float]:
+    """The file's tags: what the day is, its flags, and the attributes of the mosaic."""
+    resampled = f"resampled to {PIXEL_DEGREES} degree"
+    described = {
+        "title": f"Daily 1 km surface soil moisture, {mosaic.domain.name}, {mosaic.day}, {resampled}",
         "day": f"{mosaic.day}, night overpass, about 01:30 local solar time",
         "flag_masks": ",".join(str(mask) for mask in FLAGS["flag_masks"]),
         "flag_meanings": str(FLAGS["flag_meanings"]),
     }
-    return own | mosaic.attrs
+    return described | mosaic.attrs
 
 
 def to_degrees(mosaic: Mosaic) -> tuple[np.ndarray, Affine]:
-    """Packed bands (3, H, W) on whole hundredths of a degree, and their transform.
+    """Packed bands (3, height, width) on whole hundredths of a degree, and their transform.
 
-    Values are bilinear over what is there, flags those of the nearest pixel; a pixel has a value where its nearest
-    pixel has one, so that coasts stay where the flags have them.
+    Values are bilinear over the valid pixels, flags those of the nearest pixel. A pixel is valid where its nearest
+    pixel of the mosaic is, so that coasts are the same in values and flags.
     """
     west, south, east, north = mosaic.domain.bounds_lonlat()
-    eps = 1e-6  # of a pixel: a bound on a pixel's edge does not pull in the next
-    left, top = math.floor(west / STEP + eps), math.ceil(north / STEP - eps)
-    width, height = math.ceil(east / STEP - eps) - left, top - math.floor(south / STEP + eps)
-    transform = Affine(STEP, 0.0, left * STEP, 0.0, -STEP, top * STEP)
+    eps = 1e-6  # of a pixel: a bound on a pixel's edge does not add the next pixel
+    left, top = math.floor(west / PIXEL_DEGREES + eps), math.ceil(north / PIXEL_DEGREES - eps)
+    width, height = math.ceil(east / PIXEL_DEGREES - eps) - left, top - math.floor(south / PIXEL_DEGREES + eps)
+    transform = Affine(PIXEL_DEGREES, 0.0, left * PIXEL_DEGREES, 0.0, -PIXEL_DEGREES, top * PIXEL_DEGREES)
 
-    def warp(source: np.ndarray, fill: float | np.int16, how: Resampling) -> np.ndarray:
+    def warp(source: np.ndarray, fill: float | np.int16, resampling: Resampling) -> np.ndarray:
         out = np.full((height, width), fill, source.dtype)
         reproject(
             source,
@@ -99,15 +152,15 @@ def to_degrees(mosaic: Mosaic) -> tuple[np.ndarray, Affine]:
             src_crs=mosaic.domain.grid.crs,
             src_nodata=fill,
             dst_transform=transform,
-            dst_crs=CRS,
+            dst_crs=GEOGRAPHIC,
             dst_nodata=fill,
-            resampling=how,
+            resampling=resampling,
         )
         return out
 
     layers = []
     for values in (mosaic.ssm, mosaic.sigma):
-        there = warp(np.isfinite(values).astype(np.int16), FILL, Resampling.nearest) == 1
-        layers.append(pack(np.where(there, warp(values, np.nan, Resampling.bilinear), np.float32(np.nan))))
+        valid = warp(np.isfinite(values).astype(np.int16), FILL, Resampling.nearest) == 1
+        layers.append(pack(np.where(valid, warp(values, np.nan, Resampling.bilinear), np.float32(np.nan))))
     layers.append(warp(mosaic.flags.astype(np.int16), FILL, Resampling.nearest))
     return np.stack(layers), transform

@@ -1,30 +1,45 @@
-"""A mosaic day as a CF-1.11 NetCDF-4 file."""
+"""The mosaic of a day as a CF-1.11 NetCDF-4 file."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import h5netcdf
+import h5py
 import numpy as np
 import pyproj
 import xarray as xr
+from affine import Affine
 
-from ssm_net.formats.product import FILL, SCALE, STANDARD_NAME, UNITS, UPPER, Attribute, Flag, Mosaic, pack, unpack
+from ssm_net.formats.product import (
+    DAILY_VARIABLES,
+    FILL,
+    SCALE,
+    STANDARD_NAME,
+    UNITS,
+    UPPER,
+    Attribute,
+    Flag,
+    Mosaic,
+    MosaicError,
+    pack,
+    unpack,
+)
 from ssm_net.grid import Domain, Grid
 
-EPOCH = dt.date(2000, 1, 1)
-CHUNK = 288  # pixels: a basin is read without the rest of the country, a day without thousands of small reads
+CF_EPOCH = dt.date(2000, 1, 1)
+NETCDF_CHUNK = 288  # pixels a side: a basin is read without the rest of the country, a day in few reads
 
 
-def encode(mosaic: Mosaic) -> bytes:
+def encode_netcdf(mosaic: Mosaic) -> bytes:
     """The bytes of the file; the same mosaic gives the same bytes.
 
-    They are made in memory (a national day is about 50 MB packed) so that a full disk or a killed run can never
-    leave HDF5 with a file half closed.
+    The file is built in memory (a national day is about 50 MB packed), so that a full disk or a killed run never
+    leaves a half-written HDF5 file.
     """
     dataset = as_dataset(mosaic)
     rows, cols = mosaic.domain.fine_shape
@@ -32,9 +47,9 @@ def encode(mosaic: Mosaic) -> bytes:
         "zlib": True,
         "complevel": 4,
         "shuffle": True,
-        "chunksizes": (1, min(rows, CHUNK), min(cols, CHUNK)),
+        "chunksizes": (1, min(rows, NETCDF_CHUNK), min(cols, NETCDF_CHUNK)),
     }
-    encoding: dict[str, dict] = {name: storage for name in ("ssm", "ssm_uncertainty", "flags")}
+    encoding: dict[str, dict] = {name: storage for name in DAILY_VARIABLES}
     # xarray gives every float a fill value; CF has none on coordinates.
     encoding |= {name: {"_FillValue": None} for name in ("y", "x", "lat", "lon")}
     return bytes(dataset.to_netcdf(engine="h5netcdf", format="NETCDF4", encoding=encoding))
@@ -47,9 +62,9 @@ def as_dataset(mosaic: Mosaic) -> xr.Dataset:
         "ssm": (dims, pack(mosaic.ssm)[None], SSM),
         "ssm_uncertainty": (dims, pack(mosaic.sigma)[None], UNCERTAINTY),
         "flags": (dims, mosaic.flags[None], FLAGS),
-        "crs": ((), np.int32(0), grid_mapping(mosaic.domain)),
+        "crs": ((), np.int32(0), grid_mapping(mosaic.domain.grid.crs, mosaic.domain.fine.affine)),
     }
-    return xr.Dataset(data, coordinates(mosaic.domain, mosaic.day), global_attributes(mosaic))
+    return xr.Dataset(data, cf_coordinates(mosaic.domain, mosaic.day), global_attributes(mosaic))
 
 
 _PACKED = {
@@ -76,7 +91,7 @@ UNCERTAINTY = {
 }
 FLAGS = {
     "standard_name": "status_flag",
-    "long_name": "lineage of the soil moisture of a pixel",
+    "long_name": "quality flags of the soil moisture of a pixel",
     "flag_masks": np.array([int(flag) for flag in Flag], np.uint16),
     "flag_meanings": " ".join(str(flag.name).lower() for flag in Flag),
     "valid_range": np.array([0, sum(Flag)], np.uint16),
@@ -85,50 +100,60 @@ FLAGS = {
 }
 
 
-def coordinates(domain: Domain, *days: dt.date) -> dict[str, tuple]:
-    """Days, projected metres and, for people, degrees (one a row and one a column: the projection is cylindrical)."""
+DAILY_ATTRIBUTES: dict[str, dict[str, Any]] = dict(zip(DAILY_VARIABLES, (SSM, UNCERTAINTY, FLAGS), strict=True))
+LATITUDE = {"standard_name": "latitude", "long_name": "latitude", "units": "degrees_north"}
+LONGITUDE = {"standard_name": "longitude", "long_name": "longitude", "units": "degrees_east"}
+
+
+def cf_coordinates(domain: Domain, *days: dt.date) -> dict[str, tuple]:
+    """Days, projected metres and degrees (one a row and one a column: the projection is cylindrical)."""
     lon, lat = domain.lonlat()
     y, x = (np.asarray(domain.fine.coordinates[d].values) for d in domain.fine.dims)
-    time = {
+    return {
+        "time": time_coordinate(days),
+        "y": ("y", y, _axis("projection_y_coordinate", "y", "m", "Y")),
+        "x": ("x", x, _axis("projection_x_coordinate", "x", "m", "X")),
+        "lat": ("y", lat, LATITUDE),
+        "lon": ("x", lon, LONGITUDE),
+    }
+
+
+def time_coordinate(days: Sequence[dt.date]) -> tuple[str, np.ndarray, dict[str, str]]:
+    """The packed CF time axis of ``days``."""
+    attrs = {
         "standard_name": "time",
         "long_name": "day of the night overpass, about 01:30 local solar time",
-        "units": f"days since {EPOCH} 00:00:00",
+        "units": f"days since {CF_EPOCH} 00:00:00",
         "units_metadata": "leap_seconds: none",
         "calendar": "standard",
         "axis": "T",
     }
-    return {
-        "time": ("time", np.array([(day - EPOCH).days for day in days], np.int32), time),
-        "y": ("y", y, _axis("projection_y_coordinate", "y", "m", "Y")),
-        "x": ("x", x, _axis("projection_x_coordinate", "x", "m", "X")),
-        "lat": ("y", lat, {"standard_name": "latitude", "long_name": "latitude", "units": "degrees_north"}),
-        "lon": ("x", lon, {"standard_name": "longitude", "long_name": "longitude", "units": "degrees_east"}),
-    }
+    return "time", np.array([(day - CF_EPOCH).days for day in days], np.int32), attrs
 
 
 def _axis(standard_name: str, name: str, units: str, axis: str) -> dict[str, str]:
     return {"standard_name": standard_name, "long_name": f"{name} of the pixel centre", "units": units, "axis": axis}
 
 
-def grid_mapping(domain: Domain) -> dict[str, Attribute]:
-    """CF grid mapping, and the two attributes from which GDAL and QGIS place the file."""
-    crs = pyproj.CRS.from_user_input(domain.grid.crs)
-    attrs = dict(crs.to_cf())
+def grid_mapping(crs: str, affine: Affine) -> dict[str, Attribute]:
+    """CF grid mapping of ``crs``, and the two attributes from which GDAL and QGIS place the pixels."""
+    attrs = dict(pyproj.CRS.from_user_input(crs).to_cf())
     attrs["spatial_ref"] = attrs["crs_wkt"]
-    attrs["GeoTransform"] = " ".join(repr(float(v)) for v in domain.fine.affine.to_gdal())
+    attrs["GeoTransform"] = " ".join(repr(float(v)) for v in affine.to_gdal())
     return attrs
 
 
 def global_attributes(mosaic: Mosaic) -> dict[str, Attribute | list[int]]:
+    """What the product is, where it lies, and the attributes of the mosaic, which come last and win."""
     domain = mosaic.domain
     west, south, east, north = domain.bounds_lonlat()
-    own: dict[str, Attribute | list[int]] = {
+    described: dict[str, Attribute | list[int]] = {
         "Conventions": "CF-1.11",
         "title": f"Daily 1 km surface soil moisture, {domain.name}, {mosaic.day}",
         "summary": (
             "Surface soil moisture (top 5 cm) on the 1 km EASE-Grid 2.0 nested in the 36 km grid of the passive "
-            "microwave observations, in all weather, with the standard error and the lineage of each pixel. The day "
-            "is that of the night overpass, about 01:30 local solar time."
+            "microwave observations, in all weather, with the standard error and the quality flags of each pixel. "
+            "The day is that of the night overpass, about 01:30 local solar time."
         ),
         "source": "passive microwave soil moisture downscaled with optical and thermal imagery by ssm_net",
         "references": "Song et al. (2022), Earth Syst. Sci. Data, 14, 2613-2637, doi:10.5194/essd-14-2613-2022",
@@ -140,11 +165,11 @@ def global_attributes(mosaic: Mosaic) -> dict[str, Attribute | list[int]]:
         "domain_window": list(domain.window),
         "coarse_grid": json.dumps(asdict(domain.grid)),
     }
-    return own | mosaic.attrs
+    return described | mosaic.attrs
 
 
-def decode(path: Path) -> Mosaic:
-    """The mosaic of a file written by ``encode``. Raises ``FileNotFoundError``, or ``ValueError`` if it is not one."""
+def decode_netcdf(path: Path) -> Mosaic:
+    """The mosaic of a file that ``encode_netcdf`` made. Raises ``FileNotFoundError``, or ``MosaicError`` for others."""
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such mosaic; infer.py writes it")
     try:
@@ -155,24 +180,56 @@ def decode(path: Path) -> Mosaic:
     return decode_dataset(dataset, path)
 
 
-def attributes(path: Path) -> dict[str, Any]:
-    """The global attributes alone. Raises ``ValueError`` where the file is not a mosaic."""
+def netcdf_attributes(path: Path) -> dict[str, Any]:
+    """The global attributes alone, as plain text, numbers and lists.
+
+    Raises ``MosaicError`` where it is not a NetCDF-4 file.
+    """
     try:
-        with h5netcdf.File(path, "r") as file:
-            return dict(file.attrs)
+        with h5py.File(path, "r") as file:  # three times as fast as h5netcdf: a record has thousands of files
+            attrs = {key: value for key, value in file.attrs.items() if not key.startswith("_")}
     except OSError as err:
+        raise not_a_mosaic(path, err) from err
+    return {key: _plain(value) for key, value in attrs.items()}
+
+
+def _plain(value: Any) -> Any:
+    """HDF5 has arrays alone: one of one element is a number."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.item() if value.size == 1 else value.tolist()
+    return value
+
+
+def netcdf_layout(path: Path) -> xr.Dataset:
+    """A file's packed dataset without its day: variables of no days and coordinates, without global attributes."""
+    try:
+        with xr.open_dataset(path, engine="h5netcdf", decode_cf=False) as dataset:
+            return dataset.isel(time=slice(0, 0)).drop_attrs(deep=False).load()
+    except (OSError, ValueError) as err:
+        raise not_a_mosaic(path, err) from err
+
+
+def read_netcdf_window(path: Path, place: int, name: str, rows: slice, cols: slice) -> np.ndarray:
+    """Packed pixels (rows, cols) of the variable ``name``; ``place`` counts the days of the file.
+
+    Raises ``MosaicError`` where the file is damaged or lacks the variable.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            return np.asarray(file[name][place, rows, cols])
+    except (OSError, KeyError) as err:
         raise not_a_mosaic(path, err) from err
 
 
 def decode_dataset(dataset: xr.Dataset, path: Path) -> Mosaic:
-    """The mosaic of one packed day as ``as_dataset`` makes it; ``path`` is for the message of the ``ValueError``."""
+    """The mosaic of one packed day as ``as_dataset`` makes it; ``path`` is for the message of the ``MosaicError``."""
     try:
         if dataset.sizes["time"] != 1:
-            raise ValueError(f"{dataset.sizes['time']} days where there should be one")
+            raise MosaicError(f"{dataset.sizes['time']} days where there should be one")
         r0, r1, c0, c1 = (int(v) for v in dataset.attrs["domain_window"])
         grid = Grid(**json.loads(dataset.attrs["coarse_grid"]))
         mosaic = Mosaic(
-            day=EPOCH + dt.timedelta(int(dataset["time"].item())),
+            day=CF_EPOCH + dt.timedelta(int(dataset["time"].item())),
             domain=Domain(dataset.attrs["domain"], (r0, r1, c0, c1), grid),
             ssm=unpack(dataset["ssm"].values[0]),
             sigma=unpack(dataset["ssm_uncertainty"].values[0]),
@@ -180,13 +237,14 @@ def decode_dataset(dataset: xr.Dataset, path: Path) -> Mosaic:
         )
     except (KeyError, ValueError) as err:
         raise not_a_mosaic(path, err) from err
-    own = global_attributes(mosaic)
+    described = global_attributes(mosaic)
     for key, value in dataset.attrs.items():
         value = value.item() if isinstance(value, np.generic) else value
-        if isinstance(value, str | int | float) and own.get(key) != value:
+        if isinstance(value, str | int | float) and described.get(key) != value:
             mosaic.attrs[key] = value
     return mosaic
 
 
-def not_a_mosaic(path: Path, err: Exception) -> ValueError:
-    return ValueError(f"{path}: not a daily mosaic of ssm_net ({err}); remove it and run infer.py again")
+def not_a_mosaic(path: Path, err: Exception) -> MosaicError:
+    """The error of a file or store that is no mosaic of ours, or is damaged; to be raised from ``err``."""
+    return MosaicError(f"{path}: not a daily mosaic of ssm_net ({err}); remove it and run infer.py again")

@@ -1,4 +1,4 @@
-"""What a mosaic day is, whatever the file format: its values, its flags and how they are packed."""
+"""The mosaic of a day: its values, quality flags and packing, the same in every file format."""
 
 from __future__ import annotations
 
@@ -9,35 +9,42 @@ from enum import IntFlag
 import numpy as np
 
 from ssm_net.core import scratch
+from ssm_net.errors import SsmNetError
 from ssm_net.grid import Domain
 
 SCALE = np.float32(1e-4)  # m3 m-3 a count
 FILL = np.int16(-32768)
-ROWS = 512  # packed at a time
+PACKED_ROWS = 512  # packed or unpacked at a time
 UPPER = 1.0  # m3 m-3: no soil holds more water than its own volume
 
 STANDARD_NAME = "volume_fraction_of_condensed_water_in_soil"
 UNITS = "m3 m-3"
 
+DAILY_VARIABLES = ("ssm", "ssm_uncertainty", "flags")  # of every format
+
 Attribute = str | int | float
 
 
+class MosaicError(SsmNetError):
+    """A mosaic cannot be written, read or opened as asked; the message names the file or folder and the remedy."""
+
+
 class Flag(IntFlag):
-    """Lineage of a pixel; the names are the CF ``flag_meanings``."""
+    """Quality flags of a pixel; the names are the CF ``flag_meanings``."""
 
     COARSE_OBSERVED = 1  # the coarse cell was observed on the day
-    ORBIT_GAP_FILLED = 2  # it was not: the value rests on the other days and the fine inputs
-    LST_SEEN = 4  # land surface temperature seen through a clear sky
-    LST_FILLED = 8
+    ORBIT_GAP_FILLED = 2  # it was not: the value rests on other days, neighbours and the fine inputs
+    LST_SEEN = 4  # land surface temperature observed through a clear sky
+    LST_FILLED = 8  # gap-filled land surface temperature
     FROZEN_OR_SNOW = 16
     WATER = 32
     EXTRAPOLATED = 64  # predictors outside what the network was trained on
     URBAN = 128  # dense town
-    OTHER_SENSOR = 256  # the coarse cell was observed by another sensor than the record's reference, and matched to it
-    LONG_UNOBSERVED = 512  # the coarse cell was last observed more than LONG days before
+    OTHER_SENSOR = 256  # the coarse cell was observed by a sensor that is intercalibrated to the reference sensor
+    LONG_UNOBSERVED = 512  # the coarse cell was last observed more than LONG_UNOBSERVED_DAYS before
 
 
-LONG = 7  # days
+LONG_UNOBSERVED_DAYS = 7
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ class Mosaic:
     (Ny, Nx), a sum of ``Flag``. ``day`` is that of the night overpass, about 01:30 local solar time. ``attrs`` are
     global attributes of the file: model, checkpoint, inputs, version, history ...
 
-    Raises ``ValueError`` where a shape or type is wrong, or a value lies outside 0..1 m3 m-3.
+    Raises ``MosaicError`` where a shape or type is wrong, or a value lies outside 0..1 m3 m-3.
     """
 
     day: dt.date
@@ -62,7 +69,7 @@ class Mosaic:
         for name, kind in (("ssm", np.float32), ("sigma", np.float32), ("flags", np.uint16)):
             array = getattr(self, name)
             if array.shape != self.domain.fine_shape or array.dtype != kind:
-                raise ValueError(
+                raise MosaicError(
                     f"mosaic of {self.day}: {name} is {array.dtype} {array.shape}, but domain {self.domain.name!r} "
                     f"needs {np.dtype(kind)} {tuple(self.domain.fine_shape)}"
                 )
@@ -70,38 +77,39 @@ class Mosaic:
             _check_range(getattr(self, name), name, self.day)
         for key, value in self.attrs.items():
             if not isinstance(value, str | int | float):
-                raise ValueError(
+                raise MosaicError(
                     f"mosaic of {self.day}: attribute {key} is a {type(value).__name__}; give text or a number"
                 )
 
 
 def _check_range(values: np.ndarray, name: str, day: dt.date) -> None:
-    # Without a field of the same size beside it: fmin and fmax pass over NaN.
+    # fmin and fmax skip NaN and allocate no second national field.
     if np.fmin.reduce(values, axis=None) < 0 or np.fmax.reduce(values, axis=None) > UPPER:
         bad = (values < 0) | (values > UPPER)
-        raise ValueError(
+        raise MosaicError(
             f"mosaic of {day}: {int(bad.sum())} values of {name} lie outside 0..{UPPER:g} m3 m-3 "
-            f"({values[bad].min():g} to {values[bad].max():g}): bound them before they are written, or mask with NaN"
+            f"({values[bad].min():g} to {values[bad].max():g}): clip them before writing, or mask them with NaN"
         )
 
 
 def pack(values: np.ndarray) -> np.ndarray:
-    """m3 m-3 to int16 counts of 1e-4, NaN to the fill value. Right to half a count."""
+    """int16 counts of 1e-4 m3 m-3, right to half a count (5e-5 m3 m-3); NaN becomes the fill value."""
     out = scratch.empty(values.shape, np.int16)
-    for y in range(0, len(values), ROWS):
-        some = values[y : y + ROWS]
-        out[y : y + ROWS] = np.where(np.isnan(some), np.float32(FILL), np.rint(some * np.float32(10000)))
+    for y in range(0, len(values), PACKED_ROWS):
+        some = values[y : y + PACKED_ROWS]
+        out[y : y + PACKED_ROWS] = np.where(np.isnan(some), np.float32(FILL), np.rint(some * np.float32(10000)))
     return out
 
 
 def unpack(counts: np.ndarray) -> np.ndarray:
-    """int16 counts to float32 m3 m-3, the fill value to NaN."""
+    """float32 m3 m-3 of int16 counts; the fill value becomes NaN."""
     out = scratch.empty(counts.shape, np.float32)
-    for y in range(0, len(counts), ROWS):
-        some = counts[y : y + ROWS]
-        out[y : y + ROWS] = np.where(some == FILL, np.float32(np.nan), some.astype(np.float32) * SCALE)
+    for y in range(0, len(counts), PACKED_ROWS):
+        some = counts[y : y + PACKED_ROWS]
+        out[y : y + PACKED_ROWS] = np.where(some == FILL, np.float32(np.nan), some.astype(np.float32) * SCALE)
     return out
 
 
 def stem(domain_name: str, day: dt.date) -> str:
+    """Name of a day's file without its suffix."""
     return f"ssm_{domain_name}_{day:%Y%m%d}"

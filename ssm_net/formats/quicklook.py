@@ -1,4 +1,4 @@
-"""A mosaic day as a small picture to leaf through: PNG, on the map's own grid, without axes."""
+"""Quicklook of a day: a small PNG on the map's own grid, without axes, for leafing through a record."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from rasterio.io import MemoryFile
 
 from ssm_net.formats.product import Flag, Mosaic, pack, unpack
 
-LONGEST = 1200  # pixels of the longer side
-DRIEST, WETTEST = 0.02, 0.45  # m3 m-3 of the first and the last colour
+LONGEST_SIDE = 1200  # pixels of the longer side
+DRIEST, WETTEST = 0.02, 0.45  # m3 m-3 at the ends of the colour scale
 # From dry to wet: brown, sand, pale green, teal, dark blue; every step is darker or lighter than the one before.
 COLOURS = ((110, 66, 20), (222, 184, 110), (238, 236, 196), (90, 178, 172), (12, 60, 120))
 FROZEN, WATER = (205, 205, 215), (235, 240, 245)
-ROWS = 128  # of blocks at a time
-BAR = 12  # rows of the scale below the map, dry to the left
+BLOCK_ROWS = 128  # rows of blocks averaged at a time
+BAR_ROWS = 12  # pixels; height of the colour scale below the map, dry to the left
 
 
-def encode(mosaic: Mosaic) -> bytes:
+def encode_quicklook(mosaic: Mosaic) -> bytes:
     """The bytes of the picture, red, green, blue and opacity; the same mosaic gives the same bytes.
 
-    Means of blocks of pixels where the domain is larger than ``LONGEST``; a block without a value is frozen (grey),
-    water (pale) or, outside the domain's land, transparent. Below lies the scale of colours.
+    Means of blocks of pixels where the domain is larger than ``LONGEST_SIDE``; a block without a value is
+    frozen (grey), water (pale) or, elsewhere, transparent. Below the map lies the colour scale.
     """
-    step = math.ceil(max(mosaic.ssm.shape) / LONGEST)
-    ssm, part = _blocks(mosaic.ssm, lambda some: unpack(pack(some)), step)  # as the files hold it
-    frozen = _blocks(mosaic.flags, lambda some: _as_float(some & Flag.FROZEN_OR_SNOW > 0), step)[0]
-    water = _blocks(mosaic.flags, lambda some: _as_float(some & Flag.WATER > 0), step)[0]
+    step = math.ceil(max(mosaic.ssm.shape) / LONGEST_SIDE)
+    ssm, valid_fraction = _block_means(mosaic.ssm, lambda rows: unpack(pack(rows)), step)  # as the files store it
+    frozen = _block_means(mosaic.flags, lambda rows: _as_float(rows & Flag.FROZEN_OR_SNOW > 0), step)[0]
+    water = _block_means(mosaic.flags, lambda rows: _as_float(rows & Flag.WATER > 0), step)[0]
     picture = np.zeros((4, *ssm.shape), np.uint8)
     for where, colour in ((water >= 0.5, WATER), (frozen >= 0.5, FROZEN)):
         picture[:, where] = np.array([*colour, 255], np.uint8)[:, None]
-    there = part > 0
-    picture[:3, there], picture[3, there] = colours(ssm[there]), 255
-    scale = np.tile(np.linspace(DRIEST, WETTEST, ssm.shape[1]), (BAR, 1))
-    bar = np.full((4, BAR, ssm.shape[1]), 255, np.uint8)
+    valid = valid_fraction > 0
+    picture[:3, valid], picture[3, valid] = colours(ssm[valid]), 255
+    scale = np.tile(np.linspace(DRIEST, WETTEST, ssm.shape[1]), (BAR_ROWS, 1))
+    bar = np.full((4, BAR_ROWS, ssm.shape[1]), 255, np.uint8)
     bar[:3] = colours(scale.ravel()).reshape(3, *scale.shape)
-    picture = np.concatenate([picture, np.zeros((4, BAR // 2, ssm.shape[1]), np.uint8), bar], 1)
+    picture = np.concatenate([picture, np.zeros((4, BAR_ROWS // 2, ssm.shape[1]), np.uint8), bar], 1)
     with MemoryFile() as file, warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # it is a picture
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # a picture needs no georeference
         with file.open(driver="PNG", count=4, height=picture.shape[1], width=picture.shape[2], dtype="uint8") as png:
             png.write(picture)
         return bytes(file.read())
@@ -57,18 +57,20 @@ def _as_float(flag: np.ndarray) -> np.ndarray:
     return flag.astype(np.float32)
 
 
-def _blocks(field: np.ndarray, make: Callable[[np.ndarray], np.ndarray], step: int) -> tuple[np.ndarray, np.ndarray]:
-    """Means of what is there of ``make(field)`` in blocks of ``step`` x ``step`` pixels (what is over at the end left
-    out), and how much of each is there; some rows of blocks at a time."""
+def _block_means(
+    field: np.ndarray, transform: Callable[[np.ndarray], np.ndarray], step: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Means of the valid pixels of ``transform(field)`` in blocks of ``step`` x ``step`` pixels, and the fraction of
+    each block that is valid. Pixels at the far edges that fill no block are left out."""
     rows, cols = (n // step for n in field.shape)
     means, parts = np.zeros((rows, cols), np.float32), np.zeros((rows, cols))
-    for y in range(0, rows, ROWS):
-        some = slice(y, min(y + ROWS, rows))
-        values = make(field[some.start * step : some.stop * step, : cols * step])
+    for y in range(0, rows, BLOCK_ROWS):
+        some = slice(y, min(y + BLOCK_ROWS, rows))
+        values = transform(field[some.start * step : some.stop * step, : cols * step])
         blocks = values.reshape(-1, step, cols, step)
-        there = np.isfinite(blocks)
-        count = there.sum((1, 3))
-        total = np.where(there, blocks, 0).sum((1, 3))
+        valid = np.isfinite(blocks)
+        count = valid.sum((1, 3))
+        total = np.where(valid, blocks, 0).sum((1, 3))
         np.divide(total, count, out=means[some], where=count > 0)
         parts[some] = count / step**2
     return means, parts

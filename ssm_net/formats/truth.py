@@ -1,4 +1,4 @@
-"""The known 1 km soil moisture of a synthetic world, read a day at a time."""
+"""Truth: the known 1 km soil moisture of a simulated world, read a day at a time."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ssm_net.grid import Domain
 
 
 class TruthError(SsmNetError):
-    """There is no truth of this world here, or it is that of another domain."""
+    """The truth is absent, incomplete or of another domain."""
 
 
 @dataclass(frozen=True)
 class Truth:
-    """The known 1 km soil moisture of a synthetic world, read a day at a time."""
+    """The known 1 km soil moisture of a simulated world; ``days`` maps each day to its place on the time axis."""
 
     path: Path
     dataset: xr.Dataset
@@ -28,19 +28,22 @@ class Truth:
 
     @classmethod
     def open(cls, path: Path, domain: Domain) -> Truth:
-        """Raises ``TruthError`` where it is not there, lacks a variable or lies on another grid."""
+        """The truth of ``domain``, of which only the water fraction is read at once.
+
+        Raises ``TruthError`` where the store does not exist, lacks a variable or lies on another grid.
+        """
         if not path.exists():
             raise TruthError(f"{path}: no such truth; simulate.py writes RAW/truth.zarr, or leave truth= out")
         dataset = xr.open_zarr(path, chunks=None, consolidated=False)
-        if missing := [v for v in ("ssm", "water") if v not in dataset]:
+        if missing := [name for name in ("ssm", "water") if name not in dataset]:
             raise TruthError(f"{path} has no variable {', '.join(missing)}: it is not a truth made by simulate.py")
         for dim in domain.fine.dims:
-            want = np.asarray(domain.fine.coordinates[dim].values)
-            have = dataset[dim].values
-            if have.shape != want.shape or np.abs(have - want).max() > 1.0:
+            expected = np.asarray(domain.fine.coordinates[dim].values)
+            stored = dataset[dim].values
+            if stored.shape != expected.shape or np.abs(stored - expected).max() > 1.0:
                 raise TruthError(
-                    f"{path}: {dim} runs from {have[0]:.0f} to {have[-1]:.0f} m in {have.size} pixels, the mosaics "
-                    f"from {want[0]:.0f} to {want[-1]:.0f} m in {want.size}: give the truth of "
+                    f"{path}: {dim} runs from {stored[0]:.0f} to {stored[-1]:.0f} m in {stored.size} pixels, "
+                    f"the mosaics from {expected[0]:.0f} to {expected[-1]:.0f} m in {expected.size}: give the truth of "
                     "the world of these mosaics"
                 )
         days = {day: i for i, day in enumerate(dataset["time"].values.astype("datetime64[D]").astype(object))}

@@ -1,10 +1,10 @@
-"""Mosaic days as one Zarr store: a day of a variable is one shard, and is done when its status says so.
+"""Mosaics of all days as one Zarr store: a day of a variable is one shard, and is complete once it has a status file.
 
     ssm_<domain>.zarr/
       ssm, ssm_uncertainty, flags (time, y, x)    packed as in the NetCDF files; time, y, x, lat, lon, crs
       status/<yyyymmdd>.json                    the day's attributes, written after its data
 
-Days are added at the end and have one writer at a time; a day may be made again.
+Days are added at the end of the time axis, by one writer at a time; a day may be replaced.
 """
 
 from __future__ import annotations
@@ -16,26 +16,32 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 import zarr
 
 from ssm_net.core.files import naming_full_disk, write_whole
-from ssm_net.formats.netcdf import EPOCH, as_dataset, decode_dataset, global_attributes, not_a_mosaic
-from ssm_net.formats.product import Mosaic, pack
+from ssm_net.formats.netcdf import (
+    CF_EPOCH,
+    DAILY_ATTRIBUTES,
+    as_dataset,
+    decode_dataset,
+    global_attributes,
+    not_a_mosaic,
+)
+from ssm_net.formats.product import DAILY_VARIABLES, Mosaic, MosaicError, pack
 
-CHUNK = 144
-DAILY = ("ssm", "ssm_uncertainty", "flags")
-TIMES = 4096  # days in a chunk of the time axis
+ZARR_CHUNK = 144
+TIME_CHUNK = 4096  # days in a chunk of the time axis
 
 
-def write(path: Path, mosaic: Mosaic) -> Path:
-    """Write the day into the store at ``path``, making or extending it.
+def write_zarr_day(path: Path, mosaic: Mosaic) -> Path:
+    """Write the day into the store at ``path``, which is created or extended where needed.
 
-    Raises ``ValueError`` where the store is of another domain, or the day lies before its end without being in it;
-    ``OSError`` where the disk is full: the day is not done then, and the next run makes it again.
+    Raises ``MosaicError`` where the store is of another domain, or the day lies before its end without being in it;
+    ``OSError`` where the disk is full: the day is then incomplete, and the next run writes it again.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with naming_full_disk(path), _one_writer(path):
@@ -43,84 +49,139 @@ def write(path: Path, mosaic: Mosaic) -> Path:
             _create(path, mosaic)
         _check_domain(path, mosaic)
         status_file(path, mosaic.day).unlink(missing_ok=True)
-        where = _place(path, mosaic.day)
-        # What is there is of an earlier map, of a killed run, or damaged: zarr reads a shard before it writes one.
-        for name in DAILY:
-            if (old := path / name / "c" / str(where)).exists():
+        place = _place(path, mosaic.day)
+        # Shards of an earlier mosaic or of a killed run may be damaged, and zarr reads a shard before it writes one.
+        for name in DAILY_VARIABLES:
+            if (old := path / name / "c" / str(place)).exists():
                 shutil.rmtree(old)
-        for name, counts in zip(DAILY, (pack(mosaic.ssm), pack(mosaic.sigma), mosaic.flags), strict=True):
-            array = zarr.open(path / name, mode="r+")
-            assert isinstance(array, zarr.Array)
-            array[where] = counts
-        _put_time(path, where, mosaic.day)
+        for name, counts in zip(DAILY_VARIABLES, (pack(mosaic.ssm), pack(mosaic.sigma), mosaic.flags), strict=True):
+            _open_array(path, name, "r+")[place] = counts
+        _put_time(path, place, mosaic.day)
         write_whole(status_file(path, mosaic.day), json.dumps(mosaic.attrs, indent=1).encode())
     return path
 
 
-def read(path: Path, day: dt.date) -> Mosaic:
-    """One day. Raises ``FileNotFoundError`` where it is not done."""
+def read_zarr_day(path: Path, day: dt.date) -> Mosaic:
+    """The mosaic of one day.
+
+    Raises ``FileNotFoundError`` where the day is incomplete, ``MosaicError`` where it is damaged.
+    """
     if not status_file(path, day).exists():
         raise FileNotFoundError(f"{path}: {day} is not in it; infer.py writes it")
-    with xr.open_zarr(path, consolidated=False, chunks=None, decode_times=False, drop_variables=DAILY) as store:
-        places = np.flatnonzero(store["time"].values == (day - EPOCH).days)
+    with _open_coordinates(path) as store:
+        places = np.flatnonzero(store["time"].values == (day - CF_EPOCH).days)
         if len(places) != 1:
-            raise not_a_mosaic(path, ValueError(f"{len(places)} places for {day}, which is said to be done"))
+            raise not_a_mosaic(path, ValueError(f"{len(places)} places for {day}, which has a status file"))
         dataset = store.isel(time=places).load()
-    # One by one: while a day is added, and after a run that was killed then, some are longer than others, which xarray
-    # takes for an error.
-    for name in DAILY:
-        array = zarr.open(path / name, mode="r")
-        assert isinstance(array, zarr.Array)
-        dataset[name] = (("time", "y", "x"), np.asarray(array[int(places[0])])[None])
-    del dataset.attrs["title"]  # that of the store
-    dataset.attrs |= attributes(path, day)
+    # One variable at a time: while a day is added, and after a run that was killed then, their lengths differ, which
+    # xarray refuses.
+    for name in DAILY_VARIABLES:
+        counts = read_zarr_window(path, int(places[0]), name, slice(None), slice(None))
+        dataset[name] = (("time", "y", "x"), counts[None])
+    del dataset.attrs["title"]  # names the store, not the day
+    dataset.attrs |= zarr_day_attributes(path, day)
     return decode_dataset(dataset, path)
 
 
-def attributes(path: Path, day: dt.date) -> dict[str, Any]:
-    """What the store says of a day."""
-    own: dict[str, Any] = json.loads(status_file(path, day).read_text())
-    return own
+def zarr_day_attributes(path: Path, day: dt.date) -> dict[str, Any]:
+    """The attributes of a complete day."""
+    attrs: dict[str, Any] = json.loads(status_file(path, day).read_text())
+    return attrs
 
 
-def days_done(path: Path) -> list[dt.date]:
+def zarr_days_done(path: Path) -> list[dt.date]:
+    """The complete days of a store, in order; none where there is no store."""
     return sorted(dt.datetime.strptime(file.stem, "%Y%m%d").date() for file in path.glob("status/[0-9]*.json"))
 
 
-def size(path: Path, day: dt.date) -> int:
-    """Bytes of the files that belong to a day which is done, and to no other."""
-    with _one_writer(path):  # who else makes the day again takes its files away first
-        with xr.open_zarr(path, consolidated=False, chunks=None, decode_times=False, drop_variables=DAILY) as store:
-            where = int(np.flatnonzero(store["time"].values == (day - EPOCH).days)[0])
-        shards = [file for name in DAILY for file in (path / name / "c" / str(where)).rglob("*") if file.is_file()]
+def zarr_day_size(path: Path, day: dt.date) -> int:
+    """Bytes of the files that belong to this complete day alone."""
+    with _one_writer(path):  # a writer that replaces the day removes its files first
+        with _open_coordinates(path) as store:
+            place = int(np.flatnonzero(store["time"].values == (day - CF_EPOCH).days)[0])
+        shards = [
+            file for name in DAILY_VARIABLES for file in (path / name / "c" / str(place)).rglob("*") if file.is_file()
+        ]
         return sum(file.stat().st_size for file in (*shards, status_file(path, day)))
 
 
 def status_file(path: Path, day: dt.date) -> Path:
+    """The file that marks a day of the store as complete and holds its attributes."""
     return path / "status" / f"{day:%Y%m%d}.json"
+
+
+def zarr_layout(path: Path) -> xr.Dataset:
+    """The store's packed dataset without its days: variables of no days, coordinates, shared attributes."""
+    try:
+        with _open_coordinates(path) as store:
+            dataset = store.isel(time=slice(0, 0)).load()
+        for name in DAILY_VARIABLES:
+            array = _open_array(path, name)
+            # Those stored are JSON, in which a float32 scale is a double: it would make the decoded values doubles.
+            attrs = DAILY_ATTRIBUTES[name]
+            dataset[name] = ("time", "y", "x"), np.empty((0, *array.shape[1:]), array.dtype), attrs
+    except (OSError, KeyError, ValueError) as err:
+        raise not_a_mosaic(path, err) from err
+    return dataset
+
+
+def zarr_places(path: Path) -> dict[dt.date, int]:
+    """Each complete day of the store and its place on the time axis, in the order of days.
+
+    Raises ``MosaicError`` where a day has a status file and no place.
+    """
+    places = {number: place for place, number in enumerate(np.asarray(_open_array(path, "time")[:]).tolist())}
+    try:
+        return {day: places[(day - CF_EPOCH).days] for day in zarr_days_done(path)}
+    except KeyError as err:
+        raise not_a_mosaic(path, ValueError(f"no place on the time axis for day {err} since {CF_EPOCH}")) from err
+
+
+def read_zarr_window(path: Path, place: int, name: str, rows: slice, cols: slice) -> np.ndarray:
+    """Packed pixels (rows, cols) of the variable ``name`` at a place on the time axis.
+
+    Raises ``MosaicError`` where the day is damaged.
+    """
+    try:
+        return np.asarray(_open_array(path, name)[place, rows, cols])
+    except (OSError, KeyError, ValueError, RuntimeError) as err:  # RuntimeError: of the decompressor
+        day = CF_EPOCH + dt.timedelta(int(np.asarray(_open_array(path, "time")[place])))
+        remedy = f"make it again: infer.py with start={day} end={day} overwrite=true"
+        raise MosaicError(f"{path}: {name} of {day} is damaged ({err}); {remedy}") from err
+
+
+def _open_coordinates(path: Path) -> xr.Dataset:
+    """The packed coordinates and the attributes of a store, without the variables, whose lengths may differ."""
+    return xr.open_zarr(path, consolidated=False, chunks=None, decode_cf=False, drop_variables=DAILY_VARIABLES)
+
+
+def _open_array(path: Path, name: str, mode: Literal["r", "r+"] = "r") -> zarr.Array:
+    array = zarr.open(path / name, mode=mode)
+    assert isinstance(array, zarr.Array)
+    return array
 
 
 @contextmanager
 def _one_writer(path: Path) -> Iterator[None]:
-    """Two writers in one chunk of the time axis would lose each other's days. Freed by the system at a kill."""
-    with open(path.with_name(f".{path.name}.lock"), "w") as lock:
+    """A lock, since two writers in one chunk of the time axis would lose each other's days. A kill frees it."""
+    with open(path.with_name(f".{path.name}.lock"), "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _create(path: Path, mosaic: Mosaic) -> None:
-    """An empty store, made beside and renamed: a store is never there by half."""
+    """An empty store, written under another name and renamed, so that no reader meets half a store."""
     part = path.with_name(f"{path.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     store = as_dataset(mosaic).isel(time=slice(0, 0))
     shared = {k: v for k, v in global_attributes(mosaic).items() if k not in mosaic.attrs}
     store.attrs = shared | {"title": f"Daily 1 km surface soil moisture, {mosaic.domain.name}"}
     rows, cols = mosaic.domain.fine_shape
-    step = CHUNK if rows % CHUNK == 0 and cols % CHUNK == 0 else mosaic.domain.ratio
+    step = ZARR_CHUNK if rows % ZARR_CHUNK == 0 and cols % ZARR_CHUNK == 0 else mosaic.domain.ratio
     encoding: dict[str, dict[str, Any]] = {
-        name: {"chunks": (1, step, step), "shards": (1, rows, cols)} for name in DAILY
+        name: {"chunks": (1, step, step), "shards": (1, rows, cols)} for name in DAILY_VARIABLES
     }
-    encoding["time"] = {"chunks": (TIMES,)}
+    encoding["time"] = {"chunks": (TIME_CHUNK,)}
     encoding |= {name: {"_FillValue": None} for name in ("y", "x", "lat", "lon")}
     store.to_zarr(part, mode="w", consolidated=False, zarr_format=3, encoding=encoding)
     group = {"zarr_format": 3, "node_type": "group", "attributes": {}}  # else zarr warns of a stray folder
@@ -129,49 +190,50 @@ def _create(path: Path, mosaic: Mosaic) -> None:
 
 
 def _check_domain(path: Path, mosaic: Mosaic) -> None:
-    have = json.loads((path / "zarr.json").read_text())["attributes"]
-    want = global_attributes(mosaic)
+    stored = json.loads((path / "zarr.json").read_text())["attributes"]
+    expected = global_attributes(mosaic)
     for key in ("domain", "domain_window", "coarse_grid"):
-        if have[key] != want[key]:
-            raise ValueError(f"{path} was made with {key}={have[key]}, not {want[key]}: give another mosaics=FOLDER")
+        if stored[key] != expected[key]:
+            raise MosaicError(
+                f"{path} was made with {key}={stored[key]}, not {expected[key]}: give another mosaics=FOLDER"
+            )
 
 
 def _place(path: Path, day: dt.date) -> int:
-    """The index of ``day``, after adding it to the end of the time axis where it is new.
+    """The index of ``day`` on the time axis, to whose end it is added where it is new.
 
     The length of an axis is a number in each array's ``zarr.json`` (Zarr v3 core specification, "shape"). They are
     set one after the other and the time axis last, so a killed run leaves the others longer at most; the next write
-    sets them all again.
+    sets all of them again.
     """
-    number = (day - EPOCH).days
-    with xr.open_zarr(path, consolidated=False, chunks=None, decode_times=False, drop_variables=DAILY) as store:
-        days = [int(n) for n in store["time"].values if n]  # a 0 at the end: added, but killed before its data
+    number = (day - CF_EPOCH).days
+    with _open_coordinates(path) as store:
+        days = [int(n) for n in store["time"].values if n]  # 0 at the end: of a run killed before its data
     length = len(days)
     if number in days:
-        where = days.index(number)
+        place = days.index(number)
     elif days and number < days[-1]:
-        raise ValueError(
-            f"{path} holds {EPOCH + dt.timedelta(days[0])} .. {EPOCH + dt.timedelta(days[-1])}, without {day}; days "
+        first, last = (CF_EPOCH + dt.timedelta(number) for number in (days[0], days[-1]))
+        raise MosaicError(
+            f"{path} holds {first} .. {last}, without {day}; days "
             "are only added after its end: give another mosaics=FOLDER, or format=netcdf, where their order is free"
         )
     else:
-        where, length = length, length + 1
-    for name in (*DAILY, "time"):
+        place, length = length, length + 1
+    for name in (*DAILY_VARIABLES, "time"):
         _set_length(path / name, length)
-    return where
+    return place
 
 
 def reserve(path: Path, days: Sequence[dt.date]) -> None:
-    """Places for ``days`` in a store that is there, in order, so that they may be written in any."""
+    """Places on the time axis of an existing store for ``days``, which may then be written in any order."""
     with naming_full_disk(path), _one_writer(path):
         for day in sorted(days):
             _put_time(path, _place(path, day), day)
 
 
-def _put_time(path: Path, where: int, day: dt.date) -> None:
-    times = zarr.open(path / "time", mode="r+")
-    assert isinstance(times, zarr.Array)
-    times[where] = (day - EPOCH).days
+def _put_time(path: Path, place: int, day: dt.date) -> None:
+    _open_array(path, "time", "r+")[place] = (day - CF_EPOCH).days
 
 
 def _set_length(array: Path, length: int) -> None:

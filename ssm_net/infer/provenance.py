@@ -17,7 +17,7 @@ from typing import IO
 from ssm_net.core.days import runs
 from ssm_net.cube.store import write_json
 from ssm_net.formats import zarr_store
-from ssm_net.formats.mosaic_days import SUFFIX, day_path, days_done, quicklook_path
+from ssm_net.formats.mosaic_days import SUFFIXES, day_path, days_done, quicklook_path
 from ssm_net.formats.product import Attribute
 from ssm_net.infer.plan import InferenceError
 
@@ -62,7 +62,7 @@ def _claim(
     if not overwrite:
         raise InferenceError(f"{reason}; give another mosaics=FOLDER, or overwrite=true to make all of them again")
     domain = str(recorded.get("domain", provenance["domain"]))
-    maps = {(kind, day) for kind in SUFFIX for day in days_done(folder, domain, kind)}
+    maps = {(kind, day) for kind in SUFFIXES for day in days_done(folder, domain, kind)}
     replaced = {(format, day) for day in todo} if domain == provenance["domain"] else set()
     if kept := maps - replaced:
         raise InferenceError(

@@ -12,7 +12,7 @@ from ssm_net.core.radiometers import name_of, record_of
 from ssm_net.cube import masks
 from ssm_net.cube.record import sensors_of
 from ssm_net.cube.store import CHUNK, Cube
-from ssm_net.formats.product import LONG, Flag
+from ssm_net.formats.product import LONG_UNOBSERVED_DAYS, Flag
 from ssm_net.grid import Window
 from ssm_net.inputs.reading import Pixels, lst_under_sky
 
@@ -52,7 +52,7 @@ def coarse_flags(cube: Cube, day: dt.date) -> np.ndarray:
     source = coarse_sources(cube, day)
     seen = np.isfinite(cube.read_coarse("ssm", day)) if "ssm" in cube.coarse else np.zeros(source.shape, bool)
     lately = seen.copy()
-    for n in range(1, LONG + 1):
+    for n in range(1, LONG_UNOBSERVED_DAYS + 1):
         if "ssm" in cube.coarse and cube.done(before := day - dt.timedelta(n)):
             lately |= np.isfinite(cube.read_coarse("ssm", before))
     matched = sorted(sensors_of(cube).matched)

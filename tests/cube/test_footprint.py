@@ -18,8 +18,7 @@ from ssm_net.estimators.bilinear import Bilinear
 from ssm_net.estimators.checkpoint import build
 from ssm_net.estimators.ridge import Ridge
 from ssm_net.estimators.training_set import TrainingSet
-from ssm_net.evaluate.metrics.breaks import footprint_mean
-from ssm_net.evaluate.metrics.scores import coarse_consistency
+from ssm_net.evaluate.referees.coarse import coarse_consistency, footprint_mean
 from ssm_net.formats.product import Mosaic
 from ssm_net.infer.day import predict_background
 from ssm_net.infer.quality_flags import static_flags

@@ -58,11 +58,12 @@ def flags(day: int, water: np.ndarray) -> np.ndarray:
     return np.where(water >= 0.5, 32, out).astype("uint16")
 
 
-def write(folder: Path, world: World, field, sigma: float) -> None:
+def write(folder: Path, world: World, field, sigma: float, **attrs) -> None:
     for i, day in enumerate(DAYS):
+        about = {"model": folder.name, "inference_tile": 4} | attrs
         value = np.where(world.water >= 0.5, np.nan, np.clip(field(i), 0.01, 0.6)).astype("float32")
         write_day(Mosaic(day, DOMAIN, value, np.where(np.isnan(value), np.nan, sigma).astype("float32"),
-                         flags(i, world.water), {"model": folder.name}), folder)  # fmt: skip
+                         flags(i, world.water), about), folder)  # fmt: skip
 
 
 def stub_infer(world: World):
@@ -92,9 +93,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     ).to_zarr(folder / "truth.zarr", consolidated=False)
     cube = create_cube(folder / "cube.zarr", DOMAIN, DAYS, [], ["ssm"], [], {"footprint": "box", "fwhm_km": 43.0})
     for i, day in enumerate(DAYS):
-        seen = cell_mean(truth[i], water < 0.5, 36).astype("float32")
-        seen[:, (np.arange(4) + i) % 4 == 0] = np.nan
-        cube.write_day(day, [], {"ssm": seen}, {})
+        observed = cell_mean(truth[i], water < 0.5, 36).astype("float32")
+        observed[:, (np.arange(4) + i) % 4 == 0] = np.nan
+        cube.write_day(day, [], {"ssm": observed}, {})
     return w
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ssm_net.evaluate.metrics.breaks import DayLevel, break_table, segments
+from ssm_net.evaluate.referees.breaks import DayLevel, break_table, segments
 
 FIRST = dt.date(2011, 5, 1)
 
@@ -57,7 +57,7 @@ def test_sides_of_a_change_are_of_the_same_seasons_where_both_have_them():
     assert {r["seasons"] for r in short} == {"others"}
 
 
-def test_days_on_which_nothing_saw_tell_of_no_sensor():
+def test_days_without_an_observation_count_for_no_sensor():
     """Half the days after a change without any observation, and the maps far off on them."""
     gap = [replace(d, source=0, error=0.1) if n >= 350 and n % 2 else d for n, d in enumerate(record())]
     row = next(r for r in break_table(gap) if r["change"] == "FY-3B MWRI to AMSR2")
@@ -85,7 +85,7 @@ def test_one_sensor_has_no_break():
     assert break_table([d for d in record() if d.source == 2]) == []
 
 
-def test_too_few_days_tell_nothing():
+def test_too_few_days_give_no_step():
     days = record()
     rows = break_table([*days[:150], *[DayLevel(d.day, np.nan, np.nan, np.nan, d.rain, 3) for d in days[150:200]]])
     assert np.isnan(rows[0]["step"])

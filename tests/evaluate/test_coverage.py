@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import worlds
 
-from ssm_net.evaluate.metrics.coverage import Coverage, inputs
+from ssm_net.evaluate.metrics.coverage import Coverage, missing_inputs
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Domain
 
@@ -46,13 +46,13 @@ def test_towns_are_no_gap():
 def test_days_that_lack_an_input_are_counted_by_month(tmp_path):
     cube = worlds.tiny_cube(tmp_path / "cube.zarr", days=20)
     file = cube.path / "status" / "20160502.json"
-    said = {"missing": ["ssm", "lst_day"], "problems": ["a", "b"], "missing_tiles": ["MYD11A1 h25v05 (lst_day)"]}
-    file.write_text(json.dumps(json.loads(file.read_text()) | said))
+    status = {"missing": ["ssm", "lst_day"], "problems": ["a", "b"], "missing_tiles": ["MYD11A1 h25v05 (lst_day)"]}
+    file.write_text(json.dumps(json.loads(file.read_text()) | status))
     (cube.path / "status" / "20160503.json").unlink()
-    found = inputs(cube, cube.days)
-    assert found["2016-04"]["days"] == 16
-    assert not any(v for k, v in found["2016-04"].items() if k != "days")
-    assert found["2016-05"] == {
+    lacking = missing_inputs(cube, cube.days)
+    assert lacking["2016-04"]["days"] == 16
+    assert not any(v for k, v in lacking["2016-04"].items() if k != "days")
+    assert lacking["2016-05"] == {
         "days": 4, "not prepared": 1, "without coarse": 1, "without LST by day": 1, "without LST at night": 0,
         "with a tile missing": 1, "granules not read": 2,
     }  # fmt: skip

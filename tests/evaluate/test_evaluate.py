@@ -1,4 +1,4 @@
-"""The whole verb on a small world: tables, page, and what is said when something is missing."""
+"""The whole verb on a small world: tables, page, and messages where something is missing."""
 
 import json
 import logging
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ssm_net.core.days import runs
+from ssm_net.evaluate.metrics.algebra import UNIT
 from ssm_net.evaluate.run import EvaluationError, evaluate
 from ssm_net.formats.mosaic_days import day_path, days_done, read_day, write_day
 from ssm_net.formats.truth import TruthError
@@ -47,12 +48,12 @@ def test_scores_and_page(world, baselines, two_stations, capsys):
     assert right["R"] > late["R"] + 0.2
     assert right["note"].startswith("short record")
     assert "1 of 3 stations" in out["notes"][0]
-    assert "say that mosaics made them" in out["notes"][1]
+    assert "were made by mosaics" in out["notes"][1]
 
     page = (Path(world.folder) / "report/index.html").read_text()
     assert page.count("data:image/png;base64,") == 8
-    assert "http" not in page.replace("https://", "http").split("</style>")[1].split("What was made")[0]
-    for words in ("synthetic world", "bilinear", "dispatch", "G_DOWN", "produced of thawed land", "m³ m⁻³"):
+    assert "http" not in page.replace("https://", "http").split("</style>")[1].split('id="provenance"')[0]
+    for words in ("synthetic world", "bilinear", "dispatch", "G_DOWN", "produced of thawed land", UNIT):
         assert words in page
     saved = json.loads((Path(world.folder) / "report/scores.json").read_text())
     assert saved["truth"] == out["truth"]
@@ -60,8 +61,8 @@ def test_scores_and_page(world, baselines, two_stations, capsys):
 
 
 @pytest.fixture
-def learned(world, tmp_path, monkeypatch, station_at):
-    """Two stations of one network and one of another, and mosaics that say what was learned from."""
+def with_training_stations(world, tmp_path, monkeypatch, station_at):
+    """Three stations of two networks, and mosaics whose attributes name those that were used in training."""
     there = [station_at("A", 100, 100), station_at("A 2", 50, 120), replace(station_at("B", 60, 60), network="OTHER")]
     monkeypatch.setattr(reader, "read_stations", lambda path: there)
 
@@ -69,8 +70,8 @@ def learned(world, tmp_path, monkeypatch, station_at):
         folder = world.folder / "mosaics"
         for i, day in enumerate(days_done(folder, "tiny", "netcdf")):
             m = read_day(day_path(folder, "tiny", day, "netcdf"), day)
-            named = first if i < 7 else last
-            write_day(replace(m, attrs={"model": "ssm_net"} | ({"stations_trained_on": named} if named else {})),
+            names = first if i < 7 else last
+            write_day(replace(m, attrs={"model": "ssm_net"} | ({"stations_trained_on": names} if names else {})),
                       tmp_path / "mosaics")  # fmt: skip
         return evaluate(world.config(mosaics=f"{tmp_path}/mosaics", report=f"{tmp_path}/report", truth=None,
                                      stations="ismn", baselines=["bilinear"]))  # fmt: skip
@@ -78,8 +79,8 @@ def learned(world, tmp_path, monkeypatch, station_at):
     return score
 
 
-def test_stations_that_were_learned_from_are_not_scored(learned, baselines, tmp_path, capsys):
-    out = learned("FAKE A; FAR AWAY", "FAKE A; FAR AWAY")
+def test_training_stations_are_not_scored(with_training_stations, baselines, tmp_path, capsys):
+    out = with_training_stations("FAKE A; FAR AWAY", "FAKE A; FAR AWAY")
     assert [r["station"] for r in out["station"]] == ["A 2", "B"]
     assert {r["stations"] for r in rows(out["stations"], stratum="all")} == {2}
     assert [(r["network"], r["method"], r["stations"]) for r in out["networks"]] == [
@@ -87,19 +88,19 @@ def test_stations_that_were_learned_from_are_not_scored(learned, baselines, tmp_
     ]  # fmt: skip
     one = rows(out["networks"], network="OTHER", method="ssm_net")[0]
     assert one["R"] == rows(out["station"], station="B")[0]["R"]
-    said = "1 of 3 stations were learned from and are not scored"
+    note = "1 of 3 stations were used in training and are not scored"
     page = (tmp_path / "report/index.html").read_text()
-    assert said in out["notes"] and said in page and said in capsys.readouterr().out
+    assert note in out["notes"] and note in page and note in capsys.readouterr().out
     assert "median ubRMSE" in page
 
 
-def test_where_all_stations_were_learned_from_none_is_scored(learned, baselines, tmp_path, capsys):
-    """The days of two networks, each of which learned from some of them."""
-    out = learned("FAKE A 2; OTHER B", "FAKE A")
+def test_without_a_station_kept_aside_none_is_scored(with_training_stations, baselines, tmp_path, capsys):
+    """The days of two networks, each of which was trained on some of them."""
+    out = with_training_stations("FAKE A 2; OTHER B", "FAKE A")
     assert out["station"] == out["stations"] == out["networks"] == []
     page = (tmp_path / "report/index.html").read_text()
-    assert "all 3 stations were learned from: no station is scored" in page
-    assert "No station lies in the domain" not in page and "Median" not in page
+    assert "ll 3 stations were used in training: no station is scored" in page
+    assert "No station was given" not in page and "Median" not in page
     assert "no station to score" in " ".join(capsys.readouterr().out.split())
 
 
@@ -111,7 +112,7 @@ def test_same_page_twice(world, baselines):
     assert pages[0] == pages[1]
 
 
-def test_what_is_scored_is_not_scored_again_until_something_changes(world, baselines, monkeypatch, capsys):
+def test_scores_are_reused_until_an_input_changes(world, baselines, monkeypatch, capsys):
     cfg = world.config(start="2016-05-02", end="2016-05-03", baselines=[])
     first = evaluate(cfg)
     capsys.readouterr()
@@ -120,18 +121,18 @@ def test_what_is_scored_is_not_scored_again_until_something_changes(world, basel
         raise AssertionError("scored again")
 
     with monkeypatch.context() as patch:
-        patch.setattr("ssm_net.evaluate.run.gather", scored)
+        patch.setattr("ssm_net.evaluate.run.score_days", scored)
         again = evaluate(cfg)
         assert again["truth"] == first["truth"]
-        said = capsys.readouterr().out
-        assert "nothing has changed" in said and "ubRMSE" in said
+        printed = capsys.readouterr().out
+        assert "nothing has changed" in printed and "ubRMSE" in printed
         mosaic = next((Path(world.folder) / "mosaics").glob("*.nc"))
         mosaic.touch()
         with pytest.raises(AssertionError, match="scored again"):
             evaluate(cfg)
 
 
-def test_without_truth_it_says_so(world, baselines):
+def test_without_a_truth_the_report_says_what_is_not_scored(world, baselines):
     out = evaluate(world.config(truth=None, report=f"{world.folder}/bare", baselines=["bilinear"], end="2016-05-02"))
     assert out["truth"] == [] and out["texture"] == []
     assert out["coarse"][0]["R"] > 0.9
@@ -189,10 +190,10 @@ def test_baseline_day_missing(world, baselines, tmp_path, monkeypatch):
     from ssm_net.infer import run
 
     monkeypatch.setattr(page, "render", lambda *_: "")  # the figures take the time
-    whole = run.infer
+    make_all = run.infer
 
     def lacks_one(cfg):
-        whole(cfg)
+        make_all(cfg)
         (Path(cfg.mosaics) / "ssm_tiny_20160503.nc").unlink()
 
     monkeypatch.setattr(run, "infer", lacks_one)
@@ -208,3 +209,18 @@ def test_days_as_text():
     day = [dt.date(2016, 5, n) for n in (1, 2, 3, 5, 7, 8)]
     assert runs(day) == "2016-05-01 .. 2016-05-03, 2016-05-05, 2016-05-07 .. 2016-05-08"
     assert runs([]) == ""
+
+
+@pytest.mark.parametrize(("attrs", "tile"), [({"inference_tile": 2}, 2), ({"inference_tile": 4}, None), ({}, None)])
+def test_seams_are_scored_at_the_tiles_that_the_maps_state(world, tmp_path, attrs, tile):
+    """Of four by four cells: four tiles, a single one, and maps that do not say."""
+    folder = world.folder / "mosaics"
+    day = days_done(folder, "tiny", "netcdf")[0]
+    mosaic = read_day(day_path(folder, "tiny", day, "netcdf"), day)
+    write_day(replace(mosaic, attrs={"model": "ssm_net"} | attrs), tmp_path / "mosaics")
+    out = evaluate(world.config(mosaics=f"{tmp_path}/mosaics", report=f"{tmp_path}/report", baselines=[]))
+    page = (tmp_path / "report/index.html").read_text()
+    scored = tile is not None
+    assert all(("seam index" in row) == scored for row in out["texture"])
+    assert (">seam index</th>" in page) == ("(every 2 cells)" in page) == scored
+    assert any("there is no seam index" in note for note in out["notes"]) == (not attrs)

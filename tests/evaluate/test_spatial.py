@@ -19,8 +19,8 @@ def test_subgrid_correlation_does_not_see_coarse_noise():
     land = RNG.random(FIELD.shape) > 0.2
     noisy = FIELD + coarse
     assert Moments.of(FIELD, noisy, land).r < 0.9
-    left = subgrid(FIELD, land, RATIO), subgrid(noisy, land, RATIO)
-    assert Moments.of(*left, land).r == pytest.approx(1, abs=1e-4)
+    anomalies = subgrid(FIELD, land, RATIO), subgrid(noisy, land, RATIO)
+    assert Moments.of(*anomalies, land).r == pytest.approx(1, abs=1e-4)
 
 
 def test_subgrid_correlation_falls_with_fine_noise_and_keeps_the_std():

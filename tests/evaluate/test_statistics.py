@@ -30,7 +30,7 @@ def test_any_cut_in_any_order_gives_the_whole(cuts, seed):
     order = np.random.default_rng(seed).permutation(len(parts))
     where = np.ones(500, bool)
     whole = Moments.of(X, Y), Intervals.of(X, Y, S), Histogram.of(X, Y, where)
-    total = [Moments.none(), Intervals.none(), Histogram(np.zeros((60, 60)))]
+    total = [Moments.zero(), Intervals.zero(), Histogram(np.zeros((60, 60)))]
     for k in order:
         i = parts[k]
         piece = Moments.of(X[i], Y[i]), Intervals.of(X[i], Y[i], S[i]), Histogram.of(X[i], Y[i], where[i])
@@ -43,7 +43,7 @@ def test_any_cut_in_any_order_gives_the_whole(cuts, seed):
 def test_perfect_and_empty():
     same = Moments.of(X, X)
     assert same.rmse == 0 and same.ubrmse == 0 and same.r == pytest.approx(1)
-    none = Moments.none()
+    none = Moments.zero()
     assert np.isnan(none.rmse) and np.isnan(none.r)
     assert np.isnan(Moments.of(X, np.full_like(X, 0.2)).r)
 
@@ -67,10 +67,10 @@ def test_a_constant_pixel_has_no_correlation_in_time():
 
 def test_pixels_in_time_are_the_scores_of_each_pixel():
     x, y = RNG.uniform(0, 0.5, (2, 20, 3, 4)).astype("float32")
-    seen = RNG.random((20, 3, 4)) > 0.2
-    m = sum((Moments.per_pixel(a, b, w) for a, b, w in zip(x[1:], y[1:], seen[1:], strict=True)),
-            start=Moments.per_pixel(x[0], y[0], seen[0]))  # fmt: skip
-    a, b = x[seen[:, 1, 2], 1, 2], y[seen[:, 1, 2], 1, 2]
+    known = RNG.random((20, 3, 4)) > 0.2
+    m = sum((Moments.per_pixel(a, b, w) for a, b, w in zip(x[1:], y[1:], known[1:], strict=True)),
+            start=Moments.per_pixel(x[0], y[0], known[0]))  # fmt: skip
+    a, b = x[known[:, 1, 2], 1, 2], y[known[:, 1, 2], 1, 2]
     assert m.ubrmse[1, 2] == pytest.approx((b - a).std(), rel=1e-3)
     assert m.r[1, 2] == pytest.approx(np.corrcoef(a, b)[0, 1], abs=1e-3)
 
@@ -88,7 +88,7 @@ def test_intervals_hold_what_they_say():
     truth = RNG.normal(0.3, 0.03, 200_000)
     right = Intervals.of(truth, np.full_like(truth, 0.3), np.full_like(truth, 0.03))
     np.testing.assert_allclose(right.coverage, LEVELS, atol=0.005)
-    assert right.spread == pytest.approx(0.03)
+    assert right.rms_sigma == pytest.approx(0.03)
     half = Intervals.of(truth, np.full_like(truth, 0.3), np.full_like(truth, 0.015))
     assert half.coverage_at(0.68) == pytest.approx(0.381, abs=0.005)  # P(|z| < 0.994 / 2)
 

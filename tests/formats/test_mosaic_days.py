@@ -23,7 +23,7 @@ from rasterio.enums import Resampling
 import ssm_net.core.files
 import ssm_net.formats.zarr_store
 from ssm_net.formats.mosaic_days import Flag, Mosaic, day_done, day_path, days_done, read_day, write_day
-from ssm_net.formats.product import FILL, pack, unpack
+from ssm_net.formats.product import FILL, MosaicError, pack, unpack
 from ssm_net.grid import Domain
 
 DAY = dt.date(2016, 6, 7)
@@ -254,15 +254,15 @@ def test_a_failed_write_is_no_day(mosaic, tmp_path, monkeypatch):
 def test_what_is_not_a_mosaic_is_named(mosaic, tmp_path):
     path = write_day(mosaic, tmp_path)
     path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(ValueError, match=r"ssm_test_20160607\.nc: not a daily mosaic .*run infer\.py again"):
+    with pytest.raises(MosaicError, match=r"ssm_test_20160607\.nc: not a daily mosaic .*run infer\.py again"):
         read_day(path)
     with pytest.raises(FileNotFoundError, match=r"absent\.nc: no such mosaic"):
         read_day(tmp_path / "absent.nc")
     other = tmp_path / "other.nc"
     xr.Dataset({"a": ("time", [1.0])}).to_netcdf(other, engine="h5netcdf")
-    with pytest.raises(ValueError, match=r"other\.nc: not a daily mosaic"):
+    with pytest.raises(MosaicError, match=r"other\.nc: not a daily mosaic"):
         read_day(other)
-    with pytest.raises(ValueError, match=r"\.tif: only NetCDF and Zarr"):
+    with pytest.raises(MosaicError, match=r"\.tif: only NetCDF and Zarr"):
         read_day(write_day(mosaic, tmp_path, "cog"))
 
 
@@ -279,12 +279,12 @@ def test_what_is_not_a_mosaic_is_named(mosaic, tmp_path):
 )
 def test_a_mosaic_that_cannot_be_is_refused(mosaic, change, message):
     values = {"ssm": mosaic.ssm, "sigma": mosaic.sigma, "flags": mosaic.flags, "attrs": {}} | change
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(MosaicError, match=message):
         Mosaic(DAY, DOMAIN, **values)
 
 
 def test_unknown_format_is_refused(mosaic, tmp_path):
-    with pytest.raises(ValueError, match="format=png: choose netcdf, cog"):
+    with pytest.raises(MosaicError, match="format=png: choose netcdf, cog"):
         write_day(mosaic, tmp_path, "png")
 
 
@@ -399,10 +399,10 @@ def test_zarr_opens_without_a_warning(mosaic, tmp_path):
 def test_zarr_refuses_an_earlier_day_and_another_domain(mosaic, tmp_path):
     write_day(mosaic, tmp_path, "zarr")
     early = Mosaic(DAY - dt.timedelta(1), DOMAIN, mosaic.ssm, mosaic.sigma, mosaic.flags)
-    with pytest.raises(ValueError, match=r"holds 2016-06-07 \.\. 2016-06-07, without 2016-06-06; days are only added"):
+    with pytest.raises(MosaicError, match=r"holds 2016-06-07 \.\. 2016-06-07, without 2016-06-06; days are only added"):
         write_day(early, tmp_path, "zarr")
     moved = Domain("test", (64, 68, 700, 708))
-    with pytest.raises(ValueError, match=r"domain_window=\[60, 64, 700, 708\], not \[64, 68, 700, 708\]"):
+    with pytest.raises(MosaicError, match=r"domain_window=\[60, 64, 700, 708\], not \[64, 68, 700, 708\]"):
         write_day(Mosaic(DAY, moved, mosaic.ssm, mosaic.sigma, mosaic.flags), tmp_path, "zarr")
 
 

@@ -1,4 +1,4 @@
-"""How complete the product is: a count of pixels a month, from its own flags, and of the days each input lacked."""
+"""Completeness of the product: pixels with a value by its own quality flags, and days that lacked an input."""
 
 from __future__ import annotations
 
@@ -13,28 +13,25 @@ from ssm_net.cube.store import Cube
 from ssm_net.evaluate.metrics.statistics import Sums
 from ssm_net.formats.product import Flag, Mosaic
 
-INPUTS = {"ssm": "coarse", "lst_day": "LST by day", "lst_night": "LST at night", "rain": "rain"}
+INPUT_NAMES = {"ssm": "coarse", "lst_day": "LST by day", "lst_night": "LST at night", "rain": "rain"}
+
+
+STATES = (
+    "land", "frozen", "urban", "unexplained", "produced", "observed", "gap", "lst_seen", "lst_filled", "extrapolated",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Coverage(Sums):
-    """Numbers of days and of land pixels in each state.
+    """Numbers of days and of land pixels in each of ``STATES``.
 
-    A land pixel either has a value or is masked, for the first of these reasons that holds: frozen or under snow, in a
-    town, outside the boundary or without any input (``unexplained``).
+    A land pixel either has a value (``produced``) or is masked, for the first of these reasons that holds: frozen or
+    under snow, ``urban``, outside the boundary or without any input (``unexplained``). ``observed`` and the states
+    after it are of pixels with a value.
     """
 
     days: int
-    land: int
-    frozen: int
-    urban: int  # not frozen
-    unexplained: int
-    produced: int
-    observed: int  # the coarse cell was observed
-    gap: int
-    lst_seen: int
-    lst_filled: int
-    extrapolated: int
+    pixels: np.ndarray  # one number a state, int64
 
     @classmethod
     def of(cls, mosaic: Mosaic) -> Coverage:
@@ -44,36 +41,37 @@ class Coverage(Sums):
         land, value = ~has(Flag.WATER), np.isfinite(mosaic.ssm)
         frozen = land & has(Flag.FROZEN_OR_SNOW)
         urban = land & ~frozen & has(Flag.URBAN)
-        made = land & value
-        count = [land, frozen, urban, land & ~value & ~frozen & ~urban, made]
-        lineage = (Flag.COARSE_OBSERVED, Flag.ORBIT_GAP_FILLED, Flag.LST_SEEN, Flag.LST_FILLED, Flag.EXTRAPOLATED)
-        count += [made & has(flag) for flag in lineage]
-        return cls(1, *(int(np.count_nonzero(c)) for c in count))
+        produced = land & value
+        masks = [land, frozen, urban, land & ~value & ~frozen & ~urban, produced]
+        inputs = (Flag.COARSE_OBSERVED, Flag.ORBIT_GAP_FILLED, Flag.LST_SEEN, Flag.LST_FILLED, Flag.EXTRAPOLATED)
+        masks += [produced & has(flag) for flag in inputs]
+        return cls(1, np.array([np.count_nonzero(mask) for mask in masks]))
 
     def row(self) -> dict[str, float | int]:
         """Per cent of land pixels, but ``produced of thawed land``: per cent of the land neither frozen nor urban."""
+        count = dict(zip(STATES, map(int, self.pixels), strict=True))
 
-        def percent(part: int, whole: int) -> float:
-            return 100 * part / whole if whole else float("nan")
+        def percent(pixels: int, total: int = count["land"]) -> float:
+            return 100 * pixels / total if total else float("nan")
 
         return {
             "days": self.days,
-            "land pixels": round(self.land / self.days),
-            "produced": percent(self.produced, self.land),
-            "produced of thawed land": percent(self.produced, self.land - self.frozen - self.urban),
-            "masked": percent(self.land - self.produced, self.land),
-            "frozen or snow": percent(self.frozen, self.land),
-            "urban": percent(self.urban, self.land),
-            "no input or outside": percent(self.unexplained, self.land),
-            "coarse observed": percent(self.observed, self.land),
-            "orbit gap filled": percent(self.gap, self.land),
-            "LST seen": percent(self.lst_seen, self.land),
-            "LST filled": percent(self.lst_filled, self.land),
-            "extrapolated": percent(self.extrapolated, self.land),
+            "land pixels": round(count["land"] / self.days),
+            "produced": percent(count["produced"]),
+            "produced of thawed land": percent(count["produced"], count["land"] - count["frozen"] - count["urban"]),
+            "masked": percent(count["land"] - count["produced"]),
+            "frozen or snow": percent(count["frozen"]),
+            "urban": percent(count["urban"]),
+            "no input or outside": percent(count["unexplained"]),
+            "coarse observed": percent(count["observed"]),
+            "orbit gap filled": percent(count["gap"]),
+            "LST seen": percent(count["lst_seen"]),
+            "LST filled": percent(count["lst_filled"]),
+            "extrapolated": percent(count["extrapolated"]),
         }
 
 
-def inputs(cube: Cube, days: Sequence[dt.date]) -> dict[str, dict[str, int]]:
+def missing_inputs(cube: Cube, days: Sequence[dt.date]) -> dict[str, dict[str, int]]:
     """By month (yyyy-mm): ``days`` asked for, those not prepared, those for which each input had no usable granule,
     those for which a tile was missing, and granules that could not be read."""
     out: dict[str, Counter[str]] = {}
@@ -84,10 +82,16 @@ def inputs(cube: Cube, days: Sequence[dt.date]) -> dict[str, dict[str, int]]:
         if status is None:
             month["not prepared"] += 1
             continue
-        for kind, name in INPUTS.items():
+        for kind, name in INPUT_NAMES.items():
             month[f"without {name}"] += kind in status.get("missing", [])
         month["with a tile missing"] += bool(status.get("missing_tiles"))
         month["granules not read"] += len(status.get("problems", []))
-    used = [k for k in INPUTS if k in cube.coarse or k in cube.fine]
-    keys = ["days", "not prepared", *(f"without {INPUTS[k]}" for k in used), "with a tile missing", "granules not read"]
+    used = [k for k in INPUT_NAMES if k in cube.coarse or k in cube.fine]
+    keys = [
+        "days",
+        "not prepared",
+        *(f"without {INPUT_NAMES[k]}" for k in used),
+        "with a tile missing",
+        "granules not read",
+    ]
     return {month: {k: count[k] for k in keys} for month, count in out.items()}

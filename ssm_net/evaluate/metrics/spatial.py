@@ -1,4 +1,4 @@
-"""Skill inside the coarse cell: sub-grid variation, block artefacts, power spectrum."""
+"""Sums that describe a field in space: variation inside coarse cells, steps at cell edges and seams, spectrum."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def cell_mean(x: np.ndarray, where: np.ndarray, ratio: int) -> np.ndarray:
 
 
 def subgrid(x: np.ndarray, where: np.ndarray, ratio: int) -> np.ndarray:
-    """What is left of ``x`` (Ny, Nx) when the mean of each coarse cell over ``where`` is taken out; 0 elsewhere."""
-    left = blocks(x, ratio) - cell_mean(x, where, ratio)[:, None, :, None].astype(x.dtype)
-    return np.where(where, left.reshape(x.shape), 0)
+    """Departures of ``x`` (Ny, Nx) from the mean of each coarse cell over ``where``; 0 elsewhere."""
+    anomaly = blocks(x, ratio) - cell_mean(x, where, ratio)[:, None, :, None].astype(x.dtype)
+    return np.where(where, anomaly.reshape(x.shape), 0)
 
 
 STD_BINS = np.linspace(0.0, 0.5, 21)  # cell mean, m3 m-3
@@ -86,7 +86,7 @@ class Blockiness(Sums):
 
     @property
     def index(self) -> float:
-        """Mean |gradient| across cell edges over that inside: 1 where the coarse grid has left no trace."""
+        """Mean |gradient| across cell edges over that inside: 1 where the coarse grid leaves no trace."""
         return float(divide(divide(self.edge, self.n_edge), divide(self.inside, self.n_inside)))
 
 
@@ -111,7 +111,7 @@ class Seams(Sums):
     @property
     def index(self) -> float:
         """Mean |gradient| across seams over that across other cell edges, so that traces of the coarse grid do not
-        count: 1 where tiles have left none. NaN where a single tile, or tiles of one cell, leave nothing to compare.
+        count: 1 where tiles leave none. NaN with a single tile, or tiles of one cell, when there is nothing to compare.
         """
         return float(divide(divide(self.seam, self.n_seam), divide(self.edge, self.n_edge)))
 

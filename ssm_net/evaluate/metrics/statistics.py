@@ -1,4 +1,4 @@
-"""Scores as algebra: sums that merge, and metrics that are functions of the sums.
+"""Sums that merge by addition: moments, interval counts, histograms.
 
 A score of a year is the sum of the scores of its days, in any order and any grouping, so no list of pixels is ever
 kept. x is the truth and y the estimate throughout; soil moisture in m3 m-3.
@@ -40,7 +40,7 @@ class Moments(Sums):
     xx: np.ndarray
     yy: np.ndarray
     xy: np.ndarray
-    ee: np.ndarray  # of y - x: kept beside the others because their difference would lose digits
+    ee: np.ndarray  # of y - x: kept as well, because their difference would lose digits
 
     @classmethod
     def of(cls, x: np.ndarray, y: np.ndarray, where: np.ndarray | None = None) -> Moments:
@@ -59,7 +59,7 @@ class Moments(Sums):
         return cls(where.astype("float32"), x, y, x * x, y * y, x * y, (y - x) ** 2)
 
     @classmethod
-    def none(cls) -> Moments:
+    def zero(cls) -> Moments:
         return cls(*(np.zeros(()) for _ in range(7)))
 
     @property
@@ -103,8 +103,8 @@ def _std(n: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """
     square = divide(second, n)
     variance = square - divide(first, n) ** 2
-    least = np.maximum(FLAT**2, 64 * np.finfo(second.dtype).eps * square)
-    return np.sqrt(np.where(variance <= least, 0, variance))
+    rounding = np.maximum(FLAT**2, 64 * np.finfo(second.dtype).eps * square)
+    return np.sqrt(np.where(variance <= rounding, 0, variance))
 
 
 def divide(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -138,12 +138,12 @@ class Intervals(Sums):
         return cls(*(np.asarray(v) for v in (np.float64(s.size), inside, crps_gaussian(z, s).sum(), s @ s)))
 
     @classmethod
-    def none(cls) -> Intervals:
+    def zero(cls) -> Intervals:
         return cls(np.zeros(()), np.zeros(len(LEVELS)), np.zeros(()), np.zeros(()))
 
     @property
     def coverage(self) -> np.ndarray:
-        """Part of the truth inside each central interval of ``LEVELS``."""
+        """Fraction of the truth inside each central interval of ``LEVELS``."""
         return divide(self.inside, self.n)
 
     def coverage_at(self, level: float) -> float:
@@ -155,7 +155,7 @@ class Intervals(Sums):
         return float(divide(self.crps_sum, self.n))
 
     @property
-    def spread(self) -> float:
+    def rms_sigma(self) -> float:
         """Root mean square of the stated uncertainty, m3 m-3: to be compared with the RMSE."""
         return float(np.sqrt(divide(self.variance, self.n)))
 
@@ -166,17 +166,18 @@ def crps_gaussian(z: np.ndarray, sigma: np.ndarray) -> np.ndarray:
     return sigma * (z * (2 * ndtr(z) - 1) + 2 * density - 1 / np.sqrt(np.pi))
 
 
-BINS = np.linspace(0.0, 0.6, 61)  # m3 m-3
+HISTOGRAM_EDGES = np.linspace(0.0, 0.6, 61)  # m3 m-3
 
 
 @dataclass(frozen=True)
 class Histogram(Sums):
-    """Counts of (truth, estimate) on ``BINS`` x ``BINS``; what lies outside counts in the outermost bin."""
+    """Counts of (truth, estimate) on ``HISTOGRAM_EDGES`` squared; what lies outside counts in the outermost bin."""
 
     count: np.ndarray
 
     @classmethod
     def of(cls, x: np.ndarray, y: np.ndarray, where: np.ndarray) -> Histogram:
-        last = len(BINS) - 2
-        i, j = (np.clip(((v[where] - BINS[0]) / (BINS[1] - BINS[0])).astype(int), 0, last) for v in (x, y))
+        first, width = HISTOGRAM_EDGES[0], HISTOGRAM_EDGES[1] - HISTOGRAM_EDGES[0]
+        last = len(HISTOGRAM_EDGES) - 2
+        i, j = (np.clip(((v[where] - first) / width).astype(int), 0, last) for v in (x, y))
         return cls(np.bincount(i * (last + 1) + j, minlength=(last + 1) ** 2).reshape(last + 1, last + 1))

@@ -1,1 +1,1 @@
-"""The report: tables, figures, page."""
+"""The report: tables, figures and one HTML page that needs nothing else."""

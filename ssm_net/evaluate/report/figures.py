@@ -1,4 +1,4 @@
-"""The report's figures: plain matplotlib figures of what the pass over the days has found."""
+"""The report's figures, drawn with matplotlib from the sums and series of an evaluation."""
 
 from __future__ import annotations
 
@@ -13,19 +13,23 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from ssm_net.core.radiometers import name_of
-from ssm_net.evaluate.gather import Snapshot
-from ssm_net.evaluate.metrics.breaks import DayLevel, segments
-from ssm_net.evaluate.metrics.scores import PRODUCT, STRATA, TRUTH, DayScores
+from ssm_net.evaluate.daily_pass import Snapshot
+from ssm_net.evaluate.metrics.algebra import UNIT
+from ssm_net.evaluate.metrics.binnings import SKY
+from ssm_net.evaluate.metrics.error import JOINT_HISTOGRAM
 from ssm_net.evaluate.metrics.spatial import STD_BINS
-from ssm_net.evaluate.metrics.statistics import BINS, LEVELS
-from ssm_net.evaluate.series import Series
+from ssm_net.evaluate.metrics.statistics import HISTOGRAM_EDGES, LEVELS
+from ssm_net.evaluate.metrics.texture import POWER_SPECTRUM, SPREAD_BY_WETNESS
+from ssm_net.evaluate.metrics.uncertainty import STATED
+from ssm_net.evaluate.referees.breaks import DayLevel, segments
+from ssm_net.evaluate.referees.point_series import Series
+from ssm_net.evaluate.referees.truth import PRODUCT, TRUTH, TruthScores
 from ssm_net.formats.product import Flag
 
-UNIT = "m³ m⁻³"
 INK, MUTED = "#1d2a30", "#6b7a80"
-# The product in one strong colour, the truth in ink, the baselines in colours told apart without red and green.
+# The product in one strong colour, the truth in ink, the baselines in colours that differ without red and green.
 COLOUR = {PRODUCT: "#0f7c8a", TRUTH: INK, "bilinear": "#c98a1b", "dispatch": "#9a5ba5"}
-SKY = {"all": "#0f7c8a", "clear": "#e0a21b", "cloudy": "#6f8fb8", "orbit gap": "#a0527a"}
+SKY_COLOUR = {"all": "#0f7c8a", "clear": "#e0a21b", "cloudy": "#6f8fb8", "orbit gap": "#a0527a"}
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans", "font.size": 9, "axes.edgecolor": MUTED, "axes.labelcolor": INK, "text.color": INK,
     "xtick.color": MUTED, "ytick.color": MUTED, "axes.spines.top": False, "axes.spines.right": False,
@@ -38,8 +42,8 @@ def colour(method: str) -> str:
     return COLOUR.get(method, MUTED)
 
 
-def maps(snapshot: Snapshot, low: float, high: float) -> Figure:
-    """The truth and the methods on one colour scale; below, errors, the uncertainty and the lineage."""
+def draw_maps(snapshot: Snapshot, low: float, high: float) -> Figure:
+    """The truth and the methods on one colour scale; below, errors, the uncertainty and the quality flags."""
     soil = snapshot.fields
     truth = soil.get(TRUTH)
     errors = {f"{m} - truth": soil[m] - truth for m in (PRODUCT, "bilinear") if truth is not None and m in soil}
@@ -61,14 +65,14 @@ def maps(snapshot: Snapshot, low: float, high: float) -> Figure:
     _map(ax, snapshot, sigma, f"uncertainty of {PRODUCT}", cmap="magma_r", vmin=bounds[0],
          vmax=max(bounds[1], bounds[0] + 1e-3))  # fmt: skip
     _bar(fig, [ax], f"standard error, {UNIT}", extend="both", location="bottom")
-    _lineage(below[len(errors) + 1], snapshot)
+    _quality_flags(below[len(errors) + 1], snapshot)
     for ax in [*above[len(soil) :], *below[len(errors) + 2 :]]:
         ax.set_visible(False)
     return fig
 
 
 def _bar(fig: Figure, axes: Sequence[Axes], label: str, **kwargs: Any) -> None:
-    """A colour bar beside maps that share one scale."""
+    """A colour bar of maps that share one scale."""
     fig.colorbar(axes[0].collections[0], ax=list(axes), label=label, shrink=0.8, aspect=25, pad=0.02, **kwargs)
 
 
@@ -91,27 +95,27 @@ def _map(ax: Axes, s: Snapshot, field: np.ndarray, title: str, **kwargs: Any) ->
     ax.tick_params(labelsize=7)
 
 
-LINEAGE = [
+FLAG_STATES = [
     ("masked", "#eceff0"), ("water", "#3f5b73"), ("frozen or snow", "#d8e6f3"), ("clear, observed", "#f2c14e"),
     ("clear, orbit gap", "#d98b3a"), ("cloudy, observed", "#9fc0d8"), ("cloudy, orbit gap", "#5c86ad"),
 ]  # fmt: skip
 
 
-def _lineage(ax: Axes, s: Snapshot) -> None:
+def _quality_flags(ax: Axes, s: Snapshot) -> None:
     def has(flag: Flag) -> np.ndarray:
         return (s.flags & int(flag)) > 0
 
     gap, cloudy = has(Flag.ORBIT_GAP_FILLED), has(Flag.LST_FILLED)
     code = np.where(np.isfinite(s.fields[PRODUCT]), 3 + gap + 2 * cloudy, 0)
     code = np.where(has(Flag.WATER), 1, np.where(has(Flag.FROZEN_OR_SNOW), 2, code))
-    cmap = ListedColormap([c for _, c in LINEAGE])
-    _map(ax, s, code.astype(float), "lineage", cmap=cmap, vmin=-0.5, vmax=len(LINEAGE) - 0.5)
-    seen = [LINEAGE[i] for i in np.unique(code)]
-    ax.legend(handles=[Patch(facecolor=c, edgecolor=MUTED, label=n) for n, c in seen], fontsize=7, ncols=2,
+    cmap = ListedColormap([c for _, c in FLAG_STATES])
+    _map(ax, s, code.astype(float), "quality flags", cmap=cmap, vmin=-0.5, vmax=len(FLAG_STATES) - 0.5)
+    present = [FLAG_STATES[i] for i in np.unique(code)]
+    ax.legend(handles=[Patch(facecolor=c, edgecolor=MUTED, label=n) for n, c in present], fontsize=7, ncols=2,
               loc="upper center", bbox_to_anchor=(0.5, -0.1))  # fmt: skip
 
 
-def time_series(series: Series, picks: Sequence[int]) -> Figure:
+def draw_time_series(series: Series, picks: Sequence[int]) -> Figure:
     """One panel a point: the truth, the station, the product with its 90 % interval, the baselines."""
     fig = Figure(figsize=(9.5, 2.5 * len(picks)), layout="constrained")
     axes = fig.subplots(len(picks), 1, sharex=True, squeeze=False).ravel()
@@ -138,7 +142,7 @@ def time_series(series: Series, picks: Sequence[int]) -> Figure:
             ax.plot(days, series.station[:, j], "o", ms=3, mfc="white", mec=INK, mew=0.8, label="station", zorder=5)
         cloudy = (series.flags[:, j] & int(Flag.LST_FILLED)) > 0
         low = ax.get_ylim()[0]
-        ax.plot(days[cloudy], np.full(cloudy.sum(), low), "|", color=SKY["cloudy"], ms=7, label="cloudy")
+        ax.plot(days[cloudy], np.full(cloudy.sum(), low), "|", color=SKY_COLOUR["cloudy"], ms=7, label="cloudy")
         ax.set_title(series.points[j].label)
         ax.set_ylabel(f"soil moisture, {UNIT}")
         locator = AutoDateLocator()
@@ -148,8 +152,8 @@ def time_series(series: Series, picks: Sequence[int]) -> Figure:
     return fig
 
 
-def levels(days: Sequence[DayLevel]) -> Figure:
-    """The map's mean of each day, its error and that of the coarse observations where a truth tells them."""
+def draw_levels(days: Sequence[DayLevel]) -> Figure:
+    """The map's mean of each day, its error and that of the coarse observations where there is a truth."""
     fig = Figure(figsize=(9.5, 4.2), layout="constrained")
     above, below = fig.subplots(2, 1, sharex=True)
     when = np.array([d.day for d in days], "datetime64[D]")
@@ -175,8 +179,8 @@ STATE = {"LST seen": "#f2c14e", "LST filled": "#9fc0d8", "other": "#c9d5d8", "fr
          "urban": "#a0527a", "no input or outside": "#1d2a30"}  # fmt: skip
 
 
-def coverage(rows: Sequence[dict[str, Any]]) -> Figure:
-    """A bar a month: what the land's pixels rest on, or why they are masked; the radiometer's part, dots."""
+def draw_coverage(rows: Sequence[dict[str, Any]]) -> Figure:
+    """A bar a month: the inputs behind the land's pixels, or why they are masked; dots: coarse cells observed."""
     months = [row["month"] for row in rows]
     fig = Figure(figsize=(max(6.0, min(14.0, 1.5 + 0.45 * len(months))), 3.4), layout="constrained")
     ax = fig.subplots()
@@ -200,18 +204,18 @@ def coverage(rows: Sequence[dict[str, Any]]) -> Figure:
     return fig
 
 
-def scatter(scores: DayScores, methods: Sequence[str]) -> Figure:
+def draw_scatter(scores: TruthScores, methods: Sequence[str]) -> Figure:
     """Counts of truth and estimate, a panel a method."""
     fig = Figure(figsize=(3.3 * len(methods) + 0.7, 4.0), layout="compressed")
     axes = fig.subplots(1, len(methods), sharey=True, squeeze=False).ravel()
-    counts = {m: scores.histogram[m].count for m in methods}
+    counts = {m: scores.get(JOINT_HISTOGRAM, m).count for m in methods}
     top = max(int(c.max()) for c in counts.values())
     filled = np.nonzero(sum(c.sum(0) + c.sum(1) for c in counts.values()))[0]
-    limit = BINS[0], BINS[filled[-1] + 1]
+    limit = HISTOGRAM_EDGES[0], HISTOGRAM_EDGES[filled[-1] + 1]
     image = None
     for ax, m in zip(axes, methods, strict=True):
-        image = ax.pcolormesh(BINS, BINS, np.ma.masked_equal(counts[m].T, 0), norm=LogNorm(1, max(top, 2)),
-                              cmap="GnBu", rasterized=True)  # fmt: skip
+        image = ax.pcolormesh(HISTOGRAM_EDGES, HISTOGRAM_EDGES, np.ma.masked_equal(counts[m].T, 0),
+                              norm=LogNorm(1, max(top, 2)), cmap="GnBu", rasterized=True)  # fmt: skip
         ax.plot(limit, limit, color=INK, lw=0.8, ls="--")
         ax.set(xlim=limit, ylim=limit, aspect="equal", xlabel=f"truth, {UNIT}", title=m)
     axes[0].set_ylabel(f"estimate, {UNIT}")
@@ -220,40 +224,40 @@ def scatter(scores: DayScores, methods: Sequence[str]) -> Figure:
     return fig
 
 
-def texture(scores: DayScores) -> Figure:
+def draw_texture(scores: TruthScores, methods: Sequence[str]) -> Figure:
     """Variation inside the coarse cell by wetness, and the power spectrum."""
     fig = Figure(figsize=(9.5, 3.6), layout="constrained")
     left, right = fig.subplots(1, 2)
     centre = (STD_BINS[1:] + STD_BINS[:-1]) / 2
-    for name, t in scores.texture.items():
+    for name in (TRUTH, *methods):
         kind = {"color": colour(name), "lw": 1.2 if name != PRODUCT else 2, "ls": "--" if name == TRUTH else "-"}
-        known = t.spread.n >= 5
-        left.plot(centre[known], t.spread.std[known], marker="o", ms=3, label=name, **kind)
-        if name in scores.spectrum:
-            s = scores.spectrum[name]
-            right.loglog(s.wavelength[1:], s.mean[1:], label=f"{name} (slope {s.slope():.1f})", **kind)
+        if (inside := scores.get(SPREAD_BY_WETNESS, name)) is not None:
+            known = inside.n >= 5
+            left.plot(centre[known], inside.std[known], marker="o", ms=3, label=name, **kind)
+        if (spectrum := scores.get(POWER_SPECTRUM, name)) is not None:
+            right.loglog(spectrum.wavelength[1:], spectrum.mean[1:], label=f"{name} (slope {spectrum.slope():.1f})",
+                         **kind)  # fmt: skip
     left.set(xlabel=f"true mean of the coarse cell, {UNIT}", ylabel=f"std inside the cell, {UNIT}", ylim=(0, None),
              title="variation inside the coarse cell")  # fmt: skip
     left.legend(fontsize=8)
     right.invert_xaxis()
     right.set(xlabel="wavelength, pixels (km)", ylabel="power", title="power spectrum")
-    if scores.spectrum:
+    if right.lines:
         right.legend(fontsize=8)
     return fig
 
 
-def calibration(scores: DayScores, methods: Sequence[str]) -> Figure:
-    """Part of the truth inside the stated intervals: on the diagonal the uncertainty is right."""
+def draw_calibration(scores: TruthScores, methods: Sequence[str]) -> Figure:
+    """Fraction of the truth inside the stated intervals: on the diagonal the uncertainty is right."""
     fig = Figure(figsize=(9.5, 4.0), layout="constrained")
     left, right = fig.subplots(1, 2, sharey=True)
-    for stratum in STRATA:
-        s = scores.scores[PRODUCT, stratum].intervals
-        if s.n:
-            left.plot(100 * LEVELS, 100 * s.coverage, marker="o", ms=3, color=SKY[stratum], label=stratum)
-    for method in methods:
-        s = scores.scores[method, "all"].intervals
-        if s.n:
-            right.plot(100 * LEVELS, 100 * s.coverage, marker="o", ms=3, color=colour(method), label=method)
+    for ax, curves in (
+        (left, {s: (scores.get(STATED, PRODUCT, s, SKY), SKY_COLOUR.get(s, MUTED)) for s in SKY.labels}),
+        (right, {m: (scores.get(STATED, m, "all", SKY), colour(m)) for m in methods}),
+    ):
+        for name, (intervals, color) in curves.items():
+            if intervals is not None and intervals.n:
+                ax.plot(100 * LEVELS, 100 * intervals.coverage, marker="o", ms=3, color=color, label=name)
     for ax, title in ((left, f"{PRODUCT}, by sky"), (right, "all sky, by method")):
         ax.plot([0, 100], [0, 100], color=INK, lw=0.8, ls="--", zorder=0)
         ax.set(xlim=(0, 100), ylim=(0, 100), aspect="equal", xlabel="stated interval, %", title=title)

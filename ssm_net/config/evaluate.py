@@ -1,0 +1,41 @@
+"""Settings of ``evaluate``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ssm_net.config.checks import METHODS, check_period, require
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """Scores of daily mosaics against the truth of a synthetic world, stations and baselines, and a report.
+
+    ssm-net evaluate mosaics=OUT cube=CUBE report=REPORT stations=RAW/ismn
+    ssm-net evaluate mosaics=OUT cube=CUBE report=REPORT truth=RAW/truth.zarr
+    """
+
+    mosaics: str
+    """folder of infer: ssm_<domain>_<yyyymmdd>.nc"""
+    cube: str
+    """the cube they were made from: coarse observations, and what the baselines need"""
+    report: str
+    """folder to write: index.html, scores.json and the baselines' mosaics"""
+    truth: str | None = None
+    """truth.zarr of simulate; without it there are no scores at 1 km"""
+    stations: str | None = None
+    """ISMN folder or archive zip; without it there are no scores at stations"""
+    baselines: list[str] = field(default_factory=lambda: ["bilinear", "dispatch"])
+    """methods to compare the product with: bilinear, dispatch, gwr, forest, ridge; [] for none"""
+    start: str | None = None
+    """first day, yyyy-mm-dd; without it the first that there is"""
+    end: str | None = None
+    """last day, yyyy-mm-dd; without it the last that there is"""
+    plan: bool = False
+    """true prints what would be scored and does nothing"""
+
+    def __post_init__(self) -> None:
+        check_period(self.start, self.end)
+        known = [m for m in METHODS if m != "network"]
+        for name in self.baselines:
+            require(name in known, f"baselines: {name} is none; choose from {', '.join(known)}")

@@ -1,0 +1,64 @@
+"""Settings of ``prepare``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ssm_net.config.checks import days_between, require
+from ssm_net.config.shared import DomainConfig, EngineConfig, MemoryConfig
+
+
+@dataclass(frozen=True)
+class PrepareConfig:
+    """Native granules onto the grid and into the cube, one day after another.
+
+    Days that are stored are left alone, so that the same command continues after an interruption, and a later end=
+    adds days.
+
+        ssm-net prepare raw=RAW cube=CUBE domain=NAME start=2016-04-15 end=2016-06-13
+        ssm-net prepare raw=RAW cube=CUBE domain.name=loess 'domain.bbox=[104,34,112,40]' start=... end=...
+    """
+
+    raw: str
+    """folder with one folder for each product (docs/formats.md)"""
+    cube: str
+    """the Zarr cube to make or extend"""
+    start: str
+    """first day, yyyy-mm-dd"""
+    end: str
+    """last day, yyyy-mm-dd, included"""
+    domain: DomainConfig = field(default_factory=DomainConfig)
+    """where: a file of conf/domain, or one of domain.window, domain.bbox, domain.boundary"""
+    ssm: str = "auto"
+    """folder of the coarse soil moisture; auto: those of the cube, for a new cube all that are there, each day from the
+    first of docs/formats.md that has a file"""
+    lst: str = "auto"
+    """folder of the land surface temperature; auto: that of the cube, for a new cube the best that is there"""
+    reflectance: str = "auto"
+    """folder of the reflectance; auto as for lst"""
+    modis_day: str = "utc"
+    """the day in a MODIS file name: utc (as the archives have it) or local"""
+    footprint: str = "gaussian"
+    """how the radiometer averages: gaussian (fwhm_km wide) or box"""
+    fwhm_km: float = 43.0
+    """full width at half maximum of a gaussian footprint, km"""
+    sigma_ssm: float = 0.04
+    """error of a coarse observation where the product states none, m3 m-3"""
+    memory: MemoryConfig = field(default_factory=MemoryConfig)
+    """the memory of clear-sky LST anomalies under cloud"""
+    workers: int = 1
+    """processes that read granules"""
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    """what reads granules: this machine, or the workers of a dask scheduler"""
+    revise: bool = False
+    """true uses late-arriving granules: their days and all days after them are made again, with a higher revision"""
+    plan: bool = False
+    """true prints what would be prepared and writes nothing"""
+
+    def __post_init__(self) -> None:
+        days_between(self.start, self.end)
+        require(self.modis_day in ("utc", "local"), f"modis_day={self.modis_day}: choose utc or local")
+        require(self.footprint in ("gaussian", "box"), f"footprint={self.footprint}: choose gaussian or box")
+        require(self.fwhm_km > 0, f"fwhm_km={self.fwhm_km} must be > 0")
+        require(0 < self.sigma_ssm < 0.5, f"sigma_ssm={self.sigma_ssm} must lie in (0, 0.5) m3 m-3")
+        require(self.workers >= 1, f"workers={self.workers} must be >= 1")

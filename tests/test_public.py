@@ -1,0 +1,88 @@
+"""The public face: what ``import ssm_net`` gives to a notebook, in any order of imports and without loading it all."""
+
+import subprocess
+import sys
+
+import pytest
+
+import ssm_net
+
+VERBS = ("evaluate", "infer", "prepare", "pretrain", "simulate", "train")
+
+
+def python(code: str) -> str:
+    """What a fresh interpreter prints."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_the_public_names_are_the_verbs_their_settings_and_what_opens_results():
+    settings = {f"{name}Config" for name in ("Domain", "Engine", "Evaluate", "Infer", "Memory", "Model", "Prepare",
+                                             "Pretrain", "Simulate", "Train", "Trainer")}  # fmt: skip
+    others = {"Domain", "SsmNetError", "__version__", "open_cube", "open_mosaics"}
+    assert set(ssm_net.__all__) == {*VERBS, *settings, *others}
+    assert dir(ssm_net) == sorted(ssm_net.__all__)
+
+
+@pytest.mark.parametrize("name", ssm_net.__all__)
+def test_every_public_name_is_importable(name):
+    value = getattr(ssm_net, name)
+    assert value.__doc__ or name == "__version__"
+    assert callable(value) or isinstance(value, str)
+
+
+def test_every_settings_class_of_the_schema_is_public():
+    from ssm_net import config
+
+    schemas = {name for name, value in vars(config).items() if getattr(value, "__module__", "") == config.__name__}
+    schemas = {name for name in schemas if name.endswith("Config")}
+    assert schemas <= set(ssm_net.__all__)
+
+
+def test_a_name_that_does_not_exist_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="module 'ssm_net' has no attribute 'download_the_moon'"):
+        ssm_net.download_the_moon  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("first", "order"),
+    [("import ssm_net.{verb}.run", 1), ("from ssm_net import {verb}", -1), ("import ssm_net", 1)],
+)
+def test_a_verb_can_be_called_after_any_import(first, order):
+    """Importing a module below ``ssm_net.infer`` binds that name to the package: calling it must work all the same."""
+    code = """
+for verb in {verbs}:
+    exec({first!r}.format(verb=verb))
+    import ssm_net
+    try:
+        getattr(ssm_net, verb)(None)
+    except AttributeError as err:  # of the first setting that the verb reads
+        assert "NoneType" in str(err), err
+        print(verb)
+"""
+    assert python(code.format(verbs=VERBS[::order], first=first)).split() == list(VERBS[::order])
+
+
+def test_reading_granules_and_maps_does_not_load_lightning():
+    """A process that reads granules would start seconds later and hold what trains networks in memory."""
+    code = """
+import sys
+import ssm_net
+ssm_net.simulate, ssm_net.prepare, ssm_net.open_cube, ssm_net.open_mosaics, ssm_net.Domain, ssm_net.TrainConfig
+import ssm_net.ingest.catalog, ssm_net.prepare.run
+print(sorted({"lightning", "torchmetrics", "sklearn", "matplotlib"} & set(sys.modules)))
+"""
+    assert python(code) == "[]"
+
+
+def test_import_alone_loads_nothing_heavy():
+    code = 'import sys, ssm_net; print(sorted({"torch", "xarray", "numpy", "omegaconf"} & set(sys.modules)))'
+    assert python(code) == "[]"
+
+
+def test_settings_are_values_without_hydra():
+    cfg = ssm_net.InferConfig(cube="cube.zarr", mosaics="mosaics", method="bilinear")
+    assert (cfg.format, cfg.engine) == ("netcdf", ssm_net.EngineConfig())
+    with pytest.raises(ssm_net.SsmNetError, match="format=png: netcdf, cog or zarr"):
+        ssm_net.InferConfig(cube="cube.zarr", mosaics="mosaics", method="bilinear", format="png")
