@@ -42,7 +42,8 @@ from ssm_net.infer.run import infer
 from ssm_net.inputs import features
 from ssm_net.inputs.reading import CoarseDay, variables
 from ssm_net.model.network import Downscaler
-from ssm_net.train import aggregate_loss, last_layer, run
+from ssm_net.train import aggregate_loss, last_layer, withheld
+from ssm_net.train.batches import CoarseWindow
 from ssm_net.train.run import train
 
 MEMORY = [f"lst_{k}_{what}" for k in ("day", "night") for what in ("memory", "confidence")]
@@ -60,8 +61,8 @@ def own_value_shown() -> Iterator[None]:
     stay withheld.
     """
 
-    def shown(batch: aggregate_loss.Batch, phase: int) -> torch.Tensor:
-        return batch["ssm"]
+    def shown(coarse: CoarseWindow, phase: int) -> torch.Tensor:
+        return coarse.ssm
 
     def of_no_phase(rows: int, cols: int, row0: int = 0, col0: int = 0) -> torch.Tensor:
         return torch.full((rows, cols), -1)
@@ -85,8 +86,8 @@ def own_value_shown() -> Iterator[None]:
 def no_lasting_bias() -> Iterator[None]:
     """Days of one cell are independent witnesses, as if the sensor had no error that lasts."""
     with ExitStack() as stack:
-        for module in (aggregate_loss, last_layer, run):
-            stack.enter_context(mock.patch.object(module, "BIAS", NO_BIAS))
+        for module in (aggregate_loss, last_layer, withheld):
+            stack.enter_context(mock.patch.object(module, "SENSOR_BIAS", NO_BIAS))
         yield
 
 

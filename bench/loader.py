@@ -39,7 +39,6 @@ from numcodecs.blosc import Blosc
 from provenance import ROOT, command_of, commit_of, machine
 from rich.console import Console
 from rich.table import Table
-from torch.utils.data import default_collate
 
 from ssm_net.cube.shards import ABSENT, Shards
 from ssm_net.cube.store import Cube, write_json
@@ -47,7 +46,9 @@ from ssm_net.grid import Window
 from ssm_net.inputs import features
 from ssm_net.inputs.reading import padded, variables
 from ssm_net.inputs.scaling import Scaling
-from ssm_net.train.patches import PatchData, Patches
+from ssm_net.train.batches import PatchSample, collate
+from ssm_net.train.data_module import TrainingData
+from ssm_net.train.patches import Patches, PatchShape
 
 GOALS = {"plain / ours": 0.70}
 PATCH, HALO, LAGS, ROUNDS = 8, 1, 6, 5
@@ -124,7 +125,8 @@ def same(found: dict[str, Any], cube: Cube, names: Sequence[str], place: Place) 
         want = cube.read_static(name, window(cube, place)) if name in cube.static else cube.read_packed(
             name, cube.days[place[0]], window(cube, place))  # fmt: skip
         for fed in found.values():
-            got = fed["stored"][name].numpy() if "stored" in fed else np.asarray(fed[name])
+            ours = isinstance(fed, PatchSample)
+            got = fed.pixels.variables[name].numpy() if ours else np.asarray(fed[name])
             if not np.array_equal(got.view(want.dtype), want, equal_nan=want.dtype.kind == "f"):
                 return False
     return True
@@ -134,8 +136,8 @@ def samples(cube: Cube) -> Patches:
     names = features.available(variables(cube))
     scaling = Scaling(tuple(names), (0.0,) * len(names), (1.0,) * len(names), "", "")
     every = np.ones(cube.domain.coarse_shape, bool)
-    return Patches(cube, cube.days, [every] * len(cube.days), scaling, lags=LAGS, halo=HALO, patch=PATCH, cells=False,
-                   seed=1)  # fmt: skip
+    shape = PatchShape(side=PATCH, halo=HALO, lags=LAGS, cells=False)
+    return Patches(cube, cube.days, [every] * len(cube.days), scaling, shape, seed=1)
 
 
 def feeders(cube: Cube, data: Patches) -> dict[str, Callable[[Place], Any]]:
@@ -191,7 +193,7 @@ def feeders(cube: Cube, data: Patches) -> dict[str, Callable[[Place], Any]]:
     return {
         "plain": Plain(cube, data.names),
         "ours": lambda place: data.sample(*place, none),
-        "ours, to channels": lambda place: data.complete(default_collate([data.sample(*place, none)])),
+        "ours, to channels": lambda place: data.complete(collate([data.sample(*place, none)])),
         "zarr": lambda place: by_zarr(arrays, place),
         **({"zarr with zarrs": lambda place: by_zarr(fast, place)} if fast else {}),
         **({"tensorstore": by_tensorstore} if stores else {}),
@@ -202,7 +204,7 @@ def feeders(cube: Cube, data: Patches) -> dict[str, Callable[[Place], Any]]:
 
 def through_workers(data: Patches, workers: int, number: int) -> float:
     """Samples a second of the DataLoader, its processes being there and warm."""
-    loader = PatchData(data, data, 1, workers).loader(data, range(number + WARM))
+    loader = TrainingData(data, data, 1, workers).loader(data, range(number + WARM))
     begun = 0.0
     for n, _ in enumerate(loader):
         if n == WARM - 1:
@@ -253,7 +255,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     read = plain.bytes / (len(spent["plain"]) + 4)  # and three to warm up, one to compare
     workers = {n: through_workers(data, n, 4 * args.patches) for n in (0, 1, 2)}
     sample = data.sample(*places[0], torch.zeros(rows, cols, dtype=torch.bool))
-    size = sum(v.nbytes for v in sample["stored"].values()) / 1e6
+    size = sum(v.nbytes for v in sample.pixels.variables.values()) / 1e6
     report: dict[str, Any] = {
         "milliseconds a patch, median": {name: 1e3 * t for name, t in median.items()},
         "processor time, milliseconds a patch": {name: 1e3 * t for name, t in processor.items()},

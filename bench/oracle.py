@@ -9,8 +9,7 @@ wrong in each cell all the time, and what each place has that no predictor shows
 from __future__ import annotations
 
 import copy
-import logging
-import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +23,16 @@ from ssm_net.cube.store import Cube
 from ssm_net.estimators.calibration import Calibration
 from ssm_net.estimators.checkpoint import Trained, load_trained, save_trained
 from ssm_net.formats.truth import Truth
-from ssm_net.inputs.split import Split, split
+from ssm_net.inputs.split import Split
 from ssm_net.pretrain.samples import World, thin
-from ssm_net.pretrain.supervised import Supervised, TruthSamples
-from ssm_net.train.patches import PatchData
+from ssm_net.pretrain.supervised import SupervisedLearner
+from ssm_net.pretrain.truth_samples import TruthSamples
+from ssm_net.train.data_module import TrainingData
+from ssm_net.train.optimiser import Schedule
+from ssm_net.train.run import split_of
+from ssm_net.train.trainer import fit_or_resume, make_trainer
 
 LR, WEIGHT_DECAY, BATCH = 2e-3, 0.02, 6
-
-
-def split_of(cube: Cube, cfg: TrainConfig) -> Split:
-    """The days and cells that ``ssm_net.train.run.train`` learns from and holds out with these settings."""
-    days = [d for d in cube.done_days() if (cube.status(d) or {}).get("observed", 0) > 0]
-    return split(days, cube.domain.coarse_shape, cfg.validation_fraction, cfg.validation_days, cfg.seed)
 
 
 def labels_of(cube: Cube, parts: Split) -> tuple[torch.Tensor, torch.Tensor]:
@@ -52,36 +49,25 @@ def train_oracle(cube: Cube, truth: Truth, prior: Trained, cfg: TrainConfig, epo
     if (run / "model.json").exists():
         return load_trained(run)
     run.mkdir(parents=True, exist_ok=True)
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)  # its words on devices, as in training
-    warnings.filterwarnings("ignore", module="lightning")
     L.seed_everything(cfg.seed, verbose=False)
-    parts = split_of(cube, cfg)
+    parts = split_of(cfg, cube)
     file = run / "samples.npz"
     if not file.exists():
         thin(cube, truth, prior.scaling.names, file, cfg.seed)
     world = World.load(file)
     train, held = labels_of(cube, parts)
     sizes: dict[str, Any] = {"ratio": prior.ratio, "lags": prior.model.lags}
-    data = PatchData(
+    data = TrainingData(
         TruthSamples([world], prior.scaling, labels=[train], seed=cfg.seed, **sizes),
         TruthSamples([world], prior.scaling, labels=[held], seed=None, **sizes), BATCH, cfg.trainer.workers,
     )  # fmt: skip
-    learner = Supervised(
-        copy.deepcopy(prior.network), ratio=prior.ratio, lr=LR, weight_decay=WEIGHT_DECAY, seed=cfg.seed,
-        steps=epochs * -(-len(data.train) // BATCH), bf16=True,
-    )  # fmt: skip
+    schedule = Schedule(LR, WEIGHT_DECAY, steps=epochs * -(-len(data.train) // BATCH), seed=cfg.seed)
+    learner = SupervisedLearner(copy.deepcopy(prior.network), ratio=prior.ratio, schedule=schedule, bf16=True)
     best = ModelCheckpoint(
         run / "checkpoints", filename="best", monitor="val/rmse", save_last=True, enable_version_counter=False,
     )  # fmt: skip
-    trainer = L.Trainer(
-        accelerator=cfg.trainer.accelerator, devices=1, max_epochs=epochs, callbacks=[best], gradient_clip_val=1.0,
-        logger=False, num_sanity_val_steps=0, enable_model_summary=False, enable_progress_bar=False,
-        default_root_dir=run, use_distributed_sampler=False, check_val_every_n_epoch=5,
-    )  # fmt: skip
-    last = run / "checkpoints" / "last.ckpt"
-    trainer.fit(learner, datamodule=data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
-    if trainer.interrupted:
-        raise KeyboardInterrupt("training was interrupted; the same command goes on from the last whole epoch")
+    settings = replace(cfg.trainer, devices=1, strategy="auto", precision="32-true")
+    fit_or_resume(make_trainer(settings, run, epochs, [best], validate_every=5), learner, data, run)
     state = torch.load(best.best_model_path, map_location="cpu", weights_only=True)
     learner.load_state_dict(state["state_dict"])
     save_trained(run, Trained(

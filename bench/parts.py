@@ -33,7 +33,7 @@ from ssm_net.grid import Window
 from ssm_net.inputs.channels import channels
 from ssm_net.inputs.phases import upsample_by_phase
 from ssm_net.inputs.reading import read_coarse, read_stored
-from ssm_net.model.fused import Context, Fused
+from ssm_net.model.fused import Fused, HalfUpsampled
 
 TURNS = 5
 VARIABLE = "lst_day"
@@ -61,10 +61,12 @@ class Products(torch.nn.Module):
         f, h = self.fused, self.fused.halo
         centre = x[:, h : h + len(base), h : h + len(columns)].permute(1, 2, 0)
         stem = torch.nn.functional.conv2d(x[None], f.stem.contiguous(), f.bias)[0].permute(1, 2, 0)
-        return f._pixels(stem, centre, Context(columns, base, deep))
+        return f._pixels(stem, centre, HalfUpsampled(columns, base, deep))
 
 
-def openvino_way(fused: Fused, x: torch.Tensor, told: Context) -> Callable[[torch.Tensor, Context], np.ndarray] | None:
+def openvino_way(
+    fused: Fused, x: torch.Tensor, told: HalfUpsampled
+) -> Callable[[torch.Tensor, HalfUpsampled], np.ndarray] | None:
     """The mean of each member, (M, y, x), by OpenVINO in bfloat16 on one thread; None where it is not installed."""
     try:
         import openvino
@@ -105,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     side = CHUNK - ratio  # of a tile that has its halo
     h = estimator.halo
 
-    def given(y: int, x: int) -> tuple[torch.Tensor, Context, Window]:
+    def given(y: int, x: int) -> tuple[torch.Tensor, HalfUpsampled, Window]:
         tile = (y, y + side, x, x + side)
         around = (tile[0] - h, tile[1] + h, tile[2] - h, tile[3] + h)
         pixels = read_stored(cube, day, around, estimator.needs, coarse.background)

@@ -29,15 +29,18 @@ from national import matmul_rate
 from national_cube import build
 from provenance import ROOT, command_of, commit_of, machine
 from rich.console import Console
-from torch.utils.data import DataLoader, default_collate
+from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 
 from ssm_net.config import ModelConfig, TrainConfig
 from ssm_net.cube.store import write_json
 from ssm_net.estimators.checkpoint import build as network_of
-from ssm_net.train.aggregate_loss import Learner
-from ssm_net.train.patches import PatchData, Patches
-from ssm_net.train.run import HOT
+from ssm_net.train.aggregate_loss import AggregateLearner
+from ssm_net.train.batches import PatchBatch, collate
+from ssm_net.train.data_module import TrainingData
+from ssm_net.train.from_scratch import footprint_of, objective_of
+from ssm_net.train.optimiser import Schedule
+from ssm_net.train.patches import Patches
 
 GOALS = {"waiting, part of a step": 0.05}
 MODELS = {"small": ModelConfig(), "base": ModelConfig(width=48, depth=3, coarse_width=64, coarse_depth=2, cells=True)}
@@ -72,19 +75,17 @@ class Clock(L.Callback):
         return float(np.mean(self.steps[self.warm :])), float(np.mean(self.waits[self.warm :]))
 
 
-def learner(data: Patches, model: ModelConfig, stride: int) -> Learner:
-    cfg, cube = TrainConfig("cube", "run"), data.cube
+def learner(data: Patches, model: ModelConfig, stride: int) -> AggregateLearner:
+    cfg, cube = TrainConfig("cube", "run", stride=stride), data.cube
     L.seed_everything(1, verbose=False)
-    return Learner(
-        network_of(model, data.scaling, 0.2), ratio=cube.domain.ratio, footprint=cube.attrs["footprint"],
-        fwhm=cube.attrs["fwhm_km"] * 1000 / cube.domain.grid.pixel, lr=cfg.lr, weight_decay=cfg.weight_decay,
-        beta=cfg.beta, subgrid=cfg.subgrid, subgrid_std=cfg.subgrid_std, physics=cfg.physics,
-        hot=[i for i, n in enumerate(data.scaling.names) if n in HOT],
-        cells=int(np.prod(cube.domain.coarse_shape)), observations=1000, seed=1, stride=stride, steps=1000,
+    return AggregateLearner(
+        network_of(model, data.scaling, 0.2), footprint=footprint_of(cube), objective=objective_of(cfg, data.scaling),
+        schedule=Schedule(cfg.lr, cfg.weight_decay, steps=1000, seed=1), cells=int(np.prod(cube.domain.coarse_shape)),
+        observations=1000,
     )  # fmt: skip
 
 
-def timed(module: Learner, batches: Any, steps: int) -> tuple[float, float]:
+def timed(module: AggregateLearner, batches: Any, steps: int) -> tuple[float, float]:
     clock = Clock(WARM)
     trainer = L.Trainer(max_steps=steps + WARM, callbacks=[clock], logger=False, enable_checkpointing=False,
                         enable_progress_bar=False, enable_model_summary=False, gradient_clip_val=1.0,
@@ -93,14 +94,14 @@ def timed(module: Learner, batches: Any, steps: int) -> tuple[float, float]:
     return clock.told()
 
 
-class Loaded(PatchData):
+class Loaded(TrainingData):
     """The loader's batches, without an end; ``unpacking`` are the seconds spent on each in the training process."""
 
     def __init__(self, data: Patches, batch_size: int, workers: int) -> None:
         super().__init__(data, data, batch_size, workers)
         self.unpacking: list[float] = []
 
-    def on_after_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         begun = time.perf_counter()
         batch = super().on_after_batch_transfer(batch, dataloader_idx)
         if torch.cuda.is_available():
@@ -115,7 +116,7 @@ class Loaded(PatchData):
 class InMemory(torch.utils.data.IterableDataset[Any]):
     """One batch again and again."""
 
-    def __init__(self, batch: dict[str, Any]) -> None:
+    def __init__(self, batch: PatchBatch) -> None:
         self.batch = batch
 
     def __iter__(self) -> Any:
@@ -142,8 +143,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console(width=120)
     data = samples(build(args.folder / "cube.zarr", args.days, tuple(args.window)))
     module = learner(data, MODELS[args.model], args.stride)
-    batch = data.complete(default_collate([data[n] for n in range(args.batch_size)]))
-    pixels = args.batch_size * batch["land"][0].numel()
+    batch = data.complete(collate([data[n] for n in range(args.batch_size)]))
+    pixels = args.batch_size * batch.land[0].numel()
     with FlopCounterMode(display=False) as counter:
         found = module.background(batch, (0, 0), args.stride)
         (found.mean.mean() + found.variance.mean()).backward()

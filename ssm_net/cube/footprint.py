@@ -35,6 +35,11 @@ class ObservationOperator:
         rows, cols = self.weights.rows[:, first::stride], self.weights.cols[:, first::stride]
         return ObservationOperator(Footprint(rows, cols), self.land[first::stride, first::stride], stride)
 
+    def to(self, device: torch.device) -> ObservationOperator:
+        """The same operator on ``device``."""
+        weights = Footprint(self.weights.rows.to(device), self.weights.cols.to(device))
+        return ObservationOperator(weights, self.land.to(device), self.stride)
+
     @property
     def sample(self) -> slice:
         """The pixels along an axis of a window of whole cells that count."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ssm_net.estimators.interface import SUBGRID_STD, Estimate, plain
 from ssm_net.grid import Window, upsample
-from ssm_net.inputs.channels import StoredPixels
+from ssm_net.inputs.channels import PackedPixels
 from ssm_net.inputs.reading import CoarseDay
 from ssm_net.inputs.scaling import NO_FEATURES, Scaling
 
@@ -35,7 +35,7 @@ class Bilinear:
         field = fill_gaps(coarse.ssm)
         return field, coarse_error(coarse)
 
-    def estimate(self, context: tuple[Tensor, Tensor], pixels: StoredPixels, window: Window) -> Estimate:
+    def estimate(self, context: tuple[Tensor, Tensor], pixels: PackedPixels, window: Window) -> Estimate:
         field, error = (upsample(c, self.ratio, window) for c in context)
         return plain(field, error**2, SUBGRID_STD)
 

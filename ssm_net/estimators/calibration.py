@@ -1,15 +1,16 @@
-"""By how much the networks' stated variance must be multiplied, told by observations that they were not shown.
+"""Calibration of the stated variance against innovations on withheld observations.
 
-Innovations, observation less background, have the variance P + R where the background's is P (of its footprint mean)
-and the observation's R. Their excess over R, and over what the networks state, is told apart by regime: ground that was
-seen on the day or lay under cloud, and days whose observations nearby are there or are missing altogether. No truth at
-1 km is needed. Of the error inside cells no aggregate can tell: there, networks trained beforehand are known to state
-too little in worlds whose laws they have not seen, by a factor found in such worlds.
+Innovations, observation less background, have the variance P + R where P is the error variance of the background's
+footprint mean and R that of the observation. Factors bring the stated P to the measured one, regime by regime: LST seen
+on the day or gap-filled, and days with or without observations nearby. No truth at 1 km is needed. An aggregate cannot
+tell the error inside cells: there, networks pretrained on simulated worlds are known to state too little in worlds
+whose laws they have not seen, by a factor measured in such worlds.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -18,21 +19,22 @@ from torch.nn.functional import max_pool2d
 from ssm_net.inputs.reading import CoarseDay
 from ssm_net.model.network import KERNEL
 
-LEAST_PART = 0.2  # of Var(innovation) is P at least: a stated R that is too large must not close the update
-FEW = 30  # innovations that the scale of all regimes together is worth beside those of one
+LEAST_FRACTION = 0.2  # of Var(innovation) is P at least: a stated R that is too large must not disable the update
+SHRINKAGE_COUNT = 30  # innovations that the factor of all regimes together counts for next to those of one regime
 
 
 def any_near(ssm: Tensor) -> Tensor:
-    """Cells (R, C) with an observation within the reach of the networks, ``ssm`` (L, R, C)."""
-    seen = torch.isfinite(ssm).any(0)[None].float()
-    return max_pool2d(seen, KERNEL, stride=1, padding=KERNEL // 2)[0] > 0
+    """Cells (R, C) bool with an observation within the reach of the networks, of ``ssm`` (L, R, C)."""
+    observed = torch.isfinite(ssm).any(0)[None].float()
+    return max_pool2d(observed, KERNEL, stride=1, padding=KERNEL // 2)[0] > 0
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Factors of the stated variance that a cell shares: where the ground was seen, where it was not, and the further
-    factor where no observation of the day was near; the factor of that inside cells, ``inside``; and the error of the
-    ``level`` of the whole domain (m3 m-3), which the sensor's lasting bias leaves and no observation lessens."""
+    """Factors of the stated variance that a cell shares: ``clear`` where LST was seen, ``cloudy`` where it was not, and
+    a further one (``alone``) where no observation of the day was near; the factor of the variance ``inside`` cells; and
+    the error of the ``level`` of the whole domain (m3 m-3), which the sensor's lasting bias causes and no observation
+    reduces."""
 
     clear: float = 1.0
     cloudy: float = 1.0
@@ -49,33 +51,40 @@ class Calibration:
 @dataclass(frozen=True)
 class Innovations:
     """Withheld observations against their backgrounds, each (n,): ``innovation`` and ``sigma`` of the observation
-    (m3 m-3), the ``stated`` variance of the footprint mean, the part of the cell ``seen``; and the same innovation and
-    stated variance with every observation of the day withheld."""
+    (m3 m-3), the stated ``variance`` of the footprint mean, the fraction of the cell ``seen``; and the innovation and
+    the stated variance with every observation of the day hidden."""
 
     innovation: Tensor
     sigma: Tensor
-    stated: Tensor
+    variance: Tensor
     seen: Tensor
-    innovation_alone: Tensor
-    stated_alone: Tensor
+    innovation_day_hidden: Tensor
+    variance_day_hidden: Tensor
+
+    @classmethod
+    def joined(cls, several: Sequence[Innovations]) -> Innovations:
+        """All of them as one."""
+        return cls(*(torch.cat([getattr(one, f.name) for one in several]) for f in fields(cls)))
 
 
-def calibrate(found: Innovations, *, least: float, inside: float, level: float) -> Calibration:
-    """Factors that make the stated variance the measured one, regime by regime, each drawn to that of all together
-    where it rests on few innovations. None is below ``least``; ``inside`` and ``level`` are known otherwise."""
-    everywhere = torch.ones_like(found.seen, dtype=torch.bool)
+def calibrate(innovations: Innovations, *, least: float, inside: float, level: float) -> Calibration:
+    """Factors that make the stated variance the measured one, regime by regime, each shrunk to that of all together
+    where it rests on few innovations. None is below ``least``; ``inside`` and ``level`` are passed through."""
+    i = innovations
+    everywhere = torch.ones_like(i.seen, dtype=torch.bool)
 
-    def factor(innovation: Tensor, stated: Tensor, which: Tensor) -> float:
-        squared, r = innovation[which] ** 2, found.sigma[which] ** 2
-        p = torch.maximum(squared.mean() - r.mean(), LEAST_PART * squared.mean())
-        return float(p / stated[which].mean())
+    def factor(innovation: Tensor, variance: Tensor, which: Tensor) -> float:
+        squared, r = innovation[which] ** 2, i.sigma[which] ** 2
+        p = torch.maximum(squared.mean() - r.mean(), LEAST_FRACTION * squared.mean())
+        return float(p / variance[which].mean())
 
-    whole = factor(found.innovation, found.stated, everywhere)
+    overall = factor(i.innovation, i.variance, everywhere)
 
-    def drawn(which: Tensor) -> float:
+    def shrunk(which: Tensor) -> float:
         n = int(which.sum())
-        mine = factor(found.innovation, found.stated, which) if n else whole
-        return max((n * mine + FEW * whole) / (n + FEW), least)
+        of_regime = factor(i.innovation, i.variance, which) if n else overall
+        return max((n * of_regime + SHRINKAGE_COUNT * overall) / (n + SHRINKAGE_COUNT), least)
 
-    alone = max(factor(found.innovation_alone, found.stated_alone, everywhere) / max(whole, least), 1.0)
-    return Calibration(drawn(found.seen >= 0.5), drawn(found.seen < 0.5), alone, inside, level)
+    day_hidden = factor(i.innovation_day_hidden, i.variance_day_hidden, everywhere)
+    alone = max(day_hidden / max(overall, least), 1.0)
+    return Calibration(shrunk(i.seen >= 0.5), shrunk(i.seen < 0.5), alone, inside, level)

@@ -1,4 +1,4 @@
-"""A trained model on disk: ``model.pt`` (weights, nothing else) beside ``model.json``, which a person can read.
+"""A trained model on disk: ``model.pt`` holds the weights, ``model.json`` all that is needed to use them.
 
 Loading unpickles nothing but tensors (``weights_only``).
 """
@@ -19,7 +19,7 @@ from ssm_net.cube.store import write_json
 from ssm_net.errors import SsmNetError
 from ssm_net.estimators.calibration import Calibration
 from ssm_net.inputs.scaling import Scaling
-from ssm_net.model.network import Committee, Downscaler
+from ssm_net.model.network import Committee, Downscaler, NetworkSize
 
 SHIPPED_PRIOR = Path(__file__).parents[1] / "prior"  # networks trained on simulated worlds, part of the package
 
@@ -48,13 +48,12 @@ class Trained:
 
 
 def build(model: ModelConfig, scaling: Scaling, mean_ssm: float) -> Committee:
-    return Committee(
-        Downscaler(
-            len(scaling.names), model.lags, model.kernel, model.width, model.depth, model.coarse_width,
-            model.coarse_depth, model.cells, model.dropout, mean_ssm,
-        )
-        for _ in range(model.members)
+    """Networks of the size ``model`` with new weights for the features of ``scaling``; ``mean_ssm`` in m3 m-3."""
+    size = NetworkSize(
+        features=len(scaling.names), lags=model.lags, kernel=model.kernel, width=model.width, depth=model.depth,
+        coarse_width=model.coarse_width, coarse_depth=model.coarse_depth, cells=model.cells, dropout=model.dropout,
     )  # fmt: skip
+    return Committee(Downscaler(size, mean_ssm) for _ in range(model.members))
 
 
 def save_trained(run: Path, trained: Trained) -> None:

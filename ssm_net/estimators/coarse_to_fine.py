@@ -16,7 +16,7 @@ from ssm_net.estimators.bilinear import coarse_error, fill_gaps
 from ssm_net.estimators.interface import SUBGRID_STD, Estimate, plain
 from ssm_net.estimators.training_set import LAGS, TrainingSet
 from ssm_net.grid import Window, block_mean, upsample
-from ssm_net.inputs.channels import StoredPixels
+from ssm_net.inputs.channels import PackedPixels
 from ssm_net.inputs.reading import CoarseDay
 
 # Soil moisture (y, x), m3 m-3, of the pixels of a window with the normalised features (F, y, x).
@@ -54,7 +54,7 @@ class CoarseToFine(ABC):
         )
         return trend, residual, coarse_error(coarse)
 
-    def estimate(self, context: tuple[Tensor, Tensor, Tensor], pixels: StoredPixels, window: Window) -> Estimate:
+    def estimate(self, context: tuple[Tensor, Tensor, Tensor], pixels: PackedPixels, window: Window) -> Estimate:
         trend, residual, error = context
         y0, y1, x0, x1 = window
         mean = trend[y0:y1, x0:x1] + upsample(residual, self.ratio, window)

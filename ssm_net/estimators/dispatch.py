@@ -15,7 +15,7 @@ from torch import Tensor
 from ssm_net.estimators.bilinear import Bilinear
 from ssm_net.estimators.interface import SUBGRID_STD, Estimate, plain
 from ssm_net.grid import Window, block_mean, expand, upsample
-from ssm_net.inputs.channels import StoredPixels
+from ssm_net.inputs.channels import PackedPixels
 from ssm_net.lst.gap_filling import LAPSE
 
 NDVI_SOIL, NDVI_FULL = 0.15, 0.90
@@ -69,7 +69,7 @@ class Dispatch(Bilinear):
     def needs(self) -> list[str]:
         return ["lst_day", "nir", "red", *(["elevation"] if self.elevation else [])]
 
-    def estimate(self, context: tuple[Tensor, Tensor], pixels: StoredPixels, window: Window) -> Estimate:
+    def estimate(self, context: tuple[Tensor, Tensor], pixels: PackedPixels, window: Window) -> Estimate:
         field, error = (upsample(c, self.ratio, window) for c in context)
         fine = pixels.variables()
         lst = fine["lst_day"] + (LAPSE * torch.nan_to_num(fine["elevation"]) if self.elevation else 0.0)

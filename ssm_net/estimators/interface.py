@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ssm_net.errors import SsmNetError
 from ssm_net.grid import Window
-from ssm_net.inputs.channels import StoredPixels
+from ssm_net.inputs.channels import PackedPixels
 from ssm_net.inputs.reading import CoarseDay
 from ssm_net.inputs.scaling import Scaling
 
@@ -55,7 +55,7 @@ class Estimator(Protocol):
     def context(self, coarse: CoarseDay) -> Any:
         """What ``estimate`` needs of the day's coarse fields, computed once for the whole domain."""
 
-    def estimate(self, context: Any, pixels: StoredPixels, window: Window) -> Estimate:
+    def estimate(self, context: Any, pixels: PackedPixels, window: Window) -> Estimate:
         """The estimate of ``window``; ``pixels`` holds ``needs`` on the window grown by ``halo`` inside the domain."""
 
 

@@ -16,7 +16,7 @@ from ssm_net.estimators.checkpoint import ModelError, Trained
 from ssm_net.estimators.interface import Estimate
 from ssm_net.grid import Window, expand, interpolation_matrix, upsample
 from ssm_net.inputs import features
-from ssm_net.inputs.channels import StoredPixels, channels
+from ssm_net.inputs.channels import PackedPixels, channels
 from ssm_net.inputs.phases import PHASES, phase_of_cells
 from ssm_net.inputs.reading import CoarseDay, padded, variables
 from ssm_net.inputs.scaling import NO_FEATURES
@@ -64,7 +64,7 @@ class NetworkEstimator:
         return NetworkContext(by_phase, self.trained.calibration.scale(coarse).to(self.device), ~any_near(coarse.ssm))
 
     @torch.inference_mode()
-    def estimate(self, context: NetworkContext, pixels: StoredPixels, window: Window) -> Estimate:
+    def estimate(self, context: NetworkContext, pixels: PackedPixels, window: Window) -> Estimate:
         x = self.inputs(pixels, window)
         means, shared, local = self.fused(x, half_upsampled(context.by_phase, self.ratio, window))
         mean, disagreement = means.mean(0), means.var(0, correction=0)
@@ -77,7 +77,7 @@ class NetworkEstimator:
         inside = known.inside * local.mean(0) + known.level**2
         return Estimate(mean.cpu(), stated.cpu(), inside.cpu(), far)
 
-    def inputs(self, pixels: StoredPixels, window: Window) -> Tensor:
+    def inputs(self, pixels: PackedPixels, window: Window) -> Tensor:
         """The channels of ``window`` with their halo, (F, y + 2 halo, x + 2 halo), 0 outside the domain."""
         _, pad = padded(window, self.halo, self.shape)
         return torch.nn.functional.pad(channels(pixels.to(self.device), self.trained.scaling), pad)
@@ -135,7 +135,7 @@ class NetworkContext:
     alone: Tensor
 
 
-def half_upsampled(by_phase: Sequence[Tensor], ratio: int, window: Window) -> fused.Context:
+def half_upsampled(by_phase: Sequence[Tensor], ratio: int, window: Window) -> fused.HalfUpsampled:
     """``upsample_by_phase`` of each member's context with the product along the columns left to do.
 
     A pixel's columns of weights are those of its own cell's phase: K counts the columns of cells near, twice.
@@ -153,4 +153,4 @@ def half_upsampled(by_phase: Sequence[Tensor], ratio: int, window: Window) -> fu
         torch.einsum("yr,mpkrc->mypck", up_y[i], both[:, (y0 // ratio + i) % 2]).flatten(2, 3) for i in range(len(up_y))
     ]
     half = torch.cat(rows_of_cells, 1)
-    return fused.Context(columns, half[..., 0].permute(1, 2, 0).contiguous(), half[..., 1:].contiguous())
+    return fused.HalfUpsampled(columns, half[..., 0].permute(1, 2, 0).contiguous(), half[..., 1:].contiguous())

@@ -14,7 +14,7 @@ from ssm_net.estimators.network import FAR
 from ssm_net.estimators.training_set import FOLDS, LAGS, SEED, TrainingSet
 from ssm_net.grid import Window, interpolation_matrix
 from ssm_net.inputs import features
-from ssm_net.inputs.channels import StoredPixels, channels
+from ssm_net.inputs.channels import PackedPixels, channels
 from ssm_net.inputs.phases import upsample_by_phase
 from ssm_net.inputs.reading import CoarseDay
 
@@ -102,7 +102,7 @@ class Ridge:
         near = torch.nn.functional.max_pool2d(observed, 2 * reach + 1, stride=1, padding=reach)[0] > 0
         return random_features.contexts(coarse.ssm, self.mean, self.scales), near
 
-    def estimate(self, context: tuple[Tensor, Tensor], pixels: StoredPixels, window: Window) -> Estimate:
+    def estimate(self, context: tuple[Tensor, Tensor], pixels: PackedPixels, window: Window) -> Estimate:
         by_phase, near = context
         x = channels(pixels, self.scaling)
         up = upsample_by_phase(by_phase, self.ratio, window)

@@ -20,6 +20,7 @@ from rasterio.enums import Resampling
 from ssm_net.ingest.raster import Raster, Unread
 from ssm_net.ingest.rowwise import resample, rows_of
 
+VERSION = 2  # raised when resampled fields change: 1 warped all grids by rasterio's kernels
 SAME = 1e-3  # metres (or 1e-3 of a pixel, whichever is larger): origins that differ by less count as equal
 STRIP = 144  # rows warped at a time: bounds the memory the mosaic of a whole country takes
 MARGIN = 4  # source pixels around a strip

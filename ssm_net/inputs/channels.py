@@ -22,7 +22,7 @@ LINEAGE, SEEN = "_lineage", "_seen"
 
 
 @dataclass(frozen=True)
-class StoredPixels:
+class PackedPixels:
     """A window of pixels, or a batch of windows, as the cube stores them.
 
     ``packed`` maps names of variables to (..., y, x): static maps as floats, fine variables as ``as_tensor`` gives
@@ -33,15 +33,15 @@ class StoredPixels:
     packed: Mapping[str, Tensor]
     background: Mapping[str, Tensor]
 
-    def to(self, device: torch.device) -> StoredPixels:
+    def to(self, device: torch.device) -> PackedPixels:
         """The same pixels on ``device``."""
         packed, background = ({k: v.to(device) for k, v in given.items()} for given in (self.packed, self.background))
-        return StoredPixels(packed, background)
+        return PackedPixels(packed, background)
 
-    def thinned(self, first: int, stride: int) -> StoredPixels:
+    def thinned(self, first: int, stride: int) -> PackedPixels:
         """Every ``stride``-th row from ``first`` on, and every ``stride``-th column."""
         at = (..., slice(first, None, stride), slice(None, None, stride))
-        return StoredPixels({k: v[at] for k, v in self.packed.items()}, {k: v[at] for k, v in self.background.items()})
+        return PackedPixels({k: v[at] for k, v in self.packed.items()}, {k: v[at] for k, v in self.background.items()})
 
     def variables(self) -> dict[str, Tensor]:
         """The variables that features are made of, by name, (..., y, x) float32, NaN where missing."""
@@ -72,7 +72,7 @@ def unpack(name: str, packed: Tensor) -> Tensor:
     return values.masked_fill_(counts == int(variable.fill), torch.nan)
 
 
-def channels(pixels: StoredPixels, scaling: Scaling, inside: Tensor | None = None) -> Tensor:
+def channels(pixels: PackedPixels, scaling: Scaling, inside: Tensor | None = None) -> Tensor:
     """Normalised features, (..., F, y, x); 0 where missing and, where given, not ``inside`` (..., y, x)."""
     x = scaling(features.stack(scaling.names, pixels.variables()))
     return x if inside is None else x.mul_(inside.unsqueeze(-3))

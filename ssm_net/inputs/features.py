@@ -15,6 +15,8 @@ from torch import Tensor
 from ssm_net.cube.variables import API_DAYS
 from ssm_net.lst.gap_filling import LAPSE, SHRINK
 
+VERSION = 1  # of the features' definitions: raised when networks trained on the old ones see other numbers
+
 
 @dataclass(frozen=True)
 class Feature:

@@ -19,7 +19,7 @@ from ssm_net.core.clock import OVERPASSES
 from ssm_net.cube.store import Cube
 from ssm_net.grid import Domain, Window, upsample
 from ssm_net.inputs import features
-from ssm_net.inputs.channels import LINEAGE, SEEN, StoredPixels, as_tensor
+from ssm_net.inputs.channels import LINEAGE, SEEN, PackedPixels, as_tensor
 from ssm_net.inputs.scaling import Scaling
 from ssm_net.lst.cloud_effect import CONTRAST, contrast_under_cloud
 from ssm_net.lst.gap_filling import LAPSE
@@ -122,7 +122,7 @@ def stored(names: Sequence[str]) -> list[str]:
 
 def read_stored(
     cube: Pixels, day: dt.date, window: Window, names: Sequence[str], background: Mapping[str, Tensor]
-) -> StoredPixels:
+) -> PackedPixels:
     """The variables ``names`` (from ``usable``) of a window of pixels, (y, x), as stored.
 
     ``background`` (from ``CoarseDay``) is interpolated to the pixels.
@@ -133,7 +133,7 @@ def read_stored(
         packed[name] = as_tensor(cube.read_static(name, window) if static else cube.read_packed(name, day, window))
     at_pixels = {k: upsample(field, cube.domain.ratio, window) for k, field in background.items()
                  if f"lst_{k}_background" in names}  # fmt: skip
-    return StoredPixels(packed, at_pixels)
+    return PackedPixels(packed, at_pixels)
 
 
 def lst_under_sky(cube: Pixels, day: dt.date, k: str, window: Window) -> tuple[np.ndarray, np.ndarray]:

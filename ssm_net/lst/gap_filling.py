@@ -34,6 +34,7 @@ from ssm_net.lst.annual_cycle import AirMemory, Cycle
 from ssm_net.lst.inpainting import BLOCK, around, openness, part_of, spread
 
 SEEN, OTHER_OVERPASS, NEIGHBOURS, CYCLE = 0, 1, 2, 3
+VERSION = 2  # raised when filled LST changes: 1 filled by successive corrections at four scales, not by inpainting
 LAPSE = 6.0e-3  # K m-1, mean environmental lapse rate of clear-sky LST
 PERSISTENCE = 0.02  # weight of yesterday's region, in parts of a full view of the surroundings
 SHRINK = 0.3  # clear views of prior belief in a zero anomaly

@@ -1,1 +1,1 @@
-"""The network, the coarse update and the classical estimators: tensors in, tensors out."""
+"""Networks, losses and the coarse update: tensors in, tensors out, no files and no settings."""

@@ -1,10 +1,9 @@
-"""The committee's passes over pixels as matrix products, for inference: the same numbers as ``Downscaler.fine`` and
-``fuse``, several times as fast.
+"""The committee's forward pass over pixels as matrix products: the numbers of ``Downscaler.fine`` and ``fuse``, faster.
 
-All but the first convolution works on pixels alone, so with channels last it is a product of (pixels, channels) with a
-matrix. The first convolutions of all members are one; a LayerNorm's weights are folded into the product that follows;
-the context is interpolated along the columns by the product that adds it. In bfloat16 only what enters a product is
-rounded: sums, residuals and heads stay in float32.
+For inference only. All layers but the first convolution are pixel-wise, so with channels last each is a product of
+(pixels, channels) with a matrix. The first convolutions of all members are one convolution; a LayerNorm's weights are
+folded into the product that follows; the context is interpolated along the columns by the product that adds it. In
+bfloat16 only the factors of products are rounded: sums, residuals and heads stay in float32.
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ from torch.nn import functional as F
 
 from ssm_net.model.network import Committee, Downscaler, bounded
 
-PIXELS = 6000  # that a processor works on at a time: what lies between two products stays in its cache
+PIXELS_AT_ONCE = 6000  # on a CPU: the activations between two products stay in its cache
 
 
-class Context(NamedTuple):
-    """What the coarse branches tell, half interpolated: in column x of row y it is ``columns[x] @ rows[.., y]``.
+class HalfUpsampled(NamedTuple):
+    """Coarse context interpolated along the rows: at column x of row y it is ``columns[x] @ base[y]`` (or ``deep``).
 
-    ``columns`` (x, K); ``base`` (y, K, M) and ``deep`` (M, y, K, W) of M members, see ``network.Context``.
+    ``columns`` (x, K); ``base`` (y, K, M) and ``deep`` (M, y, K, W) of M members, see ``network.CoarseContext``.
     """
 
     columns: Tensor
@@ -31,8 +30,8 @@ class Context(NamedTuple):
     deep: Tensor
 
 
-class Member(NamedTuple):
-    """Weights of a member after its first convolution: of each block and of the head; (out, in) and (out,)."""
+class MemberWeights(NamedTuple):
+    """Weights of a member after its first convolution: of each block and of the head, (out, in) and (out,)."""
 
     blocks: list[tuple[Tensor, Tensor, Tensor, Tensor]]
     norm: tuple[Tensor, Tensor]
@@ -53,7 +52,7 @@ class Fused:
         self.bias = torch.cat([_bias(m.stem) for m in members]).to(precision)
         self.members = [self._member(m) for m in members]
 
-    def _member(self, m: Downscaler) -> Member:
+    def _member(self, m: Downscaler) -> MemberWeights:
         def cast(tensor: Tensor) -> Tensor:
             return tensor.detach().to(self.precision).contiguous()
 
@@ -67,33 +66,34 @@ class Fused:
         last: Any = m.last[0]
         head = m.head.weight.detach()[:, :, 0, 0]
         norm = (last.norm.weight.detach(), last.norm.bias.detach())
-        return Member(blocks, norm, head[:, : self.width], head[:, self.width :], _bias(m.head))
+        return MemberWeights(blocks, norm, head[:, : self.width], head[:, self.width :], _bias(m.head))
 
-    def __call__(self, x: Tensor, told: Context) -> tuple[Tensor, Tensor, Tensor]:
+    def __call__(self, x: Tensor, context: HalfUpsampled) -> tuple[Tensor, Tensor, Tensor]:
         """Normalised features with their halo, (F, y + 2 halo, x + 2 halo), to the mean of each member, the variance
         of the error that a cell shares and that of the error inside it, each (M, y, x) float32."""
-        height, width = len(told.base), len(told.columns)
-        rows = height if x.is_cuda else max(1, PIXELS // width)
+        height, width = len(context.base), len(context.columns)
+        rows = height if x.is_cuda else max(1, PIXELS_AT_ONCE // width)
         wide = x.to(self.precision)[None].contiguous(memory_format=torch.channels_last)
         h = self.halo
         centre = x[:, h : h + height, h : h + width].permute(1, 2, 0)
-        parts = []
+        strips = []
         for y in range(0, height, rows):
-            here = slice(y, min(y + rows, height))
-            stem = F.conv2d(wide[:, :, y : here.stop + 2 * h], self.stem, self.bias)[0].permute(1, 2, 0)
-            parts.append(self._pixels(stem, centre[here], Context(told.columns, told.base[here], told.deep[:, here])))
-        mean, shared, local = (torch.cat(p, 1) for p in zip(*parts, strict=True))
+            strip = slice(y, min(y + rows, height))
+            stem = F.conv2d(wide[:, :, y : strip.stop + 2 * h], self.stem, self.bias)[0].permute(1, 2, 0)
+            of_strip = HalfUpsampled(context.columns, context.base[strip], context.deep[:, strip])
+            strips.append(self._pixels(stem, centre[strip], of_strip))
+        mean, shared, local = (torch.cat(s, 1) for s in zip(*strips, strict=True))
         return mean, shared, local
 
-    def _pixels(self, stem: Tensor, centre: Tensor, told: Context) -> tuple[Tensor, Tensor, Tensor]:
-        """``stem`` (y, x, M * W) and ``centre`` (y, x, F), of some rows."""
+    def _pixels(self, stem: Tensor, centre: Tensor, context: HalfUpsampled) -> tuple[Tensor, Tensor, Tensor]:
+        """The members at a strip of rows: ``stem`` (y, x, M * W) and ``centre`` (y, x, F)."""
         shape, w = centre.shape[:2], self.width
-        columns = told.columns.expand(shape[0], -1, -1)
-        base = torch.bmm(columns, told.base).permute(2, 0, 1)
+        columns = context.columns.expand(shape[0], -1, -1)
+        base = torch.bmm(columns, context.base).permute(2, 0, 1)
         features = centre.reshape(-1, centre.shape[2])
         out = []
         for i, member in enumerate(self.members):
-            r = torch.baddbmm(stem[:, :, i * w : i * w + w].float(), columns, told.deep[i]).reshape(-1, w)
+            r = torch.baddbmm(stem[:, :, i * w : i * w + w].float(), columns, context.deep[i]).reshape(-1, w)
             for widen, b1, narrow, b2 in member.blocks:
                 n = F.layer_norm(r, (w,)).to(self.precision)
                 r = r + F.linear(F.gelu(F.linear(n, widen, b1)), narrow, b2)

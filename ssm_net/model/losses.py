@@ -1,7 +1,7 @@
-"""The loss: the label is an aggregate.
+"""Terms of the aggregate loss, whose label is the coarse observation.
 
-``(H mu)(c)`` is compared with the observation y(c) where there is one, in a beta-NLL (Seitzer et al. 2022) whose
-variance is the background's, seen through the footprint, plus the observation's own. Nothing at 1 km is ever a label.
+``(H mu)(c)`` is compared with the observation y(c) where there is one, in a beta-NLL (Seitzer et al. 2022, ICLR) whose
+variance is that of the background's footprint mean plus that of the observation. No 1 km value is ever a label.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ def beta_nll(mean: Tensor, variance: Tensor, target: Tensor, beta: float) -> Ten
 
 
 def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
-    """Mean of ``x`` where ``mask``; 0 where nothing counts. NaN outside the mask never reaches sum or gradient."""
+    """Mean of ``x`` where ``mask``; 0 if the mask is empty. NaN outside the mask reaches neither sum nor gradient."""
     return torch.where(mask, x, 0.0).sum() / mask.sum().clamp(min=1)
 
 
 def subgrid_excess(mu: Tensor, land: Tensor, ratio: int, prior_std: float) -> Tensor:
-    """How much the sub-grid variance of each cell exceeds its prior, in units of the prior; (..., R, C).
+    """Excess of each cell's sub-grid variance over its prior, in units of the prior, (..., R, C).
 
-    An aggregate says nothing of variance inside cells: without a prior the network over-disperses.
+    ``mu`` (..., y, x) m3 m-3, ``land`` (..., y, x) bool, ``prior_std`` m3 m-3. An aggregate does not constrain the
+    variance inside cells: without a prior the network over-disperses.
     """
     *lead, height, width = mu.shape
     cells = (*lead, height // ratio, ratio, width // ratio, ratio)

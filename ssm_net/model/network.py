@@ -1,18 +1,19 @@
-"""The network: a fine branch on 1 km predictors, a coarse branch on the 36 km grid, and a head that fuses them.
+"""The downscaling network: a fine branch on 1 km predictors, a coarse branch on the 36 km grid, a head that fuses both.
 
-Three principles are built in, because they cannot be added later:
+Four principles are built in, because they cannot be added later:
 
-* **The own value is left out.** The estimate inside a cell must not depend on that cell-day's own observation, or the
-  network learns the identity and the sub-grid signal dies. Cells fall into the four phases of a 2 x 2 pattern; the
+* **The own value is left out.** The estimate inside a cell must not depend on the cell's own observation of that day,
+  or the network learns the identity and no sub-grid signal. Cells fall into the four phases of a 2 x 2 pattern. The
   coarse branch runs once a phase with that phase's observations hidden, and the pixels of a cell are fused only with
-  the context of their own phase. Hiding the whole phase also closes the way through a neighbour's interpolated context.
+  the context of their own phase. Hiding the whole phase also closes the path through a neighbour's interpolated
+  context.
 * **Exact tiles.** Normalisation is over channels only, the fine branch has a receptive field of ``2 * halo + 1``
-  pixels and no padding of its own: a tile read with its halo gives what the whole domain gives.
+  pixels and no padding of its own: a tile read with its halo gives the same numbers as the whole domain.
 * **A footprint's mean needs a sample of its pixels.** All spatial mixing sits in the fine branch's first convolution;
-  what follows works on each pixel alone. Training can so evaluate every third pixel each way (at a random offset)
-  of a footprint at a ninth of the cost, and estimate its mean to a tenth of the observation's error.
-* **Two scales.** The coarse branch sees the whole domain at once; its context meets the pixels by bilinear
-  interpolation, after its last linear map, which commutes with it.
+  all later layers are pixel-wise. Training can therefore evaluate every third pixel each way (at a random offset) at a
+  ninth of the cost, and estimate the footprint's mean to a tenth of the observation's error.
+* **Two scales.** The coarse branch sees the whole domain at once; its context is interpolated bilinearly to the pixels
+  after its last linear map, which commutes with the interpolation.
 """
 
 from __future__ import annotations
@@ -26,22 +27,39 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 SSM_MIN, SSM_MAX = 0.01, 0.60  # m3 m-3: residual water of any soil; porosity of all but organic soils (Cosby 1984)
-SSM_SCALE = 0.1  # m3 m-3, brings observations to order one
+SSM_SCALE = 0.1  # m3 m-3, scales observations to order one
 KERNEL = 5  # cells a side of the leave-own-out mean
-UNRESOLVED = 0.04  # m3 m-3; what no predictor explains inside a cell is 0.02-0.04, and aggregates cannot tell
+UNRESOLVED = 0.04  # m3 m-3; what no predictor explains inside a cell is 0.02-0.04; aggregates cannot constrain it
 
 
 @dataclass(frozen=True)
-class Context:
-    """What the coarse branch tells: ``base`` (B, 1, R, C) mean of the visible observations, m3 m-3; ``deep``
-    (B, W, R, C) what is added to the fine branch's channels."""
+class NetworkSize:
+    """Size of a ``Downscaler``: ``features`` of a pixel, ``lags`` days of observations, ``kernel`` of the first
+    convolution (pixels a side), channels (``width``) and blocks (``depth``) of the fine branch, the same of the coarse
+    branch; ``cells``: whether the coarse branch is given the features' cell means; ``dropout``, a probability."""
+
+    features: int
+    lags: int
+    kernel: int
+    width: int
+    depth: int
+    coarse_width: int
+    coarse_depth: int
+    cells: bool
+    dropout: float
+
+
+@dataclass(frozen=True)
+class CoarseContext:
+    """Output of the coarse branch: ``base`` (B, 1, R, C) mean of the visible observations, m3 m-3; ``deep``
+    (B, W, R, C), which is added to the fine branch's channels."""
 
     base: Tensor
     deep: Tensor
 
 
 class ChannelNorm(nn.Module):
-    """LayerNorm over the channels of (B, C, y, x); each pixel alone, so tiles and the whole agree."""
+    """LayerNorm over the channels of (B, C, y, x), pixel by pixel, so that tiles and the whole domain agree."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -70,6 +88,8 @@ class PixelBlock(nn.Module):
 
 
 class CoarseBlock(nn.Module):
+    """A residual block with a 3 x 3 convolution on the coarse grid."""
+
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
         self.body = nn.Sequential(
@@ -87,9 +107,9 @@ class CoarseBlock(nn.Module):
 class LeaveOwnOutMean(nn.Module):
     """Normalised convolutions of the visible observations in space and time, with learned positive weights.
 
-    A kriging of sorts: w = exp(logits) over (kernel, lag, dy, dx), plus a little weight for the climatological mean.
-    That the own value is left out is the caller's part: it is hidden in ``seen``. The kernels start with different
-    reaches in space (cells) and time (days); the first is the broadest-minded of them and serves as the base.
+    Similar to kriging: w = exp(logits) over (kernel, lag, dy, dx), plus a small weight of the climatological mean.
+    The caller leaves the own value out by hiding it in ``visible``. The kernels start with different reaches in space
+    (cells) and time (days); the mean of the first kernel is the base of the estimate.
     """
 
     REACH = ((1.5, 2.5), (0.8, 1.0), (3.0, 0.7), (0.7, 6.0), (0.4, 30.0))
@@ -97,68 +117,58 @@ class LeaveOwnOutMean(nn.Module):
     def __init__(self, lags: int, mean: float) -> None:
         super().__init__()
         d = torch.arange(KERNEL) - KERNEL // 2
-        far = torch.sqrt((d[:, None] ** 2 + d[None] ** 2).float())
+        distance = torch.sqrt((d[:, None] ** 2 + d[None] ** 2).float())
         lag = torch.arange(lags).float()[:, None, None]
-        self.logits = nn.Parameter(torch.stack([-far / space - lag / time for space, time in self.REACH]))
+        self.logits = nn.Parameter(torch.stack([-distance / space - lag / time for space, time in self.REACH]))
         self.prior = nn.Parameter(torch.full((len(self.REACH),), -3.0))
         self.mean: Tensor
         self.register_buffer("mean", torch.tensor(mean))
 
-    def forward(self, ssm: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """``ssm`` and ``seen`` (B, L, R, C) to the means (B, K, R, C), m3 m-3, and the weight behind each."""
+    def forward(self, ssm: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
+        """``ssm`` (m3 m-3) and ``visible`` (0 or 1), both (B, L, R, C), to the means (B, K, R, C), m3 m-3, and the
+        weight of each."""
         w = self.logits.exp()
-        total = F.conv2d((ssm - self.mean) * seen, w, padding=KERNEL // 2)
-        weight = F.conv2d(seen, w, padding=KERNEL // 2) + self.prior.exp()[:, None, None]
+        total = F.conv2d((ssm - self.mean) * visible, w, padding=KERNEL // 2)
+        weight = F.conv2d(visible, w, padding=KERNEL // 2) + self.prior.exp()[:, None, None]
         return self.mean + total / weight, weight
 
 
 class Downscaler(nn.Module):
     """Mean and variance of soil moisture at the pixels of a window.
 
-    ``fine`` counts the features of a pixel, ``lags`` the days of observations; ``mean`` is the climatological mean of
-    the training observations, m3 m-3. With ``cells`` the coarse branch is given the features' cell means beside the
-    observations: a network trained beforehand on many worlds can use them, one that learns from the some thousand
-    labels of a season learns their noise instead of what the pixels say (measured: docs/decisions.md).
+    ``mean_ssm`` is the climatological mean of the training observations, m3 m-3. With ``size.cells`` the coarse branch
+    is given the features' cell means as well as the observations. A network pretrained on many worlds can use them; one
+    trained on the few thousand labels of a season fits their noise instead of the pixels' signal (measured:
+    docs/decisions.md).
     """
 
-    def __init__(
-        self,
-        fine: int,
-        lags: int,
-        kernel: int,
-        width: int,
-        depth: int,
-        coarse_width: int,
-        coarse_depth: int,
-        cells: bool,
-        dropout: float,
-        mean: float,
-    ) -> None:
+    def __init__(self, size: NetworkSize, mean_ssm: float) -> None:
         super().__init__()
-        self.halo, self.cells = kernel // 2, cells
-        self.stem = nn.Conv2d(fine, width, kernel)
-        self.own_out = LeaveOwnOutMean(lags, mean)
-        told = 2 * len(LeaveOwnOutMean.REACH) + (fine + 2 if cells else 0)
+        width, dropout = size.width, size.dropout
+        self.halo, self.cells = size.kernel // 2, size.cells
+        self.stem = nn.Conv2d(size.features, width, size.kernel)
+        self.own_out = LeaveOwnOutMean(size.lags, mean_ssm)
+        coarse_inputs = 2 * len(LeaveOwnOutMean.REACH) + (size.features + 2 if size.cells else 0)
         self.coarse = nn.Sequential(
-            nn.Conv2d(told, coarse_width, 1),
-            *(CoarseBlock(coarse_width, dropout) for _ in range(coarse_depth)),
-            nn.Conv2d(coarse_width, width, 1),
+            nn.Conv2d(coarse_inputs, size.coarse_width, 1),
+            *(CoarseBlock(size.coarse_width, dropout) for _ in range(size.coarse_depth)),
+            nn.Conv2d(size.coarse_width, width, 1),
         )
-        self.blocks = nn.Sequential(*(PixelBlock(width, dropout) for _ in range(depth)))
+        self.blocks = nn.Sequential(*(PixelBlock(width, dropout) for _ in range(size.depth)))
         self.last = nn.Sequential(ChannelNorm(width), nn.GELU(), nn.Dropout(dropout))
-        # What a pixel's features say by themselves passes beside the blocks.
-        self.head = nn.Conv2d(width + fine, 3, 1)
+        # A pixel's features also reach the head directly, past the blocks.
+        self.head = nn.Conv2d(width + size.features, 3, 1)
         assert self.head.bias is not None
         nn.init.normal_(self.head.weight, std=1e-2)
-        nn.init.zeros_(self.head.weight[2])  # what is inside a cell stays a constant where nothing teaches it
+        nn.init.zeros_(self.head.weight[2])  # the variance inside a cell stays constant where no label constrains it
         with torch.no_grad():
-            # An innovation's usual size, and what no predictor explains inside a cell, m3 m-3.
+            # Typical size of an innovation, and what no predictor explains inside a cell, m3 m-3.
             self.head.bias.copy_(torch.tensor([0.0, 2 * math.log(0.03), 2 * math.log(UNRESOLVED)]))
 
     def fine(self, x: Tensor, stride: int = 1) -> Tensor:
         """Normalised features with their halo, (B, F, y + 2 halo, x + 2 halo), to (B, W + F, y, x).
 
-        With ``stride`` only every ``stride``-th pixel each way, the first at the first.
+        With ``stride`` only every ``stride``-th pixel each way, from the first on.
         """
         h = self.halo
         centre = x[:, :, h : x.shape[2] - h : stride, h : x.shape[3] - h : stride]
@@ -172,20 +182,21 @@ class Downscaler(nn.Module):
         more[[width + n for n in hot]] = 1
         return fine + more[:, None, None]
 
-    def context(self, ssm: Tensor, cells: Tensor) -> Context:
-        """The coarse branch on what is visible: ``ssm`` (B, L, R, C) m3 m-3, NaN where hidden or not observed;
+    def context(self, ssm: Tensor, cells: Tensor) -> CoarseContext:
+        """The coarse branch on the visible observations: ``ssm`` (B, L, R, C) m3 m-3, NaN where hidden or not observed;
         ``cells`` (B, F, R, C) cell means of the normalised features."""
-        seen = torch.isfinite(ssm).to(self.own_out.mean)
-        known = torch.nan_to_num(ssm).to(seen)
-        means, weight = self.own_out(known, seen)
-        told = [(means - self.own_out.mean) / SSM_SCALE, weight.log()]
+        visible = torch.isfinite(ssm).to(self.own_out.mean)
+        observed = torch.nan_to_num(ssm).to(visible)
+        means, weight = self.own_out(observed, visible)
+        inputs = [(means - self.own_out.mean) / SSM_SCALE, weight.log()]
         if self.cells:
-            # Beside the features, the day's own visible observations: what these say of those may differ by region.
-            told += [(known[:, :1] - self.own_out.mean) / SSM_SCALE * seen[:, :1], seen[:, :1], cells]
-        return Context(means[:, :1], self.coarse(torch.cat(told, 1)))
+            # Next to the features, the day's own visible observations: their relation may differ by region.
+            anomaly = (observed[:, :1] - self.own_out.mean) / SSM_SCALE * visible[:, :1]
+            inputs += [anomaly, visible[:, :1], cells]
+        return CoarseContext(means[:, :1], self.coarse(torch.cat(inputs, 1)))
 
     def basis(self, fine: Tensor, deep: Tensor) -> Tensor:
-        """What the head is a linear map of, (B, W + F, y, x)."""
+        """Inputs of the head, which is linear in them, (B, W + F, y, x)."""
         width = deep.shape[1]
         return torch.cat([self.last(self.blocks(fine[:, :width] + deep)), fine[:, width:]], 1)
 
@@ -200,8 +211,8 @@ class Downscaler(nn.Module):
 
 
 class Committee(nn.Module):
-    """Networks of one kind that differ in their first weights. Their mean is the estimate; where they disagree, none
-    of them knows: the variance between them counts as one that a cell shares."""
+    """An ensemble of networks that differ in their initial weights. Their mean is the estimate; the variance between
+    them is added to the part of the error that a cell shares."""
 
     def __init__(self, members: Iterable[Downscaler]) -> None:
         super().__init__()

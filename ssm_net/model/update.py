@@ -1,10 +1,10 @@
-"""The update: today's coarse observation enters after the network, with the weight it deserves.
+"""Kalman update of the background by the day's coarse observations, after the network.
 
     theta = mu + g K (y - H mu),    K = P / (P + R)
 
-P is the variance of the background's error seen through the footprint, R that of the observation. K = 0 where there is
-no observation, so every day is complete. Increments are spread by bilinear interpolation, not in blocks. ``exact``
-takes K = 1 to its end: the mean of each observed cell becomes the observation, inside the bounds.
+P is the error variance of the background's footprint mean, R that of the observation; K = 0 where there is no
+observation, so every day is complete. g is bilinear interpolation, so that no block edges appear. ``exact`` is the
+limit K = 1: the mean of each observed cell becomes the observation, inside the bounds.
 Sources: Kalman (1960); the bounded shift extends the constraint layers of Harder et al. (2023), JMLR 24.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from ssm_net.grid import Footprint, Window, block_mean, expand, upsample
+from ssm_net.grid import Window, block_mean, expand, upsample
 
 EXACT_TOLERANCE = 1e-7  # m3 m-3, in float64
 EXACT_ROUNDS = 60
@@ -27,30 +27,12 @@ def gain(background_variance: Tensor, observation_variance: Tensor) -> Tensor:
     return torch.nan_to_num(k).clamp(0, 1)
 
 
-def update(
-    mu: Tensor,
-    variance: Tensor,
-    observed: Tensor,
-    sigma: Tensor,
-    footprint: Footprint,
-    land: Tensor,
-    ratio: int,
-) -> tuple[Tensor, Tensor]:
-    """Precision-weighted update of a day, the whole domain at once; inference takes the same steps tile by tile.
-
-    ``mu`` (m3 m-3) and ``variance`` of the background are (y, x); ``observed`` and its ``sigma`` (R, C), NaN where
-    there is none; ``land`` (y, x) bool. Returns the updated mean and variance; water pixels come back changed too and
-    are masked by the caller.
-    """
-    weight = land.to(mu)
-    background, p = (footprint.forward(torch.nan_to_num(x), weight) for x in (mu, variance))
-    increment, k = increments(background, p, observed, sigma)
-    return mu + upsample(increment, ratio), variance * (1 - upsample(k, ratio))
-
-
 def increments(background: Tensor, variance: Tensor, observed: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
-    """What to add to the mean of each cell, and K; ``background`` and its ``variance`` are means over footprints, all
-    (R, C), NaN where there is none."""
+    """Increment of the mean of each cell (m3 m-3), and K, both (R, C), of which pixels get the bilinear interpolation.
+
+    ``background`` and its ``variance`` are means over footprints, ``observed`` and ``sigma`` (m3 m-3) NaN where there
+    is none; all (R, C). The updated mean is mu + g increment, the updated variance that of mu times 1 - g K.
+    """
     k = gain(variance, sigma**2)
     return k * torch.nan_to_num(observed - background), k
 
@@ -60,35 +42,37 @@ def exact(
 ) -> Iterator[Tensor]:
     """Shift the logits of each observed cell until its land mean is the observation; float64, (y, x) of each field.
 
-    ``fields`` are the parts of a domain, each its window (whole cells), mean (m3 m-3) and land (bool). First the
-    smooth increments of ``update`` with K = 1, so that little is left to shift in blocks; then a bracketed Newton
-    search a cell. An observation outside ``(low, high)`` is taken at the nearest value inside. Afterwards
-    ``|mean - observed| <= 1e-6`` in every observed cell with land, and ``low <= theta <= high`` everywhere.
+    ``fields`` are the parts of a domain, each its window (whole cells), mean (m3 m-3) and land (bool). Smooth
+    increments with K = 1 come first, so that the shift in blocks is small; then a bracketed Newton search in each cell.
+    An observation outside ``(low, high)`` is clipped. Afterwards ``|mean - observed| <= 1e-6`` in every observed cell
+    with land, and ``low <= theta <= high`` everywhere.
     """
     middle = (low + high) / 2
     target = torch.nan_to_num(observed.double(), nan=middle).clamp(low + 1e-6, high - 1e-6)
-    lefts: list[Tensor] = []
+    steps: list[Tensor] = []  # increments so far, (R, C) each
 
     def smooth(mu: Tensor, window: Window) -> Tensor:
         x = torch.nan_to_num(mu.double(), nan=middle)
-        for left in lefts:
-            x = (x + upsample(left, ratio, window)).clamp(low + 1e-9, high - 1e-9)
+        for step in steps:
+            x = (x + upsample(step, ratio, window)).clamp(low + 1e-9, high - 1e-9)
         return x
 
     for _ in range(3):
-        left = torch.zeros_like(target)
+        residual = torch.zeros_like(target)
         for window, mu, land in fields:
             cells = _cells(window, ratio)
-            left[cells] = target[cells] - block_mean(smooth(mu, window), ratio, land.double())
-        lefts.append(torch.where(torch.isfinite(observed), torch.nan_to_num(left), 0.0))  # no land, no mean
+            residual[cells] = target[cells] - block_mean(smooth(mu, window), ratio, land.double())
+        steps.append(torch.where(torch.isfinite(observed), torch.nan_to_num(residual), 0.0))  # NaN: a cell without land
     for window, mu, land in fields:
         cells = _cells(window, ratio)
-        yield _settled(smooth(mu, window), target[cells], torch.isfinite(observed[cells]), land.double(), low, high)
+        observed_cells = torch.isfinite(observed[cells])
+        yield _shifted_to(smooth(mu, window), target[cells], observed_cells, land.double(), (low, high))
 
 
-def _settled(x: Tensor, target: Tensor, has: Tensor, weight: Tensor, low: float, high: float) -> Tensor:
+def _shifted_to(x: Tensor, target: Tensor, has: Tensor, weight: Tensor, bounds: tuple[float, float]) -> Tensor:
     """``x`` (y, x) with the logits of each cell that ``has`` a ``target`` (R, C) shifted until its weighted mean is
-    that."""
+    the target."""
+    low, high = bounds
     ratio = len(x) // len(target)
     has = has & (block_mean(weight, ratio) > 0)
     z = torch.logit((x - low) / (high - low))
@@ -96,15 +80,15 @@ def _settled(x: Tensor, target: Tensor, has: Tensor, weight: Tensor, low: float,
     lo, hi = torch.full_like(target, -60.0), torch.full_like(target, 60.0)
     for _ in range(EXACT_ROUNDS):
         s = torch.sigmoid(z + expand(delta, ratio))
-        miss = block_mean(low + (high - low) * s, ratio, weight) - target
-        miss = torch.where(has, torch.nan_to_num(miss), 0.0)
-        if float(miss.abs().max()) <= EXACT_TOLERANCE:
+        error = block_mean(low + (high - low) * s, ratio, weight) - target
+        error = torch.where(has, torch.nan_to_num(error), 0.0)
+        if float(error.abs().max()) <= EXACT_TOLERANCE:
             break
-        hi, lo = torch.where(miss > 0, delta, hi), torch.where(miss < 0, delta, lo)
+        hi, lo = torch.where(error > 0, delta, hi), torch.where(error < 0, delta, lo)
         slope = (high - low) * torch.nan_to_num(block_mean(s * (1 - s), ratio, weight))
-        newton = delta - miss / slope.clamp(min=1e-12)
+        newton = delta - error / slope.clamp(min=1e-12)
         inside = (newton > lo) & (newton < hi)
-        delta = torch.where(miss == 0, delta, torch.where(inside, newton, (lo + hi) / 2))
+        delta = torch.where(error == 0, delta, torch.where(inside, newton, (lo + hi) / 2))
     return low + (high - low) * torch.sigmoid(z + expand(delta, ratio))
 
 

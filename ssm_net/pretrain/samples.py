@@ -1,7 +1,7 @@
-"""Pixels of simulated worlds with their truth, thinned: what networks are trained on beforehand.
+"""Thinned pixels of a simulated world with their 1 km truth, on disk: the data of pretraining.
 
-Of each day one pixel in ``STRIDE`` each way is kept, with the ``KERNEL`` x ``KERNEL`` pixels around it, at an offset of
-the day's own: a network whose only spatial mixing is its first convolution needs no more, and sixty worlds fit into
+Of each day one pixel in ``THINNING`` each way is kept, with its ``NEIGHBOURHOOD`` of 3 x 3 pixels, at an offset drawn
+for the day: a network whose only spatial mixing is its first convolution needs no more, and sixty worlds fit into
 memory.
 """
 
@@ -19,19 +19,25 @@ from torch.nn.functional import pad
 
 from ssm_net.core.files import write_whole
 from ssm_net.cube.store import Cube
+from ssm_net.errors import SsmNetError
 from ssm_net.formats.truth import Truth
 from ssm_net.inputs import features
 from ssm_net.inputs.reading import read_cells, read_coarse, read_stored, usable
 from ssm_net.inputs.scaling import NO_FEATURES
 
-STRIDE, KERNEL = 6, 3  # pixels
+THINNING = 6  # pixels between those kept, each way
+NEIGHBOURHOOD = 3  # pixels a side around each: the receptive field of the networks
+
+
+class PretrainingError(SsmNetError):
+    """A simulated world cannot be used; the message names the remedy."""
 
 
 @dataclass(frozen=True)
 class World:
-    """The samples of one world, T days: ``x`` (T, F, n K, m K) features in physical units, K = ``KERNEL``, NaN where
-    missing; ``truth`` (T, n, m) m3 m-3, NaN on water; ``offset`` (T, 2) of the first pixel; ``cells`` (T, F, R, C)
-    cell means of the features; ``ssm`` (T, R, C) as observed."""
+    """The samples of one world, T days: ``x`` (T, F, n K, m K) features in physical units, K = ``NEIGHBOURHOOD``, NaN
+    where missing; ``truth`` (T, n, m) m3 m-3, NaN on water; ``offset`` (T, 2) of the first pixel; ``cells``
+    (T, F, R, C) cell means of the features; ``ssm`` (T, R, C) as observed, m3 m-3."""
 
     x: Tensor
     truth: Tensor
@@ -49,7 +55,7 @@ def thin(cube: Cube, truth: Truth, names: Sequence[str], file: Path, seed: int) 
     """Write the samples of a world's days to ``file`` (npz, float16 pixels)."""
     rng = np.random.default_rng(np.random.SeedSequence([seed, 5]))
     height, width = cube.domain.fine_shape
-    n, m, halo = height // STRIDE, width // STRIDE, KERNEL // 2
+    n, m, halo = height // THINNING, width // THINNING, NEIGHBOURHOOD // 2
     land = cube.land()
     out: dict[str, list[np.ndarray]] = {k: [] for k in ("x", "truth", "offset", "cells", "ssm")}
     for day in cube.days:
@@ -57,21 +63,21 @@ def thin(cube: Cube, truth: Truth, names: Sequence[str], file: Path, seed: int) 
         pixels = read_stored(cube, day, (0, height, 0, width), usable(cube, names), coarse.background)
         field = truth.read(day)
         if field is None:
-            raise ValueError(f"{truth.path} does not hold {day}: delete that world, it is made again")
-        dy, dx = (int(k) for k in rng.integers(0, STRIDE, 2))
-        rows, cols = (_places(d, k).flatten() for d, k in ((dy, n), (dx, m)))
+            raise PretrainingError(f"{truth.path} does not hold {day}: delete that world's folder, it is made again")
+        dy, dx = (int(k) for k in rng.integers(0, THINNING, 2))
+        rows, cols = (_sampled(d, k).flatten() for d, k in ((dy, n), (dx, m)))
         x = pad(features.stack(names, pixels.variables()), (halo,) * 4, value=torch.nan)[:, rows][:, :, cols]
-        known = torch.where(land, torch.from_numpy(field), torch.nan)
+        on_land = torch.where(land, torch.from_numpy(field), torch.nan)
         out["x"].append(x.half().numpy())
-        out["truth"].append(known[dy::STRIDE, dx::STRIDE][:n, :m].half().numpy())
+        out["truth"].append(on_land[dy::THINNING, dx::THINNING][:n, :m].half().numpy())
         out["offset"].append(np.array([dy, dx]))
         out["cells"].append(read_cells(cube, day, names).numpy())
         out["ssm"].append(coarse.ssm[0].numpy())
-    whole = io.BytesIO()
-    np.savez(whole, **{k: np.stack(v) for k, v in out.items()})  # type: ignore[arg-type]
-    write_whole(file, whole.getbuffer())
+    buffer = io.BytesIO()
+    np.savez(buffer, **{k: np.stack(v) for k, v in out.items()})  # type: ignore[arg-type]
+    write_whole(file, buffer.getbuffer())
 
 
-def _places(first: int, number: int) -> Tensor:
+def _sampled(first: int, number: int) -> Tensor:
     """Rows (or columns) of a padded field that belong to each of ``number`` samples, (number, KERNEL)."""
-    return first + STRIDE * torch.arange(number)[:, None] + torch.arange(KERNEL)
+    return first + THINNING * torch.arange(number)[:, None] + torch.arange(NEIGHBOURHOOD)

@@ -1,9 +1,9 @@
-"""Learning from aggregates: the LightningModule with its loss, its masked metrics and its optimiser."""
+"""The aggregate loss as a LightningModule: footprint means of the networks against coarse observations."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import lightning as L
@@ -16,126 +16,164 @@ from ssm_net.grid import Footprint, expand
 from ssm_net.inputs.phases import PHASES
 from ssm_net.model.losses import beta_nll, masked_mean, subgrid_excess
 from ssm_net.model.network import SSM_SCALE, Committee, Downscaler
+from ssm_net.train.batches import CoarseWindow, PatchBatch
+from ssm_net.train.leave_own_out import hidden, interpolated
+from ssm_net.train.optimiser import Schedule, adamw
 
-Batch = dict[str, Tensor]
-BIAS = 0.02  # m3 m-3, what a radiometer gets wrong in a cell all the time: 0.02-0.03
-FASTER = 4.0  # learns the sensor's bias than the networks, whose steps are small
+SENSOR_BIAS = 0.02  # m3 m-3, standard deviation of a radiometer's lasting error in a cell: 0.02-0.03
 
 
-class Background(NamedTuple):
+@dataclass(frozen=True)
+class SensorFootprint:
+    """The sensor's footprint on a patch: its ``kind`` (gaussian or box), ``fwhm`` in pixels, and the ``ratio`` of a
+    cell's side to a pixel's."""
+
+    kind: str
+    fwhm: float
+    ratio: int
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Terms of the loss: ``beta`` of the beta-NLL; weight ``subgrid`` of the penalty on sub-grid variance above
+    ``subgrid_std`` squared (m3 m-3); weight ``physics`` of the penalty where soil gets wetter with heat, and the
+    positions ``hot`` of the features that stand for heat. Every ``stride``-th pixel each way stands for a footprint."""
+
+    beta: float
+    subgrid: float
+    subgrid_std: float
+    physics: float
+    stride: int
+    hot: Sequence[int] = ()
+
+
+class FootprintBackground(NamedTuple):
     """Footprint means of the members' estimates and of their stated variances, (M, B, R, C); the mean excess of
-    sub-grid variance and the mean rise of soil moisture with heat where there should be none, scalars."""
+    sub-grid variance and the mean violation of the physics constraint, scalars."""
 
     mean: Tensor
     variance: Tensor
-    excess: Tensor
-    wrong: Tensor
+    subgrid_excess: Tensor
+    physics_violation: Tensor
 
 
-class Learner(L.LightningModule):
-    """One step: the fine branch once, then for each phase the context with that phase hidden, the fusion everywhere in
-    its footprints, and the loss at its hidden cells. All of it is leave-own-out, the overlap of footprints included.
-    The members of the committee learn side by side from the same batches.
+class SampledPixels(NamedTuple):
+    """Every ``stride``-th pixel of a batch: channels ``x`` from the first sampled pixel on, ``land`` and ``gate``
+    (B, y, x), ``coarse`` that reaches these pixels, and the footprint ``h`` of them."""
 
-    What the radiometer gets wrong in a cell all the time is learned beside the networks, a number a cell that is drawn
-    to nothing: days of one cell are no independent witnesses of the level of its soil. It is no part of the estimate.
-    ``hot`` are the places of the features that stand for today's and remembered heat; where the batch's ``gate`` is
-    open, soil must not be wetter when they are higher.
+    x: Tensor
+    land: Tensor
+    gate: Tensor
+    coarse: CoarseWindow
+    h: Footprint
+    stride: int
+
+
+class AggregateLearner(L.LightningModule):
+    """A step evaluates the fine branch once, then for each phase the context with that phase hidden, the fusion at all
+    sampled pixels, and the loss at the hidden cells. All of it leaves the own value out, the overlap of footprints
+    included. The members of the committee learn from the same batches.
+
+    The radiometer's lasting bias in a cell is learned with the networks, one number a cell with a prior around 0: days
+    of one cell are not independent observations of its soil's level. It is no part of the estimate. Where the batch's
+    ``gate`` is open, soil must not be wetter when the features of ``objective.hot`` are higher.
+
+    ``cells`` is the number of coarse cells of the domain, ``observations`` that of the training observations.
     """
 
     def __init__(
         self,
         network: Committee,
         *,
-        ratio: int,
-        footprint: str,
-        fwhm: float,
-        lr: float,
-        weight_decay: float,
-        beta: float,
-        subgrid: float,
-        subgrid_std: float,
-        physics: float,
-        hot: Sequence[int],
+        footprint: SensorFootprint,
+        objective: Objective,
+        schedule: Schedule,
         cells: int,
         observations: int,
-        seed: int,
-        steps: int,
-        stride: int,
     ) -> None:
         super().__init__()
         self.network = network
-        self.sensor_bias = nn.Parameter(torch.zeros(cells))  # in units of BIAS
-        self.observations = observations
-        self.ratio, self.footprint, self.fwhm = ratio, footprint, fwhm
-        self.lr, self.weight_decay, self.beta = lr, weight_decay, beta
-        self.subgrid, self.subgrid_std, self.physics, self.hot = subgrid, subgrid_std, physics, list(hot)
-        self.seed, self.steps, self.stride = seed, steps, stride
+        self.sensor_bias = nn.Parameter(torch.zeros(cells))  # in units of SENSOR_BIAS
+        self.footprint, self.objective, self.schedule, self.observations = footprint, objective, schedule, observations
         # Sums over the scored cells of the validation.
         self.innovation, self.bias, self.predicted = MeanMetric(), MeanMetric(), MeanMetric()
 
-    def background(self, batch: Batch, offset: tuple[int, int], stride: int) -> Background:
+    def background(self, batch: PatchBatch, offset: tuple[int, int], stride: int) -> FootprintBackground:
         """The members' backgrounds with each cell's own value left out. Every ``stride``-th pixel each way from
         ``offset`` stands for all."""
-        rows, cols = batch["target"].shape[-2:]
-        oy, ox = offset
-        up_y, up_x = batch["up_y"][:, oy::stride], batch["up_x"][:, ox::stride]
-        land, gate = (batch[k][:, oy::stride, ox::stride] for k in ("land", "gate"))
-        h = Footprint.of(self.footprint, (rows, cols), self.ratio, self.fwhm).to(up_y)
-        h = Footprint(h.rows[:, oy::stride], h.cols[:, ox::stride])  # weighted means: the land weights make them whole
-        x = batch["x"][:, :, oy:, ox:].contiguous(memory_format=torch.channels_last)
-        means, variances = [], []
-        excess, wrong = torch.zeros((), device=up_y.device), torch.zeros((), device=up_y.device)
-        for member in self.network:
-            fine = member.fine(x, stride)[:, :, : land.shape[-2], : land.shape[-1]]
-            mean, variance = torch.zeros_like(batch["target"]), torch.zeros_like(batch["target"])
-            both_own, mu_own = None, torch.zeros_like(land, dtype=up_y.dtype)
-            pixel_phase = expand(batch["target_phase"], self.ratio // stride)
-            for phase in range(PHASES):
-                both = interpolated(member, hidden(batch, phase), batch["cells"], up_y, up_x)
-                mu, shared, _ = member.fuse(fine, both[:, :1], both[:, 1:])
-                own = batch["target_phase"] == phase
-                mean = torch.where(own, h.forward(mu, land), mean)
-                variance = torch.where(own, h.forward(shared.exp(), land), variance)
-                over = subgrid_excess(mu, land, self.ratio // stride, self.subgrid_std)
-                excess = excess + torch.where(own, over, 0.0).mean()
-                if self.hot and self.physics:
-                    here = pixel_phase == phase
-                    mu_own = torch.where(here, mu, mu_own)
-                    both_own = both if both_own is None else torch.where(here[:, None], both, both_own)
-            if both_own is not None:
-                hotter, _, _ = member.fuse(member.warmer(fine, self.hot), both_own[:, :1], both_own[:, 1:])
-                wrong = wrong + masked_mean(torch.relu(hotter - mu_own), gate & land) / SSM_SCALE
-            means.append(mean)
-            variances.append(variance)
-        n = len(means)
-        return Background(torch.stack(means), torch.stack(variances), excess / n, wrong / n)
+        sampled = self._sampled(batch, offset, stride)
+        members = [self._member_background(member, sampled, batch.target.phase) for member in self.network]
+        means, variances, excesses, violations = zip(*members, strict=True)
+        zero, n = torch.zeros((), device=batch.x.device), len(members)
+        excess = sum((term for terms in excesses for term in terms), zero)
+        return FootprintBackground(torch.stack(means), torch.stack(variances), excess / n, sum(violations, zero) / n)
 
-    def training_step(self, batch: Batch, index: int) -> Tensor:
-        oy, ox = (int(n) for n in torch.randint(self.stride, (2,)))
-        found = self.background(batch, (oy, ox), self.stride)
-        score = batch["score"]
-        mean, variance = torch.nan_to_num(found.mean), torch.nan_to_num(found.variance, nan=1.0)
-        total = variance + batch["target_sigma"] ** 2
+    def _sampled(self, batch: PatchBatch, offset: tuple[int, int], stride: int) -> SampledPixels:
+        (oy, ox), coarse = offset, batch.coarse
+        coarse = replace(coarse, up_y=coarse.up_y[:, oy::stride], up_x=coarse.up_x[:, ox::stride])
+        land, gate = (field[:, oy::stride, ox::stride] for field in (batch.land, batch.gate))
+        of, (rows, cols) = self.footprint, batch.target.value.shape[-2:]
+        h = Footprint.of(of.kind, (rows, cols), of.ratio, of.fwhm).to(coarse.up_y)
+        h = Footprint(h.rows[:, oy::stride], h.cols[:, ox::stride])  # the land weights normalise its means
+        x = batch.x[:, :, oy:, ox:].contiguous(memory_format=torch.channels_last)
+        return SampledPixels(x, land, gate, coarse, h, stride)
+
+    def _member_background(
+        self, member: Downscaler, s: SampledPixels, phase_of_cell: Tensor
+    ) -> tuple[Tensor, Tensor, list[Tensor], Tensor]:
+        """Mean and variance (B, R, C), the excess of sub-grid variance of each phase, the physics violation."""
+        hinge = bool(self.objective.hot and self.objective.physics)
+        fine = member.fine(s.x, s.stride)[:, :, : s.land.shape[-2], : s.land.shape[-1]]
+        mean, variance = (torch.zeros(phase_of_cell.shape, device=s.x.device) for _ in range(2))
+        excesses: list[Tensor] = []
+        context_own, mu_own = None, torch.zeros_like(s.land, dtype=s.coarse.up_y.dtype)
+        cell = self.footprint.ratio // s.stride
+        pixel_phase = expand(phase_of_cell, cell)
+        for phase in range(PHASES):
+            context = interpolated(member, hidden(s.coarse, phase), s.coarse)
+            mu, shared, _ = member.fuse(fine, context[:, :1], context[:, 1:])
+            own = phase_of_cell == phase
+            mean = torch.where(own, s.h.forward(mu, s.land), mean)
+            variance = torch.where(own, s.h.forward(shared.exp(), s.land), variance)
+            excess = subgrid_excess(mu, s.land, cell, self.objective.subgrid_std)
+            excesses.append(torch.where(own, excess, 0.0).mean())
+            if hinge:
+                own_pixels = pixel_phase == phase
+                mu_own = torch.where(own_pixels, mu, mu_own)
+                context_own = context if context_own is None else torch.where(own_pixels[:, None], context, context_own)
+        violation = torch.zeros((), device=s.x.device)
+        if context_own is not None:
+            warmer = member.warmer(fine, self.objective.hot)
+            hotter, _, _ = member.fuse(warmer, context_own[:, :1], context_own[:, 1:])
+            violation = masked_mean(torch.relu(hotter - mu_own), s.gate & s.land) / SSM_SCALE
+        return mean, variance, excesses, violation
+
+    def training_step(self, batch: PatchBatch, index: int) -> Tensor:
+        of, target = self.objective, batch.target
+        oy, ox = (int(n) for n in torch.randint(of.stride, (2,)))
+        background = self.background(batch, (oy, ox), of.stride)
+        mean, variance = torch.nan_to_num(background.mean), torch.nan_to_num(background.variance, nan=1.0)
+        total = variance + target.sigma**2
         # Divided by a typical variance^beta, so that the weights of the other terms keep their meaning.
-        nll = beta_nll(mean + BIAS * self.sensor_bias[batch["place"]], total, batch["target"], self.beta)
-        fit = masked_mean(nll, score.expand_as(nll)) / 0.05 ** (2 * self.beta)
-        drawn = 0.5 * (self.sensor_bias**2).sum() / self.observations
-        loss: Tensor = fit + drawn + self.subgrid * found.excess + self.physics * found.wrong
-        told = {"train/loss": loss, "train/subgrid_excess": found.excess, "train/wrong_way": found.wrong}
-        self.log_dict(told, batch_size=len(score))
+        nll = beta_nll(mean + SENSOR_BIAS * self.sensor_bias[target.place], total, target.value, of.beta)
+        fit = masked_mean(nll, target.score.expand_as(nll)) / 0.05 ** (2 * of.beta)
+        bias_prior = 0.5 * (self.sensor_bias**2).sum() / self.observations
+        excess, violation = background.subgrid_excess, background.physics_violation
+        loss: Tensor = fit + bias_prior + of.subgrid * excess + of.physics * violation
+        terms = {"train/loss": loss, "train/subgrid_excess": excess, "train/physics_violation": violation}
+        self.log_dict(terms, batch_size=len(target.score))
         return loss
 
-    def validation_step(self, batch: Batch, index: int) -> None:
-        middle = self.stride // 2
-        found = self.background(batch, (middle, middle), self.stride)
-        score = batch["score"]
+    def validation_step(self, batch: PatchBatch, index: int) -> None:
+        middle = self.objective.stride // 2
+        background = self.background(batch, (middle, middle), self.objective.stride)
+        score = batch.target.score
         if not bool(score.any()):
             return
-        innovation = (batch["target"] - found.mean.mean(0))[score]
+        innovation = (batch.target.value - background.mean.mean(0))[score]
         self.innovation.update(innovation**2)
         self.bias.update(innovation)
-        self.predicted.update((found.variance.mean(0) + found.mean.var(0, correction=0))[score])
+        self.predicted.update((background.variance.mean(0) + background.mean.var(0, correction=0))[score])
 
     def on_validation_epoch_end(self) -> None:
         if self.innovation.update_called:
@@ -146,40 +184,8 @@ class Learner(L.LightningModule):
         for metric in (self.innovation, self.bias, self.predicted):
             metric.reset()
 
-    def on_train_batch_start(self, batch: Batch, index: int) -> None:
-        # Dropout and offsets depend on seed and step alone: a resumed run repeats what an unbroken one does.
-        torch.manual_seed(self.seed * 1_000_003 + self.global_step)
+    def on_train_batch_start(self, batch: PatchBatch, index: int) -> None:
+        self.schedule.seed_step(self.global_step)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        return adamw(self, self.lr, self.weight_decay, self.steps)
-
-
-def hidden(batch: Batch, phase: int) -> Tensor:
-    """The observations (B, L, R, C) without those of the day in the cells of ``phase``."""
-    today = torch.where((batch["phase"] == phase)[:, None], torch.nan, batch["ssm"][:, :1])
-    return torch.cat([today, batch["ssm"][:, 1:]], 1)
-
-
-def interpolated(member: Downscaler, ssm: Tensor, cells: Tensor, up_y: Tensor, up_x: Tensor) -> Tensor:
-    """The context at the pixels of a patch, (B, 1 + W, y, x), the base first."""
-    context = member.context(ssm, cells)
-    return up_y[:, None] @ torch.cat([context.base, context.deep], 1) @ up_x.transpose(1, 2)[:, None]
-
-
-def adamw(module: L.LightningModule, lr: float, weight_decay: float, steps: int) -> OptimizerLRSchedulerConfig:
-    """AdamW that leaves biases, norms and the kernels of the observations' means undecayed; a warm start, then half a
-    cosine over ``steps``."""
-    decay = [p for n, p in module.named_parameters() if p.ndim >= 2 and not n.endswith("logits")]
-    fast = [p for n, p in module.named_parameters() if n == "sensor_bias"]
-    chosen = {id(p) for p in decay + fast}
-    rest = [p for p in module.parameters() if id(p) not in chosen]
-    groups = [{"params": decay, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0},
-              {"params": fast, "weight_decay": 0.0, "lr": FASTER * lr}]  # fmt: skip
-    optimiser = torch.optim.AdamW([g for g in groups if g["params"]], lr=lr)
-    warm = max(1, steps // 20)
-
-    def rate(step: int) -> float:
-        return min((step + 1) / warm, 0.5 * (1 + math.cos(math.pi * min(1.0, step / max(1, steps)))) + 0.01)
-
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, rate)
-    return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return adamw(self, self.schedule)

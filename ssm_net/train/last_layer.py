@@ -1,12 +1,12 @@
-"""What networks miss on the target, learned through the footprint by their last layer, in closed form.
+"""Bayesian regression of the networks' last layer on coarse innovations, in closed form.
 
     y(c,t) - H mu(c,t) = H J(c,t) dw + b(c) + e(c,t),    dw ~ N(0, tau^2),  b ~ N(0, bias^2),  e ~ N(0, sigma^2)
 
-mu is the background with the own value left out, J its derivative by the last layer's weights: one step of Gauss and
-Newton. b is what the radiometer gets wrong in a cell all the time (vegetation, texture, interference): days of one cell
-are no independent witnesses of the level of the soil there, and without b the networks would learn the sensor's errors
-through every map that does not change. The prior tau is strong: a season over a region tells levels, hardly slopes.
-Stations enter alike, mu and J at their pixel, b the station's own bias, learned with the rest.
+mu is the background with the own value left out, J its derivative by the last layer's weights: one Gauss-Newton step.
+b is the radiometer's lasting error in a cell (vegetation, texture, interference). Days of one cell are therefore not
+independent observations of its soil's level; without b the networks would fit the sensor's errors with every map that
+does not change in time. The prior tau is strong: a season over a region constrains levels, hardly slopes. Stations
+enter alike, with mu and J at their pixel and b the station's own bias.
 Sources: generalised least squares with random effects, Henderson (1975), Biometrics 31; last-layer linearisation,
 Khan et al. (2019), NeurIPS 32.
 """
@@ -22,67 +22,71 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from ssm_net.cube.footprint import ObservationOperator
 from ssm_net.cube.store import Cube
-from ssm_net.estimators.calibration import Innovations
 from ssm_net.grid import Window, interpolation_matrix
 from ssm_net.inputs.channels import channels
 from ssm_net.inputs.phases import PHASES, phase_of_cells
 from ssm_net.inputs.reading import CoarseDay, padded, read_coarse, read_stored, usable
 from ssm_net.inputs.scaling import NO_FEATURES, Scaling
 from ssm_net.model.network import SSM_MAX, SSM_MIN, Committee, Downscaler, bounded
-from ssm_net.train.aggregate_loss import BIAS
+from ssm_net.train.aggregate_loss import SENSOR_BIAS
+from ssm_net.train.training_stations import TrainingStation
 
-STRIDE = 4  # every 4th pixel each way stands for a footprint
+FOOTPRINT_STRIDE = 4  # every 4th pixel each way stands for a footprint
 BAND = 4  # coarse rows whose pixels are read at once: the cube's chunk
-MOST_DAYS = 90  # of those trained on, evenly chosen
-WEIGHT, LEVEL = 0.01, 0.2  # tau: prior deviation of a weight and of the intercept, in the logit of soil moisture
+MOST_FITTED_DAYS = 90  # of the training days, evenly chosen
+PRIOR_WEIGHT, PRIOR_LEVEL = (
+    0.01,
+    0.2,
+)  # tau: prior deviation of a weight and of the intercept, in the logit of soil moisture
 STATION_BIAS, STATION_ERROR = 0.045, 0.046  # m3 m-3: of a point in a pixel, constant and from day to day
 
 
 @dataclass(frozen=True)
-class Site:
-    """A station to learn from: its pixel, and its value (m3 m-3, NaN where none) on each day asked for."""
-
-    name: str
-    row: int
-    col: int
-    value: dict[dt.date, float]
-
-
-@dataclass(frozen=True)
-class Witness:
-    """What one member is told by n observations (cells' or stations'): ``slope`` (n, D), ``mean`` (n,) its estimate;
-    for cells also ``stated`` (n,), the variance it states, and mean and variance with the whole day withheld."""
+class DesignRows:
+    """Rows of one member's regression for n observations of cells or stations: ``slope`` (n, D) derivatives by the
+    last layer's weights (intercept first), ``mean`` (n,) its estimate, m3 m-3. For cells also the ``variance`` (n,) it
+    states, and mean and variance with every observation of the day hidden."""
 
     slope: Tensor
     mean: Tensor
-    stated: Tensor
-    mean_alone: Tensor
-    stated_alone: Tensor
+    variance: Tensor
+    mean_day_hidden: Tensor
+    variance_day_hidden: Tensor
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """Observations (n,) of cells, their standard error and part seen, the group each belongs to (its cell), and what
-    each member makes of them; the same of stations, whose group is the station."""
+class Observations:
+    """Observations of n cells: ``value`` and standard error ``sigma`` (m3 m-3), fraction ``seen`` of the cell's LST,
+    number of the ``cell``, and the ``rows`` of each member; the same of stations, ``station`` being their number."""
 
     value: Tensor
     sigma: Tensor
     seen: Tensor
-    group: Tensor
-    cells: tuple[Witness, ...]
+    cell: Tensor
+    rows: tuple[DesignRows, ...]
     station_value: Tensor
-    station_group: Tensor
-    stations: tuple[Witness, ...]
+    station: Tensor
+    station_rows: tuple[DesignRows, ...]
 
 
-def some_of(days: Sequence[dt.date]) -> list[dt.date]:
-    """At most ``MOST_DAYS`` of them."""
-    return list(days[:: max(1, -(-len(days) // MOST_DAYS))])
+@dataclass(frozen=True)
+class _StationRow:
+    """A station's value on a day, its number, and of each member the slopes (D,) and the mean at its pixel."""
+
+    value: float
+    number: int
+    members: list[tuple[Tensor, Tensor]]
+
+
+def evenly_chosen(days: Sequence[dt.date]) -> list[dt.date]:
+    """At most ``MOST_FITTED_DAYS`` of them."""
+    return list(days[:: max(1, -(-len(days) // MOST_FITTED_DAYS))])
 
 
 @torch.inference_mode()
-def gather(
+def design_rows(
     network: Committee,
     cube: Cube,
     scaling: Scaling,
@@ -90,75 +94,116 @@ def gather(
     labels: np.ndarray,
     *,
     lags: int,
-    sites: Sequence[Site] = (),
-) -> Evidence | None:
-    """What the observations of ``days`` in cells where ``labels`` (R, C) is true, and the stations, tell; None where
-    there is no observation."""
-    ratio, (rows, cols) = cube.domain.ratio, cube.domain.coarse_shape
-    phase, at = phase_of_cells(rows, cols), torch.arange(rows * cols).reshape(rows, cols)
+    stations: Sequence[TrainingStation] = (),
+) -> Observations | None:
+    """The observations of ``days`` in cells where ``labels`` (R, C) is true, and of stations, with the networks' rows.
+
+    Runs on the device of the networks and returns tensors on the CPU; None where there is no observation.
+    """
+    phase = phase_of_cells(*cube.domain.coarse_shape)
+    number = torch.arange(phase.numel()).reshape(phase.shape)
+    cells = scaling if next(iter(network)).cells else NO_FEATURES
+    h = cube.footprint().thinned(FOOTPRINT_STRIDE).to(next(network.parameters()).device)
     observed: list[list[Tensor]] = []
-    told: list[list[tuple[Tensor, ...]]] = [[] for _ in network.members]
-    at_sites: list[list[tuple[Tensor, Tensor]]] = [[] for _ in network.members]
-    station: list[tuple[float, int]] = []
-    cells, h = scaling if next(iter(network)).cells else NO_FEATURES, cube.footprint().thinned(STRIDE)
+    rows: list[list[tuple[Tensor, ...]]] = [[] for _ in network.members]
+    station_rows: list[_StationRow] = []
     for day in days:
         coarse = read_coarse(cube, day, lags, cells)
-        here = torch.from_numpy(labels) & torch.isfinite(coarse.ssm[0]) & (coarse.land > 0.5)
-        today = [(i, s) for i, s in enumerate(sites) if np.isfinite(s.value.get(day, np.nan))]
-        if not bool(here.any()) and not today:
+        label = torch.from_numpy(labels) & torch.isfinite(coarse.ssm[0]) & (coarse.land > 0.5)
+        reporting = [(i, s) for i, s in enumerate(stations) if np.isfinite(s.value.get(day, np.nan))]
+        if not bool(label.any()) and not reporting:
             continue
-        observed.append([coarse.ssm[0][here], coarse.sigma[here], coarse.seen[here], at[here]])
-        contexts = [_contexts(member, coarse, phase) for member in network]
-        sums: list[Tensor] = []
-        up_x = interpolation_matrix(range(cols * ratio), cols, ratio)
-        for window, x in _bands(network, cube, coarse, scaling):
-            y0, y1 = window[:2]
-            up_y = interpolation_matrix(range(y0, y1), rows, ratio)
-            up_y_sampled, up_x_sampled = up_y[h.sample], up_x[h.sample]
-            mine = [(i, s) for i, s in today if y0 <= s.row < y1]
-            station += [(s.value[day], i) for i, s in mine]
-            for m, (member, context) in enumerate(zip(network, contexts, strict=True)):
-                fine = member.fine(x[:, :, h.sample.start :, h.sample.start :], STRIDE)
-                fine = fine[:, :, : len(up_y_sampled), : len(up_x_sampled)]
-                up = up_y_sampled @ context @ up_x_sampled.T
-                parts = [h.sums(_linearised(member, fine, c[None]), window) for c in up]
-                if m == len(sums):
-                    sums.append(torch.zeros(len(parts), *parts[0].shape))
-                sums[m] += torch.stack(parts)
-                size = 2 * member.halo + 1
-                for _, s in mine:
-                    near = x[:, :, s.row - y0 : s.row - y0 + size, s.col : s.col + size]
-                    own = context[int(phase[s.row // ratio, s.col // ratio])]
-                    both = up_y[s.row - y0] @ own @ up_x[s.col]
-                    one = _linearised(member, member.fine(near), both[None, :, None, None])[:, 0, 0]
-                    at_sites[m].append((one[:-2], one[-2]))
-        for m, found in enumerate(sums):
-            found = h.mean_of_sums(found)  # (phase and alone, D + 2, R, C)
-            own = found.gather(0, phase.expand(1, *found.shape[1:]))[0][:, here]
-            alone = found[PHASES][-2:, here]
-            told[m].append((own[:-2].T, own[-2], own[-1], alone[0], alone[1]))
+        observed.append([coarse.ssm[0][label], coarse.sigma[label], coarse.seen[label], number[label]])
+        means, of_stations = _day_rows(network, cube, coarse, scaling, h, reporting)
+        station_rows += of_stations
+        for m, mean in enumerate(means):
+            own = mean.gather(0, phase.expand(1, *mean.shape[1:]))[0][:, label]
+            day_hidden = mean[PHASES][-2:, label]
+            rows[m].append((own[:-2].T, own[-2], own[-1], day_hidden[0], day_hidden[1]))
     if not any(len(value) for value, *_ in observed):
         return None
-    none = torch.empty(0)
-    value, sigma, seen, group = (torch.cat(part) for part in zip(*observed, strict=True))
-    return Evidence(
-        value, sigma, seen, group,
-        tuple(Witness(*(torch.cat(part) for part in zip(*t, strict=True))) for t in told),
-        torch.tensor([v for v, _ in station]), torch.tensor([i for _, i in station], dtype=torch.long),
-        tuple(Witness(torch.stack([a for a, _ in s]), torch.stack([b for _, b in s]), none, none, none)
-              for s in at_sites if s),
+    value, sigma, seen, cell = (torch.cat(column) for column in zip(*observed, strict=True))
+    return Observations(
+        value, sigma, seen, cell,
+        tuple(DesignRows(*(torch.cat(column) for column in zip(*days_rows, strict=True))) for days_rows in rows),
+        torch.tensor([r.value for r in station_rows]),
+        torch.tensor([r.number for r in station_rows], dtype=torch.long),
+        _of_members(station_rows, len(rows)),
     )  # fmt: skip
+
+
+def _of_members(rows: Sequence[_StationRow], members: int) -> tuple[DesignRows, ...]:
+    """Stations' rows member by member; none where no station reports."""
+    none = torch.empty(0)
+    if not rows:
+        return ()
+    return tuple(
+        DesignRows(torch.stack([r.members[m][0] for r in rows]), torch.stack([r.members[m][1] for r in rows]),
+                   none, none, none) for m in range(members)
+    )  # fmt: skip
+
+
+def _day_rows(
+    network: Committee,
+    cube: Cube,
+    coarse: CoarseDay,
+    scaling: Scaling,
+    h: ObservationOperator,
+    reporting: Sequence[tuple[int, TrainingStation]],
+) -> tuple[list[Tensor], list[_StationRow]]:
+    """A day's footprint means of slopes, mean and variance, (PHASES + 1, D + 2, R, C) of each member, last with the
+    whole day hidden; and the rows of the stations that report."""
+    ratio, (rows, cols) = cube.domain.ratio, cube.domain.coarse_shape
+    phase = phase_of_cells(rows, cols)
+    contexts = [_contexts(member, coarse, phase) for member in network]
+    sums: list[Tensor] = []
+    stations: list[_StationRow] = []
+    device, first = h.land.device, h.sample.start
+    up_x = interpolation_matrix(range(cols * ratio), cols, ratio).to(device)
+    for window, on_cpu in _bands(network, cube, coarse, scaling):
+        x, (y0, y1) = on_cpu.to(device), window[:2]
+        up_y = interpolation_matrix(range(y0, y1), rows, ratio).to(device)
+        up_y_sampled, up_x_sampled = up_y[h.sample], up_x[h.sample]
+        for m, (member, context) in enumerate(zip(network, contexts, strict=True)):
+            fine = member.fine(x[:, :, first:, first:], h.stride)[:, :, : len(up_y_sampled), : len(up_x_sampled)]
+            up = up_y_sampled @ context @ up_x_sampled.T
+            of_band = torch.stack([h.sums(_linearised(member, fine, c[None]), window) for c in up])
+            if m == len(sums):
+                sums.append(torch.zeros_like(of_band))
+            sums[m] += of_band
+        for number, station in reporting:
+            if y0 <= station.row < y1:
+                own = [c[int(phase[station.row // ratio, station.col // ratio])] for c in contexts]
+                at_pixel = [up_y[station.row - y0] @ c @ up_x[station.col] for c in own]
+                members = _station_members(network, x, at_pixel, (station.row - y0, station.col))
+                stations.append(_StationRow(station.value[coarse.day], number, members))
+    return [h.mean_of_sums(s).cpu() for s in sums], stations
+
+
+def _station_members(
+    network: Committee, x: Tensor, contexts: Sequence[Tensor], pixel: tuple[int, int]
+) -> list[tuple[Tensor, Tensor]]:
+    """Slopes (D,) and mean of each member at a pixel of a band ``x`` with its halo; ``contexts`` (1 + W,) each."""
+    row, col = pixel
+    out = []
+    for member, context in zip(network, contexts, strict=True):
+        size = 2 * member.halo + 1
+        fine = member.fine(x[:, :, row : row + size, col : col + size])
+        one = _linearised(member, fine, context[None, :, None, None])[:, 0, 0].cpu()
+        out.append((one[:-2], one[-2]))
+    return out
 
 
 def _contexts(member: Downscaler, coarse: CoarseDay, phase: Tensor) -> Tensor:
     """Contexts with each phase hidden and, last, with the whole day hidden: (PHASES + 1, 1 + W, R, C)."""
+    device = member.head.weight.device
     ssm = torch.stack([coarse.without((phase == p) | (p == PHASES)).ssm for p in range(PHASES + 1)])
-    told = member.context(ssm, coarse.features.expand(PHASES + 1, -1, -1, -1))
-    return torch.cat([told.base, told.deep], 1)
+    context = member.context(ssm.to(device), coarse.features.to(device).expand(PHASES + 1, -1, -1, -1))
+    return torch.cat([context.base, context.deep], 1)
 
 
 def _bands(network: Committee, cube: Cube, coarse: CoarseDay, scaling: Scaling) -> Iterator[tuple[Window, Tensor]]:
-    """Each band of rows and its features with their halo, (1, F, y, x)."""
+    """Each band of rows and its channels with their halo, (1, F, y, x)."""
     ratio, (height, width) = cube.domain.ratio, cube.domain.fine_shape
     for y0 in range(0, height, BAND * ratio):
         window = (y0, min(y0 + BAND * ratio, height), 0, width)
@@ -167,58 +212,53 @@ def _bands(network: Committee, cube: Cube, coarse: CoarseDay, scaling: Scaling) 
         yield window, pad(channels(pixels, scaling), around)[None]
 
 
-def _linearised(member: Downscaler, fine: Tensor, both: Tensor) -> Tensor:
+def _linearised(member: Downscaler, fine: Tensor, context: Tensor) -> Tensor:
     """Derivative of the mean by intercept and last weights, then mean and stated variance: (D + 2, y, x)."""
-    basis = member.basis(fine, both[:, 1:])
+    basis = member.basis(fine, context[:, 1:])
     delta, shared, _ = member.head(basis).unbind(1)
-    mean = bounded(both[:, 0], delta)
+    mean = bounded(context[:, 0], delta)
     slope = (mean - SSM_MIN) * (SSM_MAX - mean) / (SSM_MAX - SSM_MIN)
     return torch.cat([slope, (basis * slope[:, None])[0], mean, shared.clamp(-12, -2).exp()])
 
 
-def adapt(network: Committee, found: Evidence) -> None:
-    """Move the last layer of each member by what ``found`` tells of it, in place."""
+def fit_last_layer(network: Committee, observations: Observations) -> None:
+    """Move the last layer of each member to its posterior mean given the observations, in place."""
     for m, member in enumerate(network):
-        told = found.cells[m]
-        innovation = (found.value - told.mean).double()
-        gram, moment = _normal(told.slope.double(), innovation, found.group, None, BIAS)
-        if found.stations:
-            at = found.stations[m]
-            miss = (found.station_value - at.mean).double()
-            more = _normal(at.slope.double(), miss, found.station_group, STATION_ERROR, STATION_BIAS)
-            gram, moment = gram + more[0], moment + more[1]
-        prior = torch.full_like(moment, WEIGHT**-2)
-        prior[0] = LEVEL**-2
-        step = torch.linalg.solve(gram + torch.diag(prior), moment).float()
+        rows = observations.rows[m]
+        innovation = (observations.value - rows.mean).double()
+        gram, moment = grouped_normal_equations(rows.slope.double(), innovation, observations.cell, None, SENSOR_BIAS)
+        if observations.station_rows:
+            at = observations.station_rows[m]
+            residual = (observations.station_value - at.mean).double()
+            of_stations = grouped_normal_equations(
+                at.slope.double(), residual, observations.station, STATION_ERROR, STATION_BIAS
+            )
+            gram, moment = gram + of_stations[0], moment + of_stations[1]
+        prior = torch.full_like(moment, PRIOR_WEIGHT**-2)
+        prior[0] = PRIOR_LEVEL**-2
+        step = torch.linalg.solve(gram + torch.diag(prior), moment).to(member.head.weight)
         assert member.head.bias is not None
         with torch.no_grad():
             member.head.bias[0] += step[0]
             member.head.weight[0, :, 0, 0] += step[1:]
 
 
-def _normal(slope: Tensor, miss: Tensor, group: Tensor, sigma: float | None, bias: float) -> tuple[Tensor, Tensor]:
-    """Normal equations with the groups' biases eliminated. Without ``sigma`` it is what varies inside groups."""
+def grouped_normal_equations(
+    slope: Tensor, residual: Tensor, group: Tensor, sigma: float | None, bias: float
+) -> tuple[Tensor, Tensor]:
+    """Gram matrix (D, D) and moment (D,) of n residuals with the groups' random biases eliminated.
+
+    ``slope`` (n, D), ``residual`` (n,) in float64, ``group`` (n,) numbers; ``sigma`` and ``bias`` are standard
+    deviations (m3 m-3). Without ``sigma`` it is estimated from the variation within groups.
+    """
     number = int(group.max()) + 1
-    count = torch.zeros(number, dtype=torch.float64).index_add_(0, group, torch.ones_like(miss))
-    total = torch.zeros(number, dtype=torch.float64).index_add_(0, group, miss)
+    count = torch.zeros(number, dtype=torch.float64).index_add_(0, group, torch.ones_like(residual))
+    total = torch.zeros(number, dtype=torch.float64).index_add_(0, group, residual)
     slopes = torch.zeros(number, slope.shape[1], dtype=torch.float64).index_add_(0, group, slope)
     if sigma is None:
-        within = miss - (total / count.clamp(min=1))[group]
+        within = residual - (total / count.clamp(min=1))[group]
         sigma = float(within.square().mean().sqrt().clamp(min=1e-3))
     shrunk = 1 / (count + (sigma / bias) ** 2)
     gram = slope.T @ slope - slopes.T @ (slopes * shrunk[:, None])
-    moment = slope.T @ miss - slopes.T @ (total * shrunk)
+    moment = slope.T @ residual - slopes.T @ (total * shrunk)
     return gram / sigma**2, moment / sigma**2
-
-
-def innovations(found: Evidence) -> Innovations:
-    """Observations against the committee's mean, and the variance it states."""
-
-    def committee(mean: str, stated: str) -> tuple[Tensor, Tensor]:
-        means = torch.stack([getattr(w, mean) for w in found.cells])
-        variances = torch.stack([getattr(w, stated) for w in found.cells])
-        return means.mean(0), variances.mean(0) + means.var(0, correction=0)
-
-    mean, stated = committee("mean", "stated")
-    alone, stated_alone = committee("mean_alone", "stated_alone")
-    return Innovations(found.value - mean, found.sigma, stated, found.seen, found.value - alone, stated_alone)

@@ -20,7 +20,8 @@ from ssm_net.estimators.network import NetworkEstimator
 from ssm_net.inputs.phases import phase_of_cells
 from ssm_net.inputs.reading import CoarseDay, read_coarse
 from ssm_net.inputs.statistics import compute_scaling
-from ssm_net.train import aggregate_loss, last_layer, run
+from ssm_net.train import aggregate_loss, last_layer, withheld
+from ssm_net.train.batches import CoarseWindow
 
 BENCH = Path(__file__).parents[2] / "bench"
 sys.path.insert(0, str(BENCH))  # scripts, not a package
@@ -81,11 +82,12 @@ def test_the_own_value_is_shown_and_hidden_again(cube: Cube, trained: Trained) -
     before = [getattr(module, name) for module, name in replaced]
     coarse = read_coarse(cube, cube.days[-2], MODEL.lags, trained.scaling)
     phase, member = phase_of_cells(4, 4), next(iter(trained.network))
-    batch = {"phase": phase[None], "ssm": coarse.ssm[None]}
+    up = torch.zeros(1, 1, 4)
+    window = CoarseWindow(coarse.ssm[None], torch.zeros(1, 0, 4, 4), phase[None], up, up)
     with torch.no_grad():
         outside = context_of(trained, cube, coarse), last_layer._contexts(member, coarse, phase)
         with ablations.own_value_shown():
-            assert aggregate_loss.hidden(batch, 0) is batch["ssm"]
+            assert aggregate_loss.hidden(window, 0) is window.ssm
             shown = context_of(trained, cube, coarse), last_layer._contexts(member, coarse, phase)
         for now, was in zip(shown, outside, strict=True):
             assert torch.equal(now[0], now[3]) and not torch.equal(was[0], was[3])
@@ -94,14 +96,14 @@ def test_the_own_value_is_shown_and_hidden_again(cube: Cube, trained: Trained) -
     with pytest.raises(RuntimeError), ablations.own_value_shown():
         raise RuntimeError
     assert [getattr(module, name) for module, name in replaced] == before
-    assert bool(aggregate_loss.hidden(batch, 0)[0, 0, 0, 0].isnan())
+    assert bool(aggregate_loss.hidden(window, 0)[0, 0, 0, 0].isnan())
 
 
 def test_the_lasting_bias_is_modelled_again() -> None:
-    before = [module.BIAS for module in (aggregate_loss, last_layer, run)]
+    before = [module.SENSOR_BIAS for module in (aggregate_loss, last_layer, withheld)]
     with ablations.no_lasting_bias():
-        assert {module.BIAS for module in (aggregate_loss, last_layer, run)} == {ablations.NO_BIAS}
-    assert [module.BIAS for module in (aggregate_loss, last_layer, run)] == before
+        assert {module.SENSOR_BIAS for module in (aggregate_loss, last_layer, withheld)} == {ablations.NO_BIAS}
+    assert [module.SENSOR_BIAS for module in (aggregate_loss, last_layer, withheld)] == before
 
 
 def test_a_cube_with_another_footprint_is_links(cube: Cube, tmp_path: Path) -> None:

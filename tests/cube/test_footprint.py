@@ -25,8 +25,8 @@ from ssm_net.infer.quality_flags import static_flags
 from ssm_net.inputs.reading import read_coarse
 from ssm_net.inputs.scaling import NO_FEATURES
 from ssm_net.inputs.statistics import compute_scaling
-from ssm_net.train.last_layer import gather
-from ssm_net.train.patches import Patches
+from ssm_net.train.last_layer import design_rows
+from ssm_net.train.patches import Patches, PatchShape
 
 TOWN = (slice(40, 60), slice(50, 80))
 INSIDE = (slice(0, 144), slice(0, 200))  # of 288 columns: cells 6 and 7 lie beyond the boundary, a part of cell 5
@@ -78,10 +78,10 @@ def test_training_and_the_coarse_day_count_the_same_pixels(cube: Cube, land: tor
     every = [np.ones((4, 8), bool)] * len(cube.days)
     scaling = compute_scaling(cube, cube.days)
     for patch, cells in ((8, (slice(0, 144), slice(0, 288))), (2, (slice(36, 108), slice(36, 108)))):
-        data = Patches(cube, cube.days, every, scaling, lags=2, halo=1, patch=patch, cells=False, seed=1)
+        data = Patches(cube, cube.days, every, scaling, PatchShape(patch, 1, 2, False), seed=1)
         sample = data.sample(0, 1 if patch == 2 else 0, 1 if patch == 2 else 0, torch.zeros(4, 8, dtype=torch.bool))
-        assert torch.equal(sample["land"], land[cells])
-        assert not sample["score"][:, 6:].any()  # beyond the boundary nothing is learned
+        assert torch.equal(sample.land, land[cells])
+        assert not sample.target.score[:, 6:].any()  # beyond the boundary nothing is learned
     coarse = read_coarse(cube, FIRST, 1, NO_FEATURES)
     assert coarse.land[:, 6:].max() == 0 and coarse.land[2, 0] == 1
 
@@ -93,9 +93,9 @@ def test_the_last_layer_learns_nothing_from_masked_pixels(cube: Cube, land: torc
     network = build(model, scaling, 0.2).eval()
 
     def rows() -> list[torch.Tensor]:
-        rows = gather(network, cube, scaling, cube.days, np.ones((4, 8), bool), lags=2)
+        rows = design_rows(network, cube, scaling, cube.days, np.ones((4, 8), bool), lags=2)
         assert rows is not None
-        return [rows.cells[0].slope, rows.cells[0].mean, rows.cells[0].stated]
+        return [rows.rows[0].slope, rows.rows[0].mean, rows.rows[0].variance]
 
     want = rows()
     with masked_pixels_changed(cube, land):

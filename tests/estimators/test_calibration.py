@@ -39,7 +39,7 @@ def test_none_is_below_the_least() -> None:
 def test_a_stated_observation_error_that_is_too_large_leaves_a_part_to_the_background() -> None:
     data = drawn(2000, 1.0, 1.0, 1.0)
     loud = Innovations(
-        data.innovation, data.sigma * 3, data.stated, data.seen, data.innovation_alone, data.stated_alone
+        data.innovation, data.sigma * 3, data.variance, data.seen, data.innovation_day_hidden, data.variance_day_hidden
     )
     found = calibrate(loud, least=0.0, inside=1.0, level=0.0)
     assert found.clear * 4e-4 == pytest.approx(0.2 * float((data.innovation**2).mean()), rel=0.2)

@@ -28,7 +28,7 @@ from ssm_net.inputs.phases import PHASES, upsample_by_phase
 from ssm_net.inputs.reading import read_coarse
 from ssm_net.inputs.tiling import tiles
 from ssm_net.model.fused import Fused
-from ssm_net.model.network import Committee, Downscaler
+from ssm_net.model.network import Committee, Downscaler, NetworkSize
 
 CPU = torch.device("cpu")
 
@@ -43,7 +43,8 @@ def cube(tmp_path_factory: pytest.TempPathFactory) -> Cube:
 @torch.inference_mode()
 def test_products_of_matrices_are_the_networks(kernel: int, window: tuple[int, int, int, int]) -> None:
     torch.manual_seed(0)
-    members = [Downscaler(5, 3, kernel, 12, 2, 8, 1, False, 0.1, 0.2).eval() for _ in range(2)]
+    size = NetworkSize(5, 3, kernel, 12, 2, 8, 1, False, 0.1)
+    members = [Downscaler(size, 0.2).eval() for _ in range(2)]
     for m in members:
         for p in m.parameters():
             p.add_(0.3 * torch.randn_like(p))  # norms and biases too

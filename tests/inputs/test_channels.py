@@ -9,7 +9,7 @@ from ssm_net.cube.store import Cube
 from ssm_net.cube.variables import FINE
 from ssm_net.grid import upsample
 from ssm_net.inputs import features
-from ssm_net.inputs.channels import StoredPixels, as_tensor, channels, unpack
+from ssm_net.inputs.channels import PackedPixels, as_tensor, channels, unpack
 from ssm_net.inputs.reading import read_coarse, read_stored, usable
 from ssm_net.inputs.scaling import NO_FEATURES
 from ssm_net.inputs.statistics import compute_scaling
@@ -48,7 +48,7 @@ def test_channels_are_the_features_of_unpacked_variables(cube: Cube) -> None:
     pixels = read_stored(cube, FIRST, WINDOW, names, coarse.background)
     assert torch.equal(channels(pixels, scaling), want)
 
-    batch = StoredPixels(*({k: torch.stack([v, v]) for k, v in given.items()}
+    batch = PackedPixels(*({k: torch.stack([v, v]) for k, v in given.items()}
                            for given in (pixels.packed, pixels.background)))  # fmt: skip
     inside = torch.ones(2, 72, 144, dtype=torch.bool)
     inside[1, :, :10] = False

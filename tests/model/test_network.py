@@ -4,10 +4,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ssm_net.config import ModelConfig
 from ssm_net.grid import upsample
 from ssm_net.inputs.phases import PHASES, phase_of_cells, upsample_by_phase
-from ssm_net.model.network import SSM_MAX, SSM_MIN, Downscaler
+from ssm_net.model.network import SSM_MAX, SSM_MIN, Downscaler, NetworkSize
 
 LAGS, FEATURES, RATIO = 3, 5, 12
 
@@ -15,8 +14,7 @@ LAGS, FEATURES, RATIO = 3, 5, 12
 def network(seed: int = 0) -> Downscaler:
     """Weights far from their small start, so that everything the head is given shows in the result."""
     torch.manual_seed(seed)
-    m = ModelConfig()
-    net = Downscaler(FEATURES, LAGS, 3, 16, m.depth, 16, 1, True, 0.1, mean=0.2).eval()
+    net = Downscaler(NetworkSize(FEATURES, LAGS, 3, 16, 2, 16, 1, True, 0.1), mean_ssm=0.2).eval()
     with torch.no_grad():
         for p in net.head.parameters():
             p.normal_(std=0.3)

@@ -1,4 +1,4 @@
-"""Learning through the footprint by the last layer: what it must find, and what it must not."""
+"""Last-layer regression through the footprint: what it must learn, and what it must not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from ssm_net.estimators.network import NetworkEstimator
 from ssm_net.inputs.reading import read_coarse
 from ssm_net.inputs.statistics import compute_scaling
 from ssm_net.model.network import Committee
-from ssm_net.train.last_layer import Site, _normal, adapt, gather, innovations
+from ssm_net.train.last_layer import Observations, design_rows, fit_last_layer, grouped_normal_equations
+from ssm_net.train.training_stations import TrainingStation
+from ssm_net.train.withheld import innovations
 
 MODEL = ModelConfig(members=2, width=8, depth=1, coarse_width=8, cells=True, lags=3)
 ALL = np.ones((4, 8), bool)
@@ -36,32 +38,39 @@ def loud(cube: Cube) -> Committee:
     return network
 
 
-def told(cube: Cube, network: Committee, labels: np.ndarray = ALL, sites: tuple[Site, ...] = ()):  # type: ignore[no-untyped-def]
-    return gather(network, cube, compute_scaling(cube, cube.days), cube.days, labels, lags=3, sites=sites)
+def rows_of(
+    cube: Cube, network: Committee, labels: np.ndarray = ALL, stations: tuple[TrainingStation, ...] = ()
+) -> Observations:
+    scaling = compute_scaling(cube, cube.days)
+    observations = design_rows(network, cube, scaling, cube.days, labels, lags=3, stations=stations)
+    assert observations is not None
+    return observations
 
 
 def test_the_derivative_is_that_of_the_footprint_mean(cube: Cube) -> None:
     network = loud(cube)
-    before = told(cube, network)
-    step = 1e-3 * torch.randn(before.cells[0].slope.shape[1])
+    before = rows_of(cube, network)
+    step = 1e-3 * torch.randn(before.rows[0].slope.shape[1])
     with torch.no_grad():
         for member in network:
             assert member.head.bias is not None
             member.head.bias[0] += step[0]
             member.head.weight[0, :, 0, 0] += step[1:]
-    after = told(cube, network)
-    for a, b in zip(before.cells, after.cells, strict=True):
+    after = rows_of(cube, network)
+    for a, b in zip(before.rows, after.rows, strict=True):
         assert torch.allclose(b.mean - a.mean, a.slope @ step, atol=2e-6)
 
 
 def test_an_observation_does_not_reach_the_background_it_is_compared_with(cube: Cube) -> None:
     """Neither with its phase hidden nor with the whole day hidden."""
-    found = told(cube, loud(cube))
-    again = told(_shifted(cube, 0.1), loud(cube))
+    found = rows_of(cube, loud(cube))
+    again = rows_of(_shifted(cube, 0.1), loud(cube))
     same = found.value == again.value
     assert int((~same).sum()) == 1
-    for a, b in zip(found.cells, again.cells, strict=True):
-        assert torch.equal(a.mean[~same], b.mean[~same]) and torch.equal(a.mean_alone[~same], b.mean_alone[~same])
+    for a, b in zip(found.rows, again.rows, strict=True):
+        assert torch.equal(a.mean[~same], b.mean[~same]) and torch.equal(
+            a.mean_day_hidden[~same], b.mean_day_hidden[~same]
+        )
         assert not torch.equal(a.mean, b.mean)
 
 
@@ -81,22 +90,22 @@ def _shifted(cube: Cube, by: float) -> Cube:
 
 def test_a_shift_of_all_observations_is_learned_and_that_of_one_cell_is_not(cube: Cube) -> None:
     network = loud(cube)
-    adapt(network, told(cube, network))
-    calm = innovations(told(cube, network)).innovation
+    fit_last_layer(network, rows_of(cube, network))
+    calm = innovations(rows_of(cube, network)).innovation
     # The level follows when all cells say so.
     other = loud(cube)
-    found = told(cube, other)
+    found = rows_of(cube, other)
     moved = type(found)(**{**vars(found), "value": found.value + 0.03})
-    adapt(other, moved)
-    rise = (told(cube, other).cells[0].mean - told(cube, network).cells[0].mean).mean()
+    fit_last_layer(other, moved)
+    rise = (rows_of(cube, other).rows[0].mean - rows_of(cube, network).rows[0].mean).mean()
     assert 0.015 < float(rise) < 0.03
-    assert abs(float(calm.mean())) < abs(float(innovations(told(cube, loud(cube))).innovation.mean())) + 1e-3
+    assert abs(float(calm.mean())) < abs(float(innovations(rows_of(cube, loud(cube))).innovation.mean())) + 1e-3
     # A cell that is wrong all the time is taken for the sensor's bias.
     third = loud(cube)
-    found = told(cube, third)
-    one = found.group == int(found.group[0])
-    adapt(third, type(found)(**{**vars(found), "value": found.value + 0.03 * one}))
-    spill = told(cube, third).cells[0].mean - told(cube, network).cells[0].mean
+    found = rows_of(cube, third)
+    one = found.cell == int(found.cell[0])
+    fit_last_layer(third, type(found)(**{**vars(found), "value": found.value + 0.03 * one}))
+    spill = rows_of(cube, third).rows[0].mean - rows_of(cube, network).rows[0].mean
     assert float(spill.abs().mean()) < 0.003
 
 
@@ -106,7 +115,7 @@ def test_lasting_biases_are_eliminated_as_if_they_were_solved_for() -> None:
     t = torch.randn(60, generator=g, dtype=torch.float64)
     group = torch.arange(60) % 7
     sigma, bias = 0.5, 0.3
-    gram, moment = _normal(a, t, group, sigma, bias)
+    gram, moment = grouped_normal_equations(a, t, group, sigma, bias)
     one_hot = torch.nn.functional.one_hot(group).double()
     both = torch.cat([a, one_hot], 1)
     prior = torch.diag(torch.cat([torch.full((4,), 2.0), torch.full((7,), sigma**2 / bias**2)]).double())
@@ -119,7 +128,7 @@ def test_a_station_moves_the_estimate_towards_it_but_for_its_bias(cube: Cube) ->
     network = loud(cube)
     scaling = compute_scaling(cube, cube.days)
     places = [(50, 60), (80, 200), (120, 100), (30, 250), (100, 150), (60, 110)]
-    sites = tuple(Site(f"S{i}", r, c, dict.fromkeys(cube.days, 0.45)) for i, (r, c) in enumerate(places))
+    stations = tuple(TrainingStation(f"S{i}", r, c, dict.fromkeys(cube.days, 0.45)) for i, (r, c) in enumerate(places))
     estimator = NetworkEstimator(_trained(cube, network), cube, torch.device("cpu"))
     coarse = read_coarse(cube, cube.days[2], 3, scaling)
 
@@ -130,16 +139,16 @@ def test_a_station_moves_the_estimate_towards_it_but_for_its_bias(cube: Cube) ->
             background(estimator, cube, coarse, torch.ones(cube.domain.fine_shape, dtype=torch.bool), 8).mean[place]
         )
 
-    found = told(cube, network, sites=sites)
-    which = [i for i in range(len(found.station_value)) if int(found.station_group[i]) == 1]
+    found = rows_of(cube, network, stations=stations)
+    which = [i for i in range(len(found.station_value)) if int(found.station[i]) == 1]
     # What is gathered at a station is what inference makes of its pixel.
-    assert float(sum(w.mean[which[2]] for w in found.stations) / 2) == pytest.approx(at((80, 200)), abs=1e-5)
+    assert float(sum(r.mean[which[2]] for r in found.station_rows) / 2) == pytest.approx(at((80, 200)), abs=1e-5)
     before = at((80, 200))
-    adapt(network, told(cube, network))
+    fit_last_layer(network, rows_of(cube, network))
     without = at((80, 200))
     other = loud(cube)
     estimator = NetworkEstimator(_trained(cube, other), cube, torch.device("cpu"))
-    adapt(other, told(cube, other, sites=sites))
+    fit_last_layer(other, rows_of(cube, other, stations=stations))
     with_stations = at((80, 200))
     assert with_stations > without + 0.002 and with_stations < 0.45
     assert np.isfinite(before)
@@ -153,4 +162,5 @@ def _trained(cube: Cube, network: Committee):  # type: ignore[no-untyped-def]
 
 
 def test_no_observation_is_no_evidence(cube: Cube) -> None:
-    assert told(cube, loud(cube), labels=np.zeros((4, 8), bool)) is None
+    none = np.zeros((4, 8), bool)
+    assert design_rows(loud(cube), cube, compute_scaling(cube, cube.days), cube.days, none, lags=3) is None

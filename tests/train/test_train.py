@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import default_collate
 from worlds import tiny_cube
 
 from ssm_net.config import ModelConfig, TrainConfig
@@ -26,8 +25,11 @@ from ssm_net.inputs.phases import PHASES, phase_of_cells
 from ssm_net.inputs.reading import padded, read_coarse, read_stored, usable
 from ssm_net.inputs.split import split
 from ssm_net.inputs.statistics import compute_scaling
-from ssm_net.train.aggregate_loss import Learner
-from ssm_net.train.patches import EpochSampler, PatchData, Patches, patch_data
+from ssm_net.train.aggregate_loss import AggregateLearner, Objective, SensorFootprint
+from ssm_net.train.batches import PatchBatch, collate
+from ssm_net.train.data_module import EpochSampler, TrainingData
+from ssm_net.train.optimiser import Schedule
+from ssm_net.train.patches import Patches, PatchShape, patch_data
 from ssm_net.train.run import train
 
 SMALL = ModelConfig(members=2, width=8, depth=1, coarse_width=8, coarse_depth=1, lags=3)
@@ -43,13 +45,21 @@ def cube(tmp_path_factory: pytest.TempPathFactory) -> Cube:
 
 def patches(cube: Cube, **kwargs: object) -> Patches:
     every = [np.ones(cube.domain.coarse_shape, bool)] * len(cube.days)
-    settings: dict = {"lags": 3, "halo": 1, "patch": 4, "cells": True, "seed": 5} | kwargs
-    return Patches(cube, cube.days, every, compute_scaling(cube, cube.days), **settings)
+    settings: dict = {"patch": 4, "seed": 5} | kwargs
+    shape = PatchShape(side=settings["patch"], halo=1, lags=3, cells=True)
+    return Patches(cube, cube.days, every, compute_scaling(cube, cube.days), shape, seed=settings["seed"])
 
 
-def whole(data: Patches, *keys: int) -> dict[str, torch.Tensor]:
+def batch_of(data: Patches, *keys: int) -> PatchBatch:
     """Samples as a batch, with their channels."""
-    return data.complete(default_collate([data[key] for key in keys]))
+    return data.complete(collate([data[key] for key in keys]))
+
+
+def tensors(batch: PatchBatch) -> list[torch.Tensor]:
+    """All tensors of a batch, in the order of its fields."""
+    out: list[torch.Tensor] = []
+    batch.mapped(lambda tensor: out.append(tensor) or tensor)  # type: ignore[func-returns-value]
+    return out
 
 
 @pytest.mark.parametrize("window", [(0, 0), (1, 2)])
@@ -57,69 +67,68 @@ def test_channels_of_a_batch_are_those_of_inference(cube: Cube, window: tuple[in
     """Made of packed integers on the device, or window by window: the same numbers, nothing beyond the domain."""
     data = patches(cube, patch=2)
     none = torch.zeros(cube.domain.coarse_shape, dtype=torch.bool)
-    batch = data.complete(default_collate([data.sample(which, *window, none) for which in (0, 3)]))
+    batch = data.complete(collate([data.sample(which, *window, none) for which in (0, 3)]))
     pixels = tuple(36 * n for n in (window[0], window[0] + 2, window[1], window[1] + 2))
     inside, pad = padded(pixels, 1, cube.domain.fine_shape)
     for i, which in enumerate((0, 3)):
         coarse = read_coarse(cube, cube.days[which], 3, data.cells)
         stored = read_stored(cube, cube.days[which], inside, usable(cube, data.scaling.present), coarse.background)
         want = torch.nn.functional.pad(channels(stored, data.scaling), pad)
-        torch.testing.assert_close(batch["x"][i], want, atol=2e-5, rtol=1e-5)
-        up = batch["up_y"][i] @ torch.nan_to_num(batch["ssm"][i, 0]) @ batch["up_x"][i].T
+        torch.testing.assert_close(batch.x[i], want, atol=2e-5, rtol=1e-5)
+        up = batch.coarse.up_y[i] @ torch.nan_to_num(batch.coarse.ssm[i, 0]) @ batch.coarse.up_x[i].T
         torch.testing.assert_close(up, upsample(torch.nan_to_num(coarse.ssm[0]), 36, pixels))
-    assert batch["gate"].any() and not batch["gate"].all()
+    assert batch.gate.any() and not batch.gate.all()
 
 
 def test_a_sample_is_a_pure_function_of_seed_epoch_index(cube: Cube) -> None:
     a, b = patches(cube), patches(cube)
     b[3], b[9]
     for key in (0, 8, 13):
-        for x, y in zip(whole(a, key).values(), whole(b, key).values(), strict=True):
+        for x, y in zip(tensors(batch_of(a, key)), tensors(batch_of(b, key)), strict=True):
             assert torch.equal(torch.nan_to_num(x), torch.nan_to_num(y))
-    assert not torch.equal(a[0]["target"], a[len(a)]["target"]) or not torch.equal(
-        a[1]["target"], a[len(a) + 1]["target"]
-    )
+    assert any(not torch.equal(a[i].target.value, a[len(a) + i].target.value) for i in (0, 1))
     other = patches(cube, seed=6)
-    assert any(not torch.equal(a[i]["target"], other[i]["target"]) for i in range(len(a)))
+    assert any(not torch.equal(a[i].target.value, other[i].target.value) for i in range(len(a)))
 
 
 def test_batches_do_not_depend_on_the_number_of_workers(cube: Cube) -> None:
     data = patches(cube, patch=2)
 
-    def epoch(workers: int) -> list[dict[str, torch.Tensor]]:
+    def epoch(workers: int) -> list[PatchBatch]:
         sampler = EpochSampler(len(data))
         sampler.set_epoch(2)
-        return [data.complete(batch) for batch in PatchData(data, data, 3, workers).loader(data, sampler)]
+        return [data.complete(batch) for batch in TrainingData(data, data, 3, workers).loader(data, sampler)]
 
     alone = epoch(0)
     assert len(alone) == -(-len(data) // 3)
     for workers in (1, 2):
         for a, b in zip(alone, epoch(workers), strict=True):
-            assert a.keys() == b.keys()
-            for name in a:
-                torch.testing.assert_close(a[name], b[name], rtol=0, atol=0, equal_nan=True)
+            for x, y in zip(tensors(a), tensors(b), strict=True):
+                torch.testing.assert_close(x, y, rtol=0, atol=0, equal_nan=True)
 
 
 def test_each_epoch_draws_each_day_once(cube: Cube) -> None:
     data = patches(cube, patch=8)
-    seen = {float(whole(data, len(data) * 3 + i)["x"].sum()) for i in range(len(data))}
+    seen = {float(batch_of(data, len(data) * 3 + i).x.sum()) for i in range(len(data))}
     assert len(seen) == len(cube.days)
 
 
 def test_a_footprint_that_leaves_the_patch_is_scored_at_the_domains_edge_only(cube: Cube) -> None:
     data = patches(cube)
-    score = data.sample(0, 0, 2, torch.zeros(4, 8, dtype=torch.bool))["score"]
+    score = data.sample(0, 0, 2, torch.zeros(4, 8, dtype=torch.bool)).target.score
     assert bool(score[:, 1:3].all()) and not bool(score[:, [0, 3]].any())
-    assert bool(data.sample(0, 0, 4, torch.zeros(4, 8, dtype=torch.bool))["score"][:, 3].all())
+    assert bool(data.sample(0, 0, 4, torch.zeros(4, 8, dtype=torch.bool)).target.score[:, 3].all())
 
 
 def test_held_out_cells_and_days_are_no_labels(cube: Cube) -> None:
     parts = split(cube.days, cube.domain.coarse_shape, 0.2, 0.3, seed=3)
     assert parts.held_cells.any() and max(parts.train_days) < min(parts.held_days)
-    data = patch_data(cube, parts, compute_scaling(cube, parts.train_days), lags=3, halo=1, patch=8, cells=False,
-                      batch_size=2, workers=0, seed=1)  # fmt: skip
+    shape = PatchShape(side=8, halo=1, lags=3, cells=False)
+    data = patch_data(
+        cube, parts, compute_scaling(cube, parts.train_days), shape, batch_size=2, workers=0, seed=1
+    )  # fmt: skip
     for i in range(len(data.train)):
-        assert not bool(data.train[i]["score"][torch.from_numpy(parts.held_cells)].any())
+        assert not bool(data.train[i].target.score[torch.from_numpy(parts.held_cells)].any())
     assert set(data.train.days) == set(parts.train_days)
     assert set(parts.held_days) <= set(data.held.days)
 
@@ -132,7 +141,7 @@ def test_statistics_come_from_the_training_days(cube: Cube) -> None:
     assert bool(torch.isfinite(day.features).all()) and float(day.features.abs().max()) < 6
 
 
-def learner(cube: Cube) -> Learner:
+def learner(cube: Cube) -> AggregateLearner:
     torch.manual_seed(0)
     scaling = compute_scaling(cube, cube.days)
     net = build(SMALL, scaling, 0.22)
@@ -140,21 +149,22 @@ def learner(cube: Cube) -> Learner:
         for member in net:
             for p in member.head.parameters():
                 p.normal_(std=0.2)
-    return Learner(net, ratio=36, footprint="gaussian", fwhm=43.0, lr=1e-3, weight_decay=0.0, beta=0.5, subgrid=0.1,
-                   subgrid_std=0.05, physics=0.1, hot=[0], cells=32, observations=100, seed=1, steps=10,
-                   stride=1)  # fmt: skip
+    objective = Objective(beta=0.5, subgrid=0.1, subgrid_std=0.05, physics=0.1, stride=1, hot=[0])
+    return AggregateLearner(net, footprint=SensorFootprint("gaussian", 43.0, 36), objective=objective,
+                            schedule=Schedule(lr=1e-3, weight_decay=0.0, steps=10, seed=1), cells=32,
+                            observations=100)  # fmt: skip
 
 
-def batch_of(cube: Cube, day: int) -> dict[str, torch.Tensor]:
+def batch_of_day(cube: Cube, day: int) -> PatchBatch:
     data = patches(cube, patch=8, seed=None)
-    return data.complete(default_collate([data.sample(day, 0, 0, torch.zeros(4, 8, dtype=torch.bool))]))
+    return data.complete(collate([data.sample(day, 0, 0, torch.zeros(4, 8, dtype=torch.bool))]))
 
 
 def test_training_and_inference_see_the_same_field(cube: Cube) -> None:
     """The background of a phase's cells, made by the training step's path and by inference, agrees through H."""
     one = learner(cube).eval()
     with torch.no_grad():
-        mean = one.background(batch_of(cube, 1), (0, 0), 1).mean.mean(0)
+        mean = one.background(batch_of_day(cube, 1), (0, 0), 1).mean.mean(0)
     trained = _trained(cube, one)
     estimator = NetworkEstimator(trained, cube, torch.device("cpu"))
     land = cube.land()
@@ -174,15 +184,15 @@ class _AllPhases:
         self.inner, self.phase, self.halo, self.needs = inner, phase, inner.halo, inner.needs
 
     def context(self, coarse):  # type: ignore[no-untyped-def]
-        told = self.inner.context(coarse)
-        one = (c[self.phase : self.phase + 1].expand(PHASES, -1, -1, -1) for c in told.by_phase)
-        return replace(told, by_phase=tuple(one))
+        context = self.inner.context(coarse)
+        one = (c[self.phase : self.phase + 1].expand(PHASES, -1, -1, -1) for c in context.by_phase)
+        return replace(context, by_phase=tuple(one))
 
     def estimate(self, context, fine, window):  # type: ignore[no-untyped-def]
         return self.inner.estimate(context, fine, window)
 
 
-def _trained(cube: Cube, one: Learner):  # type: ignore[no-untyped-def]
+def _trained(cube: Cube, one: AggregateLearner):  # type: ignore[no-untyped-def]
     from ssm_net.estimators.calibration import Calibration
     from ssm_net.estimators.checkpoint import Trained
 
@@ -192,19 +202,18 @@ def _trained(cube: Cube, one: Learner):  # type: ignore[no-untyped-def]
 def test_the_loss_of_a_cell_does_not_see_its_own_value(cube: Cube) -> None:
     """Also not through the pixels of its neighbours that its footprint reaches."""
     one = learner(cube).eval()
-    batch = batch_of(cube, 0)
+    batch = batch_of_day(cube, 0)
     with torch.no_grad():
         before = one.background(batch, (0, 0), 1).mean[:, 0]
-        batch["ssm"] = batch["ssm"].clone()
-        batch["ssm"][0, 0, 2, 3] += 0.2
+        batch.coarse.ssm[0, 0, 2, 3] += 0.2
         after = one.background(batch, (0, 0), 1).mean[:, 0]
     assert torch.equal(before[:, 2, 3], after[:, 2, 3]) and not torch.equal(before, after)
 
 
 def test_missing_observations_reach_neither_loss_nor_gradient(cube: Cube) -> None:
     one = learner(cube)
-    batch = batch_of(cube, 2)  # half of this day is an orbit gap
-    assert not bool(batch["score"][0, :, :4].any())
+    batch = batch_of_day(cube, 2)  # half of this day is an orbit gap
+    assert not bool(batch.target.score[0, :, :4].any())
     one.log_dict = lambda *a, **k: None  # type: ignore[method-assign]
     loss = one.training_step(batch, 0)
     loss.backward()
@@ -227,8 +236,7 @@ def test_a_finished_training_is_not_done_again_and_mixed_settings_are_refused(cu
     assert (tmp_path / "run" / "model.pt").stat().st_mtime_ns == stamp
     with pytest.raises(ConfigError, match=r"lr=0.1 \(was 0.012\).*restart=true"):
         train(replace(cfg, lr=0.1))
-    stats = cube.stats(first.scaling.first.replace("-", "") + "_" + first.scaling.last.replace("-", ""))
-    assert stats is not None and stats["last"] == first.provenance["train_days"][1]
+    assert first.scaling.last == first.provenance["train_days"][1]
 
 
 def test_a_foreign_folder_is_not_taken_for_a_run(cube: Cube, tmp_path: Path) -> None:

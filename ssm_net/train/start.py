@@ -1,0 +1,56 @@
+"""Networks that the last-layer regression starts from: those of a prior, or newly trained ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ssm_net.config import ModelConfig, TrainConfig
+from ssm_net.cube.store import Cube
+from ssm_net.errors import ConfigError
+from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, Trained, load_trained
+from ssm_net.estimators.versions import version_differences
+from ssm_net.inputs import features
+from ssm_net.inputs.reading import variables
+from ssm_net.inputs.scaling import Scaling
+from ssm_net.model.network import Committee
+from ssm_net.train.trainer import console
+
+
+@dataclass(frozen=True)
+class Start:
+    """Networks with the scaling of their features, their size and the mean of the observations they were trained on,
+    m3 m-3; ``prior`` is the model they come from, None where they were trained from scratch."""
+
+    network: Committee
+    scaling: Scaling
+    model: ModelConfig
+    mean_ssm: float
+    prior: Trained | None
+
+
+def load_prior(cfg: TrainConfig, cube: Cube) -> Trained | None:
+    """The model of ``cfg.prior``, None for ``none``. Raises ``ConfigError`` where it does not fit the cube or the
+    settings."""
+    if cfg.prior == "none":
+        return None
+    if cfg.trainer.devices != 1:
+        raise ConfigError(f"trainer.devices={cfg.trainer.devices}: networks of a prior are fitted by one process; "
+                          "choose trainer=cpu or trainer=gpu, or prior=none to train from scratch")  # fmt: skip
+    prior = load_trained(SHIPPED_PRIOR if cfg.prior == "shipped" else cfg.prior)
+    if prior.ratio != cube.domain.ratio or not set(prior.scaling.names) & set(features.available(variables(cube))):
+        raise ConfigError(f"prior={cfg.prior}: these networks are for another grid or other products than {cube.path}; "
+                          "prior=none trains from scratch")  # fmt: skip
+    return prior
+
+
+def start_from_prior(prior: Trained, cfg: TrainConfig, cube: Cube) -> Start:
+    """The prior's networks, with the features absent that the cube lacks or the user excludes. Prints what is absent
+    and how the prior's processing differs from the present one."""
+    have = features.available(variables(cube))
+    absent = tuple(n for n in prior.scaling.names if n not in have or n in cfg.exclude)
+    without = f"; without {', '.join(absent)}" if absent else ""
+    console.print(f"starting from networks pretrained on {prior.provenance.get('worlds', 'unknown')} simulated worlds"
+                  + without)  # fmt: skip
+    if differences := version_differences(prior.provenance):
+        console.print(f"their training inputs were processed by other versions: {', '.join(differences)}")
+    return Start(prior.network, replace(prior.scaling, absent=absent), prior.model, prior.mean_ssm, prior)

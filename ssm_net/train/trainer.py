@@ -1,0 +1,68 @@
+"""The Trainer of Lightning, set up once for training and pretraining, and the device of what runs without it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback, RichProgressBar
+from lightning.pytorch.loggers import Logger
+from rich.console import Console
+
+from ssm_net.config import TrainerConfig
+from ssm_net.errors import ConfigError
+
+
+def first_process() -> bool:
+    """Whether this is the first of the processes that train together, which alone speaks and saves."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
+console = Console(quiet=not first_process())
+
+
+def device_of(cfg: TrainerConfig) -> torch.device:
+    """The device that ``trainer.accelerator`` stands for; ``auto`` is a CUDA GPU where there is one, else the CPU.
+
+    Raises ``ConfigError`` where torch finds no such device.
+    """
+    have = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    kinds = {"auto": ("cuda", "cpu"), "gpu": ("cuda", "mps")}.get(cfg.accelerator, (cfg.accelerator,))
+    for kind in kinds:
+        if have.get(kind, False):
+            return torch.device(kind)
+    raise ConfigError(f"trainer.accelerator={cfg.accelerator}: torch finds no such device; trainer=cpu needs none, "
+                      "trainer.accelerator=auto takes a GPU where there is one")  # fmt: skip
+
+
+def make_trainer(
+    cfg: TrainerConfig, run: Path, epochs: int, callbacks: Sequence[Callback], loggers: Sequence[Logger] = (),
+    *, validate_every: int = 1,
+) -> L.Trainer:  # fmt: skip
+    """A Trainer on the devices of ``cfg`` that writes into ``run``; it validates every ``validate_every`` epochs."""
+    device_of(cfg)  # a message of ours where there is no such device
+    # Lightning's messages on devices and plugins are no news to a user; its warnings on short runs neither.
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning")
+    return L.Trainer(
+        accelerator=cfg.accelerator, devices=cfg.devices, strategy=cfg.strategy, precision=cfg.precision,  # type: ignore[arg-type]
+        max_epochs=epochs, logger=list(loggers) or False, callbacks=[*callbacks, RichProgressBar(leave=False)],
+        gradient_clip_val=1.0, log_every_n_steps=5, num_sanity_val_steps=0, enable_model_summary=False,
+        default_root_dir=run, use_distributed_sampler=False, check_val_every_n_epoch=validate_every,
+    )  # fmt: skip
+
+
+def fit_or_resume(trainer: L.Trainer, learner: L.LightningModule, data: L.LightningDataModule, run: Path) -> None:
+    """Train, from the last whole epoch in ``run/checkpoints`` on where there is one. Raises ``KeyboardInterrupt`` where
+    the user stopped it."""
+    last = run / "checkpoints" / "last.ckpt"
+    if last.exists():
+        console.print(f"going on from {last}")
+    trainer.fit(learner, datamodule=data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
+    if trainer.interrupted:
+        raise KeyboardInterrupt("training was interrupted; the same command goes on from the last whole epoch")
