@@ -1,12 +1,12 @@
-"""How well LST is filled: real views hidden under the shapes of real clouds, and worlds whose LST under cloud is known.
+"""Skill of LST gap filling: real observations withheld under real cloud masks, and worlds with known LST under cloud.
 
     python bench/lst.py [--world FOLDER ..] [--out bench/results/lst.json] [--check]
 
 A world is a folder with ``raw/truth.zarr`` and ``cube.zarr``; without ``--world`` it is what ``make demo`` leaves. Real
 files are those of ../shared/real or SSM_NET_REAL; where they are absent that part is left out, and the table says so.
 
-``fill`` looks back only. The baselines it must beat are given more: interpolation in time and the annual cycle see
-the days after, too. All are scored on the same pixels, those for which each of them has a value.
+``fill`` (``lst.gap_filling``) looks back only. The baselines that it must beat are given more: interpolation in time
+and the annual cycle also use the days after. All are scored on the same pixels, those for which each has a value.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ from ssm_net.config import MemoryConfig
 from ssm_net.core.clock import OVERPASSES
 from ssm_net.cube.store import open_cube, write_json
 from ssm_net.inputs.reading import all_weather
-from ssm_net.lst.gap_filling import SEEN, fill
+from ssm_net.lst.gap_filling import SEEN, ClearLST, Terrain, fill_gaps
 
 RATIO = 36
 PATCH = 64  # pixels a side of the real patches
 CLOUDY = (0.2, 0.95)  # cloud cover of the masks that patches are hidden under
 MONTH = 30  # days
-ONE_IN = 3  # of a world's days one in so many is hidden under the clouds of another
+ONE_IN = 3  # days of a world of which one is withheld under the clouds of another
 RATIO_GOAL, INSIDE_GOAL, INSIDE_WITHIN, IMAGE_GOAL = 0.80, 0.68, 0.05, 2.5
 
 
 @dataclass(frozen=True)
 class Score:
-    """Errors of one part of the bench, K; ``inside`` is the part of the hidden values within one sigma of ``fill``.
+    """Errors of one part of the bench, K; ``inside`` is the fraction of withheld values within one sigma of ``fill``.
 
-    ``rmse`` and ``bias`` are against what was hidden; of the views of a world ``noise`` is how far those are from the
-    truth, and ``truth`` how far ``fill`` is. ``judged`` is false where no goal is set.
+    ``rmse`` and ``bias`` are against the withheld observations. In a world, ``noise`` is the RMSE of the observations
+    against the truth, and ``truth`` that of ``fill``. ``judged`` is false where no goal is set.
     """
 
     part: str
@@ -91,14 +91,13 @@ def filled(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     elevation, state, air, out = padded(scene.elevation, 0.0), None, None, []
     rows, cols = scene.elevation.shape
     latitude = torch.full((elevation.shape[0] // RATIO, elevation.shape[1] // RATIO), scene.latitude)
+    terrain = Terrain(elevation, latitude, RATIO)
     for day, lst in zip(scene.days, scene.visible, strict=True):
         seen = padded(lst, np.nan)
         if scene.air is not None:
             air = torch.from_numpy(scene.air[len(out)])
-        done = fill(
-            day, seen, torch.where(torch.isfinite(seen), 1.0, torch.nan), elevation, latitude, state, ratio=RATIO,
-            memory_days=memory.days, background_cells=memory.background, air=air,
-        )  # fmt: skip
+        observation = ClearLST(seen, torch.where(torch.isfinite(seen), 1.0, torch.nan))
+        done = fill_gaps(day, observation, terrain, state, memory, air=air)
         state = done.state
         out.append((done.lst[:rows, :cols].numpy(), done.sigma[:rows, :cols].numpy()))
     return np.stack([lst for lst, _ in out]), np.stack([sigma for _, sigma in out])
@@ -134,11 +133,11 @@ def scores(
     return out
 
 
-# --- what is hidden ------------------------------------------------------------------------------------------------
+# --- what is withheld ------------------------------------------------------------------------------------------------
 
 
 def clouds(real: Path) -> list[np.ndarray]:
-    """Cloud masks (y, x) of the day and the night view of a whole real MODIS tile: true under cloud."""
+    """Cloud masks (y, x) of the day and the night overpass of a whole real MODIS tile: true under cloud."""
     from pyhdf.SD import SD
 
     file = next((real / "modis").glob("MOD11A1*.hdf"))
@@ -197,11 +196,11 @@ def image(real: Path) -> Iterator[Score]:
 
 
 def world(folder: Path, rng: np.random.Generator) -> Iterator[Score]:
-    """A synthetic world: views hidden under another day's clouds, all views of a month hidden, and the truth under
-    real clouds.
+    """A synthetic world: observations withheld under another day's clouds, all those of a month withheld, and the truth
+    under the world's clouds.
 
-    The latter is what the cube holds, with what cloud does: no method but ours knows of it. The month is in the middle
-    of the record; interpolation in space has no views of these days, and no goal is set for it.
+    The latter is scored with the cube's LST, which includes the effect of cloud: only our method estimates it. The
+    month is in the middle of the record; interpolation in space has no observations then, and no goal is set.
     """
     cube = open_cube(folder / "cube.zarr")
     truth = xr.open_zarr(folder / "raw" / "truth.zarr", chunks=None, consolidated=False)

@@ -1,4 +1,4 @@
-"""What filling of LST is measured against: interpolation in time, in space, and an annual cycle.
+"""Baselines of LST gap filling: interpolation in time, in space, and an annual cycle.
 
 Each takes (T, y, x) with NaN where not visible, and gives (T, y, x).
 """
@@ -13,14 +13,14 @@ from scipy.spatial import cKDTree
 
 from ssm_net.lst.gap_filling import LAPSE
 
-HARMONIC_RIDGE = 0.2  # views of prior belief in the mean cycle of the whole scene
-NEIGHBOURS = 24  # views that inverse-distance weighting leans on
+HARMONIC_RIDGE = 0.2  # weight of the mean cycle of the whole scene as a prior, in observations
+NEIGHBOURS = 24  # observations in an inverse-distance mean
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Days of one place: ``visible`` (T, y, x) K is what the methods are given, NaN elsewhere; ``target`` (T, y, x) K
-    is what each must find, NaN where there is nothing to find. ``elevation`` (y, x) m; ``latitude`` degrees; ``truth``
+    """Days of one place: ``visible`` (T, y, x) K is the input of the methods, NaN elsewhere; ``target`` (T, y, x) K
+    holds the withheld values, NaN elsewhere. ``elevation`` (y, x) m; ``latitude`` degrees; ``truth``
     (T, y, x) K where it is known; ``air`` (T, row, col) K of a reanalysis, at sea level.
     """
 

@@ -1,4 +1,4 @@
-"""From granules to the cube, a country: against reading the same files and doing nothing, and against a warp a file.
+"""Time to prepare a country: from granules to the cube, relative to reading alone, and to warping file by file.
 
     python bench/prepare.py FOLDER [--days 4] [--check]
 
@@ -7,7 +7,7 @@ turns, so that what else the machine does meets all alike, of a day with reflect
 
 * plain: every layer of the files that a day is made of is read and decoded, by pyhdf whole tiles, by h5netcdf whole
   variables, once a file, and thrown away. That is what the formats themselves cost;
-* ours: the same granules read, checked, decoded and put onto the grid (``granules.read_day``);
+* ours: the same granules read, checked, decoded and regridded (``prepare.read_day``);
 * a warp a file: the same with ``rasterio.warp`` in place of the tables.
 
 Then ``prepare`` itself, from the granules to the cube, with one process and with one that reads beside it: the first
@@ -43,8 +43,8 @@ from rich.table import Table
 from ssm_net.config import DomainConfig, PrepareConfig
 from ssm_net.core.boundary import domain_of
 from ssm_net.cube.store import write_json
-from ssm_net.ingest import hdfeos, rain, resample
-from ssm_net.ingest.catalog import catalog
+from ssm_net.ingest import eos_metadata, rain, resample
+from ssm_net.ingest.catalog import list_granules
 from ssm_net.prepare.products import choose_sources
 from ssm_net.prepare.read_day import Task, read_day, task
 from ssm_net.prepare.run import RAIN_BEFORE, prepare
@@ -52,7 +52,7 @@ from ssm_net.prepare.run import RAIN_BEFORE, prepare
 GOALS = {"ours / plain": 2.0, "ours / a warp a file": 1.0}
 START = dt.date(2016, 5, 1)
 ONE = dt.timedelta(1)
-EIGHTH = 1 / national_granules.EVERY  # of the days have reflectance
+EIGHTH = 1 / national_granules.REFLECTANCE_EVERY  # of the days have reflectance
 ROUNDS = 2
 
 
@@ -81,13 +81,13 @@ def seconds(do: Any, *args: Any) -> float:
 
 
 def warped(work: Task) -> None:
-    with mock.patch.object(resample, "rows_of", lambda *_: None):
+    with mock.patch.object(resample, "row_table", lambda *_: None):
         read_day(work)
 
 
 def forget() -> None:
     """What is remembered of files that were read: in a record every day has files of its own."""
-    for remembered in (hdfeos._grids_of, rain._about, rain._step):
+    for remembered in (eos_metadata._cached_grids, rain._header, rain._step):
         remembered.cache_clear()
 
 
@@ -156,7 +156,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with console.status("granules"):
         national_granules.write(raw, domain, days, RAIN_BEFORE)
     cfg = PrepareConfig(str(raw), str(args.folder / "cube.zarr"), str(days[0]), str(days[-1]), domain=where)
-    found = catalog(raw, (days[0] - 2 * ONE, days[-1] + ONE))
+    found = list_granules(raw, (days[0] - 2 * ONE, days[-1] + ONE))
     sources = choose_sources(cfg, found, None)
     tasks = {kind: task(cfg, domain, found, sources, day)
              for kind, day in (("with reflectance", days[0]), ("without", days[1]))}  # fmt: skip

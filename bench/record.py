@@ -35,7 +35,7 @@ from ssm_net.evaluate.report.tables import format_number, json_ready
 from ssm_net.evaluate.run import evaluate
 from ssm_net.formats.truth import Truth
 from ssm_net.infer.run import infer
-from ssm_net.ingest.catalog import catalog
+from ssm_net.ingest.catalog import list_granules
 from ssm_net.ingest.ssm import read_ssm, record_in
 from ssm_net.prepare.intercalibration import Intercalibration
 from ssm_net.prepare.run import prepare
@@ -75,7 +75,7 @@ def digests(*folders: Path) -> dict[str, str]:
 def coarse_steps(raw: Path, cube: Cube, truth: Truth) -> dict[str, dict[str, float]]:
     """Mean error of each sensor less that of AMSR2, m3 m-3, as delivered and as the cube takes it: means over the
     months of the year that both have, so that what a season does is no step."""
-    footprint, granules = cube.footprint(), catalog(raw, only=("NNsm",))["NNsm"]
+    footprint, granules = cube.footprint(), list_granules(raw, only=("NNsm",))["NNsm"]
     intercalibration = Intercalibration.from_json(cube.stats("intercalibration"))
     by_month: dict[int, dict[int, list[tuple[float, float]]]] = {}
     for day in sorted(granules)[::3]:

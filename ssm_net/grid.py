@@ -1,4 +1,4 @@
-"""The nested EASE-Grid 2.0 window on which everything lives.
+"""The nested grid: coarse cells and fine pixels of EASE-Grid 2.0, domains on it, and the arithmetic between the two.
 
 A coarse cell (36 km) holds exactly ``ratio x ratio`` fine pixels (36 x 36 at 1 km) of equal area, so the mean of
 a cell is an average pool and the radiometer's footprint is a pair of small matrices, one along each axis.
@@ -9,6 +9,7 @@ Source of the grid constants: NSIDC EASE-Grid 2.0 global cylindrical (EPSG:6933)
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +19,14 @@ from odc.geo.geobox import GeoBox
 from odc.geo.geom import Geometry, bbox_intersection, box
 from torch import Tensor
 
-Window = tuple[int, int, int, int]
-PIXELS = 1 << 18  # worked on at a time by ``block_mean``
+from ssm_net.errors import ConfigError, SsmNetError
+
+Window = tuple[int, int, int, int]  # row0, row1, col0, col1, half-open
+CACHE_PIXELS = 1 << 16  # a float32 block of so many pixels fits in a processor's cache
+
+
+class DomainError(SsmNetError):
+    """A window, bounding box or area is not on the coarse grid."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class Domain:
     ``window`` is ``(row0, row1, col0, col1)``, half-open, in rows and columns of ``grid``; its height and width are
     multiples of ``grid.align``.
 
-    Raises ``ValueError`` where the window is empty, leaves the grid, or is not a multiple of ``grid.align``.
+    Raises ``DomainError`` where the window is empty, leaves the grid, or is not a multiple of ``grid.align``.
     """
 
     name: str
@@ -71,23 +78,26 @@ class Domain:
         r0, r1, c0, c1 = self.window
         g = self.grid
         if not (0 <= r0 < r1 <= g.rows and 0 <= c0 < c1 <= g.cols):
-            raise ValueError(
+            raise DomainError(
                 f"domain {self.name!r}: window {list(self.window)} is not inside the coarse grid of "
                 f"{g.rows} rows x {g.cols} columns; give domain.window=[row0,row1,col0,col1], half-open, "
                 "or domain.bbox=[west,south,east,north] in degrees"
             )
         if (r1 - r0) % g.align or (c1 - c0) % g.align:
-            raise ValueError(
+            raise DomainError(
                 f"domain {self.name!r}: window {list(self.window)} is {r1 - r0} x {c1 - c0} cells; "
                 f"height and width must be multiples of {g.align}"
             )
 
     @classmethod
     def from_bbox(cls, name: str, bbox: tuple[float, float, float, float], grid: Grid = M36) -> Domain:
-        """The smallest window that holds ``bbox`` = (west, south, east, north), degrees, snapped outward."""
+        """The smallest window that holds ``bbox`` = (west, south, east, north), degrees, snapped outward.
+
+        Raises ``DomainError`` where ``bbox`` is no such box or lies outside the grid.
+        """
         west, south, east, north = bbox
         if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
-            raise ValueError(
+            raise DomainError(
                 f"domain {name!r}: bbox {list(bbox)} is not [west, south, east, north] in degrees with "
                 "west < east and south < north"
             )
@@ -95,17 +105,20 @@ class Domain:
 
     @classmethod
     def from_geometry(cls, name: str, geometry: Geometry, grid: Grid = M36) -> Domain:
-        """The smallest window that holds the bounds of ``geometry`` (any CRS), snapped outward."""
+        """The smallest window that holds the bounds of ``geometry`` (any CRS), snapped outward.
+
+        Raises ``DomainError`` where they lie outside the grid.
+        """
         # A long straight edge in degrees is straight here too (cylindrical), but not in every CRS: add points to it.
         bounds = geometry.to_crs(grid.crs, resolution="auto").boundingbox
-        whole = bbox_intersection([bounds, grid.geobox().boundingbox])
-        if whole.left >= whole.right or whole.bottom >= whole.top:
-            raise ValueError(f"domain {name!r}: the area given lies outside the coarse grid {grid.crs}")
+        extent = bbox_intersection([bounds, grid.geobox().boundingbox])
+        if extent.left >= extent.right or extent.bottom >= extent.top:
+            raise DomainError(f"domain {name!r}: the area given lies outside the coarse grid {grid.crs}")
         eps = 1e-6  # a bound on a cell's edge does not pull in the next cell
-        r0 = math.floor((grid.top - whole.top) / grid.cell + eps)
-        r1 = math.ceil((grid.top - whole.bottom) / grid.cell - eps)
-        c0 = math.floor((whole.left - grid.left) / grid.cell + eps)
-        c1 = math.ceil((whole.right - grid.left) / grid.cell - eps)
+        r0 = math.floor((grid.top - extent.top) / grid.cell + eps)
+        r1 = math.ceil((grid.top - extent.bottom) / grid.cell - eps)
+        c0 = math.floor((extent.left - grid.left) / grid.cell + eps)
+        c1 = math.ceil((extent.right - grid.left) / grid.cell - eps)
         r0, r1 = _snap(r0, max(r1, r0 + 1), grid.rows, grid.align)
         c0, c1 = _snap(c0, max(c1, c0 + 1), grid.cols, grid.align)
         return cls(name, (r0, r1, c0, c1), grid)
@@ -162,8 +175,18 @@ def _snap(lo: int, hi: int, size: int, align: int) -> tuple[int, int]:
         return lo, hi
     height = -(-(size - lo) // align) * align
     if height > size:
-        raise ValueError(f"{height} cells do not fit in a grid of {size} in steps of {align}")
+        raise DomainError(f"{height} cells do not fit in a grid of {size} in steps of {align}")
     return size - height, size
+
+
+def row_blocks(shape: tuple[int, ...], pixels: int = CACHE_PIXELS, multiple: int = 1) -> Iterator[slice]:
+    """Slices of the first axis that together cover ``shape`` once, each of about ``pixels`` values.
+
+    Pixel-wise work done block by block keeps its intermediate fields in the processor's cache, and never holds one of
+    a whole country. Each block but the last has a multiple of ``multiple`` rows (a coarse cell's, a chunk's).
+    """
+    rows = max(1, pixels // max(1, multiple * math.prod(shape[1:]))) * multiple
+    return (slice(y, min(y + rows, shape[0])) for y in range(0, shape[0], rows))
 
 
 def block_mean(x: Tensor, ratio: int, weight: Tensor | None = None) -> Tensor:
@@ -173,16 +196,15 @@ def block_mean(x: Tensor, ratio: int, weight: Tensor | None = None) -> Tensor:
     (broadcastable to ``x``, >= 0) the mean is weighted. A cell without anything that counts is NaN.
     """
     height, width = x.shape[-2:]
-    rows = max(1, PIXELS // (ratio * width)) * ratio  # some cells' at a time, so that what lies between fits in a cache
-    parts = []
-    for y in range(0, height, rows):
-        some = x[..., y : y + rows, :]
-        shape = (*some.shape[:-2], some.shape[-2] // ratio, ratio, width // ratio, ratio)
-        seen = torch.isfinite(some)
-        w = seen.to(x.dtype) if weight is None else seen * weight.expand(x.shape)[..., y : y + rows, :].to(x.dtype)
-        total = (torch.nan_to_num(some) * w).reshape(shape).sum((-3, -1))
-        parts.append(total / w.reshape(shape).sum((-3, -1)))
-    return torch.cat(parts, -2)
+    means = []
+    for block in row_blocks((height, width), 4 * CACHE_PIXELS, multiple=ratio):
+        values = x[..., block, :]
+        shape = (*values.shape[:-2], values.shape[-2] // ratio, ratio, width // ratio, ratio)
+        finite = torch.isfinite(values)
+        w = finite.to(x.dtype) if weight is None else finite * weight.expand(x.shape)[..., block, :].to(x.dtype)
+        total = (torch.nan_to_num(values) * w).reshape(shape).sum((-3, -1))
+        means.append(total / w.reshape(shape).sum((-3, -1)))
+    return torch.cat(means, -2)
 
 
 def expand(x: Tensor, ratio: int) -> Tensor:
@@ -212,12 +234,12 @@ def interpolation_matrix(fine: range, cells: int, ratio: int) -> Tensor:
 def upsample(x: Tensor, ratio: int, window: Window | None = None) -> Tensor:
     """Bilinear field of coarse values on fine pixels.
 
-    ``x`` is (..., R, C) on the whole domain; ``window`` = (row0, row1, col0, col1) in fine pixels picks a part of
-    that field: nothing but the whole coarse field is needed to make it.
+    ``x`` is (..., R, C) on the whole domain; with ``window`` = (row0, row1, col0, col1), in fine pixels, only that
+    part of the fine field is computed, equal to the same part of the whole one.
     """
     rows, cols = x.shape[-2:]
     y0, y1, x0, x1 = window or (0, rows * ratio, 0, cols * ratio)
-    # Of a part of the field only the cells around it have weight.
+    # Only the cells around the window have weight.
     near_y, near_x = (slice(max(a // ratio - 1, 0), -(-b // ratio) + 1) for a, b in ((y0, y1), (x0, x1)))
     up_y = interpolation_matrix(range(y0, y1), rows, ratio)[:, near_y].to(x)
     up_x = interpolation_matrix(range(x0, x1), cols, ratio)[:, near_x].to(x)
@@ -228,8 +250,8 @@ def upsample(x: Tensor, ratio: int, window: Window | None = None) -> Tensor:
 class Footprint:
     """The sensor operator H: coarse values as weighted means of fine pixels, separable in rows and columns.
 
-    ``rows`` is (R, Ny) and ``cols`` (C, Nx); each of their rows sums to 1 (the part of a footprint that leaves the
-    window is cut off and the rest made whole). ``forward`` is H, ``adjoint`` its transpose.
+    ``rows`` is (R, Ny) and ``cols`` (C, Nx); each of their rows sums to 1: where a footprint reaches beyond the
+    domain, its weights inside are normalised. ``forward`` is H.
     """
 
     rows: Tensor
@@ -248,12 +270,12 @@ class Footprint:
 
     @classmethod
     def of(cls, kind: str, coarse_shape: tuple[int, int], ratio: int, fwhm: float) -> Footprint:
-        """``kind`` is ``gaussian`` or ``box``; ``fwhm`` counts only for the gaussian."""
+        """``kind`` is ``gaussian`` or ``box``; ``fwhm`` counts only for the gaussian. Raises ``ConfigError``."""
         if kind == "box":
             return cls.box(coarse_shape, ratio)
         if kind == "gaussian":
             return cls.gaussian(coarse_shape, ratio, fwhm)
-        raise ValueError(f"footprint {kind!r}: choose gaussian or box")
+        raise ConfigError(f"footprint {kind!r}: choose gaussian or box")
 
     def to(self, like: Tensor) -> Footprint:
         """The same operator in the type and on the device of ``like``."""
@@ -270,18 +292,12 @@ class Footprint:
         return (self.rows @ (x * weight) @ self.cols.T) / (self.rows @ weight @ self.cols.T)
 
     def part(self, x: Tensor, window: Window) -> Tensor:
-        """What the pixels ``x`` (y, x) of ``window`` add to H x without a weight, (R, C): the sum over windows that
-        cover the domain once is ``forward``."""
+        """The contribution of the pixels ``x`` (y, x) of ``window`` to an unweighted H x, (R, C).
+
+        The sum over windows that cover the domain once equals ``forward``.
+        """
         y0, y1, x0, x1 = window
         return self.rows[:, y0:y1] @ x @ self.cols[:, x0:x1].T
-
-    def adjoint(self, y: Tensor, weight: Tensor | None = None) -> Tensor:
-        """H^T y: (..., R, C) to (..., Ny, Nx); the transpose of ``forward`` with the same ``weight``."""
-        if weight is None:
-            return self.rows.T @ y @ self.cols
-        weight = weight.to(y)
-        total = self.rows @ weight @ self.cols.T
-        return weight * (self.rows.T @ torch.where(total > 0, y / total, 0.0) @ self.cols)
 
 
 def _gaussian_axis(cells: int, ratio: int, sigma: float) -> Tensor:

@@ -153,7 +153,7 @@ def test_a_nan_scene_is_no_observation(spoilt: Spoilt) -> None:
 def test_coarse_values_off_the_grid_are_refused(spoilt: Spoilt) -> None:
     assert np.isnan(spoilt.cube.read_coarse("ssm", OTHER_GRID)).all()
     found = spoilt.problem(OTHER_GRID)
-    assert ssm_file(Path(), OTHER_GRID).name in found and "put it into the folder of the product it is of" in found
+    assert ssm_file(Path(), OTHER_GRID).name in found and "put it into the folder of its product" in found
     assert f"{OTHER_GRID}: {found}" in spoilt.log
 
 

@@ -11,7 +11,8 @@ import real_road
 from ssm_net.grid import Domain
 from ssm_net.ingest import hdfeos
 from ssm_net.ingest.products import product
-from ssm_net.ingest.resample import onto
+from ssm_net.ingest.raster import Raster
+from ssm_net.ingest.resample import regrid
 
 pytestmark = pytest.mark.real
 
@@ -32,9 +33,9 @@ def test_a_whole_modis_tile_on_the_grid(real_dir: Path) -> None:
     assert entry is not None
     layer = entry.layer("lst_day")
     assert layer is not None
-    read = hdfeos.read_layer(path, layer)
-    assert read is not None
-    made = onto([read[0]], domain.fine, layer.resampling)
+    lazy = hdfeos.find_layer(path, layer)
+    assert lazy is not None
+    made = regrid([Raster(lazy.read()[0], lazy.geobox)], domain.fine, layer.resampling)
 
     from pyhdf.SD import SD
 

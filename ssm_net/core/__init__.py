@@ -1,1 +1,1 @@
-"""What every package stands on: atomic files, processes, scratch fields, days, the clock, radiometers, boundaries."""
+"""The foundation of every package: atomic files, workers, scratch fields, days, the clock, radiometers, boundaries."""

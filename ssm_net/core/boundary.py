@@ -8,7 +8,7 @@ import numpy as np
 from odc.geo.geom import Geometry
 
 from ssm_net.config import DomainConfig
-from ssm_net.errors import ConfigError
+from ssm_net.errors import ConfigError, SsmNetError
 from ssm_net.grid import Domain
 
 
@@ -37,11 +37,15 @@ def domain_of(cfg: DomainConfig) -> Domain:
     raise ConfigError("no domain given: domain=NAME, domain.window=[r0,r1,c0,c1] or domain.bbox=[w,s,e,n]")
 
 
-def read_boundary(path: Path | str) -> Geometry:
-    """The area of all polygons of a file as one geometry in the file's CRS; holes stay holes.
+class BoundaryError(SsmNetError):
+    """A boundary file cannot be used; the message names it and the remedy."""
 
-    Raises ``ConfigError`` where there is no such file, OGR cannot read it, it has no polygon or no CRS; ``ImportError``
-    without pyogrio.
+
+def read_boundary(path: Path | str) -> Geometry:
+    """All polygons of a vector file (any format of OGR) as one geometry in the file's CRS; holes stay holes.
+
+    Raises ``BoundaryError`` where there is no such file, OGR cannot read it, or it has no polygon or no CRS;
+    ``ImportError`` without pyogrio.
     """
     try:
         import pyogrio
@@ -51,15 +55,17 @@ def read_boundary(path: Path | str) -> Geometry:
         raise ImportError("boundary files need pyogrio: pip install 'ssm_net[ingest]'") from err
     path = Path(path)
     if not path.exists():
-        raise ConfigError(f"boundary={path}: no such file")
+        raise BoundaryError(f"boundary={path}: no such file")
     try:
         meta, _, wkb, _ = pyogrio.raw.read(path, columns=[], force_2d=True)
     except (DataSourceError, DataLayerError) as err:
-        raise ConfigError(f"boundary={path}: no vector file that OGR reads ({err}); give GeoJSON, say") from err
+        raise BoundaryError(
+            f"boundary={path}: not a vector file that OGR reads ({err}); give a GeoJSON file, for example"
+        ) from err
     shapes = shapely.make_valid(shapely.from_wkb(wkb)) if len(wkb) else np.empty(0, object)
-    parts = [p for p in shapely.get_parts(shapely.get_parts(shapes)) if p.geom_type in ("Polygon", "MultiPolygon")]
-    if not parts:
-        raise ConfigError(f"boundary={path}: holds no polygon; give the area as polygons")
+    polygons = [p for p in shapely.get_parts(shapely.get_parts(shapes)) if p.geom_type in ("Polygon", "MultiPolygon")]
+    if not polygons:
+        raise BoundaryError(f"boundary={path}: holds no polygon; give the area as polygons")
     if not meta["crs"]:
-        raise ConfigError(f"boundary={path}: has no coordinate reference system; write one into it")
-    return Geometry(shapely.union_all(parts), meta["crs"])
+        raise BoundaryError(f"boundary={path}: has no coordinate reference system; write one into it")
+    return Geometry(shapely.union_all(polygons), meta["crs"])

@@ -1,8 +1,8 @@
-"""Which local day a satellite saw.
+"""The clock: overpass hours in local solar time, and the UTC days and moments they fall on.
 
 MODIS archives date a daily tile in UTC, and its view times are local solar time, UTC + longitude / 15 wrapped to 24 h
-(Wan 2013, MOD11 Collection 6 user guide, "Day_view_time"). East of 22.5 degrees the night view (about 01:30) of the
-file of UTC day D is therefore of local day D + 1, while the day view (13:30) is of local day D.
+(Wan 2013, MOD11 Collection 6 user guide, "Day_view_time"). East of 22.5 degrees the night overpass (about 01:30) in the
+file of UTC day D is therefore of local day D + 1, while the day overpass (13:30) is of local day D.
 """
 
 from __future__ import annotations
@@ -23,19 +23,9 @@ def utc_day(local_day: dt.date, local_hour: float, lon: float) -> dt.date:
     return local_day + dt.timedelta(days=_days_behind(local_hour, lon))
 
 
-def local_day(utc_day: dt.date, local_hour: float, lon: float) -> dt.date:
-    """Local solar day of the view at ``local_hour`` that falls into ``utc_day`` at longitude ``lon`` (degrees)."""
-    return utc_day - dt.timedelta(days=_days_behind(local_hour, lon))
-
-
 def overpass_utc(day: dt.date, lon: float, hour: float = NIGHT_HOUR) -> np.datetime64:
     """UTC of ``hour`` (local solar time, UTC + lon / 15 h) on ``day`` at longitude ``lon``, to the second."""
     return np.datetime64(day, "s") + np.timedelta64(round((hour - lon / 15) * 3600), "s")
-
-
-def night_of(local_solar_time: dt.datetime) -> dt.date:
-    """The day whose night overpass (01:30 local solar time) is nearest to a local solar time."""
-    return (local_solar_time + dt.timedelta(hours=12 - NIGHT_HOUR)).date()
 
 
 def _days_behind(local_hour: float, lon: float) -> int:

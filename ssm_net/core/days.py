@@ -1,16 +1,18 @@
-"""Days in a row, and as text."""
+"""Lists of days as ranges of consecutive days, and as text."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
 
+ONE_DAY = dt.timedelta(days=1)
+
 
 def stretches(days: Sequence[dt.date]) -> list[tuple[dt.date, dt.date]]:
-    """First and last day of each stretch of consecutive days; ``days`` ascend."""
+    """First and last day of each range of consecutive days; ``days`` ascend."""
     out: list[tuple[dt.date, dt.date]] = []
     for day in days:
-        if out and day - out[-1][1] == dt.timedelta(1):
+        if out and day - out[-1][1] == ONE_DAY:
             out[-1] = (out[-1][0], day)
         else:
             out.append((day, day))
@@ -18,5 +20,5 @@ def stretches(days: Sequence[dt.date]) -> list[tuple[dt.date, dt.date]]:
 
 
 def runs(days: Sequence[dt.date]) -> str:
-    """Consecutive days as ``first .. last``; ``days`` ascend."""
+    """The days as text, a range of consecutive ones as ``first .. last``; ``days`` ascend."""
     return ", ".join(str(a) if a == b else f"{a} .. {b}" for a, b in stretches(days))

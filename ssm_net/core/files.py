@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Atomic files: each is complete or absent, also after a crash or with several writers."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import BinaryIO
 
 
 def write_whole(path: Path, data: bytes | memoryview) -> Path:
-    """Put ``data`` at ``path`` in one step: written beside it, flushed to the disk, renamed into place.
+    """Put ``data`` at ``path`` in one step: written to a file next to it, flushed to the disk, renamed into place.
 
-    A reader sees the old file or the new one, never a part; of two writers, on one machine or two, that of the later
-    stays. What a killed run left beside ``path`` is removed first. Raises ``OSError`` with the file and the remedy
-    where the disk is full; nothing of the write is left then.
+    A reader sees the old file or the new one, never a mixture; of two writers, on one machine or two, the later one
+    wins. Unfinished files of killed runs are removed first. Raises ``OSError`` with the file and the remedy where the
+    disk is full; the unfinished file is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f"{path.name}.*.part"):
-        _remove_unless_written(left)
-    with naming_full_disk(path), _part_of(path) as (file, part):
+    for leftover in path.parent.glob(f"{path.name}.*.part"):
+        _remove_unless_locked(leftover)
+    with naming_full_disk(path), _unfinished(path) as (file, part):
         try:
             file.write(data)
             file.flush()
@@ -36,17 +36,19 @@ def write_whole(path: Path, data: bytes | memoryview) -> Path:
 
 
 def stamp(path: Path) -> tuple[int, int]:
-    """What tells a file from another that takes its place: when it was written (ns) and its bytes; zeros where there is
-    none."""
+    """The time of writing (ns) and the size (bytes) of a file: they change when another takes its place.
+
+    Zeros where there is none.
+    """
     if not path.is_file():
         return 0, 0
-    found = path.stat()
-    return found.st_mtime_ns, found.st_size
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size
 
 
 @contextmanager
-def _part_of(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """A new file beside ``path``, locked while it is written: the system takes the lock from a process that dies."""
+def _unfinished(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """A new file next to ``path``, locked while it is written; the system frees the lock of a process that dies."""
     while True:
         part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
         with open(part, "xb") as file:
@@ -56,7 +58,7 @@ def _part_of(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
                 return
 
 
-def _remove_unless_written(part: Path) -> None:
+def _remove_unless_locked(part: Path) -> None:
     with suppress(FileNotFoundError), open(part, "rb") as file, suppress(BlockingIOError):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         part.unlink()
@@ -64,13 +66,13 @@ def _remove_unless_written(part: Path) -> None:
 
 @contextmanager
 def naming_full_disk(path: Path) -> Iterator[None]:
-    """An ``OSError`` that says no more than that a disk is full says which file was being written and the remedy."""
+    """Adds the file that was being written, and the remedy, to an ``OSError`` of a full disk."""
     try:
         yield
     except OSError as err:
         if err.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        remedy = "no room left on the disk: make room and run the same command again, it goes on where it stopped"
+        remedy = "no room left on the disk: make room and run the same command again; it resumes where it stopped"
         raise OSError(err.errno, remedy, str(path)) from err
 
 

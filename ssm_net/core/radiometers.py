@@ -1,8 +1,8 @@
-"""The radiometers behind the coarse products: when each flew, how well and when it sees.
+"""The table of radiometers behind the coarse products: period, error and overpass hour of each.
 
 Periods: NSIDC (AMSR-E, SMAP), JAXA (AMSR2), NSMC (FY-3B MWRI). Errors are those of a single overpass where the product
-states none; of the neural-network family they are the level of its validation, 0.05 m3 m-3 of FY-3B with its coarser
-calibration (SCIENCE of the retrievals: Yao et al. 2021, Sci. Data 8, 143).
+states none: for the neural-network family the level of its validation, 0.05 m3 m-3 for FY-3B with its coarser
+calibration (Yao et al. 2021, Sci. Data 8, 143).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Radiometer:
-    """``code`` is what the cube's ``source`` holds; ``sigma`` m3 m-3, None where the product or the user says it;
-    ``overpass`` the local solar time (h) of the pass that is used."""
+    """``code`` is its value in the cube's ``source``, 0 there for no observation; ``sigma`` its standard error, m3 m-3,
+    None where the product or the settings give it; ``overpass`` the local solar time (h) of the pass that is used."""
 
     code: int
     name: str
@@ -33,16 +33,16 @@ RADIOMETERS = (
     Radiometer(6, "C3S/CCI passive, other or several sensors", dt.date(1978, 11, 1), None, None, 1.5),
     Radiometer(7, "C3S/CCI passive, SMOS", dt.date(2010, 1, 15), None, None, 6.0),
 )
-NO_SOURCE = 0
 BY_CODE = {r.code: r for r in RADIOMETERS}
-# C3S and CCI merge sensors into one record, scaled among themselves: they are matched as one.
+# C3S and CCI merge sensors into one record, scaled to each other: they are intercalibrated as one.
 MERGED = (5, 6, 7)
 
 
 def record_of(code: int) -> int:
-    """The code under which a source is matched: its own, of the merged records their first."""
+    """The code under which a source is intercalibrated: its own, for merged records the first of theirs."""
     return MERGED[0] if code in MERGED else code
 
 
 def name_of(code: int) -> str:
+    """The name of a record, as maps and reports give it."""
     return "C3S/CCI passive" if code == MERGED[0] else BY_CODE[code].name

@@ -1,7 +1,7 @@
-"""Large fields of a day that need not fit in memory.
+"""Scratch arrays: large fields of a day that need not fit in memory.
 
-Up to ``LIMIT`` bytes they are plain arrays. Beyond, they lie in a file without a name, which the system keeps in memory
-as far as there is room and which is gone when the process is: a domain of a continent takes disk, not memory.
+Up to ``LIMIT`` bytes they are plain arrays. Larger ones are memory-mapped to a file without a name, which the system
+keeps in memory while there is room, and removes with the process: a continent takes disk, not memory.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ LIMIT = 2**29  # bytes of one field; a national day's largest has a quarter of t
 
 
 def empty(shape: tuple[int, ...], dtype: type[np.generic] | np.dtype) -> np.ndarray:
-    """An array of that shape, whatever is in it.
+    """An uninitialised array.
 
-    Its file, if it has one, lies in TMPDIR or /var/tmp (/tmp may itself be memory). Raises ``OSError`` where there is
-    no room for it: all of it is taken at once, since a full disk found later would end the process without a word.
+    Its file, if it has one, is in TMPDIR or /var/tmp (/tmp may itself be memory). Raises ``OSError`` where there is no
+    room for it: the space is allocated at once, since a disk that fills later kills the process without a message.
     """
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if size <= LIMIT:
@@ -35,7 +35,7 @@ def empty(shape: tuple[int, ...], dtype: type[np.generic] | np.dtype) -> np.ndar
 
 
 def full(shape: tuple[int, ...], value: float, dtype: type[np.generic] | np.dtype) -> np.ndarray:
-    """The same with ``value`` everywhere."""
+    """An array with ``value`` everywhere, stored as by ``empty``."""
     out = empty(shape, dtype)
     out.fill(value)
     return out

@@ -1,7 +1,9 @@
-"""Where days are worked on: processes of this machine, or the workers of a dask scheduler.
+"""Workers that days are computed on: processes of this machine, or the workers of a dask scheduler.
 
-Both are ``concurrent.futures`` executors. A worker that dies takes nothing with it but what it was doing: that is done
-again, by another. Dask sends functions and values as pickles, so a scheduler has to be as trusted as this process.
+Both are ``concurrent.futures`` executors. When a worker dies, only the item it was working on is computed again.
+
+Dask executes pickles: whoever reaches the scheduler runs code as you. Never expose the scheduler to a network that you
+do not trust.
 """
 
 from __future__ import annotations
@@ -26,58 +28,61 @@ A = TypeVar("A")
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-DEATHS = 3  # of workers over the same work, after which it is the work
-ANSWERS = "30s"  # a scheduler that does not by then is not there
+DEATHS = 3  # of workers over the same item, after which the item is to blame
+TIMEOUT = "30s"  # for the scheduler to answer
 
 
 class WorkerError(SsmNetError):
-    """Workers died one after the other; the message says over what, and the remedy."""
+    """Workers died one after the other over the same item; the message names it and the remedy."""
 
 
 def in_order(work: Callable[[A], T], items: Sequence[A], engine: EngineConfig, workers: int) -> Iterator[T]:
-    """``work`` of each item, in their order, made a few items ahead by ``workers`` processes (by those of the scheduler
-    where the engine is dask)."""
+    """``work`` of each item, in their order, computed a few items ahead by ``workers`` processes, or by those of the
+    scheduler where the engine is dask.
+
+    Raises ``WorkerError`` where workers die over one item again and again, and what ``work`` raises.
+    """
     done = deaths = 0
     while done < len(items):
         with executor(engine, workers) as (pool, number):
-            task = work if engine.name == "local" else functools.partial(_by_itself, work)
-            coming: deque[Future[T]] = deque()
+            task = work if engine.name == "local" else functools.partial(_without_scheduler, work)
+            pending: deque[Future[T]] = deque()
             try:
                 while done < len(items):
-                    for item in items[done + len(coming) : done + number + 1]:
-                        coming.append(pool.submit(task, item))
-                    with _naming_what_killed(items[done]):
-                        result = coming[0].result()
-                    coming.popleft()
+                    for item in items[done + len(pending) : done + number + 1]:
+                        pending.append(pool.submit(task, item))
+                    with _naming_fatal_item(items[done]):
+                        result = pending[0].result()
+                    pending.popleft()
                     done, deaths = done + 1, 0
                     yield result
             except BrokenProcessPool as err:
                 deaths += 1
                 if deaths == DEATHS:
                     raise _died(items[done], err) from err
-                log.warning("a worker process died (was there memory left?): what it was doing is done again")
+                log.warning("a worker process died (out of memory?): its item is computed again")
             finally:
-                for future in coming:
+                for future in pending:
                     future.cancel()
 
 
 def as_they_come(work: Callable[[A], T], items: Sequence[A], engine: EngineConfig) -> Iterator[tuple[A, T]]:
-    """Each item with ``work`` of it, in the order in which the scheduler's workers end."""
+    """Each item with ``work`` of it, in the order in which they are finished. Raises as ``in_order`` does."""
     with executor(engine, engine.workers) as (pool, _):
-        of = {pool.submit(_by_itself, work, item): item for item in items}
+        items_of = {pool.submit(_without_scheduler, work, item): item for item in items}
         try:
-            for future in as_completed(of):
-                with _naming_what_killed(of[future]):
+            for future in as_completed(items_of):
+                with _naming_fatal_item(items_of[future]):
                     result = future.result()
-                yield of[future], result
+                yield items_of[future], result
         finally:
-            for future in of:
+            for future in items_of:
                 future.cancel()
 
 
 @contextmanager
 def executor(engine: EngineConfig, workers: int) -> Iterator[tuple[Executor, int]]:
-    """The executor and how many it works on at a time.
+    """The executor, and the number of items that it works on at a time.
 
     Raises ``ConfigError`` where dask is not installed, no scheduler answers, it has no worker, or a worker has another
     version of ``ssm_net``.
@@ -91,10 +96,10 @@ def executor(engine: EngineConfig, workers: int) -> Iterator[tuple[Executor, int
         import distributed
     except ImportError as err:
         raise ConfigError("engine=dask needs dask.distributed: pip install 'ssm_net[distributed]'") from err
-    logging.getLogger("distributed").setLevel(logging.WARNING)  # it tells of each worker that comes and goes
+    logging.getLogger("distributed").setLevel(logging.WARNING)  # it logs each worker that connects or leaves
     if engine.scheduler is None:
         cores = max(1, (os.cpu_count() or 1) // engine.workers)
-        # No limit of ours on memory: a day takes what it takes, and a worker that is ended for it begins the day again.
+        # No memory limit: a worker that is killed for exceeding one would start the same day again.
         with (
             distributed.LocalCluster(engine.workers, threads_per_worker=cores, memory_limit=0, dashboard_address=None,
                                      processes=True) as cluster,
@@ -103,17 +108,20 @@ def executor(engine: EngineConfig, workers: int) -> Iterator[tuple[Executor, int
             yield client.get_executor(pure=False), engine.workers
         return
     try:
-        client = distributed.Client(engine.scheduler, timeout=ANSWERS)
+        client = distributed.Client(engine.scheduler, timeout=TIMEOUT)
     except (OSError, TimeoutError, ValueError) as err:
         raise ConfigError(f"engine.scheduler={engine.scheduler}: no dask scheduler answers there ({err})") from err
     with client:
-        _check(client.run(_version, on_error="return"), engine.scheduler)
+        check_versions(client.run(_version, on_error="return"), engine.scheduler)
         yield client.get_executor(pure=False), len(client.ncores())
 
 
 def _follow_parent() -> None:
-    """In a worker of this machine. A terminal sends Ctrl-C to all processes, and the parent would wait for ever for one
-    that left while it held the queue; a parent that is killed leaves workers that would wait for work for ever."""
+    """Set-up of a worker on this machine: it ignores Ctrl-C and ends with its parent.
+
+    A terminal sends Ctrl-C to all processes, and a worker that ended while it held the queue would block the parent
+    for ever; workers of a parent that was killed would wait for work for ever.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -125,9 +133,9 @@ def _follow_parent() -> None:
     threading.Thread(target=end, daemon=True).start()
 
 
-def _by_itself(work: Callable[[A], T], item: A) -> T:
-    """On a worker of dask: xarray would ask the scheduler for locks of files that are this task's alone, even in
-    memory."""
+def _without_scheduler(work: Callable[[A], T], item: A) -> T:
+    """``work`` in a dask worker, without the scheduler: xarray would ask it for locks of files that only this task
+    uses, even of those in memory."""
     import dask
 
     with dask.config.set(scheduler="synchronous"):
@@ -140,22 +148,22 @@ def _version() -> str:
     return __version__
 
 
-def _check(found: dict[str, object], scheduler: str) -> None:
-    """``found`` is each worker's version, or the error it raised."""
-    here = _version()
-    if not found:
+def check_versions(versions: dict[str, object], scheduler: str) -> None:
+    """``versions`` holds each worker's version, or the error that it raised. Raises ``ConfigError``."""
+    own = _version()
+    if not versions:
         raise ConfigError(f"engine.scheduler={scheduler} has no workers yet; start some: dask worker {scheduler}")
-    if wrong := {worker: said for worker, said in found.items() if said != here}:
-        worker, said = next(iter(wrong.items()))
+    if different := {worker: version for worker, version in versions.items() if version != own}:
+        worker, version = next(iter(different.items()))
         raise ConfigError(
-            f"engine.scheduler={scheduler}: worker {worker} has ssm_net {said}, here it is {here}; install the same "
-            "version on all"
+            f"engine.scheduler={scheduler}: worker {worker} has ssm_net {version}, this process {own}; install "
+            "the same version on all"
         )
 
 
 @contextmanager
-def _naming_what_killed(item: object) -> Iterator[None]:
-    """Dask's error for work that workers died over says over what; its class is not here where dask is not."""
+def _naming_fatal_item(item: object) -> Iterator[None]:
+    """Turns dask's KilledWorker into a ``WorkerError`` that names the item; by name, as dask is optional."""
     try:
         yield
     except Exception as err:

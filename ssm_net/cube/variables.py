@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-PIXELS = 1 << 16  # packed at a time: what lies between two steps stays in the cache
+from ssm_net.grid import row_blocks
 
 # Antecedent precipitation indices by their e-folding time, days: of the surface, the top soil, the root zone.
 API_DAYS = {"api_2": 2, "api_10": 10, "api_30": 30}
@@ -35,7 +33,7 @@ class Variable:
         lo, hi = int(info.min), int(info.max)
         lo, hi = (lo + 1, hi) if self.fill == lo else (lo, hi - 1) if self.fill == hi else (lo, hi)
         out = np.empty(values.shape, self.dtype)
-        for some in _rows(values.shape):
+        for some in row_blocks(values.shape):
             missing = ~np.isfinite(values[some])
             scaled = np.rint((np.where(missing, 0.0, values[some]) - self.offset) / self.scale)
             out[some] = np.where(missing, self.fill, np.clip(scaled, lo, hi))
@@ -47,7 +45,7 @@ class Variable:
             return np.asarray(packed, "float32")
         out = np.empty(packed.shape, "float32")
         fill = np.asarray(self.fill).astype(self.dtype)
-        for some in _rows(packed.shape):
+        for some in row_blocks(packed.shape):
             np.multiply(packed[some], np.float32(self.scale), out=out[some])
             if self.offset:
                 out[some] += np.float32(self.offset)
@@ -59,11 +57,6 @@ class Variable:
         if self.dtype != "float32":
             out |= {"scale_factor": self.scale, "add_offset": self.offset, "_FillValue": int(self.fill)}
         return out
-
-
-def _rows(shape: tuple[int, ...]) -> Iterator[slice]:
-    rows = max(1, PIXELS // max(1, math.prod(shape[1:])))
-    return (slice(y, y + rows) for y in range(0, shape[0], rows))
 
 
 def _lst(overpass: str) -> list[Variable]:

@@ -10,11 +10,10 @@ import numpy as np
 
 from ssm_net.core import scratch
 from ssm_net.errors import SsmNetError
-from ssm_net.grid import Domain
+from ssm_net.grid import Domain, row_blocks
 
 SCALE = np.float32(1e-4)  # m3 m-3 a count
 FILL = np.int16(-32768)
-PACKED_ROWS = 512  # packed or unpacked at a time
 UPPER = 1.0  # m3 m-3: no soil holds more water than its own volume
 
 STANDARD_NAME = "volume_fraction_of_condensed_water_in_soil"
@@ -95,18 +94,18 @@ def _check_range(values: np.ndarray, name: str, day: dt.date) -> None:
 def pack(values: np.ndarray) -> np.ndarray:
     """int16 counts of 1e-4 m3 m-3, right to half a count (5e-5 m3 m-3); NaN becomes the fill value."""
     out = scratch.empty(values.shape, np.int16)
-    for y in range(0, len(values), PACKED_ROWS):
-        some = values[y : y + PACKED_ROWS]
-        out[y : y + PACKED_ROWS] = np.where(np.isnan(some), np.float32(FILL), np.rint(some * np.float32(10000)))
+    for rows in row_blocks(values.shape):
+        some = values[rows]
+        out[rows] = np.where(np.isnan(some), np.float32(FILL), np.rint(some * np.float32(10000)))
     return out
 
 
 def unpack(counts: np.ndarray) -> np.ndarray:
     """float32 m3 m-3 of int16 counts; the fill value becomes NaN."""
     out = scratch.empty(counts.shape, np.float32)
-    for y in range(0, len(counts), PACKED_ROWS):
-        some = counts[y : y + PACKED_ROWS]
-        out[y : y + PACKED_ROWS] = np.where(some == FILL, np.float32(np.nan), some.astype(np.float32) * SCALE)
+    for rows in row_blocks(counts.shape):
+        some = counts[rows]
+        out[rows] = np.where(some == FILL, np.float32(np.nan), some.astype(np.float32) * SCALE)
     return out
 
 

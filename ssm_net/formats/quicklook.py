@@ -11,13 +11,13 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
 
 from ssm_net.formats.product import Flag, Mosaic, pack, unpack
+from ssm_net.grid import CACHE_PIXELS, row_blocks
 
 LONGEST_SIDE = 1200  # pixels of the longer side
 DRIEST, WETTEST = 0.02, 0.45  # m3 m-3 at the ends of the colour scale
 # From dry to wet: brown, sand, pale green, teal, dark blue; every step is darker or lighter than the one before.
 COLOURS = ((110, 66, 20), (222, 184, 110), (238, 236, 196), (90, 178, 172), (12, 60, 120))
 FROZEN, WATER = (205, 205, 215), (235, 240, 245)
-BLOCK_ROWS = 128  # rows of blocks averaged at a time
 BAR_ROWS = 12  # pixels; height of the colour scale below the map, dry to the left
 
 
@@ -64,8 +64,7 @@ def _block_means(
     each block that is valid. Pixels at the far edges that fill no block are left out."""
     rows, cols = (n // step for n in field.shape)
     means, parts = np.zeros((rows, cols), np.float32), np.zeros((rows, cols))
-    for y in range(0, rows, BLOCK_ROWS):
-        some = slice(y, min(y + BLOCK_ROWS, rows))
+    for some in row_blocks((rows, cols * step**2), 16 * CACHE_PIXELS):
         values = transform(field[some.start * step : some.stop * step, : cols * step])
         blocks = values.reshape(-1, step, cols, step)
         valid = np.isfinite(blocks)

@@ -1,7 +1,7 @@
-"""Files on the coarse EASE grid itself: maps (NNsm, SMAP L3) and lists of cells (SMAP L2, point lists).
+"""Readers of coarse soil moisture on the EASE-Grid itself: maps (NNsm, SMAP L3) and lists of cells (SMAP L2, points).
 
-Every value is placed by the row and column that the file states, or that its latitude and longitude fall into: so
-neither a transposed nor an upside-down map can go wrong silently.
+Every value is placed by the row and column that the file states, or by its latitude and longitude, so that a
+transposed or upside-down map cannot go wrong silently.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ NIGHT_NAME = re.compile(r"desc|night|(?<![a-z])(d|am|0130)(?![a-z])", re.I)
 def read_map(path: Path, domain: Domain) -> np.ndarray:
     """Soil moisture of a NetCDF map or point list on the coarse cells of ``domain``: (R, C) m3 m-3, NaN where missing.
 
-    Names of the variable and coordinates may vary; of several overpasses the night (descending) one is taken, and the
-    choice logged. Cells named twice in a point list are averaged. Values are not checked for range here.
+    Names of the variable and coordinates may vary; of several overpasses the night (descending) one is used, and the
+    choice logged. Cells that occur twice in a point list are averaged. Values are not checked for range here.
 
     Raises ``GranuleError`` where there is no soil moisture, or the coordinates are not those of the grid.
     """
-    with latlon.opened(path) as dataset:
-        lat_name = latlon.find(path, dataset, LAT, "latitude")
-        lon_name = latlon.find(path, dataset, LON, "longitude")
+    with latlon.open_netcdf(path) as dataset:
+        lat_name = latlon.find_variable(path, dataset, LAT, "latitude")
+        lon_name = latlon.find_variable(path, dataset, LON, "longitude")
         lat = _coordinate(dataset[lat_name])
         lon = _coordinate(dataset[lon_name])
         name = _variable(path, dataset, {lat_name, lon_name})
-        data = np.squeeze(latlon.values(path, dataset[name]))
+        data = np.squeeze(latlon.physical_values(path, dataset[name]))
         units = str(dataset[name].attrs.get("units", ""))
     if units.strip().startswith("%"):
         data = data / 100
@@ -52,7 +52,7 @@ def read_map(path: Path, domain: Domain) -> np.ndarray:
     if lat.ndim == 1 and data.ndim == 1 and lat.shape == lon.shape == data.shape:
         row, _ = _rows(lat, domain.grid)
         col, _ = _cols(lon, domain.grid)
-        return scatter(domain, row, col, data)
+        return cells_from_points(domain, row, col, data)
     if lat.ndim == 2:
         if lon.shape != lat.shape or data.shape not in (lat.shape, lat.shape[::-1]):
             raise GranuleError(path, f"shapes {lat.shape}, {lon.shape}, {data.shape} do not match", layer=name)
@@ -65,20 +65,20 @@ def read_map(path: Path, domain: Domain) -> np.ndarray:
     row, off_row = _rows(lat, domain.grid)
     col, off_col = _cols(lon, domain.grid)
     if max(off_row, off_col) > 0.25 or np.unique(row).size != row.size or np.unique(col).size != col.size:
-        raise GranuleError(path, f"its coordinates are no cell centres of the {domain.grid.cell / 1000:.0f} km grid",
-                           layer=name, remedy="put it into the folder of the product it is of")  # fmt: skip
+        raise GranuleError(path, f"its coordinates are not cell centres of the {domain.grid.cell / 1000:.0f} km grid",
+                           layer=name, remedy="put it into the folder of its product")  # fmt: skip
     rows, cols = np.meshgrid(row, col, indexing="ij")
-    return scatter(domain, rows.ravel(), cols.ravel(), data.ravel())
+    return cells_from_points(domain, rows.ravel(), cols.ravel(), data.ravel())
 
 
 def read_smap(path: Path, domain: Domain, day: dt.date) -> tuple[np.ndarray, np.ndarray]:
-    """SMAP L2 or L3 passive HDF5: (soil moisture, its error), each (R, C) m3 m-3, NaN where missing.
+    """SMAP L2 or L3 passive HDF5: (soil moisture, its standard error), each (R, C) m3 m-3, NaN where missing.
 
-    Only recommended retrievals (bit 0 of ``retrieval_qual_flag`` clear) within the stated valid range. Of L3 the
-    morning (06:00) map. Of a half orbit (L2) those cells whose nearest night overpass, about 01:30 local solar time,
+    Only recommended retrievals (bit 0 of ``retrieval_qual_flag`` clear) within the stated valid range are used: of L3
+    the morning (06:00) map, of a half orbit (L2) the cells whose nearest night overpass, about 01:30 local solar time,
     is that of ``day``.
 
-    Raises ``GranuleError`` where the file is broken or holds no such group.
+    Raises ``GranuleError`` where the file is damaged or holds no such group.
     """
     import h5py
 
@@ -104,17 +104,17 @@ def read_smap(path: Path, domain: Domain, day: dt.date) -> tuple[np.ndarray, np.
             else:
                 rows = group["EASE_row_index"][()].astype(np.int64)
                 cols = group["EASE_column_index"][()].astype(np.int64)
-                recommended &= _is_of_night(group, day, path)
+                recommended &= _belongs_to_night(group, day, path)
     except (OSError, KeyError, RuntimeError) as err:
         raise GranuleError(path, f"not a whole SMAP HDF5 file ({err})", day=day) from err
     ssm = np.where(recommended, ssm, np.nan)
     error = np.where(recommended & (error > 0), error, np.nan)
     flat = rows.ravel(), cols.ravel()
-    return scatter(domain, *flat, ssm.ravel()), scatter(domain, *flat, error.ravel())
+    return cells_from_points(domain, *flat, ssm.ravel()), cells_from_points(domain, *flat, error.ravel())
 
 
-def scatter(domain: Domain, row: np.ndarray, col: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """Values at global rows and columns on ``domain``: (R, C) float32, the mean where a cell comes twice."""
+def cells_from_points(domain: Domain, row: np.ndarray, col: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """Values at global rows and columns as (R, C) float32 of ``domain``: the mean where a cell occurs twice."""
     r0, r1, c0, c1 = domain.window
     shape = domain.coarse_shape
     keep = (row >= r0) & (row < r1) & (col >= c0) & (col < c1) & np.isfinite(value)
@@ -152,14 +152,14 @@ def _index(position: np.ndarray, count: int) -> tuple[np.ndarray, float]:
 def _variable(path: Path, dataset: xr.Dataset, coordinates: set[str]) -> str:
     """The soil moisture to read; of several, the night's."""
     names = [str(n) for n in dataset.data_vars if str(n) not in coordinates and dataset[n].ndim > 0]
-    found = [n for n in names if SSM_NAME.search(n) and not NOT_VALUES.search(n)]
-    if not found:
+    candidates = [n for n in names if SSM_NAME.search(n) and not NOT_VALUES.search(n)]
+    if not candidates:
         raise GranuleError(path, f"holds no soil moisture (found {', '.join(sorted(names)) or 'nothing'})")
-    plain = [n for n in found if n.lower() in ("soil_moisture", "sm", "ssm", "soilmoisture")]
-    night = [n for n in found if NIGHT_NAME.search(n)]
-    name = (night or plain or found)[0]
-    if len(found) > 1:
-        log.info("%s: took %s of %s", path, name, ", ".join(found))
+    plain = [n for n in candidates if n.lower() in ("soil_moisture", "sm", "ssm", "soilmoisture")]
+    night = [n for n in candidates if NIGHT_NAME.search(n)]
+    name = (night or plain or candidates)[0]
+    if len(candidates) > 1:
+        log.info("%s: took %s of %s", path, name, ", ".join(candidates))
     return name
 
 
@@ -171,7 +171,7 @@ def _smap_values(dataset: object) -> np.ndarray:
     return data
 
 
-def _is_of_night(group: object, day: dt.date, path: Path) -> np.ndarray:
+def _belongs_to_night(group: object, day: dt.date, path: Path) -> np.ndarray:
     """Which cells of a half orbit belong to the night of ``day``."""
     lon = np.asarray(group["longitude"][()], np.float64)  # type: ignore[index]
     if "tb_time_utc" in group:  # type: ignore[operator]
@@ -182,6 +182,6 @@ def _is_of_night(group: object, day: dt.date, path: Path) -> np.ndarray:
         if named is None:
             raise GranuleError(path, "no time of observation, in the file or in its name", day=day)
         utc = np.full(lon.shape, np.datetime64(named, "s"))
-    # The same arithmetic as overpass.night_of, on arrays.
+    # A moment belongs to the night whose 01:30 (local solar time) is nearest: from 13:30 to 13:30.
     shift = np.rint((lon / 15 + 12 - NIGHT_HOUR) * 3600).astype("timedelta64[s]")
     return (utc + shift).astype("datetime64[D]") == np.datetime64(day, "D")

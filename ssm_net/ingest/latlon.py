@@ -1,4 +1,4 @@
-"""NetCDF on any regular latitude/longitude grid: one variable of one day as rasters, and its time axis."""
+"""NetCDF files on any regular latitude/longitude grid: a variable of a day as rasters, and the time axis."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from ssm_net.grid import Domain
 from ssm_net.ingest.naming import day_in_name
 from ssm_net.ingest.raster import GranuleError, Raster
 
-TIMES = ("time", "valid_time", "t")
-ONE_DAY = np.timedelta64(1, "D")
+TIME_NAMES = ("time", "valid_time", "t")
+ONE_UTC_DAY = np.timedelta64(1, "D")
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[xr.Dataset]:
-    """A NetCDF file, undecoded but for its times. NetCDF-4 by h5netcdf, NetCDF-3 by scipy, told by the signature.
+def open_netcdf(path: Path) -> Iterator[xr.Dataset]:
+    """A NetCDF file, decoded only in its times: NetCDF-4 by h5netcdf, NetCDF-3 by scipy, chosen by the signature.
 
-    Raises ``GranuleError`` where it is neither, or cut short.
+    Raises ``GranuleError`` where it is neither, or damaged.
     """
     if not path.is_file():
         raise GranuleError(path, "no such file")
@@ -47,7 +47,7 @@ def opened(path: Path) -> Iterator[xr.Dataset]:
         yield dataset
 
 
-def find(path: Path, dataset: xr.Dataset, names: Sequence[str], what: str) -> str:
+def find_variable(path: Path, dataset: xr.Dataset, names: Sequence[str], what: str) -> str:
     """The first of ``names`` that is in the file, whatever its case. Raises ``GranuleError``."""
     lower = {str(name).lower(): str(name) for name in dataset.variables}
     for name in names:
@@ -56,10 +56,10 @@ def find(path: Path, dataset: xr.Dataset, names: Sequence[str], what: str) -> st
     raise GranuleError(path, f"holds no {what} (looked for {', '.join(names)}; found {', '.join(sorted(lower))})")
 
 
-def values(path: Path, variable: xr.DataArray) -> np.ndarray:
+def physical_values(path: Path, variable: xr.DataArray) -> np.ndarray:
     """A variable in physical units, float64, NaN where missing.
 
-    What lies outside the stored valid range is no value either: class codes stand between it and the fill value.
+    Numbers outside the stored valid range are missing, too: those between it and the fill value are class codes.
     """
     try:
         data = np.asarray(variable.values)
@@ -91,9 +91,9 @@ class Axes:
 
 def axes(path: Path, dataset: xr.Dataset) -> Axes:
     """Regular one-dimensional latitudes and longitudes. Raises ``GranuleError`` where they are something else."""
-    lat_name = find(path, dataset, ("lat", "latitude", "nav_lat", "y"), "latitude")
-    lon_name = find(path, dataset, ("lon", "longitude", "nav_lon", "x"), "longitude")
-    found = []
+    lat_name = find_variable(path, dataset, ("lat", "latitude", "nav_lat", "y"), "latitude")
+    lon_name = find_variable(path, dataset, ("lon", "longitude", "nav_lon", "x"), "longitude")
+    centres_of = []
     for name in (lat_name, lon_name):
         centres = np.asarray(dataset[name].values, np.float64)
         if centres.ndim != 1 or centres.size < 2:
@@ -102,8 +102,8 @@ def axes(path: Path, dataset: xr.Dataset) -> Axes:
         ideal = centres[0] + step * np.arange(centres.size)
         if not np.isfinite(step) or step == 0 or np.abs(centres - ideal).max() > 0.02 * abs(step):
             raise GranuleError(path, "is not evenly spaced", layer=name)
-        found.append(ideal)
-    return Axes(str(dataset[lat_name].dims[0]), str(dataset[lon_name].dims[0]), found[0], found[1])
+        centres_of.append(ideal)
+    return Axes(str(dataset[lat_name].dims[0]), str(dataset[lon_name].dims[0]), *centres_of)
 
 
 def rasters(grid: Axes, field: np.ndarray) -> tuple[Raster, ...]:
@@ -135,7 +135,7 @@ def field(path: Path, dataset: xr.Dataset, name: str, grid: Axes, day: dt.date |
     Raises ``GranuleError`` where the day is not in the file, or dimensions other than time, lat, lon are longer than 1.
     """
     variable = dataset[name]
-    time_name = next((t for t in TIMES if t in variable.dims), None)
+    time_name = next((t for t in TIME_NAMES if t in variable.dims), None)
     if time_name is not None and day is not None:
         stamps = np.asarray(dataset[time_name].values)
         if np.issubdtype(stamps.dtype, np.datetime64):
@@ -150,12 +150,12 @@ def field(path: Path, dataset: xr.Dataset, name: str, grid: Axes, day: dt.date |
             if variable.sizes[dim] != 1:
                 raise GranuleError(path, f"has {variable.sizes[dim]} values along {dim}", layer=name, day=day)
             variable = variable.isel({dim: 0})
-    return values(path, variable.transpose(grid.lat_dim, grid.lon_dim))
+    return physical_values(path, variable.transpose(grid.lat_dim, grid.lon_dim))
 
 
 def times(path: Path, dataset: xr.Dataset) -> np.ndarray:
     """The time axis, datetime64[s] UTC; empty where the file has none."""
-    name = next((t for t in TIMES if t in dataset.variables), None)
+    name = next((t for t in TIME_NAMES if t in dataset.variables), None)
     if name is None:
         return np.empty(0, "datetime64[s]")
     stamps = np.atleast_1d(dataset[name].values)
@@ -165,53 +165,53 @@ def times(path: Path, dataset: xr.Dataset) -> np.ndarray:
 
 
 def intervals(path: Path, dataset: xr.Dataset) -> np.ndarray:
-    """Start and end of what each time step holds: (n, 2) datetime64[s] UTC.
+    """Start and end of the period that each time step covers: (n, 2) datetime64[s] UTC.
 
     By the bounds the time axis names; else by the CF attributes ``time_coverage_start`` and ``_end`` of a file with one
     step; else the whole UTC day of each time (of the file name where the file has no time). Raises ``GranuleError``
-    where several steps fall into one day and no bounds say what they hold.
+    where several steps fall into one day and there are no bounds.
     """
     stamps = times(path, dataset)
-    name = next((t for t in TIMES if t in dataset.variables), None)
+    name = next((t for t in TIME_NAMES if t in dataset.variables), None)
     bounds = dataset[name].attrs.get("bounds") or dataset[name].encoding.get("bounds") if name else None
     bounds = next((b for b in (bounds, "time_bnds", "time_bounds") if b and b in dataset.variables), None)
     if bounds is not None:
-        found = np.asarray(dataset[bounds].values).reshape(-1, 2)
-        if not np.issubdtype(found.dtype, np.datetime64):
-            found = xr.decode_cf(xr.Dataset({"b": (("n", "two"), found, dict(_time_units(dataset, name)))}))["b"].values
-        return found.astype("datetime64[s]")
+        edges = np.asarray(dataset[bounds].values).reshape(-1, 2)
+        if not np.issubdtype(edges.dtype, np.datetime64):
+            edges = xr.decode_cf(xr.Dataset({"b": (("n", "two"), edges, dict(_time_units(dataset, name)))}))["b"].values
+        return edges.astype("datetime64[s]")
     if stamps.size == 0:
         day = day_in_name(path.name)
         if day is None:
-            raise GranuleError(path, "neither a time axis nor its name says of which day it is")
+            raise GranuleError(path, "neither a time axis nor its name states its day")
         stamps = np.array([np.datetime64(day, "s")])
     covered = [_moment(dataset.attrs.get(f"time_coverage_{edge}")) for edge in ("start", "end")]
     if stamps.size == 1 and covered[0] is not None and covered[1] is not None:
         begin, end = covered[0], covered[1]
         end = end + np.timedelta64(1, "s") if str(end).endswith("59") else end
         # Some files state the coverage of their whole record there.
-        if begin < end <= begin + 32 * ONE_DAY and begin <= stamps[0] <= end:
+        if begin < end <= begin + 32 * ONE_UTC_DAY and begin <= stamps[0] <= end:
             return np.array([[begin, end]])
     start = stamps.astype("datetime64[D]")
     if np.unique(start).size != start.size:
         raise GranuleError(path, "several steps a day and no bounds of time", remedy="give its time axis bounds (CF)")
-    return np.stack([start, start + ONE_DAY], 1).astype("datetime64[s]")
+    return np.stack([start, start + ONE_UTC_DAY], 1).astype("datetime64[s]")
 
 
-def days(path: Path) -> tuple[dt.date, ...]:
-    """The UTC days a file holds something of."""
-    with opened(path) as dataset:
+def days_in(path: Path) -> tuple[dt.date, ...]:
+    """The UTC days that a file covers, wholly or in part."""
+    with open_netcdf(path) as dataset:
         out: set[dt.date] = set()
-        for start, end in _of_days(path, dataset):
+        for start, end in _day_ranges(path, dataset):
             day = start
             while day <= end:
                 out.add(day.astype(dt.date))
-                day = day + ONE_DAY
+                day = day + ONE_UTC_DAY
     return tuple(sorted(out))
 
 
-def _of_days(path: Path, dataset: xr.Dataset) -> Iterator[tuple[np.datetime64, np.datetime64]]:
-    bounded = any("bounds" in {**dataset[t].attrs, **dataset[t].encoding} for t in TIMES if t in dataset.variables)
+def _day_ranges(path: Path, dataset: xr.Dataset) -> Iterator[tuple[np.datetime64, np.datetime64]]:
+    bounded = any("bounds" in {**dataset[t].attrs, **dataset[t].encoding} for t in TIME_NAMES if t in dataset.variables)
     if bounded or "time_bnds" in dataset.variables:
         for start, end in intervals(path, dataset):
             yield start.astype("datetime64[D]"), (end - np.timedelta64(1, "s")).astype("datetime64[D]")
@@ -230,7 +230,7 @@ def _time_units(dataset: xr.Dataset, name: str | None) -> Iterator[tuple[str, st
 
 
 def _moment(text: object) -> np.datetime64 | None:
-    """An ISO moment, with or without dashes and colons; None where it is none."""
+    """An ISO date and time, with or without dashes and colons; None where ``text`` is something else."""
     digits = re.sub(r"\D", "", str(text))[:14] if text is not None else ""
     if len(digits) not in (8, 14):
         return None
@@ -242,7 +242,7 @@ def _moment(text: object) -> np.datetime64 | None:
 
 
 def overlaps(grid: Axes, domain: Domain) -> tuple[np.ndarray, np.ndarray]:
-    """Share of each coarse row that each latitude covers, (R, n_lat), and of each column each longitude, (C, n_lon)."""
+    """Fraction of each coarse row that a latitude covers, (R, n_lat), and of each column a longitude, (C, n_lon)."""
     to_grid = Transformer.from_crs("EPSG:4326", domain.grid.crs, always_xy=True)
     dlat, dlon = grid.lat[1] - grid.lat[0], grid.lon[1] - grid.lon[0]
     edges_lat = np.clip(np.append(grid.lat - dlat / 2, grid.lat[-1] + dlat / 2), -90, 90)
@@ -253,12 +253,12 @@ def overlaps(grid: Axes, domain: Domain) -> tuple[np.ndarray, np.ndarray]:
     g = domain.grid
     rows = g.top - np.arange(r0, r1 + 1) * g.cell
     cols = g.left + np.arange(c0, c1 + 1) * g.cell
-    across = sum(_shared(cols, x + turn * 360 * per_degree) for turn in (-1, 0, 1))  # longitudes 0..360 or -180..180
-    return _shared(rows, y), np.asarray(across)
+    across = sum(_covered(cols, x + turn * 360 * per_degree) for turn in (-1, 0, 1))  # longitudes 0..360 or -180..180
+    return _covered(rows, y), np.asarray(across)
 
 
-def _shared(cells: np.ndarray, parts: np.ndarray) -> np.ndarray:
-    """Share of each cell that each part covers: (cells, parts), from the edges of both, in either direction."""
+def _covered(cells: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    """Fraction of each cell that each part covers: (cells, parts), from the edges of both, in either direction."""
     low, high = np.minimum(cells[:-1], cells[1:])[:, None], np.maximum(cells[:-1], cells[1:])[:, None]
     start, end = np.minimum(parts[:-1], parts[1:])[None], np.maximum(parts[:-1], parts[1:])[None]
     return np.clip(np.minimum(high, end) - np.maximum(low, start), 0, None) / (high - low)

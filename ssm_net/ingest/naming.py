@@ -1,15 +1,15 @@
-"""What the archives' file names say."""
+"""Dates and sensors in the file names of the archives."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
 
-ONE_DAY = dt.timedelta(days=1)
+from ssm_net.core.days import ONE_DAY
 
 
 def day_in_name(name: str) -> dt.date | None:
-    """The first day in a file name: yyyy-mm-dd, yyyymmdd (a time may follow) or yyyyddd; None where there is none."""
+    """The first date in a file name: yyyy-mm-dd, yyyymmdd (a time may follow) or yyyyddd; None where there is none."""
     for y, m, d in re.findall(r"(?<!\d)((?:19|20)\d\d)[-_]?([01]\d)[-_]?([0-3]\d)(?=\D|\d{4}(?:\d\d)?(?!\d)|$)", name):
         try:
             return dt.date(int(y), int(m), int(d))
@@ -22,5 +22,5 @@ def day_in_name(name: str) -> dt.date | None:
 
 
 def is_fengyun(name: str) -> bool:
-    """Whether a file name says FY-3B."""
+    """Whether a file name contains FY, the sign of FY-3B."""
     return re.search(r"(?<![A-Za-z])FY(?![A-Za-z])", name) is not None

@@ -1,4 +1,4 @@
-"""The table of products: which folder is of which file family, and which layer of it is which variable.
+"""The table of products: the file family of each folder of raw/, and the layer of each variable.
 
 Layer names and quality bits: user guides of MOD11 C6 (Wan 2013), MOD21 (Hulley et al. 2016), MCD43 V006 (Schaaf),
 MOD09 (Vermote et al. 2015) and MOD13 (Didan et al. 2015).
@@ -18,7 +18,7 @@ Role = Literal["ssm", "lst", "reflectance", "rain", "reanalysis"]
 
 @dataclass(frozen=True)
 class Bits:
-    """``count`` bits from bit ``first`` of an integer layer; ``layer`` lists the names it goes by."""
+    """``count`` bits from bit ``first`` of an integer layer; ``layer`` lists the names that it has in files."""
 
     layer: tuple[str, ...]
     first: int
@@ -31,10 +31,10 @@ class Bits:
 
 @dataclass(frozen=True)
 class Quality:
-    """A pixel counts only where ``bits`` hold one of ``good``.
+    """A pixel is used only where ``bits`` hold one of ``good``.
 
-    ``required``: without this layer the file is refused, because what is bad shows nowhere else (clouds in MOD09).
-    Elsewhere a missing layer is logged, and the values stand as the fill value and valid range leave them.
+    ``required``: a file without this layer is refused, because nothing else marks bad pixels (clouds in MOD09).
+    Otherwise a missing layer is logged, and only the fill value and the valid range mask the values.
     """
 
     bits: Bits
@@ -44,10 +44,10 @@ class Quality:
 
 @dataclass(frozen=True)
 class Layer:
-    """One variable of ours in a file.
+    """The layer of a file that holds a variable.
 
-    ``sigma`` is what each value of ``sigma_bits`` stands for: of LST the error in K, of a reflectance 0 for the best
-    quality and 1 for the second; ``pixel`` the side of a pixel, m.
+    ``names`` are those that it has in files. ``sigma`` is the meaning of each value of ``sigma_bits``: for LST the
+    error in K, for a reflectance 0 for the best quality and 1 for the second; ``pixel`` the side of a pixel, m.
     """
 
     variable: str
@@ -63,8 +63,8 @@ class Layer:
 class Product:
     """One folder of raw/.
 
-    ``suffixes`` are what file names end in, lower case; ``group`` names products that belong together (day and night
-    of MxD21). ``layers`` is empty where a family has one variable only.
+    ``suffixes`` are the endings of file names, lower case; ``group`` names products that belong together (day and
+    night of MxD21). ``layers`` is empty where a family has one variable only.
     ``centred``: the file name's day is the middle of the stated range, not its beginning (MCD43).
     """
 
@@ -87,7 +87,7 @@ class Product:
         return tuple(layer.variable for layer in self.layers)
 
 
-BANDS = {"red": 1, "nir": 2, "swir1": 6, "swir2": 7}  # MODIS land bands; swir1 1.64 um, swir2 2.13 um
+MODIS_BANDS = {"red": 1, "nir": 2, "swir1": 6, "swir2": 7}  # MODIS land bands; swir1 1.64 um, swir2 2.13 um
 HALF_KM = 463.31271655
 
 
@@ -114,7 +114,7 @@ def _mxd21(view: str) -> Layer:
 
 
 def _mcd43(variable: str) -> Layer:
-    n = BANDS[variable]
+    n = MODIS_BANDS[variable]
     bits = (f"BRDF_Albedo_Band_Mandatory_Quality_Band{n}",)
     quality = Quality(Bits(bits, 0, 8), (0, 1))  # full, magnitude inversion
     return Layer(variable, (f"Nadir_Reflectance_Band{n}",), (quality,), Bits(bits, 0, 1), (0.0, 1.0),
@@ -122,7 +122,7 @@ def _mcd43(variable: str) -> Layer:
 
 
 def _mod09(variable: str, state: tuple[str, ...], qc: tuple[str, ...]) -> Layer:
-    n = BANDS[variable]
+    n = MODIS_BANDS[variable]
     quality = (
         Quality(Bits(state, 0, 2), (0, 3), required=True),  # clear, or assumed clear
         Quality(Bits(state, 2, 1), (0,), required=True),  # no cloud shadow
@@ -156,11 +156,11 @@ def _modis() -> tuple[Product, ...]:
         for letter, view in (("D", "day"), ("N", "night")):
             name = f"{short}21A1{letter}"
             out.append(Product(name, "hdfeos", "lst", hdf, (_mxd21(view),), platform, group=f"{short}21A1"))
-    mcd43 = tuple(_mcd43(b) for b in BANDS)
+    mcd43 = tuple(_mcd43(b) for b in MODIS_BANDS)
     out.append(Product("MCD43A4", "hdfeos", "reflectance", hdf, mcd43, centred=True))
     for short, platform in (("MOD", "terra"), ("MYD", "aqua")):
-        daily = tuple(_mod09(b, ("state_1km_1", "state_1km"), ("QC_500m_1", "QC_500m")) for b in BANDS)
-        weekly = tuple(_mod09(b, ("sur_refl_state_500m",), ("sur_refl_qc_500m",)) for b in BANDS)
+        daily = tuple(_mod09(b, ("state_1km_1", "state_1km"), ("QC_500m_1", "QC_500m")) for b in MODIS_BANDS)
+        weekly = tuple(_mod09(b, ("sur_refl_state_500m",), ("sur_refl_qc_500m",)) for b in MODIS_BANDS)
         out.append(Product(f"{short}09GA", "hdfeos", "reflectance", hdf, daily, platform))
         out.append(Product(f"{short}09A1", "hdfeos", "reflectance", hdf, weekly, platform))
         out.append(Product(f"{short}13A2", "hdfeos", "reflectance", hdf, _MOD13, platform))
@@ -189,5 +189,5 @@ def product(folder: str) -> Product | None:
 
 
 def of_role(role: Role) -> tuple[Product, ...]:
-    """The products that serve as ``role``, best first."""
+    """The products of a ``role``, the preferred one first."""
     return tuple(p for p in PRODUCTS if p.role == role)

@@ -1,4 +1,4 @@
-"""The value every gridded reader returns, and the error every reader raises."""
+"""Rasters, the values that gridded readers return, and ``GranuleError``, the error that every reader raises."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from odc.geo.geobox import GeoBox
 
 from ssm_net.errors import SsmNetError
 
-REMEDY = "download it again, or remove it: the day is then made without it"
+REMEDY = "download it again, or remove it: the day is then prepared without it"
 
 
 class GranuleError(SsmNetError):
@@ -32,11 +32,11 @@ class GranuleError(SsmNetError):
         self._given = path, what, layer, day, remedy
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Without this it cannot come back from another process: the message alone does not make it again.
-        return _again, self._given
+        # The default pickles the message alone, which cannot rebuild it in another process.
+        return _unpickled, self._given
 
 
-def _again(path: Path | str, what: str, layer: str, day: dt.date | None, remedy: str) -> GranuleError:
+def _unpickled(path: Path | str, what: str, layer: str, day: dt.date | None, remedy: str) -> GranuleError:
     return GranuleError(path, what, layer=layer, day=day, remedy=remedy)
 
 
@@ -48,13 +48,14 @@ class Raster:
     geobox: GeoBox
 
     def __post_init__(self) -> None:
-        if self.data.shape != tuple(self.geobox.shape):
-            raise ValueError(f"values of shape {self.data.shape} do not lie on a geobox of {tuple(self.geobox.shape)}")
+        shape = tuple(self.geobox.shape)
+        assert self.data.shape == shape, f"values of shape {self.data.shape} do not fit a geobox of {shape}"
 
 
 @dataclass(frozen=True)
-class Unread:
-    """Fields of one file on one ``geobox``, each as in ``Raster``: a country's are not in memory all at once."""
+class LazyRaster:
+    """Fields of one file on one ``geobox``, each as in ``Raster``, read when needed: those of a whole country are never
+    in memory together."""
 
     geobox: GeoBox
     read: Callable[[], tuple[np.ndarray, ...]]

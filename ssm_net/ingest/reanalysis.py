@@ -1,7 +1,7 @@
-"""Air temperature and sunshine of a reanalysis at the hour of an overpass, on the coarse cells.
+"""Reader of a reanalysis: air temperature and sunlight at the hour of an overpass, on the coarse cells.
 
-ERA5-Land as the Climate Data Store gives it: hourly ``t2m`` (K) and, if there is any, ``ssrd`` (J m-2), which adds up
-from 00 UTC of each day on (ECMWF, ERA5-Land data documentation, "accumulations").
+ERA5-Land as the Climate Data Store gives it: hourly ``t2m`` (K) and, optionally, ``ssrd`` (J m-2), which
+accumulates from 00 UTC of each day (ECMWF, ERA5-Land data documentation, "accumulations").
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.raster import GranuleError
 
 HOUR = np.timedelta64(3600, "s")
-NEAREST = np.timedelta64(5400, "s")  # a step further from the overpass than that is another time of the day
+NEAREST = np.timedelta64(5400, "s")  # the largest distance of a time step from the overpass
 AIR = ("t2m", "2m_temperature", "air_temperature", "tas")
 SUN = ("ssrd", "surface_solar_radiation_downwards")
 
@@ -28,16 +28,16 @@ def read_reanalysis(
     """Air temperature at 2 m (K) and shortwave radiation (W m-2, the mean of the hour before) at ``when`` (UTC), (R, C)
     float32; radiation is NaN where no file has it. None where no file holds the hour.
 
-    Raises ``GranuleError`` where a file is broken, without air temperature, or in other units than kelvins.
+    Raises ``GranuleError`` where a file is damaged, without air temperature, or in other units than kelvins.
     """
     when = when.astype("datetime64[s]")
     for granule in granules:
-        with latlon.opened(granule.path) as dataset:
+        with latlon.open_netcdf(granule.path) as dataset:
             stamps = latlon.times(granule.path, dataset)
             if not stamps.size or np.abs(stamps - when).min() > NEAREST:
                 continue
             grid = latlon.axes(granule.path, dataset)
-            name = latlon.find(granule.path, dataset, AIR, "air temperature")
+            name = latlon.find_variable(granule.path, dataset, AIR, "air temperature")
             at = int(np.abs(stamps - when).argmin())
             air = _step(granule, dataset, name, grid, at)
             if np.nanmedian(air) < 180:
@@ -55,7 +55,9 @@ def read_reanalysis(
 def _step(granule: Granule, dataset: xr.Dataset, name: str, grid: latlon.Axes, at: int) -> np.ndarray:
     variable = dataset[name]
     time = next(d for d in variable.dims if d not in (grid.lat_dim, grid.lon_dim))
-    return latlon.values(granule.path, variable.isel({time: at}).squeeze().transpose(grid.lat_dim, grid.lon_dim))
+    return latlon.physical_values(
+        granule.path, variable.isel({time: at}).squeeze().transpose(grid.lat_dim, grid.lon_dim)
+    )
 
 
 def _hourly(

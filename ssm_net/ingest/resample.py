@@ -1,8 +1,8 @@
-"""From the grids of the archives onto ours.
+"""Regridding from the grids of the archives to the grid of the domain.
 
-Tiles of one grid are laid into one source array first, so that a kernel reaches across their seam. Where rows of both
-grids are parallels (``rowwise``: MODIS and all of latitude and longitude) a table of the two serves every file; any
-other pair of grids is warped by ``rasterio.warp``, whose kernel is as wide as the window it is given is skewed.
+Tiles of one grid are first mosaicked into one source array, so that a kernel reaches across their seam. Where the rows
+of both grids are parallels (``rowwise``: MODIS, and all latitude/longitude grids) one table serves every file. Any
+other pair of grids is warped by ``rasterio.warp``, whose kernel widens with the skew of the window that it is given.
 """
 
 from __future__ import annotations
@@ -17,54 +17,56 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
 
-from ssm_net.ingest.raster import Raster, Unread
-from ssm_net.ingest.rowwise import resample, rows_of
+from ssm_net.ingest.raster import LazyRaster, Raster
+from ssm_net.ingest.rowwise import regrid_rows, row_table
 
 VERSION = 2  # raised when resampled fields change: 1 warped all grids by rasterio's kernels
 SAME = 1e-3  # metres (or 1e-3 of a pixel, whichever is larger): origins that differ by less count as equal
-STRIP = 144  # rows warped at a time: bounds the memory the mosaic of a whole country takes
-MARGIN = 4  # source pixels around a strip
+STRIP = 144  # rows warped at a time: bounds the memory of the mosaic of a whole country
+KERNEL_MARGIN = 4  # source pixels around a strip
 
 Span = tuple[int, int, int, int]  # row0, row1, col0, col1
 
 
-def onto(rasters: Sequence[Raster], geobox: GeoBox, resampling: str) -> np.ndarray:
+def regrid(rasters: Sequence[Raster], geobox: GeoBox, resampling: str) -> np.ndarray:
     """Rasters of one variable on ``geobox``: (y, x) float32, NaN where none of them has a value.
 
     ``resampling`` is a name of rasterio (``bilinear``, ``average``, ``nearest``). Rasters on one grid are mosaicked
-    before warping; where they overlap, or rasters of different grids do, the first that has a value counts. A pixel
-    is made of the valid source pixels in reach; bilinear gives none where the nearest is missing:
-    gaps do not shrink.
+    before warping; where they overlap, or rasters of different grids do, the first that has a value is used. A pixel
+    is computed from the valid source pixels in reach; bilinear gives none where the nearest is missing, so that gaps
+    do not shrink.
     """
-    (out,) = onto_each([Unread(r.geobox, lambda r=r: (r.data,)) for r in rasters], geobox, [resampling])  # type: ignore[misc]
+    (out,) = regrid_each([LazyRaster(r.geobox, lambda r=r: (r.data,)) for r in rasters], geobox, [resampling])  # type: ignore[misc]
     return out
 
 
-def onto_each(files: Sequence[Unread], geobox: GeoBox, resamplings: Sequence[str]) -> list[np.ndarray]:
-    """The same of several fields a file, each with a resampling of its own. From north to south, so that a file is read
-    when the first rows need it and let go after the last."""
+def regrid_each(files: Sequence[LazyRaster], geobox: GeoBox, resamplings: Sequence[str]) -> list[np.ndarray]:
+    """As ``regrid``, for several fields a file, each with its own resampling.
+
+    It works from north to south: a file is read when the first rows need it, and released after the last.
+    """
     outs = [np.empty(tuple(geobox.shape), np.float32) for _ in resamplings]
     groups = _by_grid(files)
-    held: dict[int, tuple[np.ndarray, ...]] = {}
+    loaded: dict[int, tuple[np.ndarray, ...]] = {}
     for start in range(0, geobox.shape[0], STRIP):
         strip = geobox[start : min(start + STRIP, geobox.shape[0]), :]
         layouts = [layout for group in groups if (layout := _layout(group, strip)) is not None]
         wanted = {id(f): f for layout in layouts for f, _ in layout.parts}
-        held = {key: fields for key, fields in held.items() if key in wanted}
-        held |= {key: f.read() for key, f in wanted.items() if key not in held}
+        loaded = {key: fields for key, fields in loaded.items() if key in wanted}
+        loaded |= {key: f.read() for key, f in wanted.items() if key not in loaded}
         for n, (out, resampling) in enumerate(zip(outs, resamplings, strict=True)):
             target = out[start : start + STRIP]
             if not layouts:
                 target[...] = np.nan
             for number, layout in enumerate(layouts):
-                source = layout.mosaic([held[id(f)][n] for f, _ in layout.parts])
+                source = layout.mosaic([loaded[id(f)][n] for f, _ in layout.parts])
                 warped = _warp(source, strip, Resampling[resampling])
                 np.copyto(target, warped, where=np.isnan(target) if number else True)
     return outs
 
 
-def _by_grid(files: Sequence[Unread]) -> list[list[Unread]]:
-    groups: list[list[Unread]] = []
+def _by_grid(files: Sequence[LazyRaster]) -> list[list[LazyRaster]]:
+    groups: list[list[LazyRaster]] = []
     for file in files:
         for group in groups:
             if _offset(group[0].geobox, file.geobox) is not None:
@@ -90,23 +92,23 @@ def _offset(base: GeoBox, other: GeoBox) -> tuple[int, int] | None:
 
 @dataclass(frozen=True)
 class _Layout:
-    """The part of a grid that a strip needs, and where on it the files lie that have something of it."""
+    """The part of a grid that a strip needs, and the place on it of each file that overlaps it."""
 
     geobox: GeoBox
-    parts: list[tuple[Unread, Span]]
+    parts: list[tuple[LazyRaster, Span]]
 
     def mosaic(self, fields: Sequence[np.ndarray]) -> Raster:
-        """One array of a field of each file."""
+        """One array from one field of each file."""
         data = np.full(tuple(self.geobox.shape), np.nan, np.float32)
         for field, (_, (top, bottom, left, right)) in zip(fields, self.parts, strict=True):
             y0, y1, x0, x1 = max(top, 0), min(bottom, data.shape[0]), max(left, 0), min(right, data.shape[1])
-            here = data[y0:y1, x0:x1]
-            np.copyto(here, field[y0 - top : y1 - top, x0 - left : x1 - left], where=np.isnan(here))
+            part = data[y0:y1, x0:x1]
+            np.copyto(part, field[y0 - top : y1 - top, x0 - left : x1 - left], where=np.isnan(part))
         return Raster(data, self.geobox)
 
 
-def _layout(group: Sequence[Unread], target: GeoBox) -> _Layout | None:
-    """What ``target`` needs of a group's common grid; None where they do not meet."""
+def _layout(group: Sequence[LazyRaster], target: GeoBox) -> _Layout | None:
+    """The part of a group's common grid that ``target`` needs; None where they do not meet."""
     base = group[0].geobox
     spans: list[Span] = []
     for file in group:
@@ -128,13 +130,13 @@ def _layout(group: Sequence[Unread], target: GeoBox) -> _Layout | None:
 
 @lru_cache(1024)
 def _needed(base: GeoBox, target: GeoBox) -> Span | None:
-    """Rows and columns, counted from the corner of ``base``, that hold ``target``; None where it cannot be had."""
+    """Rows and columns, counted from the corner of ``base``, that hold ``target``; None outside their projection."""
     outline = target.extent.to_crs(str(base.crs), resolution=abs(target.affine.a) * 16).boundingbox
     if not all(np.isfinite(v) for v in (outline.left, outline.bottom, outline.right, outline.top)):
         return None
     a = base.affine
-    reach_x = MARGIN + int(np.ceil((outline.right - outline.left) / target.shape[1] / abs(a.a)))
-    reach_y = MARGIN + int(np.ceil((outline.top - outline.bottom) / target.shape[0] / abs(a.e)))
+    reach_x = KERNEL_MARGIN + int(np.ceil((outline.right - outline.left) / target.shape[1] / abs(a.a)))
+    reach_y = KERNEL_MARGIN + int(np.ceil((outline.top - outline.bottom) / target.shape[0] / abs(a.e)))
     c0, c1 = int((outline.left - a.c) // a.a), int((outline.right - a.c) // a.a) + 1
     r0, r1 = int((outline.top - a.f) // a.e), int((outline.bottom - a.f) // a.e) + 1
     return r0 - reach_y, r1 + reach_y, c0 - reach_x, c1 + reach_x
@@ -144,9 +146,9 @@ def _warp(source: Raster, target: GeoBox, method: Resampling) -> np.ndarray:
     out = np.full(tuple(target.shape), np.nan, np.float32)
     if np.isnan(source.data).all():
         return out
-    rows = rows_of(source.geobox, target)
+    rows = row_table(source.geobox, target)
     if rows is not None:
-        return resample(source.data, rows, target.shape[1], method.name)
+        return regrid_rows(source.data, rows, target.shape[1], method.name)
     rasterio.warp.reproject(
         source.data,
         out,

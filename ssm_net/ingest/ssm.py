@@ -1,4 +1,4 @@
-"""The coarse soil moisture of one day, whatever product it comes from."""
+"""Reader of coarse soil moisture: one day on the coarse cells, from any product."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from ssm_net.ingest.raster import GranuleError
 
 log = logging.getLogger(__name__)
 
-HIGHEST = 0.7  # m3 m-3: above any porosity that a radiometer sees; passive CCI values reach 1.0 where retrieval fails
-MIN_COVER = 0.25  # of a coarse cell that valid quarter-degree cells must cover
+HIGHEST_SSM = 0.7  # m3 m-3, above any porosity of a footprint; passive CCI reaches 1.0 where the retrieval fails
+MIN_COVER = 0.25  # fraction of a coarse cell that valid quarter-degree cells must cover
 OUTSIDE = "%s: %d of %d values outside (0, %.1f] m3 m-3, missing"
 CCI_AMSR2, CCI_SMOS = 32, 64  # bits of the CCI variable "sensor"
 
@@ -40,10 +40,10 @@ class CoarseSSM:
 def read_ssm(granules: Sequence[Granule], domain: Domain, sigma_default: float) -> CoarseSSM:
     """The coarse soil moisture of one day's granules of one product.
 
-    Where several granules see a cell, the first counts (AMSR before FY-3B). ``sigma_default`` (m3 m-3) stands where
-    the product gives no error. Values outside (0, 0.7] are missing; how many is logged.
+    Where several granules observe a cell, the first is used (AMSR before FY-3B). ``sigma_default`` (m3 m-3) is the
+    error where the product gives none. Values outside (0, 0.7] are set to missing, and their number is logged.
 
-    Raises ``GranuleError`` where a file is not what its folder says.
+    Raises ``GranuleError`` where a file is damaged or not of the product of its folder.
     """
     out = CoarseSSM(
         np.full(domain.coarse_shape, np.nan, np.float32),
@@ -53,12 +53,13 @@ def read_ssm(granules: Sequence[Granule], domain: Domain, sigma_default: float) 
     for granule in sorted(granules, key=lambda g: (is_fengyun(g.path.name), g.path.name)):
         ssm, sigma, source = _read(granule, domain)
         seen = np.isfinite(ssm)
-        outside = seen & ~((ssm > 0) & (ssm <= HIGHEST))
+        outside = seen & ~((ssm > 0) & (ssm <= HIGHEST_SSM))
         if outside.any():
-            # 0 is a fill value of some files of this kind: a dry cell is never 0 exactly.
-            log.info(OUTSIDE, granule.path, outside.sum(), seen.sum(), HIGHEST)
-            if (seen & (ssm > HIGHEST)).sum() > 0.9 * (seen & (ssm != 0)).sum():
-                raise GranuleError(granule.path, f"{outside.sum()} of {seen.sum()} values are above {HIGHEST} m3 m-3",
+            # 0 is the fill value of some files: a dry cell is never exactly 0.
+            log.info(OUTSIDE, granule.path, outside.sum(), seen.sum(), HIGHEST_SSM)
+            if (seen & (ssm > HIGHEST_SSM)).sum() > 0.9 * (seen & (ssm != 0)).sum():
+                what = f"{outside.sum()} of {seen.sum()} values are above {HIGHEST_SSM} m3 m-3"
+                raise GranuleError(granule.path, what,
                                    layer="soil moisture", day=granule.day, remedy="check its units")  # fmt: skip
         new = seen & ~outside & np.isnan(out.ssm)
         sigma = np.where(np.isfinite(sigma) & (sigma > 0), sigma, sigma_default)
@@ -67,7 +68,7 @@ def read_ssm(granules: Sequence[Granule], domain: Domain, sigma_default: float) 
 
 
 def record_in(granule: Granule) -> int:
-    """The code under which what a granule holds is matched to other sensors."""
+    """The code of the record that a granule belongs to, under which it is intercalibrated."""
     entry = product(granule.product)
     if entry is not None and entry.family == "latlon_ssm":
         return MERGED[0]
@@ -96,16 +97,16 @@ def _read(granule: Granule, domain: Domain) -> tuple[np.ndarray, np.ndarray, np.
 
 
 def _quarter_degree(granule: Granule, domain: Domain) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """C3S or CCI: means over each coarse cell of its valid parts, weighted by area.
+    """C3S or CCI: the area-weighted mean of the valid quarter-degree cells in each coarse cell.
 
     Cells of a latitude/longitude grid and of the equal-area grid are both rectangles in EPSG:6933, so the weights are
-    the products of overlaps along the two axes, exactly. The error of a cell is the mean of its parts' errors: they
-    share sensor, vegetation and overpass, so they are taken as fully dependent.
+    exactly the products of overlaps along the two axes. The error of a coarse cell is the mean of those errors: they
+    share sensor, vegetation and overpass, so they are taken as fully correlated.
     """
     path = granule.path
-    with latlon.opened(path) as dataset:
+    with latlon.open_netcdf(path) as dataset:
         grid = latlon.axes(path, dataset)
-        name = latlon.find(path, dataset, ("sm", "ssm", "soil_moisture"), "soil moisture")
+        name = latlon.find_variable(path, dataset, ("sm", "ssm", "soil_moisture"), "soil moisture")
         sm = latlon.field(path, dataset, name, grid, granule.day)
         extra = {
             key: latlon.field(path, dataset, key, grid, granule.day) if key in dataset.variables else None
@@ -114,9 +115,9 @@ def _quarter_degree(granule: Granule, domain: Domain) -> tuple[np.ndarray, np.nd
     valid = np.isfinite(sm)
     if extra["flag"] is not None:
         valid &= extra["flag"] == 0  # every other bit: frozen or snow, dense vegetation, no convergence
-    outside = valid & ~((sm > 0) & (sm <= HIGHEST))
+    outside = valid & ~((sm > 0) & (sm <= HIGHEST_SSM))
     if outside.any():
-        log.info(OUTSIDE, path, outside.sum(), valid.sum(), HIGHEST)
+        log.info(OUTSIDE, path, outside.sum(), valid.sum(), HIGHEST_SSM)
     valid &= ~outside
     down, across = latlon.overlaps(grid, domain)
     cover = down @ valid.astype(np.float64) @ across.T
@@ -136,6 +137,6 @@ def _quarter_degree(granule: Granule, domain: Domain) -> tuple[np.ndarray, np.nd
     source = np.full(ssm.shape, 6, np.uint8)
     if extra["sensor"] is not None:
         for code, bit in ((5, CCI_AMSR2), (7, CCI_SMOS)):
-            share = down @ (valid & (extra["sensor"] == bit)).astype(np.float64) @ across.T
-            source[share > 0.5 * cover] = code
+            fraction = down @ (valid & (extra["sensor"] == bit)).astype(np.float64) @ across.T
+            source[fraction > 0.5 * cover] = code
     return ssm, sigma, source

@@ -1,4 +1,4 @@
-"""Fields that do not change: GeoTIFFs of elevation, texture, water."""
+"""Reader of static maps: GeoTIFFs of elevation, soil texture and water fraction."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ log = logging.getLogger(__name__)
 def read_static(raw: Path, geobox: GeoBox) -> dict[str, np.ndarray]:
     """Each ``raw/static/*.tif`` by its stem on ``geobox``: (y, x) float32, NaN where it has no value.
 
-    The first band, averaged where the source is finer than ``geobox`` and bilinear else. Empty without a folder.
+    The first band, averaged where the source is finer than ``geobox``, otherwise bilinear. Empty without a folder.
 
-    Raises ``GranuleError`` where a file is broken, has no CRS, or does not cover any of ``geobox``.
+    Raises ``GranuleError`` where a file is damaged, has no CRS, or does not cover any of ``geobox``.
     """
     out = {}
     for path in sorted(p for p in (Path(raw) / "static").glob("*") if p.suffix.lower() in (".tif", ".tiff")):

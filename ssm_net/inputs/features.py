@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from ssm_net.cube.variables import API_DAYS
-from ssm_net.lst.gap_filling import LAPSE, SHRINK
+from ssm_net.lst.filling_error import SHRINK
+from ssm_net.lst.gap_filling import LAPSE
 
 VERSION = 1  # of the features' definitions: raised when networks trained on the old ones see other numbers
 

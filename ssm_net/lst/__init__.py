@@ -1,1 +1,1 @@
-"""Land surface temperature in every weather: gap filling, inpainting, annual cycle, effect of cloud."""
+"""Land surface temperature in every weather: gap filling, inpainting, background, annual cycle, effect of cloud."""

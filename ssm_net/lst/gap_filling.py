@@ -1,23 +1,26 @@
-"""Land surface temperature in every weather, and the thermal memory, one day at a time.
+"""Gap filling of land surface temperature (LST) in every weather, and the thermal memory, one day at a time.
 
-A clear-sky view of a pixel is split into what weather gives the whole region and what the ground gives the pixel:
+A clear-sky observation of a pixel is split into what weather gives to the surroundings and what the ground gives to
+the pixel:
 
     LST(p, t) = background(p, t) - LAPSE z(p) + anomaly(p, t)
 
-``background`` is a wide normalised convolution of the clear views (sea-level reduced). It is wider than the
-radiometer's footprint on purpose: anomalies against it vary between coarse cells too, which is what an aggregate loss
-learns from.
-The anomaly persists from day to day, the weather does not, so the memory
+The background LST (``background``) is smooth and changes with the weather. The anomaly lasts from day to day, and its
+fading mean, the thermal memory
 
-    m(t) = (d w(t-1) m(t-1) + s a(t)) / w(t),   w(t) = d w(t-1) + s,   d = exp(-days / memory.days),  s = 1 where seen
+    m(t) = (d w(t-1) m(t-1) + s a(t)) / w(t),   w(t) = d w(t-1) + s,   d = exp(-days / memory.days),  s = 1 if observed
 
-is the state that still speaks of the soil under cloud. Gaps are filled by ``region + PERSISTS m`` and by what today's
-views differ from that, spread into the gaps from coarse to fine scales (``spreading``), each by how well it was seen; a
-memory with few views behind it is partly their noise and counts together with its neighbours'. Views of another
-overpass of the day (Terra beside Aqua) come first: they are taken for this one's by the mean difference of the two
-around them. What is filled is what a clear sky would show; ``cloud_effect`` says what is under the cloud. Soil moisture
-never enters. The state is carried as the cube stores it (rounded), so that a record extended by a day is the
-record made at once.
+is the state that still carries a signal of soil moisture under cloud. A gap is filled in three steps:
+
+1. with observations of the other platform of the day (Terra next to Aqua), corrected by the inter-platform offset:
+   the mean difference of the two in the surroundings;
+2. with ``background + PERSISTS m``. A memory of few observations is partly their noise, and is drawn towards the mean
+   of its neighbours;
+3. with the day's observations minus step 2, inpainted into the gap (``inpainting``), each weighted by its error.
+
+The filled value is what a clear sky would show; ``cloud_effect`` estimates what cloud does to it. Soil moisture is
+never an input. The state is carried as the cube stores it (rounded), so a record that is extended by a day equals one
+that was made at once.
 """
 
 from __future__ import annotations
@@ -29,53 +32,71 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ssm_net.grid import block_mean, expand, upsample
+from ssm_net.config import MemoryConfig
+from ssm_net.grid import CACHE_PIXELS, block_mean, row_blocks, upsample
 from ssm_net.lst.annual_cycle import AirMemory, Cycle
-from ssm_net.lst.inpainting import BLOCK, around, openness, part_of, spread
+from ssm_net.lst.background import FIRST_WEATHER, BackgroundLST, smooth, uncertainty
+from ssm_net.lst.filling_error import (
+    ERROR_DECAY,
+    FIRST_ERROR,
+    LEAST_WITHHELD,
+    fading_mean,
+    measured_error,
+    relative_variance,
+    withheld,
+)
+from ssm_net.lst.inpainting import PIXEL_BLOCK, block_side, distance_to_data, inpaint, neighbour_mean
 
 SEEN, OTHER_OVERPASS, NEIGHBOURS, CYCLE = 0, 1, 2, 3
 VERSION = 2  # raised when filled LST changes: 1 filled by successive corrections at four scales, not by inpainting
 LAPSE = 6.0e-3  # K m-1, mean environmental lapse rate of clear-sky LST
-PERSISTENCE = 0.02  # weight of yesterday's region, in parts of a full view of the surroundings
-SHRINK = 0.3  # clear views of prior belief in a zero anomaly
-PERSISTS = 0.8  # part of a remembered anomaly that is there today, however old it is
-NOISY = 0.5  # clear views behind a memory at which it counts as much as the mean of its neighbours
-FIRST_ERROR = (1.0, 3.0)  # K, of filling among views and far from all of them, before it could be told
-LEAST_ERROR = 0.1  # K
-WEATHER = 2.4  # K a day that the region moves by, before it could be told: synoptic weather of 4 K, 0.8 of it next day
-FORGETS = 0.9  # of what the region was off yesterday that it is off today: weather comes and goes
-BORROWED_ERROR = 2.0  # K: how two overpasses of a pixel differ otherwise than their surroundings do
-BORROWED_WEIGHT = 0.5  # of a borrowed view in the memory
-WEATHER_DECAY = 0.9  # of what earlier days tell of the weather's moves, a day
-PIXELS = 1 << 18  # worked on at a time where each stands for itself
-ERROR_DECAY = 0.5  # of what earlier days tell of the error of filling, a day
+PERSISTS = 0.8  # fraction of a remembered anomaly that is present today, however old it is
+NOISY = 0.5  # observations in a memory at which it counts as much as the mean of its neighbours
+OTHER_ERROR = 2.0  # K: how the two platforms differ at a pixel, apart from the offset of their surroundings
+OTHER_WEIGHT = 0.5  # of the other platform's observation in the memory
+STALE, NO_DATA_NEAR = 0.05, 0.99  # weight of a memory and distance to data at which only the cycle is left
+
+
+@dataclass(frozen=True)
+class ClearLST:
+    """Clear-sky LST of an overpass and its standard error, (y, x) K float32, NaN where nothing was observed."""
+
+    lst: Tensor
+    sigma: Tensor
+
+
+@dataclass(frozen=True)
+class Terrain:
+    """``elevation`` (y, x) m of the fine pixels, ``latitude`` (row, col) degrees of the coarse cells, and the ``ratio``
+    of the two grids."""
+
+    elevation: Tensor
+    latitude: Tensor
+    ratio: int
 
 
 @dataclass(frozen=True)
 class ThermalState:
-    """What one overpass leaves behind for the next day.
+    """The state of one overpass that a day hands to the next.
 
-    ``memory`` (K) and ``weight`` are (y, x), NaN / 0 where nothing was ever seen; ``background`` (K) is (row, col), NaN
-    where nothing was ever seen; ``error`` (K) is that of filling among views of the day and far from all of them,
-    where the memory is fresh: two thirds of the errors are smaller. ``background_sigma`` (row, col) K is how far the
-    background may have moved since it was seen, ``weather`` (K) by how much it moves in a day.
+    ``memory`` (K) and its ``weight`` (observations) are (y, x), NaN / 0 where nothing was ever observed. ``error`` (K)
+    is the standard error of filling near observations of the day and far from all of them, where the memory is fresh.
+    ``platform_offset`` (row, col) K is this platform minus the other one; ``air`` that of a reanalysis, if given.
     """
 
     day: dt.date
     memory: Tensor
     weight: Tensor
-    background: Tensor
+    background: BackgroundLST
     error: tuple[float, float]
-    cycle: Cycle
-    background_sigma: Tensor
-    weather: float
-    platform_offset: Tensor | None = None  # (row, col) K, this overpass less the other one around each cell
-    air: AirMemory | None = None  # of a reanalysis, where one is given
+    platform_offset: Tensor | None = None
+    air: AirMemory | None = None
 
 
 @dataclass(frozen=True)
-class AllWeather:
-    """One overpass of one day: ``lst`` and ``sigma`` (K) and ``lineage``, all (y, x), and the state it leaves."""
+class FilledLST:
+    """One overpass of one day: ``lst`` and its standard error ``sigma`` (K), and ``lineage``, the source of each value
+    (``SEEN``, ``OTHER_OVERPASS``, ``NEIGHBOURS``, ``CYCLE``), all (y, x); and the state for the next day."""
 
     lst: Tensor
     sigma: Tensor
@@ -83,192 +104,157 @@ class AllWeather:
     state: ThermalState
 
 
-def fill(
-    day: dt.date,
-    lst: Tensor,
-    sigma: Tensor,
-    elevation: Tensor,
-    latitude: Tensor,
-    before: ThermalState | None,
-    *,
-    ratio: int,
-    memory_days: float,
-    background_cells: float,
-    other: tuple[Tensor, Tensor] | None = None,
-    air: Tensor | None = None,
-) -> AllWeather:
-    """Fill the gaps of one overpass and take its clear views into the memory.
+@dataclass(frozen=True)
+class _Observed:
+    """The day's observations and what was remembered before them, all (y, x).
 
-    ``lst`` (K, NaN where not seen), ``sigma`` (K) and ``elevation`` (m) are (y, x) float32, and so are LST and sigma of
-    the ``other`` overpass; ``latitude`` (degrees) is (row, col), and so is ``air``, a reanalysis' temperature (K) at
-    sea level; ``background_cells`` is the standard deviation of the surroundings in coarse cells. Lineage is ``CYCLE``
-    where no view of the day is near and the memory is old. LST is NaN only before the first view of the domain.
+    ``own`` and ``clear`` (bool): observed by this platform, by either. ``reduced`` (K): LST at sea level. ``memory``
+    (K), ``weight``: as in ``ThermalState``, faded to the day.
     """
-    own = torch.isfinite(lst)
+
+    own: Tensor
+    clear: Tensor
+    reduced: Tensor
+    memory: Tensor
+    weight: Tensor
+
+
+def fill_gaps(
+    day: dt.date,
+    observation: ClearLST,
+    terrain: Terrain,
+    before: ThermalState | None,
+    settings: MemoryConfig,
+    *,
+    other: ClearLST | None = None,
+    air: Tensor | None = None,
+) -> FilledLST:
+    """LST of one overpass without gaps, and the thermal state with the day's observations in it.
+
+    ``other`` is the same overpass of the other platform, ``air`` (row, col) K the temperature of a reanalysis at sea
+    level, ``before`` the state of the last day (None on the first). Lineage is ``CYCLE`` where no observation of the
+    day is near and the memory is stale. LST is NaN only before the first observation in the domain.
+    """
+    own = torch.isfinite(observation.lst)
+    ratio = terrain.ratio
     platform_offset = None if before is None else before.platform_offset
     if other is not None:
-        lst, sigma, platform_offset = _borrow(lst, sigma, *other, platform_offset, ratio, background_cells)
-    seen = torch.isfinite(lst)
-    reduced = lst + LAPSE * elevation
-    if before is None:
-        memory, weight = torch.zeros_like(lst), torch.zeros_like(lst)
-    else:
-        memory = torch.nan_to_num(before.memory)
-        weight = before.weight * math.exp(-(day - before.day).days / memory_days)
+        observation, platform_offset = _with_other(observation, other, platform_offset, ratio, settings.background)
+    memory, weight = _faded(before, day, observation.lst, settings.days)
+    reduced = observation.lst + LAPSE * terrain.elevation
+    observed = _Observed(own, torch.isfinite(observation.lst), reduced, memory, weight)
+    background, air_memory = _background(before, day, observed, terrain, air, settings.background)
 
-    cells = (lst.shape[0] // ratio, lst.shape[1] // ratio)
-    cycle = Cycle.before_any(latitude) if before is None else before.cycle
-    yesterday = None if before is None else before.background + cycle.step(before.day, day, cells)
-    air_left = None if air is None else AirMemory.first(day, air, latitude)
-    if before is not None and before.air is not None:
-        moved, air_left = before.air.follow(before.day, day, air)
-        yesterday = None if yesterday is None else yesterday + moved
-    error = FIRST_ERROR if before is None else before.error
-    background, told_part = _background(reduced, seen, yesterday, ratio, background_cells)
-    background_sigma, weather = _background_error(before, day, background, yesterday, told_part)
-    cycle = cycle.learn(day, background, block_mean(seen.to(lst.dtype), ratio))
-    background_up = upsample(background, ratio)
-    trust = torch.where(seen, sigma.clamp(min=1.0) ** -2, 0.0)  # of a view, beside one with an error of 1 K
-    first = background_up + PERSISTS * _remembered(memory, weight)
-    block = part_of(ratio, BLOCK)
-    shown = seen & ~_held_out(lst, day, ratio)
-    hidden = own & ~shown
-    if int(hidden.sum()) >= 100 and bool(shown.any()):
-        off = spread(reduced - first, trust * shown, block)[hidden] + (first - reduced)[hidden]
-        missed = off.abs() / torch.sqrt(_doubt(weight[hidden]))
-        now = _near_and_far(missed, openness(shown, ratio)[hidden])
-        del off, missed
-        kept = 0.0 if before is None else ERROR_DECAY ** (day - before.day).days
-        error = _running(error[0], now[0], kept), _running(error[1], now[1], kept)
-
-    open_ = openness(seen, ratio)
-    guess = first.add_(spread(reduced - first, trust, block)).sub_(LAPSE * elevation)
+    background_up = upsample(background.lst, ratio)
+    trust = torch.where(observed.clear, observation.sigma.clamp(min=1.0) ** -2, 0.0)  # 1 for an error of 1 K and less
+    guess = background_up + PERSISTS * _remembered(memory, weight)
+    error = _error(before, day, observed, guess, trust, ratio)
+    distance = distance_to_data(observed.clear, ratio)
+    guess = guess.add_(inpaint(reduced - guess, trust, block_side(ratio, PIXEL_BLOCK))).sub_(LAPSE * terrain.elevation)
     del trust
-    background_sigma_up = upsample(background_sigma, ratio)
-    filled, filled_sigma, new_memory, new_weight = (torch.empty_like(lst) for _ in range(4))
-    lineage = torch.empty_like(lst, dtype=torch.uint8)
-    rows = max(1, PIXELS // lst.shape[1])
-    for y in range(0, len(lst), rows):
-        # What of each pixel alone is left to say: some rows at a time, without fields of a country in between.
-        at = slice(y, y + rows)
-        found = torch.isfinite(guess[at])
-        near = found & ((weight[at] > 0.05) | (open_[at] < 0.99))
-        told = torch.where(own[at], 1.0, torch.where(seen[at], BORROWED_WEIGHT, 0.0))
-        anomaly = torch.nan_to_num(reduced[at] - background_up[at])
-        stated = (error[0] + (error[1] - error[0]) * open_[at]) * torch.sqrt(_doubt(weight[at]))
-        stated = torch.where(found, torch.sqrt(stated**2 + background_sigma_up[at] ** 2), torch.nan)
-        neighbours = torch.where(near, NEIGHBOURS, CYCLE)
-        filled[at] = torch.where(seen[at], lst[at], guess[at])
-        filled_sigma[at] = torch.where(seen[at], sigma[at], stated)
-        lineage[at] = torch.where(own[at], SEEN, torch.where(seen[at], OTHER_OVERPASS, neighbours)).to(torch.uint8)
-        new_weight[at] = weight[at] + told
-        new_memory[at] = (weight[at] * memory[at] + told * anomaly) / new_weight[at]
-    state = ThermalState(
-        day, new_memory, new_weight, background, error, cycle, background_sigma, weather, platform_offset, air_left
+    sigma_up = upsample(background.sigma, ratio)
+    lst, sigma, lineage, memory, weight = _assemble(
+        observed, observation, guess, distance, background_up, sigma_up, error
     )
-    return AllWeather(filled, filled_sigma, lineage, state)
+    state = ThermalState(day, memory, weight, background, error, platform_offset, air_memory)
+    return FilledLST(lst, sigma, lineage, state)
 
 
-def _doubt(weight: Tensor) -> Tensor:
-    """By what the variance of filling is larger where few views are behind the memory."""
-    return 1 + SHRINK / (weight + SHRINK)
+def _with_other(
+    observation: ClearLST, other: ClearLST, platform_offset: Tensor | None, ratio: int, sigma: float
+) -> tuple[ClearLST, Tensor]:
+    """``observation``, with the other platform's where there is none of its own, and the inter-platform offset.
 
-
-def _borrow(
-    lst: Tensor, sigma: Tensor, other: Tensor, other_sigma: Tensor, platform_offset: Tensor | None, ratio: int,
-    background_cells: float,
-) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-    """``lst`` and ``sigma`` with the other overpass' views where there are none of their own, and the difference of the
-    two, (row, col) K, leaning on ``platform_offset`` of the day before."""
-    both = torch.isfinite(lst) & torch.isfinite(other)
-    platform_offset, _ = _background(lst - other, both, platform_offset, ratio, background_cells, offset=0.0)
-    borrowed = other + upsample(platform_offset, ratio)
-    take = torch.isnan(lst) & torch.isfinite(borrowed)
-    error = torch.sqrt(other_sigma**2 + BORROWED_ERROR**2)
-    return torch.where(take, borrowed, lst), torch.where(take, error, sigma), platform_offset
-
-
-def _remembered(memory: Tensor, weight: Tensor) -> Tensor:
-    """The memory (K), nearer to the mean of its neighbours the fewer views are behind it; 0 where there is none."""
-    mean = around(memory, (weight > 0).to(memory.dtype))
-    return torch.where(weight > 0, mean + weight / (weight + NOISY) * (memory - mean), 0.0)
-
-
-def _held_out(like: Tensor, day: dt.date, ratio: int) -> Tensor:
-    """Half of the pixels, (y, x), in turns filled as if they were hidden: what was seen there tells the error of
-    filling. Of four cells one is hidden whole, two in squares of a quarter: holes of two sizes.
+    The offset, (row, col) K, is the mean difference of the two where both observed, ``sigma`` cells wide, with that of
+    the day before as its prior.
     """
-    half = part_of(ratio, ratio / 2)
-    rows, cols = (torch.arange(n // half, device=like.device) for n in like.shape)
-    turn = (rows[:, None] // (ratio // half) + 2 * (cols // (ratio // half)) + day.toordinal()) % 4
-    return expand((turn == 0) | ((turn % 2 == 1) & ((rows[:, None] + cols) % 2 == 0)), half)
+    both = torch.isfinite(observation.lst) & torch.isfinite(other.lst)
+    platform_offset, _ = smooth(observation.lst - other.lst, both, platform_offset, ratio, sigma, reference=0.0)
+    corrected = other.lst + upsample(platform_offset, ratio)
+    take = torch.isnan(observation.lst) & torch.isfinite(corrected)
+    error = torch.sqrt(other.sigma**2 + OTHER_ERROR**2)
+    lst = torch.where(take, corrected, observation.lst)
+    return ClearLST(lst, torch.where(take, error, observation.sigma)), platform_offset
 
 
-def _near_and_far(missed: Tensor, open_: Tensor) -> tuple[float, float]:
-    """The error among views and far from all of them: a straight line over ``open_`` through 68 % of ``missed`` in the
-    closer and in the opener half, raised or lowered until 68 % of all lie below; from an even choice of some 100,000.
-    """
-    every = max(1, missed.numel() // 100_000)
-    missed, open_ = missed[::every], open_[::every]
-    far = open_ > open_.median()
-    if not bool(far.any()):
-        one = float(torch.quantile(missed, 0.68))
-        return one, one
-    lo, hi = (float(torch.quantile(missed[at], 0.68)) for at in (~far, far))
-    at_lo, at_hi = float(open_[~far].mean()), float(open_[far].mean())
-    slope = max(hi - lo, 0.0) / max(at_hi - at_lo, 0.1)
-    near = max(lo - slope * at_lo, lo / 3)
-    level = float(torch.quantile(missed / (near + slope * open_).clamp(min=1e-3), 0.68))
-    return level * near, level * (near + slope)
-
-
-def _running(before: float, now: float, kept: float) -> float:
-    """A fading geometric mean: of days of large and of small errors it is the middle, where their mean is not."""
-    return float(before**kept * max(now, LEAST_ERROR) ** (1 - kept))
-
-
-def _background_error(
-    before: ThermalState | None, day: dt.date, background: Tensor, yesterday: Tensor | None, told: Tensor
-) -> tuple[Tensor, float]:
-    """How far the region may be off (row, col) K, from the part that is ``told`` by views, and by how much it moves in
-    a day (K): learned where it was seen after it had been expected.
-    """
-    if before is None or yesterday is None:
-        return torch.zeros_like(background), WEATHER
-    days = (day - before.day).days
-    kept = FORGETS ** (2 * days)
-    grown = torch.sqrt(kept * before.background_sigma**2 + (1 - kept) / (1 - FORGETS**2) * before.weather**2)
-    weather, moved = before.weather, (background - yesterday).abs()[(told > 0.5) & torch.isfinite(yesterday)]
-    if days == 1 and moved.numel():
-        now = float(torch.quantile(moved[:: max(1, moved.numel() // 100_000)], 0.68))
-        weather = _running(weather, now, WEATHER_DECAY)
-    return (1 - told) * grown, weather
+def _faded(before: ThermalState | None, day: dt.date, like: Tensor, memory_days: float) -> tuple[Tensor, Tensor]:
+    """Memory (K) and weight on ``day`` before its own observations, (y, x): the mean lasts, its weight fades."""
+    if before is None:
+        return torch.zeros_like(like), torch.zeros_like(like)
+    return torch.nan_to_num(before.memory), before.weight * math.exp(-(day - before.day).days / memory_days)
 
 
 def _background(
-    reduced: Tensor, seen: Tensor, before: Tensor | None, ratio: int, sigma: float, offset: float = 285.0
-) -> tuple[Tensor, Tensor]:
-    """Smooth clear-sky LST of the surroundings, (row, col), leaning on yesterday's where little is seen; and the part
-    of it that today's views tell.
+    before: ThermalState | None, day: dt.date, observed: _Observed, terrain: Terrain, air: Tensor | None, sigma: float
+) -> tuple[BackgroundLST, AirMemory | None]:
+    """The day's background, ``sigma`` cells wide, and the state of the air of a reanalysis."""
+    fraction_seen = block_mean(observed.clear.to(observed.reduced.dtype), terrain.ratio)
+    if before is None:
+        lst, _ = smooth(observed.reduced, observed.clear, None, terrain.ratio, sigma)
+        cycle = Cycle.prior(terrain.latitude).learn(day, lst, fraction_seen)
+        first_air = None if air is None else AirMemory.first(day, air, terrain.latitude)
+        return BackgroundLST(lst, torch.zeros_like(lst), FIRST_WEATHER, cycle), first_air
+    old = before.background
+    expected = old.lst + old.cycle.change(before.day, day, (old.lst.shape[0], old.lst.shape[1]))
+    air_memory = None if air is None else AirMemory.first(day, air, terrain.latitude)
+    if before.air is not None:
+        weather, air_memory = before.air.follow(before.day, day, air)
+        expected = expected + weather
+    lst, fraction = smooth(observed.reduced, observed.clear, expected, terrain.ratio, sigma)
+    lst_sigma, moves = uncertainty(old, (day - before.day).days, lst, expected, fraction)
+    return BackgroundLST(lst, lst_sigma, moves, old.cycle.learn(day, lst, fraction_seen)), air_memory
 
-    About a fixed ``offset``, so that sums of float32 kelvins lose nothing.
+
+def _remembered(memory: Tensor, weight: Tensor) -> Tensor:
+    """The memory (K), drawn towards the mean of its neighbours the more, the fewer observations it holds; 0 if none."""
+    mean = neighbour_mean(memory, (weight > 0).to(memory.dtype))
+    return torch.where(weight > 0, mean + weight / (weight + NOISY) * (memory - mean), 0.0)
+
+
+def _error(
+    before: ThermalState | None, day: dt.date, observed: _Observed, guess: Tensor, trust: Tensor, ratio: int
+) -> tuple[float, float]:
+    """The standard error of filling (K), near observations and far from them: that of the days before, with today's.
+
+    ``guess`` (y, x) K at sea level is what is known without today's observations, ``trust`` (y, x) their weights.
     """
-    height, width = reduced.shape
-    cells = (height // ratio, ratio, width // ratio, ratio)
-    total = torch.where(seen, reduced - offset, 0.0).reshape(cells).sum((1, 3)) / ratio**2
-    count = seen.to(reduced.dtype).reshape(cells).sum((1, 3)) / ratio**2
-    ky, kx = _smoother(cells[0], sigma).to(total), _smoother(cells[2], sigma).to(total)
-    total, count = ky @ total @ kx.T, ky @ count @ kx.T
-    seen_count = count
-    if before is not None:
-        known = torch.isfinite(before)
-        total = total + PERSISTENCE * torch.where(known, before - offset, 0.0)
-        count = count + PERSISTENCE * known.to(count)
-    return torch.where(count > 0, total / count + offset, torch.nan), seen_count / count.clamp(min=1e-9)
+    error = FIRST_ERROR if before is None else before.error
+    shown = observed.clear & ~withheld(observed.reduced, day, ratio)
+    hidden = observed.own & ~shown
+    if int(hidden.sum()) < LEAST_WITHHELD or not bool(shown.any()):
+        return error
+    filled = inpaint(observed.reduced - guess, trust * shown, block_side(ratio, PIXEL_BLOCK))[hidden]
+    missed = filled + (guess - observed.reduced)[hidden]
+    del filled
+    now = measured_error(missed, observed.weight[hidden], shown, hidden, ratio)
+    kept = 0.0 if before is None else ERROR_DECAY ** (day - before.day).days
+    return fading_mean(error[0], now[0], kept), fading_mean(error[1], now[1], kept)
 
 
-def _smoother(n: int, sigma: float) -> Tensor:
-    d = torch.arange(n, dtype=torch.float32)[:, None] - torch.arange(n, dtype=torch.float32)[None]
-    # With a trace of all there is, so that the far side of an ocean has some value: a NaN would spread from there.
-    w = torch.exp(-0.5 * (d / sigma) ** 2) + 1e-6
-    return w / w.sum(1, keepdim=True)
+def _assemble(
+    observed: _Observed, observation: ClearLST, guess: Tensor, distance: Tensor, background: Tensor,
+    background_sigma: Tensor, error: tuple[float, float],
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+    """LST, its standard error, lineage, and the memory and its weight for the next day, all (y, x).
+
+    ``guess`` (K) is the filled value, ``background`` and its sigma (K) are on the fine pixels. It is pixel-wise: some
+    rows at a time, without fields of a country in between.
+    """
+    lst, sigma, memory, weight = (torch.empty_like(guess) for _ in range(4))
+    lineage = torch.empty_like(guess, dtype=torch.uint8)
+    near_error, far_error = error
+    for rows in row_blocks(tuple(guess.shape), 4 * CACHE_PIXELS):
+        own, clear, old_weight, far = observed.own[rows], observed.clear[rows], observed.weight[rows], distance[rows]
+        known = torch.isfinite(guess[rows])
+        stated = (near_error + (far_error - near_error) * far) * torch.sqrt(relative_variance(old_weight))
+        stated = torch.where(known, torch.sqrt(stated**2 + background_sigma[rows] ** 2), torch.nan)
+        near = known & ((old_weight > STALE) | (far < NO_DATA_NEAR))
+        source = torch.where(near, NEIGHBOURS, CYCLE)
+        lst[rows] = torch.where(clear, observation.lst[rows], guess[rows])
+        sigma[rows] = torch.where(clear, observation.sigma[rows], stated)
+        lineage[rows] = torch.where(own, SEEN, torch.where(clear, OTHER_OVERPASS, source)).to(torch.uint8)
+        counted = torch.where(own, 1.0, torch.where(clear, OTHER_WEIGHT, 0.0))
+        anomaly = torch.nan_to_num(observed.reduced[rows] - background[rows])
+        weight[rows] = old_weight + counted
+        memory[rows] = (old_weight * observed.memory[rows] + counted * anomaly) / weight[rows]
+    return lst, sigma, lineage, memory, weight

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ssm_net.grid import row_blocks
 from ssm_net.model.network import Committee, Downscaler, bounded
 
 PIXELS_AT_ONCE = 6000  # on a CPU: the activations between two products stay in its cache
@@ -72,14 +73,12 @@ class Fused:
         """Normalised features with their halo, (F, y + 2 halo, x + 2 halo), to the mean of each member, the variance
         of the error that a cell shares and that of the error inside it, each (M, y, x) float32."""
         height, width = len(context.base), len(context.columns)
-        rows = height if x.is_cuda else max(1, PIXELS_AT_ONCE // width)
         wide = x.to(self.precision)[None].contiguous(memory_format=torch.channels_last)
         h = self.halo
         centre = x[:, h : h + height, h : h + width].permute(1, 2, 0)
         strips = []
-        for y in range(0, height, rows):
-            strip = slice(y, min(y + rows, height))
-            stem = F.conv2d(wide[:, :, y : strip.stop + 2 * h], self.stem, self.bias)[0].permute(1, 2, 0)
+        for strip in row_blocks((height, width), height * width if x.is_cuda else PIXELS_AT_ONCE):
+            stem = F.conv2d(wide[:, :, strip.start : strip.stop + 2 * h], self.stem, self.bias)[0].permute(1, 2, 0)
             of_strip = HalfUpsampled(context.columns, context.base[strip], context.deep[:, strip])
             strips.append(self._pixels(stem, centre[strip], of_strip))
         mean, shared, local = (torch.cat(s, 1) for s in zip(*strips, strict=True))

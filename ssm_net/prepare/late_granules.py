@@ -17,7 +17,7 @@ import numpy as np
 from ssm_net.config import PrepareConfig
 from ssm_net.core.days import stretches
 from ssm_net.cube.store import Cube
-from ssm_net.ingest.catalog import Catalog, Granule, catalog, granules_of
+from ssm_net.ingest.catalog import Catalog, Granule, granules_of, list_granules
 from ssm_net.ingest.naming import day_in_name
 from ssm_net.ingest.products import product
 from ssm_net.prepare.products import Sources
@@ -75,7 +75,7 @@ def _catalog_of(granules: Iterable[Granule], cfg: PrepareConfig) -> Catalog:
         new[granule.day].append(granule)
     out: Catalog = {}
     for first, last in stretches(sorted(new)):  # the folders are listed once a stretch of days
-        for name, by_day in catalog(Path(cfg.raw), (first, last)).items():
+        for name, by_day in list_granules(Path(cfg.raw), (first, last)).items():
             for day, counted in by_day.items():
                 if here := tuple(g for g in counted if g in new[day]):
                     out.setdefault(name, {})[day] = here

@@ -17,7 +17,7 @@ from ssm_net.cube.variables import API_DAYS
 from ssm_net.grid import Domain
 from ssm_net.ingest.catalog import Catalog, Granule
 from ssm_net.ingest.fine import read_lst, read_reflectance
-from ssm_net.ingest.modis_tiles import tiles_of
+from ssm_net.ingest.modis_tiles import tile_names
 from ssm_net.ingest.rain import rain_between
 from ssm_net.ingest.raster import GranuleError
 from ssm_net.ingest.reanalysis import read_reanalysis
@@ -111,7 +111,7 @@ def _missing_tiles(domain: Domain, granules: Mapping[str, Sequence[Granule]]) ->
             if known_product(granule.product).family == "hdfeos" and granule.tile:
                 have.setdefault((kind, granule.product), set()).add(granule.tile)
     return tuple(f"{name} {tile} ({kind})" for (kind, name), tiles in sorted(have.items())
-                 for tile in sorted(tiles_of(domain) - tiles))  # fmt: skip
+                 for tile in sorted(tile_names(domain) - tiles))  # fmt: skip
 
 
 def read_day(work: Task) -> Day:

@@ -15,7 +15,7 @@ from ssm_net.config import PrepareConfig
 from ssm_net.core.radiometers import name_of
 from ssm_net.cube.record import INTERCALIBRATION
 from ssm_net.cube.store import Cube
-from ssm_net.ingest.catalog import Granule, catalog
+from ssm_net.ingest.catalog import Granule, list_granules
 from ssm_net.ingest.raster import GranuleError
 from ssm_net.ingest.ssm import read_ssm, record_in
 from ssm_net.prepare.intercalibration import Intercalibration, match_all
@@ -41,7 +41,7 @@ def settle_sensors(cfg: PrepareConfig, cube: Cube, sources: Sources, tasks: Mapp
     if known.reference and not wanted - {known.reference, *known.matches}:
         return known
     archive: dict[int, dict[dt.date, list[Granule]]] = defaultdict(lambda: defaultdict(list))
-    for by_day in catalog(Path(cfg.raw), only=sources.ssm).values():
+    for by_day in list_granules(Path(cfg.raw), only=sources.ssm).values():
         for day, granules in by_day.items():
             for granule in granules:
                 archive[record_in(granule)][day].append(granule)

@@ -27,7 +27,7 @@ from ssm_net.cube.layout import create_cube
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.errors import ConfigError
 from ssm_net.grid import Domain
-from ssm_net.ingest.catalog import catalog
+from ssm_net.ingest.catalog import list_granules
 from ssm_net.prepare.late_granules import late_granules
 from ssm_net.prepare.products import Sources, choose_sources, settled_sources
 from ssm_net.prepare.read_day import Task, read_ahead, task
@@ -50,7 +50,7 @@ def prepare(cfg: PrepareConfig) -> Cube | None:
         days = sorted({*days, *(d for d in open_cube(cfg.cube).days if d >= min(late))})
     back = _days_since_stored(Path(cfg.cube), days[0])
     # In the far east the rain of a day begins two UTC days before it, and its LST is filed a day off.
-    found = catalog(raw, (days[0] - dt.timedelta(days=back + 1), days[-1] + dt.timedelta(days=1)))
+    found = list_granules(raw, (days[0] - dt.timedelta(days=back + 1), days[-1] + dt.timedelta(days=1)))
     sources = choose_sources(cfg, found, settled_sources(Path(cfg.cube)))
     static = static_fields(raw, domain, cfg.domain.boundary)
     tasks = {d: task(cfg, domain, found, sources, d, back if d == days[0] else 1) for d in days}

@@ -10,14 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ssm_net.config import MemoryConfig
 from ssm_net.core.clock import HOURS, OVERPASSES
 from ssm_net.cube.store import Cube
 from ssm_net.cube.variables import API_DAYS, FINE
 from ssm_net.grid import Domain, block_mean
 from ssm_net.lst import cloud_effect
 from ssm_net.lst.annual_cycle import AirMemory, Cycle
+from ssm_net.lst.background import BackgroundLST
 from ssm_net.lst.cloud_effect import Air
-from ssm_net.lst.gap_filling import LAPSE, AllWeather, ThermalState, fill
+from ssm_net.lst.gap_filling import LAPSE, ClearLST, FilledLST, Terrain, ThermalState, fill_gaps
 from ssm_net.prepare.intercalibration import Intercalibration
 from ssm_net.prepare.read_day import Day
 
@@ -86,11 +88,13 @@ def thermal_state(cube: Cube, day: dt.date | None, k: str) -> ThermalState | Non
         day,
         torch.from_numpy(cube.read(f"lst_{k}_memory", day)),
         torch.from_numpy(cube.read(f"lst_{k}_weight", day)).nan_to_num(),
-        torch.from_numpy(cube.read_coarse(f"lst_{k}_background", day)),
+        BackgroundLST(
+            torch.from_numpy(cube.read_coarse(f"lst_{k}_background", day)),
+            torch.from_numpy(cube.read_coarse(f"lst_{k}_background_sigma", day)),
+            state[f"lst_{k}_weather"],
+            Cycle.from_json(state[f"lst_{k}_cycle"]),
+        ),
         (near, far),
-        Cycle.from_json(state[f"lst_{k}_cycle"]),
-        torch.from_numpy(cube.read_coarse(f"lst_{k}_background_sigma", day)),
-        state[f"lst_{k}_weather"],
         torch.from_numpy(cube.read_coarse(platform_offset, day)) if platform_offset in cube.coarse else None,
         AirMemory(torch.from_numpy(cube.read_coarse(air, day)), Cycle.from_json(air_cycle)) if air_cycle else None,
     )
@@ -107,23 +111,22 @@ def _thermal(
     pair = seen.air.get(k)
     height = block_mean(elevation, cube.domain.ratio)
     air = None if pair is None else torch.from_numpy(pair[0]) + LAPSE * height
-    done = fill(
-        seen.day, torch.from_numpy(lst), torch.from_numpy(sigma), elevation, _latitude(cube.domain),
-        thermal_state(cube, before, k),
-        ratio=cube.domain.ratio, memory_days=cube.attrs["memory_days"],
-        background_cells=cube.attrs["memory_background"],
-        other=None if other is None else (torch.from_numpy(other[0]), torch.from_numpy(other[1])),
+    done = fill_gaps(
+        seen.day, ClearLST(torch.from_numpy(lst), torch.from_numpy(sigma)),
+        Terrain(elevation, _latitude(cube.domain), cube.domain.ratio), thermal_state(cube, before, k),
+        MemoryConfig(cube.attrs["memory_days"], cube.attrs["memory_background"]),
+        other=None if other is None else ClearLST(torch.from_numpy(other[0]), torch.from_numpy(other[1])),
         air=air if f"lst_{k}_air" in cube.coarse else None,
     )  # fmt: skip
     seen_part = block_mean((done.lineage <= 1).float(), cube.domain.ratio, land)
-    coarse[f"lst_{k}_background"] = done.state.background.numpy()
+    coarse[f"lst_{k}_background"] = done.state.background.lst.numpy()
     coarse[f"lst_{k}_seen"] = seen_part.numpy()
     if done.state.platform_offset is not None:
         coarse[f"lst_{k}_platform_offset"] = done.state.platform_offset.numpy()
-    coarse[f"lst_{k}_background_sigma"] = done.state.background_sigma.numpy()
+    coarse[f"lst_{k}_background_sigma"] = done.state.background.sigma.numpy()
     state[f"lst_{k}_error"] = done.state.error
-    state[f"lst_{k}_weather"] = done.state.weather
-    state[f"lst_{k}_cycle"] = done.state.cycle.to_json()
+    state[f"lst_{k}_weather"] = done.state.background.weather
+    state[f"lst_{k}_cycle"] = done.state.background.cycle.to_json()
     if f"lst_{k}_air" in cube.coarse:
         left = done.state.air
         coarse[f"lst_{k}_air"] = np.full(cube.domain.coarse_shape, np.nan) if left is None else left.temperature.numpy()
@@ -141,21 +144,23 @@ def _thermal(
 
 
 def _put_cloud(
-    cube: Cube, before: dt.date | None, k: str, seen: Day, done: AllWeather, air: Air | None, seen_part: Tensor,
+    cube: Cube, before: dt.date | None, k: str, seen: Day, done: FilledLST, air: Air | None, seen_part: Tensor,
     coarse: dict[str, np.ndarray],
 ) -> None:  # fmt: skip
     """What cloud does: the climate's effect, or, where a reanalysis and its memory are there, that of the day."""
     effect, error = cloud_effect.climate_effect(k, seen.day, _latitude(cube.domain))
     error = torch.sqrt(
-        error**2 + done.state.background_sigma**2
+        error**2 + done.state.background.sigma**2
     )  # the air of the day, where it is known, is not of days ago
     name = f"lst_{k}_minus_air"
     if name in cube.coarse:
         minus_air = None if before is None else torch.from_numpy(cube.read_coarse(name, before))
         if air is not None:
             days = 0 if before is None else (seen.day - before).days
-            minus_air = cloud_effect.minus_air_of(minus_air, days, done.state.background, air.temperature, seen_part)
-            of_day, of_day_error = cloud_effect.air_effect(k, air, done.state.background, minus_air, seen_part)
+            minus_air = cloud_effect.minus_air_of(
+                minus_air, days, done.state.background.lst, air.temperature, seen_part
+            )
+            of_day, of_day_error = cloud_effect.air_effect(k, air, done.state.background.lst, minus_air, seen_part)
             known = torch.isfinite(of_day)
             effect, error = torch.where(known, of_day, effect), torch.where(known, of_day_error, error)
         coarse[name] = torch.full_like(effect, torch.nan).numpy() if minus_air is None else minus_air.numpy()

@@ -1,4 +1,4 @@
-"""The truth of a world as a Zarr store, one chunk a day. It is written under another name until it is whole."""
+"""The truth of a world as a Zarr store, one chunk a day, written under another name until it is complete."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from ssm_net.simulate.world.days import Day
+from ssm_net.simulate.world.days import WorldDay
 from ssm_net.simulate.world.land import Land
 
-OPEN_WATER = 0.5  # fraction above which a pixel has no soil
+OPEN_WATER = 0.5  # water fraction above which a pixel has no soil
 
 
 @dataclass(frozen=True)
@@ -30,22 +30,23 @@ class TruthStore:
         return self.path.with_name(self.path.name + ".part")
 
     def begin(self) -> None:
-        """Forget what an interrupted run left: the days are written in order."""
+        """Remove the store of an interrupted run: days are written in order, so it starts anew."""
         shutil.rmtree(self._part, ignore_errors=True)
 
-    def append(self, day: Day) -> None:
+    def append(self, day: WorldDay) -> None:
+        """Write the day that follows the last one."""
         dims = ("time", "y", "x")
         gbox = self.land.domain.fine
-        ssm = np.where(self.land.water <= OPEN_WATER, day.ssm, np.nan)
+        ssm = np.where(self.land.water <= OPEN_WATER, day.night.ssm, np.nan)
         of_day = {"long_name": "local day; its state is that of 01:30 local solar time"}
         y, x = (gbox.coordinates[d].values for d in gbox.dims)
         ds = xr.Dataset(
             {
                 "ssm": (dims, ssm[None], {"units": "m3 m-3", "long_name": "soil moisture, 0-5 cm"}),
-                "lst_day": (dims, day.lst_day[None], {"units": "K", "long_name": "surface temperature at 13:30"}),
-                "lst_night": (dims, day.lst_night[None], {"units": "K", "long_name": "surface temperature at 01:30"}),
-                "clear_day": (dims, (day.margin_day > 0)[None], {"long_name": "no cloud at 13:30"}),
-                "clear_night": (dims, (day.margin_night > 0)[None], {"long_name": "no cloud at 01:30"}),
+                "lst_day": (dims, day.noon.lst[None], {"units": "K", "long_name": "surface temperature at 13:30"}),
+                "lst_night": (dims, day.night.lst[None], {"units": "K", "long_name": "surface temperature at 01:30"}),
+                "clear_day": (dims, (day.noon.margin > 0)[None], {"long_name": "no cloud at 13:30"}),
+                "clear_night": (dims, (day.night.margin > 0)[None], {"long_name": "no cloud at 01:30"}),
             },
             {
                 "time": ("time", [np.datetime64(day.date, "ns")], of_day),
@@ -76,5 +77,6 @@ class TruthStore:
         ds.to_zarr(self._part, mode="w", encoding=encoding, consolidated=False, zarr_format=3)
 
     def finish(self) -> None:
+        """Rename the complete store into place."""
         shutil.rmtree(self.path, ignore_errors=True)
         os.replace(self._part, self.path)

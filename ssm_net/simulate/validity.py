@@ -1,4 +1,4 @@
-"""Is a world like the Earth? Statistics printed with each one, beside the range that is known from observations.
+"""Validity of a world: its statistics, printed with each one next to the range that is known from observations.
 
 Source of the ranges: reviews of soil moisture variability (Famiglietti et al. 2008) and observing-system studies.
 """
@@ -20,18 +20,18 @@ from rich.table import Table
 from ssm_net.core.files import write_whole
 from ssm_net.grid import block_mean, expand
 from ssm_net.simulate.truth import OPEN_WATER
-from ssm_net.simulate.world.days import Day
+from ssm_net.simulate.world.days import WorldDay
 from ssm_net.simulate.world.fields import Array
 from ssm_net.simulate.world.land import Land
 
-SPARSE, DENSE = 0.35, 0.5  # NDVI
-LONG = 20  # days below which a memory of days cannot be told
+SPARSE_NDVI, DENSE_NDVI = 0.35, 0.5  # NDVI
+MEMORY_DAYS = 20  # days below which the memory of soil moisture cannot be estimated
 CLASSES = ("clear, sparse", "clear, dense", "cloud")
 
 
 @dataclass(frozen=True)
 class DayStatistics:
-    """What one day adds: cell means and sub-grid standard deviations (R, C), a sample of pixels, moments by class."""
+    """Statistics of a day: cell means and sub-grid standard deviations (R, C), a sample of pixels, moments by class."""
 
     cell_mean: Array
     subgrid_std: Array
@@ -52,26 +52,26 @@ class Check:
 
     @property
     def ok(self) -> bool:
-        """Within the range; what could not be computed is not held against the world."""
+        """Whether the value is within the range, or could not be computed."""
         return math.isnan(self.value) or self.low <= self.value <= self.high
 
 
-def observe_day(land: Land, day: Day, coarse: Array) -> DayStatistics:
+def observe_day(land: Land, day: WorldDay, coarse: Array) -> DayStatistics:
     """The statistics of one day; ``coarse`` as retrieved, (R, C)."""
     ratio = land.domain.ratio
-    ssm = torch.from_numpy(np.where(land.water <= OPEN_WATER, day.ssm, np.nan).astype(np.float32))
+    ssm = torch.from_numpy(np.where(land.water <= OPEN_WATER, day.night.ssm, np.nan).astype(np.float32))
     mean = block_mean(ssm, ratio)
     variance = block_mean((ssm - expand(mean, ratio)) ** 2, ratio)
-    clear, soil = day.margin_day > 0, land.water < 0.02
-    masks = (clear & (day.ndvi < SPARSE), clear & (day.ndvi > DENSE), ~clear)
-    moments = np.array([_moments(day.lst_day, day.ssm, mask & soil, ratio) for mask in masks])
+    clear, soil = day.noon.margin > 0, land.water < 0.02
+    masks = (clear & (day.ndvi < SPARSE_NDVI), clear & (day.ndvi > DENSE_NDVI), ~clear)
+    moments = np.array([_moments(day.noon.lst, day.night.ssm, mask & soil, ratio) for mask in masks])
     stride = max(1, ssm.numel() // 5000)
     return DayStatistics(
         mean.numpy(),
         variance.sqrt().numpy(),
         ssm.numpy().ravel()[::stride],
         moments,
-        1 - float(0.5 * (clear.mean() + (day.margin_night > 0).mean())),
+        1 - float(0.5 * (clear.mean() + (day.night.margin > 0).mean())),
         coarse - mean.numpy(),
         float(day.rain.mean()),
     )
@@ -86,22 +86,24 @@ def _moments(lst: Array, ssm: Array, mask: NDArray[np.bool_], ratio: int) -> lis
 
 
 def ground(land: Land) -> list[Check]:
-    """Rows of the table for what does not change."""
+    """The rows of the table on static maps."""
     return [
         Check("lakes", 100 * float(land.water.mean()), 1, 6, "%"),
         Check("irrigated fields", 100 * float((land.fields > 0).mean()), 4, 20, "%"),
     ]
 
 
-def summarise(days: Sequence[DayStatistics]) -> list[Check]:
-    """The table's rows, in order."""
+def summary_checks(days: Sequence[DayStatistics]) -> list[Check]:
+    """The rows of the table on ``days``, in order."""
     cells = np.stack([d.cell_mean for d in days])
     sample = np.stack([d.sample for d in days])
     sample = sample[:, np.isfinite(sample).all(0)]
     error = np.stack([d.coarse_error for d in days])
     anomaly = sample - sample.mean(0)
     lag = (
-        float((anomaly[1:] * anomaly[:-1]).mean() / max((anomaly**2).mean(), 1e-12)) if len(days) >= LONG else math.nan
+        float((anomaly[1:] * anomaly[:-1]).mean() / max((anomaly**2).mean(), 1e-12))
+        if len(days) >= MEMORY_DAYS
+        else math.nan
     )
     memory = -1 / math.log(lag) if 0 < lag < 1 else math.nan
     n, xx, yy, xy = np.stack([d.moments for d in days]).sum(0).T
@@ -125,7 +127,7 @@ def summarise(days: Sequence[DayStatistics]) -> list[Check]:
 
 
 def report(checks: Sequence[Check], path: Path, console: Console) -> None:
-    """Print the table and keep it beside the world, as JSON."""
+    """Print the table, and write it to ``path`` as JSON."""
     table = Table(title="Validity of the world", title_justify="left")
     for column in ("quantity", "value", "range", ""):
         table.add_column(column, justify="left" if column == "quantity" else "right")

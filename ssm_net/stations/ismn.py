@@ -1,7 +1,8 @@
-"""ISMN station series: header+values and CEOP layouts, as a tree, a single file, or the archive's zip.
+"""Reader of ISMN station series: header+values and CEOP layouts, as a tree, a single file, or the archive's zip.
 
-The text files are parsed here, not by the ``ismn`` package: that finds nothing, silently, where a station's name
-holds an underscore, and writes an index into the data folder. Layouts: ISMN data download guide; Dorigo et al. 2011.
+The text files are parsed here, not by the ``ismn`` package: it silently finds no series where a station's
+name holds an underscore, and writes an index into the data folder.
+Layouts: ISMN data download guide; Dorigo et al. 2011.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ssm_net.errors import SsmNetError
 
 log = logging.getLogger(__name__)
 
-SUFFIX = ".stm"
+STM_SUFFIX = ".stm"
 COLUMNS = ["date", "time", "value", "flag"]
 VARIABLE = re.compile(r"_(sm|ts|tsf|tsfq|ta|p|su|sd|sweq|sc|psm|ws|rh)_-?\d", re.I)
 HEADER = re.compile(
@@ -36,15 +37,15 @@ CEOP = re.compile(
 
 
 class StationError(SsmNetError):
-    """A station file, or all of them, cannot be used; the message names it and the remedy."""
+    """A station file, or all of them, cannot be used; the message names the file and the remedy."""
 
 
 @dataclass(frozen=True)
 class Station:
-    """One soil moisture sensor and what it measured with flag G.
+    """One soil moisture sensor and its measurements with an accepted flag.
 
-    ``lat``, ``lon`` in degrees, ``depth_from``, ``depth_to`` in m; ``time`` (n,) datetime64[s] UTC, ascending, no time
-    twice; ``value`` (n,) float32 m3 m-3.
+    ``lat``, ``lon`` in degrees, ``depth_from``, ``depth_to`` in m; ``time`` (n,) datetime64[s] UTC, strictly ascending;
+    ``value`` (n,) float32 m3 m-3.
     """
 
     network: str
@@ -61,11 +62,10 @@ class Station:
 def read_stations(path: Path | str, deepest: float = 0.10, flags: tuple[str, ...] = ("G",)) -> list[Station]:
     """Every soil moisture sensor within 0 and ``deepest`` m below ``path``: an ISMN tree, a zip, or one ``.stm`` file.
 
-    Only values with one of ``flags`` alone (G is good; U, unchecked, is met in older archives). Several sensors of
-    one station stand as several entries. A file that cannot be read is skipped and logged by name, as is one without a
-    good value.
+    Only values that have exactly one of ``flags`` are used (G: good; U: unchecked, in older archives). Each sensor of a
+    station is an entry. A file that cannot be read, or has no such value, is skipped and logged by name.
 
-    Raises ``StationError`` where nothing at all could be read, saying why.
+    Raises ``StationError`` where nothing could be read; it counts the reasons.
     """
     path = Path(path)
     if not path.exists():
@@ -91,17 +91,17 @@ def read_stations(path: Path | str, deepest: float = 0.10, flags: tuple[str, ...
         else:
             out.append(station)
     if not out:
-        said = ", ".join(f"{n} {what}" for what, n in count.items() if what != "files")
+        reasons = ", ".join(f"{n} {what}" for what, n in count.items() if what != "files")
         raise StationError(
             f"{path}: no soil moisture series within 0-{deepest:.2f} m could be read: {count['files']} files, "
-            f"{said}; give a folder or zip as the ISMN archive makes them, with surface sensors"
+            f"{reasons}; give a folder or zip of the ISMN archive with surface sensors"
         )
     return sorted(out, key=lambda s: (s.network, s.name, s.depth_from, s.sensor))
 
 
 def parse(text: str, label: str, flags: tuple[str, ...] = ("G",)) -> Station:
     """One sensor from the text of its file. ``label`` names the file in errors. Raises ``StationError``."""
-    # Files with bare carriage returns are met in the archive.
+    # Some files of the archive have bare carriage returns.
     lines = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n \0")
     first = lines.split("\n", 1)[0].strip()
     head = CEOP.match(first)
@@ -133,8 +133,8 @@ def _series(text: str, label: str, flags: tuple[str, ...]) -> tuple[np.ndarray, 
         )  # fmt: skip
         good = table["flag"].isin(flags)
         if not good.any():
-            seen = ", ".join(f"{n} {flag}" for flag, n in table["flag"].value_counts().head(4).items())
-            log.warning("%s: no value is flagged %s (but %s); the sensor is left out", label, " or ".join(flags), seen)
+            others = ", ".join(f"{n} {flag}" for flag, n in table["flag"].value_counts().head(4).items())
+            log.warning("%s: no value is flagged %s (but %s); the sensor is skipped", label, " or ".join(flags), others)
         table = table[good]
         time = pd.to_datetime(table["date"] + " " + table["time"], format="%Y/%m/%d %H:%M").to_numpy("datetime64[s]")
     except (ValueError, pd.errors.ParserError, pd.errors.EmptyDataError) as err:
@@ -142,8 +142,8 @@ def _series(text: str, label: str, flags: tuple[str, ...]) -> tuple[np.ndarray, 
         raise StationError(f"{label}: not a series of times and values ({reason}); it is skipped, "
                            "download the station again") from err  # fmt: skip
     value = table["value"].to_numpy(np.float32)
-    real = (value >= 0) & (value <= 1)
-    time, value = time[real], value[real]
+    physical = (value >= 0) & (value <= 1)
+    time, value = time[physical], value[physical]
     time, first = np.unique(time, return_index=True)
     return time, value[first]
 
@@ -155,14 +155,14 @@ def _sensor(label: str) -> str:
 
 
 def _files(path: Path) -> Iterator[tuple[str, str]]:
-    """(name, text) of each station file below a path, zips opened."""
+    """(name, text) of each station file below a path, also inside zips."""
     if path.is_dir():
-        for entry in sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in (SUFFIX, ".zip")):
+        for entry in sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in (STM_SUFFIX, ".zip")):
             yield from _files(entry)
     elif path.suffix.lower() == ".zip":
         try:
             with zipfile.ZipFile(path) as archive:
-                for name in sorted(n for n in archive.namelist() if n.lower().endswith(SUFFIX)):
+                for name in sorted(n for n in archive.namelist() if n.lower().endswith(STM_SUFFIX)):
                     yield f"{path}/{name}", archive.read(name).decode("utf-8", "replace")
         except (zipfile.BadZipFile, EOFError) as err:
             log.warning("%s: not a whole zip (%s); it is skipped, download it again", path, err)

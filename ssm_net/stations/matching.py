@@ -1,4 +1,4 @@
-"""Stations on the grid: which sensor, which pixel, which value belongs to which day."""
+"""Matching of stations to the grid: the sensor of a station, its pixel, and its value at each overpass."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ssm_net.grid import Domain
 if TYPE_CHECKING:
     from ssm_net.stations.ismn import Station
 
-TOLERANCE = np.timedelta64(60, "m")
+MAX_TIME_DIFFERENCE = np.timedelta64(60, "m")
 
 
 def surface_sensors(stations: Sequence[Station]) -> list[Station]:
-    """One sensor a station: the shallowest, and of those the one with the longest record."""
+    """One sensor of each station: the shallowest, and among equals the one with the longest record."""
     best: dict[tuple[str, str], Station] = {}
     for s in stations:
         key = (s.network, s.name)
@@ -30,7 +30,7 @@ def surface_sensors(stations: Sequence[Station]) -> list[Station]:
 
 
 def pixel_of(lon: float, lat: float, domain: Domain) -> tuple[int, int] | None:
-    """Row and column of the pixel that holds a place, or None outside the domain."""
+    """Row and column of the pixel that contains a place (degrees), or None outside the domain."""
     x, y = Transformer.from_crs("EPSG:4326", domain.grid.crs, always_xy=True).transform(lon, lat)
     col, row = domain.fine.wld2pix(x, y)
     rows, cols = domain.fine_shape
@@ -42,16 +42,16 @@ def at_overpass(time: np.ndarray, value: np.ndarray, days: Sequence[dt.date], lo
 
     ``time`` is datetime64 UTC in any order.
     """
-    ok = np.isfinite(value)
-    order = np.argsort(time[ok], kind="stable")
-    time, value = time[ok][order].astype("datetime64[s]"), value[ok][order]
+    known = np.isfinite(value)
+    order = np.argsort(time[known], kind="stable")
+    time, value = time[known][order].astype("datetime64[s]"), value[known][order]
     if not time.size:
         return np.full(len(days), np.nan)
-    want = np.array([overpass_utc(day, lon) for day in days])
-    after = np.clip(np.searchsorted(time, want), 0, time.size - 1)
+    overpass = np.array([overpass_utc(day, lon) for day in days])
+    after = np.clip(np.searchsorted(time, overpass), 0, time.size - 1)
     before = np.clip(after - 1, 0, None)
-    nearest = np.where(np.abs(time[before] - want) <= np.abs(time[after] - want), before, after)
-    return np.where(np.abs(time[nearest] - want) <= TOLERANCE, value[nearest], np.nan)
+    nearest = np.where(np.abs(time[before] - overpass) <= np.abs(time[after] - overpass), before, after)
+    return np.where(np.abs(time[nearest] - overpass) <= MAX_TIME_DIFFERENCE, value[nearest], np.nan)
 
 
 @dataclass(frozen=True)

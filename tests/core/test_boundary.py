@@ -7,8 +7,7 @@ import json
 import pytest
 import shapely
 
-from ssm_net.core.boundary import read_boundary
-from ssm_net.errors import ConfigError
+from ssm_net.core.boundary import BoundaryError, read_boundary
 from ssm_net.grid import Domain
 
 RING = [[110, 40], [112, 40], [112, 42], [110, 42], [110, 40]]
@@ -43,12 +42,12 @@ def test_gmt_with_several_segments(tmp_path):
 
 
 def test_what_is_wrong_is_said(tmp_path):
-    with pytest.raises(ConfigError, match="no such file"):
+    with pytest.raises(BoundaryError, match="no such file"):
         read_boundary(tmp_path / "none.geojson")
-    with pytest.raises(ConfigError, match="holds no polygon"):
+    with pytest.raises(BoundaryError, match="holds no polygon"):
         read_boundary(geojson(tmp_path / "line.geojson", "LineString", RING))
     (tmp_path / "noise.gmt").write_bytes(b"noise")
-    with pytest.raises(ConfigError, match=r"noise\.gmt"):
+    with pytest.raises(BoundaryError, match=r"noise\.gmt"):
         read_boundary(tmp_path / "noise.gmt")
 
 

@@ -107,18 +107,18 @@ def _find_tests(folder: str) -> None:
 
 def test_a_scheduler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
-    monkeypatch.setattr(workers, "ANSWERS", "1s")
+    monkeypatch.setattr(workers, "TIMEOUT", "1s")
     with pytest.raises(ConfigError, match=r"engine.scheduler=tcp://127.0.0.1:9: no dask scheduler answers"):
         list(in_order(square, range(3), EngineConfig("dask", "tcp://127.0.0.1:9"), 1))
 
 
 def test_versions_have_to_agree() -> None:
     with pytest.raises(ConfigError, match="no workers yet"):
-        workers._check({}, "tcp://here")
+        workers.check_versions({}, "tcp://here")
     with pytest.raises(ConfigError, match=r"worker tcp://a has ssm_net 0\.0\.0"):
-        workers._check({"tcp://a": "0.0.0"}, "tcp://here")
+        workers.check_versions({"tcp://a": "0.0.0"}, "tcp://here")
     with pytest.raises(ConfigError, match="No module named"):
-        workers._check({"tcp://a": ModuleNotFoundError("No module named 'ssm_net'")}, "tcp://here")
+        workers.check_versions({"tcp://a": ModuleNotFoundError("No module named 'ssm_net'")}, "tcp://here")
 
 
 @pytest.mark.parametrize("format", ["netcdf", "zarr"])

@@ -6,7 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from odc.geo.geobox import GeoBox
 from pyhdf.SD import SD, SDC
+
+from ssm_net.ingest.hdfeos import find_layer
+from ssm_net.ingest.products import Layer
+from ssm_net.ingest.raster import Raster
 
 TYPES = {"uint8": SDC.UINT8, "int8": SDC.INT8, "uint16": SDC.UINT16, "int16": SDC.INT16, "uint32": SDC.UINT32}
 PIXEL = 926.625433055556
@@ -74,3 +79,12 @@ def lst_grid(kelvin: np.ndarray, left: float, top: float, qc: np.ndarray | int =
     qc_layer = np.broadcast_to(np.asarray(qc, np.uint8), stored.shape).copy()
     layers = {"LST_Day_1km": (stored, LST), "QC_Day": (qc_layer, {"valid_range": [0, 255]})}
     return {"left": left, "top": top, "shape": stored.shape, "layers": layers, **more}
+
+
+def read_layer(path: Path, layer: Layer, within: GeoBox | None = None) -> tuple[Raster, Raster | None] | None:
+    """The values of a layer and their errors (None where the product has none); None where there is no such layer."""
+    lazy = find_layer(path, layer, within)
+    if lazy is None:
+        return None
+    values, *sigma = (Raster(field, lazy.geobox) for field in lazy.read())
+    return values, sigma[0] if sigma else None

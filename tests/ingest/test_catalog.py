@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from ssm_net.ingest.catalog import catalog
+from ssm_net.ingest.catalog import RawFolderError, list_granules
 from ssm_net.ingest.naming import day_in_name
 from ssm_net.ingest.products import PRODUCTS, product
 from ssm_net.ingest.raster import REMEDY, GranuleError
@@ -57,7 +57,7 @@ def test_newest_of_a_tile_counts_and_the_other_is_named(tmp_path, caplog):
     lst(tmp_path / "MYD11A1.006" / OLD)
     lst(tmp_path / "MYD11A1.061" / NEW.replace("h26", "h27"))
     with caplog.at_level(logging.WARNING):
-        found = catalog(tmp_path)
+        found = list_granules(tmp_path)
     assert [g.tile for g in found["MYD11A1"][AUG1]] == ["h26v04", "h27v04"]
     assert found["MYD11A1"][AUG1][0].path.name == NEW
     assert OLD in caplog.text and "remove the older one" in caplog.text
@@ -66,7 +66,7 @@ def test_newest_of_a_tile_counts_and_the_other_is_named(tmp_path, caplog):
 def test_metadata_wins_over_the_name(tmp_path, caplog):
     lst(tmp_path / "MYD11A1.061" / NEW, eosfile.core_metadata("2015-08-02"))
     with caplog.at_level(logging.WARNING):
-        found = catalog(tmp_path)
+        found = list_granules(tmp_path)
     assert list(found["MYD11A1"]) == [dt.date(2015, 8, 2)]
     assert NEW in caplog.text and "2015-08-01" in caplog.text and "2015-08-02" in caplog.text
 
@@ -74,12 +74,12 @@ def test_metadata_wins_over_the_name(tmp_path, caplog):
 def test_nadir_reflectance_is_dated_by_the_middle_of_its_window(tmp_path):
     name = "MCD43A4.A2015213.h26v04.061.2021348183425.hdf"
     lst(tmp_path / "MCD43A4.061" / name, eosfile.core_metadata("2015-07-24", "2015-08-08"))
-    assert list(catalog(tmp_path)["MCD43A4"]) == [AUG1]
+    assert list(list_granules(tmp_path)["MCD43A4"]) == [AUG1]
 
 
 def test_renamed_file_is_known_by_its_metadata(tmp_path):
     lst(tmp_path / "MYD11A1.061" / "my august.hdf", eosfile.core_metadata("2015-08-01", name=NEW))
-    (granule,) = catalog(tmp_path)["MYD11A1"][AUG1]
+    (granule,) = list_granules(tmp_path)["MYD11A1"][AUG1]
     assert granule.tile == "h26v04"
 
 
@@ -92,7 +92,7 @@ def test_unknown_and_broken_are_logged_not_fatal(tmp_path, caplog):
     broken = tmp_path / "MYD11A1" / NEW.replace("h26", "h27")
     broken.write_bytes(b"\x0e\x03\x13\x01 cut")
     with caplog.at_level(logging.INFO):
-        found = catalog(tmp_path)
+        found = list_granules(tmp_path)
     for word in ("holiday", "readme.txt", "noise.hdf", broken.name):
         assert word in caplog.text
     assert "static" not in caplog.text
@@ -104,12 +104,12 @@ def test_only_the_days_asked_for(tmp_path):
     for doy in (212, 213, 214):
         lst(tmp_path / "MYD11A1" / NEW.replace("A2015213", f"A2015{doy}"), eosfile.core_metadata(
             (AUG1 + dt.timedelta(doy - 213)).isoformat()))  # fmt: skip
-    assert list(catalog(tmp_path, (AUG1, AUG1))["MYD11A1"]) == [AUG1]
+    assert list(list_granules(tmp_path, (AUG1, AUG1))["MYD11A1"]) == [AUG1]
 
 
 def test_no_raw_folder(tmp_path):
-    with pytest.raises(FileNotFoundError, match="raw="):
-        catalog(tmp_path / "none")
+    with pytest.raises(RawFolderError, match="raw="):
+        list_granules(tmp_path / "none")
 
 
 def test_cci_lst_is_dated_by_time_and_rain_stands_under_every_day_it_falls_in(tmp_path):
@@ -125,7 +125,7 @@ def test_cci_lst_is_dated_by_time_and_rain_stands_under_every_day_it_falls_in(tm
                        "lat": [1.0, 2.0], "lon": [1.0, 2.0]})  # fmt: skip
     (tmp_path / "precip").mkdir()
     rain.to_netcdf(tmp_path / "precip" / "r.nc", engine="h5netcdf")
-    found = catalog(tmp_path)
+    found = list_granules(tmp_path)
     (granule,) = found["ESACCI-LST"][AUG1]
     assert granule.tile == "NIGHT MODISA"
     assert list(found["precip"]) == [AUG1, AUG1 + dt.timedelta(1)]
@@ -146,7 +146,7 @@ def test_real_files_are_dated(real_dir, tmp_path):
         (tmp_path / folder).mkdir()
         for path in real_dir.glob(pattern):
             (tmp_path / folder / path.name).symlink_to(path)
-    found = catalog(tmp_path)
+    found = list_granules(tmp_path)
     assert {k: list(v) for k, v in found.items()} == {k.split(".")[0]: days for k, (_, days) in wanted.items()}
 
 

@@ -10,9 +10,9 @@ import pytest
 import xarray as xr
 
 from ssm_net.grid import Domain
-from ssm_net.ingest.catalog import Granule, catalog
+from ssm_net.ingest.catalog import Granule, list_granules
 from ssm_net.ingest.fine import read_lst, read_reflectance
-from ssm_net.ingest.hdfeos import SINUSOIDAL
+from ssm_net.ingest.modis_tiles import SINUSOIDAL
 from ssm_net.ingest.raster import GranuleError
 
 DAY = dt.date(2015, 8, 1)
@@ -29,12 +29,12 @@ def test_two_tiles_make_one_field_without_a_seam(tmp_path):
     for tile, part, left in (("h26v04", kelvin[:, :cut], LEFT), ("h27v04", kelvin[:, cut:], LEFT + cut * P)):
         eosfile.write(tmp_path / f"MYD11A1.061/MYD11A1.A2015213.{tile}.061.2021348183425.hdf",
                       [eosfile.lst_grid(part, left, TOP)])  # fmt: skip
-    lst, sigma = read_lst(catalog(tmp_path)["MYD11A1"][DAY], "day", DOMAIN.fine)
+    lst, sigma = read_lst(list_granules(tmp_path)["MYD11A1"][DAY], "day", DOMAIN.fine)
     assert lst.shape == DOMAIN.fine_shape and lst.dtype == np.float32
     assert np.isfinite(lst).all() and (sigma == 1).all()
     # A plane has no curvature: a seam would show as a second difference far above the step of 0.02 K.
     assert np.abs(np.diff(lst, 2, axis=1)).max() < 0.02
-    assert np.isnan(read_lst(catalog(tmp_path)["MYD11A1"][DAY], "night", DOMAIN.fine)[0]).all()
+    assert np.isnan(read_lst(list_granules(tmp_path)["MYD11A1"][DAY], "night", DOMAIN.fine)[0]).all()
 
 
 def test_missing_day_and_all_fill_scene(tmp_path):

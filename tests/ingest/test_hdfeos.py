@@ -7,8 +7,9 @@ import datetime as dt
 import eosfile
 import numpy as np
 import pytest
+from eosfile import read_layer
 
-from ssm_net.ingest import hdfeos
+from ssm_net.ingest.eos_metadata import identity
 from ssm_net.ingest.products import product
 from ssm_net.ingest.raster import GranuleError
 
@@ -23,7 +24,7 @@ def test_lst_is_scaled_masked_and_given_an_error(tmp_path):
     qc[1, :4] = [0b10, 0b11, 0b01, 0b11000001]  # cloud, not produced, good enough, error above 3 K
     qc[2, :2] = [0b01000001, 0b10000001]
     path = eosfile.write(tmp_path / "a.hdf", [eosfile.lst_grid(kelvin, 0.0, 1e6, qc)])
-    value, sigma = hdfeos.read_layer(path, LST_DAY)
+    value, sigma = read_layer(path, LST_DAY)
     expected = np.full((4, 5), 300.0, np.float32)
     expected[0, :2] = np.nan
     expected[1, :2] = np.nan
@@ -36,7 +37,7 @@ def test_lst_is_scaled_masked_and_given_an_error(tmp_path):
 def test_cropped_granule_lies_where_its_corners_say(tmp_path):
     grid = eosfile.lst_grid(np.full((3, 7), 290.0), 123456.0, 654321.0, slot9=86400)
     path = eosfile.write(tmp_path / "a.hdf", [grid])
-    value, _ = hdfeos.read_layer(path, LST_DAY)
+    value, _ = read_layer(path, LST_DAY)
     assert (value.geobox.affine.c, value.geobox.affine.f) == (123456.0, 654321.0)
     assert value.geobox.affine.a == pytest.approx(926.6254331, abs=1e-6)
 
@@ -50,7 +51,7 @@ def test_both_scale_conventions(tmp_path, scale, expected):
         names[1]: (np.zeros((2, 2), np.int8), {}),
     }
     path = eosfile.write(tmp_path / "a.hdf", [{"left": 0.0, "top": 0.0, "shape": (2, 2), "layers": layers}])
-    value, sigma = hdfeos.read_layer(path, product("MOD13A2").layer("ndvi"))
+    value, sigma = read_layer(path, product("MOD13A2").layer("ndvi"))
     np.testing.assert_allclose(value.data, [[expected, np.nan], [np.nan, np.nan]])
     assert sigma is not None and sigma.data[0, 0] == 0  # the best quality
 
@@ -70,7 +71,7 @@ def mod09(tmp_path, state, qc=0):
 
 def test_coarser_state_masks_its_fine_pixels(tmp_path):
     path = mod09(tmp_path, [[0b01, 0b00], [0b100, 0b11]])  # cloudy, clear, shadow, assumed clear
-    value, _ = hdfeos.read_layer(path, product("MYD09GA").layer("swir1"))
+    value, _ = read_layer(path, product("MYD09GA").layer("swir1"))
     assert value.geobox.affine.a == pytest.approx(463.3127, abs=1e-3)
     expected = np.full((4, 4), 0.2, np.float32)
     expected[:2, :2] = expected[2:, :2] = np.nan
@@ -80,18 +81,18 @@ def test_coarser_state_masks_its_fine_pixels(tmp_path):
 def test_band_quality_bits_are_those_of_the_band(tmp_path):
     other, own = 0b1100 << 2, 0b1100 << (2 + 4 * 5)  # band 1 bad, band 6 bad
     layer = product("MYD09GA").layer("swir1")
-    assert np.isfinite(hdfeos.read_layer(mod09(tmp_path, np.zeros((2, 2)), other), layer)[0].data).all()
-    assert np.isnan(hdfeos.read_layer(mod09(tmp_path, np.zeros((2, 2)), own), layer)[0].data).all()
+    assert np.isfinite(read_layer(mod09(tmp_path, np.zeros((2, 2)), other), layer)[0].data).all()
+    assert np.isnan(read_layer(mod09(tmp_path, np.zeros((2, 2)), own), layer)[0].data).all()
 
 
 def test_reflectance_without_its_cloud_state_is_refused(tmp_path):
     with pytest.raises(GranuleError, match=r"state_1km_1.*quality layers"):
-        hdfeos.read_layer(mod09(tmp_path, None), product("MYD09GA").layer("swir1"))
+        read_layer(mod09(tmp_path, None), product("MYD09GA").layer("swir1"))
 
 
 def test_layer_not_in_the_file_is_none(tmp_path):
     path = eosfile.write(tmp_path / "a.hdf", [eosfile.lst_grid(np.full((2, 2), 290.0), 0.0, 0.0)])
-    assert hdfeos.read_layer(path, product("MYD11A1").layer("lst_night")) is None
+    assert read_layer(path, product("MYD11A1").layer("lst_night")) is None
 
 
 @pytest.mark.parametrize("keep", [0, 3, 2000, 0.5, 0.95])
@@ -101,7 +102,7 @@ def test_truncated_file_is_named_with_the_remedy(tmp_path, keep):
     data = path.read_bytes()
     path.write_bytes(data[: int(keep * len(data)) if isinstance(keep, float) else keep])
     with pytest.raises(GranuleError, match=r"MYD11A1\.hdf.*download it again"):
-        hdfeos.read_layer(path, LST_DAY)
+        read_layer(path, LST_DAY)
 
 
 def test_damaged_block_is_named_with_the_remedy(tmp_path):
@@ -110,7 +111,7 @@ def test_damaged_block_is_named_with_the_remedy(tmp_path):
     damaged = path.read_bytes().replace(b"ProjParams=(6371007", b"ProjParams=(x37l0o7")
     path.write_bytes(damaged)
     with pytest.raises(GranuleError, match=r"MYD11A1\.hdf.*damaged.*download it again"):
-        hdfeos.read_layer(path, LST_DAY)
+        read_layer(path, LST_DAY)
 
 
 def test_wrong_grids_are_refused(tmp_path):
@@ -123,14 +124,14 @@ def test_wrong_grids_are_refused(tmp_path):
     ):
         eosfile.write(path, [{**eosfile.lst_grid(kelvin, 0.0, 0.0), **more}])
         with pytest.raises(GranuleError, match=words):
-            hdfeos.read_layer(path, LST_DAY)
+            read_layer(path, LST_DAY)
 
 
 def test_identity(tmp_path):
     name = "MYD11A1.A2015213.h26v04.061.2021348183425.hdf"
     path = eosfile.write(tmp_path / "x.hdf", [eosfile.lst_grid(np.full((2, 2), 290.0), 0.0, 0.0)],
                          eosfile.core_metadata("2015-08-01", name=name))  # fmt: skip
-    said = hdfeos.identity(path)
+    said = identity(path)
     assert (said.first, said.last, said.name) == (dt.date(2015, 8, 1), dt.date(2015, 8, 1), name)
     assert said.short_name == "MYD11A1"
 
@@ -139,17 +140,17 @@ def test_identity(tmp_path):
 def test_real_mod11a1(real_dir):
     path = next((real_dir / "modis").glob("MOD11A1*.hdf"))
     for variable in ("lst_day", "lst_night"):
-        value, sigma = hdfeos.read_layer(path, product("MOD11A1.006").layer(variable))
+        value, sigma = read_layer(path, product("MOD11A1.006").layer(variable))
         assert value.data.shape == (1200, 1200)
         assert 280 < np.nanmin(value.data) and np.nanmax(value.data) < 330
         assert set(np.unique(sigma.data[np.isfinite(sigma.data)])) <= {1.0, 2.0, 3.0, 4.0}
-    assert hdfeos.identity(path).first == dt.date(2019, 11, 1)
+    assert identity(path).first == dt.date(2019, 11, 1)
 
 
 @pytest.mark.real
 def test_real_mod09ga_has_two_grids(real_dir):
     path = next((real_dir / "modis").glob("MOD09GA*.hdf"))
-    value, _ = hdfeos.read_layer(path, product("MOD09GA").layer("red"))
+    value, _ = read_layer(path, product("MOD09GA").layer("red"))
     assert value.data.shape == (2400, 2400)
     assert value.geobox.affine.a == pytest.approx(463.3127, abs=1e-3)
     assert np.nanmax(value.data) < 1.6
@@ -158,7 +159,7 @@ def test_real_mod09ga_has_two_grids(real_dir):
 @pytest.mark.real
 def test_real_cropped_mod13a2(real_dir):
     path = next((real_dir / "modis").glob("MOD13A2*.hdf"))
-    value, _ = hdfeos.read_layer(path, product("MOD13A2").layer("ndvi"))
+    value, _ = read_layer(path, product("MOD13A2").layer("ndvi"))
     assert value.data.shape == (185, 219)
     assert value.geobox.affine.c == pytest.approx(670117.907295)
     assert value.geobox.affine.f == pytest.approx(5608858.446491)

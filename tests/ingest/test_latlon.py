@@ -38,8 +38,8 @@ def test_packed_values_and_class_codes(tmp_path):
     xr.Dataset(
         {"lst": (("lat", "lon"), stored, packing)}, {"lat": [0.0, 1.0], "lon": [0.0, 1.0]}
     ).to_netcdf(path, engine="h5netcdf")  # fmt: skip
-    with latlon.opened(path) as dataset:
-        out = latlon.values(path, dataset["lst"])
+    with latlon.open_netcdf(path) as dataset:
+        out = latlon.physical_values(path, dataset["lst"])
     np.testing.assert_allclose(out, [[283.15, np.nan], [np.nan, np.nan]])
 
 
@@ -48,7 +48,7 @@ def test_irregular_axes_are_refused(tmp_path):
     xr.Dataset({"x1": (("lat", "lon"), np.zeros((3, 2)))}, {"lat": [0.0, 1.0, 5.0], "lon": [0.0, 1.0]}).to_netcdf(
         path, engine="h5netcdf"
     )
-    with latlon.opened(path) as dataset, pytest.raises(GranuleError, match=r"a\.nc.*not evenly spaced"):
+    with latlon.open_netcdf(path) as dataset, pytest.raises(GranuleError, match=r"a\.nc.*not evenly spaced"):
         latlon.axes(path, dataset)
 
 
@@ -60,15 +60,15 @@ def test_whole_record_in_the_coverage_attribute_is_not_an_interval(tmp_path):
         ("2016-06-07T06:00:00Z", "2016-06-08T05:59:59Z", ("2016-06-07T06", "2016-06-08T06")),
     ):
         base.assign_attrs(time_coverage_start=start, time_coverage_end=end).to_netcdf(path, engine="h5netcdf")
-        with latlon.opened(path) as dataset:
+        with latlon.open_netcdf(path) as dataset:
             assert latlon.intervals(path, dataset).tolist() == [[np.datetime64(e, "s").item() for e in expected]]
 
 
 @pytest.mark.real
 def test_real_era5(real_dir):
     path = real_dir / "era5_china" / "ERA5_China_2024_07_01_03.nc"
-    assert latlon.days(path) == tuple(dt.date(2024, 7, d) for d in (1, 2, 3))
-    with latlon.opened(path) as dataset:
+    assert latlon.days_in(path) == tuple(dt.date(2024, 7, d) for d in (1, 2, 3))
+    with latlon.open_netcdf(path) as dataset:
         grid = latlon.axes(path, dataset)
         field = latlon.field(path, dataset, "swvl1", grid, dt.date(2024, 7, 2))
     (raster,) = latlon.rasters(grid, field)

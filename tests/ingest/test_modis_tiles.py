@@ -1,15 +1,15 @@
 import pytest
 
 from ssm_net.grid import Domain
-from ssm_net.ingest.modis_tiles import tiles_of
-from ssm_net.simulate.writers.sinusoidal import tiles_of as tiles_seen
+from ssm_net.ingest.modis_tiles import tile_names
+from ssm_net.simulate.writers.sinusoidal import sinusoidal_tiles as tiles_written
 
 
 @pytest.mark.parametrize("window", [(70, 74, 774, 778), (68, 76, 772, 780), (100, 104, 700, 704), (40, 48, 720, 728)])
 def test_a_domain_needs_the_tiles_that_a_simulated_world_fills(window):
-    domain = Domain("some", window)
-    assert tiles_of(domain) == {tile.name for tile in tiles_seen(domain, 1200)}
+    domain = Domain("part", window)
+    assert tile_names(domain) == {tile.name for tile in tiles_written(domain, 1200)}
 
 
 def test_a_domain_across_a_seam_needs_both_sides():
-    assert len(tiles_of(Domain("seam", (70, 74, 774, 778)))) == 2
+    assert len(tile_names(Domain("seam", (70, 74, 774, 778)))) == 2

@@ -11,9 +11,9 @@ from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
 from ssm_net.grid import Domain
-from ssm_net.ingest.hdfeos import SINUSOIDAL
-from ssm_net.ingest.raster import Raster, Unread
-from ssm_net.ingest.resample import onto, onto_each
+from ssm_net.ingest.modis_tiles import SINUSOIDAL
+from ssm_net.ingest.raster import LazyRaster, Raster
+from ssm_net.ingest.resample import regrid, regrid_each
 
 PIXEL = 926.625433055556
 DOMAIN = Domain("part", (84, 88, 792, 796))
@@ -45,7 +45,7 @@ def tiles(pixel=PIXEL, jitter=0.0, split=400):
 @pytest.mark.parametrize("method", ["bilinear", "average"])
 @pytest.mark.parametrize("pixel", [PIXEL, PIXEL / 2])
 def test_no_seam_between_tiles(method, pixel):
-    out = onto(tiles(pixel, jitter=5e-4), DOMAIN.fine, method)
+    out = regrid(tiles(pixel, jitter=5e-4), DOMAIN.fine, method)
     assert np.isfinite(out).all()
     # 1e-3 of a degree is a tenth of a pixel: GDAL's transform is allowed that much.
     assert np.abs(out - plane(DOMAIN.fine)).max() < (4e-3 if method == "bilinear" else 2e-2)
@@ -53,15 +53,15 @@ def test_no_seam_between_tiles(method, pixel):
 
 def test_order_of_tiles_does_not_matter():
     pair = tiles()
-    np.testing.assert_array_equal(onto(pair, DOMAIN.fine, "bilinear"), onto(pair[::-1], DOMAIN.fine, "bilinear"))
+    np.testing.assert_array_equal(regrid(pair, DOMAIN.fine, "bilinear"), regrid(pair[::-1], DOMAIN.fine, "bilinear"))
 
 
 def test_gaps_stay_gaps_and_spoil_no_neighbour():
     pair = tiles()
     for raster in pair:
         raster.data[100:110, :] = np.nan
-    out = onto(pair, DOMAIN.fine, "bilinear")
-    assert np.array_equal(np.isnan(out), np.isnan(onto(pair, DOMAIN.fine, "nearest")))  # as large as they were
+    out = regrid(pair, DOMAIN.fine, "bilinear")
+    assert np.array_equal(np.isnan(out), np.isnan(regrid(pair, DOMAIN.fine, "nearest")))  # as large as they were
     assert 8 < np.isnan(out).sum(0).mean() < 12
     seen = np.isfinite(out)
     assert np.abs(out - plane(DOMAIN.fine))[seen].max() < 0.02
@@ -69,8 +69,8 @@ def test_gaps_stay_gaps_and_spoil_no_neighbour():
 
 def test_other_place_is_all_missing():
     far = Raster(np.ones((5, 5), np.float32), GeoBox((5, 5), Affine(PIXEL, 0, 0, 0, -PIXEL, 0), SINUSOIDAL))
-    assert np.isnan(onto([far], DOMAIN.fine, "bilinear")).all()
-    assert np.isnan(onto([], DOMAIN.fine, "bilinear")).all()
+    assert np.isnan(regrid([far], DOMAIN.fine, "bilinear")).all()
+    assert np.isnan(regrid([], DOMAIN.fine, "bilinear")).all()
 
 
 def test_first_of_two_grids_counts():
@@ -78,7 +78,7 @@ def test_first_of_two_grids_counts():
     shifted = GeoBox((20, 20), Affine(1.0, 0, 105.3, 0, -1.0, 50), "EPSG:4326")
     one = Raster(np.full((20, 20), 1.0, np.float32), box)
     two = Raster(np.full((20, 20), 2.0, np.float32), shifted)
-    assert (onto([one, two], DOMAIN.fine, "bilinear") == 1).all()
+    assert (regrid([one, two], DOMAIN.fine, "bilinear") == 1).all()
 
 
 def test_a_file_is_read_once_and_let_go_when_its_rows_are_done():
@@ -101,8 +101,8 @@ def test_a_file_is_read_once_and_let_go_when_its_rows_are_done():
 
         return read_it
 
-    files = [Unread(b, reading(n)) for n, b in enumerate(boxes)]
-    value, number = onto_each(files[::-1], tall, ["bilinear", "nearest"])
+    files = [LazyRaster(b, reading(n)) for n, b in enumerate(boxes)]
+    value, number = regrid_each(files[::-1], tall, ["bilinear", "nearest"])
     assert read == [0, 1, 2]
     assert np.abs(value - plane(tall)).max() < 4e-3
     assert set(np.unique(number)) == {0, 1, 2} and (np.diff(number, axis=0) >= 0).all()

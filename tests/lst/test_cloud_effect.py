@@ -56,7 +56,7 @@ def test_the_ground_under_cloud_lies_between_the_air_and_clear_ground():
     assert torch.allclose(night, whole(285.0 - 5.0 * cloud_effect.NIGHT_KEPT - 280.0))
 
 
-def test_the_excess_over_the_air_is_learned_in_the_clear_and_kept_under_cloud():
+def test_lst_minus_air_is_learned_under_a_clear_sky_and_kept_under_cloud():
     none = minus_air_of(None, 1, whole(310.0), whole(300.0), whole(0.0))
     assert bool(none.isnan().all())
     first = minus_air_of(none, 1, whole(310.0), whole(300.0), whole(1.0))
@@ -117,7 +117,7 @@ def test_cloud_leaves_the_surroundings_and_a_part_of_the_contrasts():
 
 
 @pytest.mark.parametrize("k", ["day", "night"])
-def test_lst_under_cloud_comes_near_to_the_truth_and_says_how_near(tiny_raw: Path, tiny_cube_path: Path, k: str):
+def test_lst_under_cloud_comes_near_to_the_truth_and_its_error_is_stated(tiny_raw: Path, tiny_cube_path: Path, k: str):
     """What was seen stays as it is; under cloud neither the day's warm bias nor the night's cold one is left."""
     cube = open_cube(tiny_cube_path)
     truth = xr.open_zarr(tiny_raw / "truth.zarr", consolidated=False, chunks=None)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ssm_net.errors import ConfigError
 from ssm_net.simulate.world.laws import FACTORS, FAMILIES, LAWS, laws_of
 
 
@@ -17,8 +18,8 @@ def test_a_drawn_world_takes_each_law_from_its_families_and_no_other(family: str
         of = [getattr(FAMILIES[letter], name) for letter in family]
         assert min(of) / factor <= getattr(laws, name) * (1 + 1e-9)
         assert getattr(laws, name) <= max(of) * factor * (1 + 1e-9)
-    orbits = {(FAMILIES[letter].sensor.orbits, FAMILIES[letter].sensor.fwhm) for letter in family}
-    assert (laws.sensor.orbits, laws.sensor.fwhm) in orbits
+    orbits = {(FAMILIES[letter].sensor.orbit, FAMILIES[letter].sensor.fwhm) for letter in family}
+    assert (laws.sensor.orbit, laws.sensor.fwhm) in orbits
 
 
 def test_the_seed_decides_and_the_order_of_letters_does_not() -> None:
@@ -37,5 +38,5 @@ def test_one_letter_is_the_family_itself() -> None:
 
 @pytest.mark.parametrize("family", ["", "D", "AD"])
 def test_an_unknown_family_is_said(family: str) -> None:
-    with pytest.raises(ValueError, match="choose of A, B, C"):
+    with pytest.raises(ConfigError, match="choose of A, B, C"):
         laws_of(family, 1)

@@ -16,8 +16,8 @@ from ssm_net.errors import ConfigError
 from ssm_net.grid import M36, Domain
 from ssm_net.simulate import simulate
 from ssm_net.simulate.world.observe import RainGrid, swath
-from ssm_net.simulate.world.physics import Sensor
-from ssm_net.simulate.writers.sinusoidal import tiles_of
+from ssm_net.simulate.world.physics import Orbit
+from ssm_net.simulate.writers.sinusoidal import sinusoidal_tiles
 
 DOMAIN = Domain("tiny", WINDOW)
 DAYS = [dt.date(2016, 5, 1) + dt.timedelta(n) for n in range(4)]
@@ -54,7 +54,7 @@ def test_a_tile_holds_the_truth_of_its_pixels_and_days(world: Path) -> None:
 
     ds = truth(world)
     counted = 0
-    for tile in tiles_of(DOMAIN, 1200):
+    for tile in sinusoidal_tiles(DOMAIN, 1200):
         (path,) = (world / "MYD11A1.061").glob(f"MYD11A1.A{DAYS[1]:%Y%j}.{tile.name}.061.*.hdf")
         sd = SD(str(path))
         for part, day in (("Day", DAYS[1]), ("Night", DAYS[2])):
@@ -81,11 +81,11 @@ def test_a_tile_holds_the_truth_of_its_pixels_and_days(world: Path) -> None:
 
 
 def test_the_seam_lies_inside(world: Path) -> None:
-    assert [t.name for t in tiles_of(DOMAIN, 1200)] == ["h26v04", "h26v05"]
+    assert [t.name for t in sinusoidal_tiles(DOMAIN, 1200)] == ["h26v04", "h26v05"]
     files = {p.name.split(".")[2] for p in (world / "MYD11A1.061").glob("*.hdf")}
     assert files == {"h26v04", "h26v05"}
     demo = Domain("demo", (68, 76, 772, 780))
-    assert [t.name for t in tiles_of(demo, 1200)] == ["h26v04", "h26v05"]
+    assert [t.name for t in sinusoidal_tiles(demo, 1200)] == ["h26v04", "h26v05"]
 
 
 def test_reflectance(world: Path) -> None:
@@ -152,7 +152,7 @@ def test_the_coarse_product_follows_the_truth(world: Path) -> None:
 def test_orbit_gaps() -> None:
     """A third of a night is not seen at 40 N, nearly half at the equator, and the pattern returns after 16 days."""
     lon, lat = np.linspace(70, 140, 701), np.linspace(55, 0, 551)
-    nights = np.stack([swath(Sensor(), lon, lat, dt.date(2016, 5, 1) + dt.timedelta(n)) for n in range(17)])
+    nights = np.stack([swath(Orbit(), lon, lat, dt.date(2016, 5, 1) + dt.timedelta(n)) for n in range(17)])
     gap = 1 - nights[:16].mean((0, 2))
     assert gap[0] < 0.12 and 0.2 < gap[150] < 0.4 and 0.35 < gap[-1] < 0.55
     np.testing.assert_array_equal(nights[0], nights[16])

@@ -10,7 +10,7 @@ from tinyworld import WINDOW, settings
 
 from ssm_net.config import PrepareConfig, load
 from ssm_net.grid import Domain
-from ssm_net.ingest.catalog import catalog
+from ssm_net.ingest.catalog import list_granules
 from ssm_net.ingest.static import read_static
 from ssm_net.prepare.products import choose_sources
 from ssm_net.prepare.read_day import read_day, task
@@ -27,7 +27,7 @@ def days(world: Path) -> dict:
     keys = {"raw": str(world), "cube": "unused", "start": asked.start, "end": asked.end}
     cfg = load(PrepareConfig, {**keys, "domain": {"name": "tiny", "window": list(WINDOW)}})
     one = dt.timedelta(1)
-    found = catalog(world, (dt.date.fromisoformat(asked.start) - one, dt.date.fromisoformat(asked.end) + one))
+    found = list_granules(world, (dt.date.fromisoformat(asked.start) - one, dt.date.fromisoformat(asked.end) + one))
     sources = choose_sources(cfg, found)
     return {day: read_day(task(cfg, DOMAIN, found, sources, day)) for day in (DAY, DAY - one)}
 

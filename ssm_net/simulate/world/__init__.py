@@ -1,1 +1,1 @@
-"""The physics and weather of a synthetic world, and what instruments see of it."""
+"""The physics, weather and instruments of a synthetic world."""

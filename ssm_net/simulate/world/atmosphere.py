@@ -1,4 +1,4 @@
-"""What a reanalysis makes of the weather: hourly air temperature and sunshine on a 0.1 degree grid, a little wrong."""
+"""The reanalysis of a world: hourly air temperature and sunlight on a 0.1 degree grid, with errors."""
 
 from __future__ import annotations
 
@@ -11,36 +11,39 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ssm_net.core.clock import NIGHT_HOUR
 from ssm_net.lst.cloud_effect import clear_sky_radiation
-from ssm_net.simulate.world.days import NIGHT_HOUR, Day
-from ssm_net.simulate.world.fields import Array, Texture, stream
+from ssm_net.simulate.world.days import WorldDay
+from ssm_net.simulate.world.fields import Array, RandomField, stream
 from ssm_net.simulate.world.observe import RainGrid
 
-AIR_ERROR = 1.0  # K, over some 30 km, of each day
-AIR_BIAS = 0.5  # K, always
+REANALYSIS_ERROR = 1.0  # K, over some 30 km, of each day
+REANALYSIS_BIAS = 0.5  # K, always
 SUN_ERROR = 0.08  # relative
-SHADE = 0.7  # of the clear sky's radiation that a complete cover of cloud keeps
+SHADE = 0.7  # fraction of clear-sky radiation that a complete cover of cloud keeps
 
 
 @dataclass(frozen=True)
 class SkyOfDay:
-    """Air temperature (K) at night and day, and the part of the clear sky's radiation, on the reanalysis' grid."""
+    """Air temperature (K) at night and day, and the fraction of clear-sky radiation, on the grid of the reanalysis."""
 
     night: Array
     day: Array
     sun: Array
 
 
-def sky_of(day: Day, grid: RainGrid, seed: int) -> SkyOfDay:
+def sky_of(day: WorldDay, grid: RainGrid, seed: int) -> SkyOfDay:
+    """The sky of a day as the reanalysis has it."""
+
     def averaged(field: Array) -> Array:
         return grid.down @ field.astype(np.float32) @ grid.along.T
 
     rng = stream(seed, "reanalysis", day.date.toordinal())
-    wrong = AIR_ERROR * Texture((len(grid.lat), len(grid.lon)), 3.0).sample(rng)
-    bias = AIR_BIAS * stream(seed, "reanalysis bias").standard_normal()
-    shade = SHADE * averaged((day.margin_day < 0).astype(np.float32))
+    wrong = REANALYSIS_ERROR * RandomField((len(grid.lat), len(grid.lon)), 3.0).sample(rng)
+    bias = REANALYSIS_BIAS * stream(seed, "reanalysis bias").standard_normal()
+    shade = SHADE * averaged((day.noon.margin < 0).astype(np.float32))
     sun = np.clip((1 - shade) * (1 + SUN_ERROR * rng.standard_normal(shade.shape)), 0.05, 1.05)
-    return SkyOfDay(averaged(day.air_night) + wrong + bias, averaged(day.air_day) + wrong + bias, sun)
+    return SkyOfDay(averaged(day.night.air) + wrong + bias, averaged(day.noon.air) + wrong + bias, sun)
 
 
 def hours(skies: Mapping[dt.date, SkyOfDay], utc: dt.date, lon: float, lat: NDArray[np.float64]) -> tuple[Array, Array]:

@@ -1,4 +1,4 @@
-"""The truth: soil moisture, vegetation and surface temperature, day after day, from the water balance.
+"""The true days of a world: soil moisture, vegetation and surface temperature, from the water balance.
 
 The state of day d is that of 01:30 local solar time. The half day to 13:30 and the half day to 01:30 of d + 1 are one
 step each, so that the temperature of 13:30 belongs to the soil of 13:30; the rain of the interval falls evenly.
@@ -9,46 +9,51 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 from scipy import ndimage
 
-from ssm_net.simulate.world.fields import Array, Texture, stream
+from ssm_net.simulate.world.fields import Array, RandomField, stream
 from ssm_net.simulate.world.land import Land
-from ssm_net.simulate.world.physics import Budget, Laws, step
-from ssm_net.simulate.world.weather import Textures, Weather, first_sky, next_weather, season
+from ssm_net.simulate.world.physics import Budget, Forcing, Laws, Surface, step
+from ssm_net.simulate.world.weather import Weather, WeatherFields, first_sky, next_weather, season
 
-SPIN_UP = 30  # days before the first one that is wanted
+SPIN_UP = 30  # days that are simulated before the first
 HALVES = (0.55, 0.45)  # of a day's evaporation before and after 13:30
-NIGHT_HOUR, DAY_HOUR = 1.5, 13.5  # local solar time of the overpasses
 
 
 @dataclass(frozen=True)
-class Day:
+class Overpass:
+    """The true state at an overpass, all (rows, cols) of the fine grid: ``ssm`` m3 m-3; ``lst`` K, under cloud, too;
+    ``margin`` > 0 where clear; ``air`` K."""
+
+    ssm: Array
+    lst: Array
+    margin: Array
+    air: Array
+
+
+@dataclass(frozen=True)
+class WorldDay:
     """The true state of one local day, all (rows, cols) of the fine grid.
 
-    ``ssm`` at 01:30 and ``ssm_noon`` at 13:30, m3 m-3; ``rain`` mm between 01:30 of the day before and 01:30;
-    ``lst_night``, ``lst_day`` K, under cloud too; ``margin_night``, ``margin_day`` > 0 where clear;
-    ``air_night``, ``air_day`` K; ``ndvi``;
-    ``soil_recent`` m3 m-3 and ``clear_recent`` 0..1: means over about the last two weeks, as a composite sees them;
+    ``night`` is that of 01:30 and ``noon`` of 13:30; ``rain`` mm between 01:30 of the day before and 01:30; ``ndvi``;
+    ``soil_recent`` m3 m-3 and ``clear_recent`` 0..1: means over about the last two weeks, as in a composite;
     ``budgets`` the water of the two half days that follow.
     """
 
     date: dt.date
-    ssm: Array
-    ssm_noon: Array
+    night: Overpass
+    noon: Overpass
     rain: Array
-    lst_night: Array
-    lst_day: Array
-    margin_night: Array
-    margin_day: Array
-    air_night: Array
-    air_day: Array
     ndvi: Array
     soil_recent: Array
     clear_recent: Array
     budgets: tuple[Budget, Budget]
+
+    def at(self, overpass: str) -> Overpass:
+        """The state at the ``night`` or the ``day`` overpass."""
+        return {"night": self.night, "day": self.noon}[overpass]
 
 
 @dataclass(frozen=True)
@@ -60,10 +65,10 @@ class _State:
     rain: Array
 
 
-def days(land: Land, laws: Laws, seed: int, first: dt.date, last: dt.date) -> Iterator[Day]:
+def simulate_days(land: Land, laws: Laws, seed: int, first: dt.date, last: dt.date) -> Iterator[WorldDay]:
     """The days from ``SPIN_UP`` before ``first`` to ``last``, in order."""
-    tex = Textures.of(land.domain.fine_shape, laws)
-    noise, wind = Texture(land.domain.fine_shape, 10), Texture(land.domain.fine_shape, 15)
+    tex = WeatherFields.of(land.domain.fine_shape, laws)
+    noise, wind = RandomField(land.domain.fine_shape, 10), RandomField(land.domain.fine_shape, 15)
     start = first - dt.timedelta(SPIN_UP)
     sky = first_sky(land, laws, tex, seed, start.toordinal())
     soil = land.soil
@@ -89,7 +94,7 @@ def _one_day(
     gust: Array,
     rng: np.random.Generator,
     date: dt.date,
-) -> tuple[Day, _State]:
+) -> tuple[WorldDay, _State]:
     doy = date.timetuple().tm_yday
     soil = land.soil
     ndvi = greenness(land, laws, doy, state.unstressed)
@@ -97,12 +102,11 @@ def _one_day(
     cloudy = 1 / (1 + np.exp(weather.margin_day / 0.15))
     demand = laws.demand * (2.7 + 1.6 * season(doy - 8)) * (1.2 - 0.6 * cloudy)
     water = irrigation(land, laws.irrigation, state.ssm, doy, rng)
-    half = partial(
-        step, laws, soil, rain=0.5 * weather.rain, noise=0.5 * eta, cover=cover, wetness=land.wetness,
-        slope=land.slope, days=0.5,
-    )  # fmt: skip
-    noon, morning = half(state.ssm, irrigation=water, demand=demand * HALVES[0])
-    later, evening = half(noon, irrigation=np.zeros_like(water), demand=demand * HALVES[1])
+    surface = Surface(soil, cover, land.relief.wetness, land.relief.slope)
+    rain, noise = 0.5 * weather.rain, 0.5 * eta
+    noon, morning = step(laws, surface, state.ssm, Forcing(rain, water, demand * HALVES[0], noise), 0.5)
+    nothing = np.zeros_like(water)
+    later, evening = step(laws, surface, noon, Forcing(rain, nothing, demand * HALVES[1], noise), 0.5)
     lst_night, lst_day = temperature(land, laws, weather, state.ssm, noon, cover, doy, gust)
     clear = 0.5 * ((weather.margin_day > 0) + (weather.margin_night > 0))
     recent = replace(
@@ -111,17 +115,11 @@ def _one_day(
         clear_recent=(state.clear_recent + (clear - state.clear_recent) / 8).astype(np.float32),
         unstressed=state.unstressed + (soil.stress(state.ssm) - state.unstressed) / laws.response_days,
     )
-    day = Day(
+    day = WorldDay(
         date,
-        state.ssm,
-        noon,
+        Overpass(state.ssm, lst_night, weather.margin_night, weather.air_night),
+        Overpass(noon, lst_day, weather.margin_day, weather.air_day),
         state.rain,
-        lst_night,
-        lst_day,
-        weather.margin_night,
-        weather.margin_day,
-        weather.air_night,
-        weather.air_day,
         ndvi,
         recent.soil_recent,
         recent.clear_recent,
@@ -132,44 +130,44 @@ def _one_day(
 
 def greenness(land: Land, laws: Laws, doy: int, unstressed: Array) -> Array:
     """NDVI: a double logistic of the day of year, moved by the water of the weeks before."""
-    rise = 1 / (1 + np.exp(-0.08 * (doy - land.green_up)))
+    rise = 1 / (1 + np.exp(-0.08 * (doy - land.phenology.green_up)))
     fall = 1 / (1 + np.exp(-0.07 * (doy - 275.0)))
-    ndvi = land.green_low + (land.green_high - land.green_low) * (rise - fall)
+    ndvi = land.phenology.low + (land.phenology.high - land.phenology.low) * (rise - fall)
     ndvi = ndvi + laws.response * (unstressed - 0.5) * np.clip(rise - fall, 0.3, 1)
     return np.clip(ndvi * (1 - land.water), 0.02, 0.95).astype(np.float32)
 
 
 def irrigation(land: Land, chance: float, ssm: Array, doy: int, rng: np.random.Generator) -> Array:
-    """15-30 mm of water for whole fields whose mean stress factor S is below 0.4, with that ``chance`` a day, April to
-    September; mm."""
+    """Irrigation, mm: 15-30 mm on fields whose mean stress factor S is below 0.4, with a ``chance`` a day, April to
+    September."""
     count = int(land.fields.max())
     if count == 0 or not 91 <= doy <= 273:
         return np.zeros_like(ssm)
     number = np.arange(1, count + 1)
     dry = ndimage.mean(land.soil.stress(ssm), land.fields, number) < 0.4
-    given = np.where(dry & (rng.uniform(size=count) < chance), rng.uniform(15, 30, count), 0)
-    return np.concatenate([[0.0], given]).astype(np.float32)[land.fields]
+    amount = np.where(dry & (rng.uniform(size=count) < chance), rng.uniform(15, 30, count), 0)
+    return np.concatenate([[0.0], amount]).astype(np.float32)[land.fields]
 
 
 def temperature(
     land: Land, laws: Laws, weather: Weather, ssm: Array, noon: Array, cover: Array, doy: int, gust: Array
 ) -> tuple[Array, Array]:
-    """True surface temperature of night and day, K: dry ground is hotter by day, colder by night, less so under cloud.
+    """True surface temperature of night and day, K: dry ground is warmer by day, colder at night, less so under cloud.
 
-    Colour and roughness of the ground (constant) and wind (``gust``, K, of the day) matter as well as moisture.
+    It also depends on colour and roughness of the ground (constant) and on wind (``gust``, K, of the day).
     """
     soil = land.soil
     sun = 0.75 + 0.25 * season(doy)
-    seen_day = np.where(weather.margin_day > 0, 1.0, 0.15)
-    seen_night = np.where(weather.margin_night > 0, 1.0, 0.4)
-    heat = sun * seen_day
+    clear_day = np.where(weather.margin_day > 0, 1.0, 0.15)
+    clear_night = np.where(weather.margin_night > 0, 1.0, 0.4)
+    heat = sun * clear_day
     bare = weather.air_day + 2 + laws.heating * heat * (1 - laws.efficiency(noon, soil))
-    bare = bare + laws.sunny_side * heat * land.aspect
-    bare = bare + heat * (laws.roughness * land.rough + gust)
-    canopy = weather.air_day + 1 + laws.canopy_heating * heat * (1 - soil.stress(noon)) + heat * land.rough
+    bare = bare + laws.sunny_side * heat * land.relief.aspect
+    bare = bare + heat * (laws.roughness * land.relief.rough + gust)
+    canopy = weather.air_day + 1 + laws.canopy_heating * heat * (1 - soil.stress(noon)) + heat * land.relief.rough
     lst_day = laws.mix(bare, canopy, cover)
-    bare = weather.air_night - 1 - laws.night_cooling * seen_night * (1 - laws.efficiency(ssm, soil))
-    canopy = weather.air_night - 0.5 * laws.night_cooling * seen_night * (1 - soil.stress(ssm)) * 0.5
+    bare = weather.air_night - 1 - laws.night_cooling * clear_night * (1 - laws.efficiency(ssm, soil))
+    canopy = weather.air_night - 0.5 * laws.night_cooling * clear_night * (1 - soil.stress(ssm)) * 0.5
     lst_night = laws.mix(bare, canopy, cover)
     lake = 0.5 * (weather.air_day + weather.air_night)
     mixed = [lst + land.water * (lake - lst) for lst in (lst_night, lst_day)]

@@ -1,8 +1,8 @@
 """Gaussian random fields on the fine grid, drawn by FFT, some of them drifting from day to day.
 
-A field of a long correlation length is drawn on a sparser grid and interpolated, so that a country costs little more
-than a province. Each is drawn on a torus wider than the domain by four correlation lengths: opposite edges do not
-resemble each other, and its mean is free to differ from zero, as the mean of a day's weather does.
+A field of a long correlation length is drawn on a coarser grid and interpolated, so that a country costs little more
+than a province. Each is drawn on a torus that is four correlation lengths wider than the domain: opposite edges are
+independent, and the mean may differ from zero, as that of a day's weather does.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ Hat = NDArray[np.complex64]
 
 
 def stream(seed: int, purpose: str, day: int = 0) -> np.random.Generator:
-    """The random numbers of one purpose on one day: adding a draw elsewhere, or resuming, does not change them."""
+    """The random numbers of one purpose on one day: independent of draws elsewhere, and the same after resuming."""
     return np.random.default_rng([seed, zlib.crc32(purpose.encode()), day])
 
 
 @dataclass(frozen=True)
-class Texture:
+class RandomField:
     """A zero-mean, unit-variance, isotropic Gaussian field of ``shape`` (rows, cols) fine pixels.
 
     ``length`` is the correlation length in fine pixels. ``nu`` is the smoothness of a Matern covariance, whose

@@ -1,4 +1,4 @@
-"""The ground of a synthetic world: relief, soil, lakes, irrigated fields, and how wet and green it tends to be."""
+"""The static maps of a world: relief, soil, lakes, irrigated fields, climate and phenology."""
 
 from __future__ import annotations
 
@@ -10,51 +10,72 @@ from scipy import ndimage
 from scipy.special import ndtr
 
 from ssm_net.grid import Domain
-from ssm_net.simulate.world.fields import Array, Texture, stream
+from ssm_net.simulate.world.fields import Array, RandomField, stream
 from ssm_net.simulate.world.physics import Laws, Soil
 
 
 @dataclass(frozen=True)
-class Land:
-    """Fields that do not change, all (rows, cols) of the fine grid.
+class Relief:
+    """``elevation`` m; ``slope`` degrees; ``aspect`` -1..1, positive on slopes that face the noon sun; ``wetness`` the
+    standardised topographic index; ``rough`` the standardised effect of colour and roughness of the ground on its
+    temperature. All (rows, cols) of the fine grid."""
 
-    ``elevation`` m; ``slope`` degrees; ``aspect`` -1..1, positive on slopes that face the noon sun; ``wetness`` the
-    standardised topographic index; ``sand``, ``clay`` percent; ``water`` 0..1; ``fields`` the number of the irrigated
-    field a pixel belongs to, 0 for none; ``moist`` 0 (arid) .. 1 (humid) climate; ``rough`` the
-    standardised colour and roughness of the ground, as they warm it; ``green_low``, ``green_high``,
-    ``green_up`` the double logistic of NDVI: its floor, its peak and the day of year it rises.
-    """
-
-    domain: Domain
-    soil: Soil
     elevation: Array
     slope: Array
     aspect: Array
     wetness: Array
+    rough: Array
+
+
+@dataclass(frozen=True)
+class SoilTexture:
+    """Percent of ``sand`` and ``clay``, (rows, cols) of the fine grid."""
+
     sand: Array
     clay: Array
-    water: Array
-    fields: NDArray[np.int32]
-    moist: Array
-    rough: Array
-    green_low: Array
-    green_high: Array
+
+
+@dataclass(frozen=True)
+class Phenology:
+    """The double logistic of NDVI: its floor ``low``, its peak ``high`` and the day of year ``green_up`` on which it
+    rises, (rows, cols) of the fine grid."""
+
+    low: Array
+    high: Array
     green_up: Array
 
 
+@dataclass(frozen=True)
+class Land:
+    """Static maps, all (rows, cols) of the fine grid.
+
+    ``water`` is the fraction 0..1; ``fields`` the number of the irrigated field that a pixel belongs to, 0 for none;
+    ``moist`` the climate, 0 (arid) .. 1 (humid).
+    """
+
+    domain: Domain
+    soil: Soil
+    texture: SoilTexture
+    relief: Relief
+    water: Array
+    fields: NDArray[np.int32]
+    moist: Array
+    phenology: Phenology
+
+
 def make_land(domain: Domain, laws: Laws, seed: int) -> Land:
-    """The ground of a domain, a function of its seed."""
+    """The static maps of a domain, determined by ``seed``."""
     shape, k = domain.fine_shape, laws.texture
 
     def texture(purpose: str, length: float, nu: float = np.inf, step: int = 0) -> Array:
-        return Texture(shape, length, nu, step).sample(stream(seed, purpose))
+        return RandomField(shape, length, nu, step).sample(stream(seed, purpose))
 
     relief = texture("relief", 120, nu=0.6, step=1)  # spectrum k^-3.2
     elevation = (1250 + laws.relief * (300 * relief + 120 * relief**2)).astype(np.float32)
     pixel_m = domain.grid.pixel
     down, right = np.gradient(elevation, pixel_m)
     steep = np.hypot(down, right)
-    # Relief at 1 km is far smoother than the hillsides inside it: three times the slope is a mean hillside's.
+    # Relief at 1 km is far smoother than the hillsides inside it: a mean hillside has three times its slope.
     slope = np.degrees(np.arctan(3 * steep)).astype(np.float32)
     aspect = np.clip(-3 * down, -1, 1) * np.sign(domain.lonlat()[1].mean() or 1.0)
     hollow = ndimage.gaussian_filter(elevation, 8, mode="nearest") - elevation
@@ -79,20 +100,14 @@ def make_land(domain: Domain, laws: Laws, seed: int) -> Land:
     high = np.clip(0.22 + 0.55 * moist + 0.09 * texture("green high", 7 * k) + 0.2 * irrigated, 0.2, 0.9)
     up = 118 + 8 * texture("green up", 15 * k) + 8 * irrigated
     f32 = np.float32
+    soil_texture = SoilTexture(sand.astype(f32), clay.astype(f32))
     return Land(
         domain,
-        laws.soil(sand.astype(f32), clay.astype(f32)),
-        elevation=elevation,
-        slope=slope,
-        aspect=aspect.astype(f32),
-        wetness=wetness.astype(f32),
-        sand=sand.astype(f32),
-        clay=clay.astype(f32),
+        laws.soil(soil_texture.sand, soil_texture.clay),
+        soil_texture,
+        Relief(elevation, slope, aspect.astype(f32), wetness.astype(f32), texture("rough", 6 * k, nu=0.5)),
         water=water.astype(f32),
         fields=labels.astype(np.int32),
         moist=moist,
-        rough=texture("rough", 6 * k, nu=0.5),
-        green_low=low.astype(f32),
-        green_high=high.astype(f32),
-        green_up=up.astype(f32),
+        phenology=Phenology(low.astype(f32), high.astype(f32), up.astype(f32)),
     )

@@ -1,9 +1,8 @@
-"""The families of worlds by name, and worlds drawn between them.
+"""The families of synthetic worlds by name, and worlds drawn between them.
 
-A family is one letter. Several letters name no family but a draw: each law is taken from one of those families, and
-every number is drawn from a range around what they have. Networks are trained beforehand on such worlds: what holds in
-all of them is what may be relied on in a world that nobody has seen. A family that is to judge a network must not be
-among the letters.
+A family is one letter. Several letters stand for a draw: each law is taken from one of those families, and every number
+is drawn from a range around theirs. Networks are pre-trained on such worlds, so that they rely on what holds in all of
+them. A family that a network is to be evaluated on must not be among the letters.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ssm_net.errors import ConfigError
 from ssm_net.simulate.world.fields import stream
 from ssm_net.simulate.world.physics import FAMILY_A, Laws
 from ssm_net.simulate.world.physics_b import FAMILY_B
@@ -32,9 +32,9 @@ SENSOR_FACTORS = {"noise": 1.3, "bias": 1.4, "gain": 2.0, "water": 1.5}
 
 
 def laws_of(family: str, seed: int) -> Laws:
-    """The laws of a family, or those drawn by ``seed`` between several. Raises ``ValueError`` for an unknown letter."""
+    """The laws of a family, or some drawn by ``seed`` between several. Raises ``ConfigError`` for unknown letters."""
     if unknown := sorted(set(family) - set(FAMILIES)) or not family:
-        raise ValueError(f"family={family}: {unknown or 'nothing'} is none; choose of {', '.join(FAMILIES)}")
+        raise ConfigError(f"family={family}: {unknown or 'nothing'} is not a family; choose of {', '.join(FAMILIES)}")
     if len(family) == 1:
         return FAMILIES[family]
     pool = [FAMILIES[letter] for letter in sorted(set(family))]

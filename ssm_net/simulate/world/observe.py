@@ -1,4 +1,4 @@
-"""What instruments see of the truth: thermal and optical imagers, the radiometer, a rain product."""
+"""The instruments of a world: thermal and optical imagers, the radiometer, a rain product."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ssm_net.grid import Domain, Footprint, block_mean
-from ssm_net.simulate.world.days import Day
-from ssm_net.simulate.world.fields import Array, Texture, stream
+from ssm_net.grid import Domain, Footprint
+from ssm_net.simulate.world.days import WorldDay
+from ssm_net.simulate.world.fields import Array, RandomField, stream
 from ssm_net.simulate.world.fleet import Instrument
 from ssm_net.simulate.world.land import Land
-from ssm_net.simulate.world.physics import Laws, Sensor
+from ssm_net.simulate.world.physics import Laws, Orbit
 
 WHITE, CORRELATED = 0.7, 0.6  # K, error of a clear-sky LST: of each pixel, and over 20 km
-UNDETECTED = 0.02  # share of clear pixels with a thin cloud that the mask misses
-EDGE = 0.12  # margin to a cloud's edge below which a view has the second-best quality
-BANDS = (1, 2, 3, 4, 5, 6, 7)
+UNDETECTED = 0.02  # fraction of clear pixels with a thin cloud that the mask misses
+EDGE = 0.12  # margin to a cloud's edge below which an observation has the second-best quality
+BAND_NUMBERS = (1, 2, 3, 4, 5, 6, 7)
 DRY_SOIL = (0.26, 0.33, 0.16, 0.21, 0.38, 0.41, 0.36)
 CANOPY = (0.04, 0.42, 0.03, 0.08, 0.38, 0.22, 0.09)
-OPEN_WATER = (0.03, 0.02, 0.05, 0.05, 0.01, 0.01, 0.01)
+WATER_REFLECTANCE = (0.03, 0.02, 0.05, 0.05, 0.01, 0.01, 0.01)
 DARKENING = (1.0, 1.2, 0.8, 0.9, 1.8, 2.6, 3.2)  # exp(-c theta) of the soil; the short-wave infrared sees water best
 EARTH = 6371.0  # km
 
 
 @dataclass(frozen=True)
 class Observer:
-    """The instruments over one world; each observation is a function of the seed and the day."""
+    """The instruments over one world; each observation is determined by the seed and the day."""
 
     land: Land
     laws: Laws
@@ -41,22 +41,22 @@ class Observer:
         return self.land.domain.fine_shape
 
     @cached_property
-    def _lst_error(self) -> Texture:
-        return Texture(self._shape, 20)
+    def _lst_error(self) -> RandomField:
+        return RandomField(self._shape, 20)
 
     @cached_property
     def footprint(self) -> Footprint:
-        """The beam: another width along rows than along columns where it is elliptical."""
+        """The beam of the radiometer: elliptical where its widths along rows and columns differ."""
         sensor, domain = self.laws.sensor, self.land.domain
         down, along = (Footprint.gaussian(domain.coarse_shape, domain.ratio, f) for f in sensor.fwhm)
         return Footprint(down.rows, along.cols)
 
     @cached_property
     def coarse_bias(self) -> Array:
-        """The radiometer's constant error, m3 m-3, (R, C): vegetation and texture that the retrieval gets wrong."""
+        """The radiometer's constant error, m3 m-3, (R, C): errors of the retrieval from vegetation and texture."""
         shape = self.land.domain.coarse_shape
         rows, cols = (max(n, 24) for n in shape)  # one draw of a wide field, so that its mean over a domain is small
-        field = Texture((rows, cols), 2.0).sample(stream(self.seed, "coarse bias"))
+        field = RandomField((rows, cols), 2.0).sample(stream(self.seed, "coarse bias"))
         return self.laws.sensor.bias * field[: shape[0], : shape[1]]
 
     def footprint_mean(self, field: Array) -> Array:
@@ -64,67 +64,69 @@ class Observer:
         land = torch.from_numpy(1 - self.land.water)
         return self.footprint.forward(torch.from_numpy(field), land).numpy()
 
-    def coarse(self, day: Day, other: Instrument | None = None) -> Array:
+    def coarse(self, day: WorldDay, other: Instrument | None = None) -> Array:
         """Soil moisture as the radiometer, or an ``other`` one, retrieves it, m3 m-3, (R, C), NaN in orbit gaps."""
         sensor = self.laws.sensor if other is None else other.sensor
-        seen = self.footprint_mean(day.ssm)
+        true = self.footprint_mean(day.night.ssm)
         green = self.footprint_mean(day.ndvi)
         gain = 1 + sensor.gain * (1 - 2 * np.clip(green / 0.7, 0, 1))
         wet = self.footprint.forward(torch.from_numpy(self.land.water)).numpy()
         name = "coarse noise" if other is None else f"coarse noise {other.name}"
-        noise = stream(self.seed, name, day.date.toordinal()).normal(0, sensor.noise, seen.shape)
-        value = gain * seen + self.coarse_bias + sensor.water * wet
+        noise = stream(self.seed, name, day.date.toordinal()).normal(0, sensor.noise, true.shape)
+        value = gain * true + self.coarse_bias + sensor.water * wet
         value = np.clip((value if other is None else other.distorted(value, day.date)) + noise, 0.02, 0.6)
         lon, lat = self.land.domain.lonlat(coarse=True)
-        return np.where(swath(sensor, lon, lat, day.date), value, np.nan).astype(np.float32)
+        return np.where(swath(sensor.orbit, lon, lat, day.date), value, np.nan).astype(np.float32)
 
-    def lst(self, day: Day, part: str) -> tuple[Array, Array, NDArray[np.uint8]]:
-        """The true LST of ``day`` or ``night``, the error with which it is seen (K), and QC, on the fine grid."""
-        margin, true = getattr(day, f"margin_{part}"), getattr(day, f"lst_{part}")
+    def lst(self, day: WorldDay, part: str) -> tuple[Array, Array, NDArray[np.uint8]]:
+        """The true LST of ``day`` or ``night``, the error of its observation (K), and QC, on the fine grid."""
+        margin, true = day.at(part).margin, day.at(part).lst
         rng = stream(self.seed, f"lst {part}", day.date.toordinal())
         error = WHITE * rng.standard_normal(self._shape, dtype=np.float32) + CORRELATED * self._lst_error.sample(rng)
         error *= np.float32(self.laws.lst_error)
-        tilt = rng.uniform(-1, 1)  # one end of the scene is seen at a wider angle than the other
+        tilt = rng.uniform(-1, 1)  # the viewing angle changes across the scene
         error += (tilt * np.linspace(-1, 1, self._shape[1]) * min(1.0, self._shape[1] / 1000)).astype(np.float32)
         missed = rng.uniform(size=self._shape) < UNDETECTED
         error = np.where(missed, error - rng.uniform(5, 15, self._shape), error).astype(np.float32)
         qc = np.where(margin <= 0, QC_CLOUD, np.where(margin < EDGE, QC_OTHER, QC_GOOD)).astype(np.uint8)
         return true, error, qc
 
-    def terra(self, day: Day, part: str) -> tuple[Array, Array, NDArray[np.uint8]]:
-        """The same of Terra, at 10:30 and 22:30: nearer to each other, under other clouds of the same weather."""
+    def terra(self, day: WorldDay, part: str) -> tuple[Array, Array, NDArray[np.uint8]]:
+        """As ``lst``, of Terra at 10:30 and 22:30: closer to each other, and under other clouds of the same weather."""
         rng = stream(self.seed, f"terra {part}", day.date.toordinal())
         share = {"day": 0.8, "night": 0.12}[part]
-        true = (day.lst_night + share * (day.lst_day - day.lst_night)).astype(np.float32)
-        margin = getattr(day, f"margin_{part}") + 0.5 * Texture(self._shape, 15).sample(rng)
+        true = (day.night.lst + share * (day.noon.lst - day.night.lst)).astype(np.float32)
+        margin = day.at(part).margin + 0.5 * RandomField(self._shape, 15).sample(rng)
         error = WHITE * rng.standard_normal(self._shape, dtype=np.float32) + CORRELATED * self._lst_error.sample(rng)
         qc = np.where(margin <= 0, QC_CLOUD, np.where(margin < EDGE, QC_OTHER, QC_GOOD)).astype(np.uint8)
         return true, (error * np.float32(self.laws.lst_error)).astype(np.float32), qc
 
-    def reflectance(self, day: Day) -> tuple[dict[int, Array], NDArray[np.uint8]]:
-        """Nadir reflectance by band on the fine grid, and the quality of a 16-day composite (255 where it has none)."""
+    def reflectance(self, day: WorldDay) -> tuple[dict[int, Array], NDArray[np.uint8]]:
+        """Nadir reflectance by band on the fine grid, and the quality of a 16-day composite (255: no value)."""
         cover, water = self.laws.cover(day.ndvi), self.land.water
         clear = day.clear_recent
         quality = np.where(clear < 0.12, 255, np.where(clear < 0.3, 1, 0)).astype(np.uint8)
         rng = stream(self.seed, "reflectance", day.date.toordinal())
-        bright = 1 + self.laws.soil_colour * Texture(self._shape, 4).sample(stream(self.seed, "soil colour"))
+        bright = 1 + self.laws.soil_colour * RandomField(self._shape, 4).sample(stream(self.seed, "soil colour"))
         noise = np.where(quality == 1, 0.02, 0.01)
         bands = {}
-        for band, dry, leaf, lake, dark in zip(BANDS, DRY_SOIL, CANOPY, OPEN_WATER, DARKENING, strict=True):
+        for band, dry, leaf, lake, dark in zip(
+            BAND_NUMBERS, DRY_SOIL, CANOPY, WATER_REFLECTANCE, DARKENING, strict=True
+        ):
             ground = dry * bright * np.exp(-dark * self.laws.darkening * day.soil_recent)
             value = (1 - cover) * ground + cover * leaf
             value = (value + water * (lake - value)) * (1 + noise * rng.standard_normal(self._shape, dtype=np.float32))
             bands[band] = np.where(quality == 255, np.nan, np.clip(value, 0.001, 1)).astype(np.float32)
         return bands, quality
 
-    def rain(self, day: Day, grid: RainGrid) -> Array:
-        """Rain on the 0.1 degree grid, mm in the 24 hours before 01:30: right on average, wrong at a place."""
+    def rain(self, day: WorldDay, grid: RainGrid) -> Array:
+        """Rain on the 0.1 degree grid, mm in the 24 hours before 01:30: unbiased, with local errors."""
         true = grid.down @ day.rain @ grid.along.T
         rng = stream(self.seed, "rain product", day.date.toordinal())
         wrong = self.laws.rain_error
-        factor = np.exp(wrong * Texture(true.shape, 3.0).sample(rng) - 0.5 * wrong**2)
-        seen = np.where(rng.uniform(size=true.shape) < 0.05, 0, true * factor)  # and some of it is missed
-        return np.where(seen < 0.1, 0, seen).astype(np.float32)
+        factor = np.exp(wrong * RandomField(true.shape, 3.0).sample(rng) - 0.5 * wrong**2)
+        observed = np.where(rng.uniform(size=true.shape) < 0.05, 0, true * factor)  # some events are missed
+        return np.where(observed < 0.1, 0, observed).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ class RainGrid:
 def _boxes(at: NDArray[np.float64], spacing: float) -> tuple[NDArray[np.float64], Array]:
     """Centres (ascending) of the boxes that hold ``at`` and a ring around them, and their averaging matrix.
 
-    A box with nothing of the domain in it takes the nearest row or column.
+    A box outside the domain takes the nearest row or column.
     """
     first, last = np.floor(at.min() / spacing) - 1, np.floor(at.max() / spacing) + 1
     centre = (np.arange(first, last + 1) + 0.5) * spacing
@@ -158,29 +160,24 @@ def _boxes(at: NDArray[np.float64], spacing: float) -> tuple[NDArray[np.float64]
     return centre, (member / member.sum(1, keepdims=True)).astype(np.float32)
 
 
-def swath(sensor: Sensor, lon: NDArray[np.float64], lat: NDArray[np.float64], day: dt.date) -> NDArray[np.bool_]:
-    """Where the descending passes of a night see, (len(lat), len(lon)).
+def swath(orbit: Orbit, lon: NDArray[np.float64], lat: NDArray[np.float64], day: dt.date) -> NDArray[np.bool_]:
+    """The swath of the descending passes of a night, (len(lat), len(lon)) bool.
 
-    The ground track of a circular orbit over a turning earth; passes repeat after ``sensor.repeat`` days.
+    The ground track of a circular orbit over a turning earth; passes repeat after ``orbit.repeat`` days.
     """
-    tilt = np.radians(sensor.inclination)
+    tilt = np.radians(orbit.inclination)
     arc = np.pi - np.arcsin(np.clip(np.sin(np.radians(lat)) / np.sin(tilt), -1, 1))  # from the ascending node
     ahead = np.degrees(np.unwrap(np.arctan2(np.cos(tilt) * np.sin(arc), np.cos(arc))))
-    spacing = 360.0 * sensor.repeat / sensor.orbits
+    spacing = 360.0 * orbit.repeat / orbit.orbits
     track = ahead - spacing * arc / (2 * np.pi)
-    per_day = sensor.orbits / sensor.repeat
+    per_day = orbit.orbits / orbit.repeat
     node = spacing * ((day.toordinal() * per_day) % 1.0)
-    apart = (lon[None] - track[:, None] - node + spacing / 2) % spacing - spacing / 2
-    km = np.radians(apart) * EARTH * np.cos(np.radians(lat))[:, None]
-    # The track crosses the parallels aslant: the distance to it is shorter than along the parallel.
+    offset = (lon[None] - track[:, None] - node + spacing / 2) % spacing - spacing / 2
+    km = np.radians(offset) * EARTH * np.cos(np.radians(lat))[:, None]
+    # The track crosses the parallels obliquely: the distance to it is shorter than along the parallel.
     east = np.gradient(track, np.arange(lat.size)) * np.cos(np.radians(lat))
     north = np.gradient(lat, np.arange(lat.size))
-    return np.abs(km) * np.cos(np.arctan2(np.abs(east), np.abs(north)))[:, None] <= sensor.swath / 2
-
-
-def cell_mean(field: Array, ratio: int) -> Array:
-    """Plain mean of each coarse cell, NaN ignored."""
-    return block_mean(torch.from_numpy(field), ratio).numpy()
+    return np.abs(km) * np.cos(np.arctan2(np.abs(east), np.abs(north)))[:, None] <= orbit.swath / 2
 
 
 QC_GOOD, QC_OTHER, QC_CLOUD, QC_NONE = 0, 65, 2, 3  # 65: produced, other quality, LST error up to 2 K

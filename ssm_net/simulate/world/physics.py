@@ -1,4 +1,4 @@
-"""The laws of a synthetic world, family A. A family is one ``Laws``: another structure is another set of functions.
+"""The laws of a synthetic world, and family A. A family is one ``Laws``: its structure is a set of functions.
 
 Soil moisture theta is in m3 m-3, water in mm, temperature in K, time in days; every function takes and returns arrays
 of the fine grid. Sources: Cosby et al. 1984 for the soil (as in CLM), Noilhan and Planton 1989 for the evaporation
@@ -34,27 +34,34 @@ class Soil:
 
 
 @dataclass(frozen=True)
+class Orbit:
+    """A repeating orbit, of which the descending passes observe: ``orbits`` in ``repeat`` days."""
+
+    swath: float = 1450.0  # km
+    orbits: int = 233
+    repeat: int = 16
+    inclination: float = 98.2  # degrees
+
+
+@dataclass(frozen=True)
 class Sensor:
-    """The radiometer: its beam, its errors (m3 m-3) and its orbit (descending passes only)."""
+    """The radiometer: its beam, its errors (m3 m-3) and its orbit."""
 
     fwhm: tuple[float, float] = (43.0, 43.0)  # km along rows' and columns' axes
     noise: float = 0.028
     bias: float = 0.018  # of a field smooth over three cells, constant in time
     gain: float = 0.05  # half range: less over dense vegetation
     water: float = 0.3  # added to a cell all of water
-    swath: float = 1450.0  # km
-    orbits: int = 233  # in ``repeat`` days
-    repeat: int = 16
-    inclination: float = 98.2  # degrees
+    orbit: Orbit = Orbit()
 
 
 @dataclass(frozen=True)
 class Laws:
-    """What makes a family.
+    """The laws and numbers of a family of worlds.
 
-    ``soil(sand, clay)`` in percent; ``efficiency(theta, soil)`` is the soil evaporation as a share of the demand;
+    ``soil(sand, clay)`` in percent; ``efficiency(theta, soil)`` is the soil evaporation as a fraction of the demand;
     ``drainage(theta, soil, wetness, days)`` in mm, ``wetness`` the standardised topographic index;
-    ``runoff(theta, soil, slope)`` the share of rain that does not infiltrate, slope in degrees;
+    ``runoff(theta, soil, slope)`` the fraction of rain that does not infiltrate, slope in degrees;
     ``cover(ndvi)`` the vegetated fraction; ``mix(soil_t, canopy_t, cover)`` the temperature a radiometer sees.
     """
 
@@ -76,7 +83,7 @@ class Laws:
     darkening: float = 1.0  # multiplies the decrease of soil reflectance with moisture
     response: float = 0.10  # NDVI gained by a month without stress
     response_days: float = 30.0
-    transpiration: float = 0.3  # share of the demand that the canopy draws from the top soil
+    transpiration: float = 0.3  # fraction of the demand that the canopy draws from the top soil
     roughness: float = 3.0  # K by day over bare soil, one standard deviation of colour and roughness of the ground
     gust: float = 1.5  # the same, of the day's wind
     sunny_side: float = 3.0  # K by day, a slope to the sun above flat ground
@@ -87,7 +94,7 @@ class Laws:
     moist: float = 0.0  # added to the climate's wetness, 0 arid .. 1 humid
     relief: float = 1.0  # multiplies the height of the relief
     texture: float = 1.0  # multiplies the lengths over which soil, greenness and roughness vary
-    irrigated: float = 0.10  # share of the land
+    irrigated: float = 0.10  # fraction of the land
     irrigation: float = 0.35  # chance a day that a dry field is watered
     sensor: Sensor = Sensor()
 
@@ -144,42 +151,53 @@ class Budget:
     noise: Array
 
     def change(self) -> Array:
-        """What the storage gained, mm."""
+        """Change of the storage, mm."""
         return self.rain + self.irrigation - self.runoff - self.evaporation - self.drainage + self.noise
 
 
-def step(
-    laws: Laws,
-    soil: Soil,
-    theta: Array,
-    *,
-    rain: Array,
-    irrigation: Array,
-    noise: Array,
-    demand: Array,
-    cover: Array,
-    wetness: Array,
-    slope: Array,
-    days: float,
-) -> tuple[Array, Budget]:
-    """The soil moisture ``days`` later and the water that came and went.
+@dataclass(frozen=True)
+class Forcing:
+    """What the atmosphere and farmers do to a pixel during one step, mm: ``demand`` is the potential evaporation, and
+    ``noise`` the water that the other terms do not explain."""
 
-    Fluxes are cut where they would leave [residual, saturation], never the state: the budget closes. ``demand`` is
-    the potential evaporation of the step, mm.
+    rain: Array
+    irrigation: Array
+    demand: Array
+    noise: Array
+
+
+@dataclass(frozen=True)
+class Surface:
+    """The ground of a step: soil, vegetated fraction ``cover``, topographic ``wetness`` index, ``slope`` in degrees."""
+
+    soil: Soil
+    cover: Array
+    wetness: Array
+    slope: Array
+
+
+def step(laws: Laws, surface: Surface, theta: Array, forcing: Forcing, days: float) -> tuple[Array, Budget]:
+    """The soil moisture (m3 m-3) ``days`` later, and the water budget of the step.
+
+    Fluxes are limited so that the state stays within [residual, saturation]; the state is never clipped, so the budget
+    closes.
     """
+    soil, rain, irrigation = surface.soil, forcing.rain, forcing.irrigation
     low, high = DEPTH * soil.residual, DEPTH * soil.saturation
     store = DEPTH * theta
     supply = rain + irrigation
-    enters = np.minimum(supply * (1 - laws.runoff(theta, soil, slope)), high - store + soil.conductivity * days * 0.1)
+    enters = np.minimum(
+        supply * (1 - laws.runoff(theta, soil, surface.slope)), high - store + soil.conductivity * days * 0.1
+    )
     wet = store + enters
-    through = np.maximum(wet - high, 0)  # more than the pores hold runs through
+    through = np.maximum(wet - high, 0)  # water beyond saturation percolates
     held = wet - through
     moist = held / DEPTH
-    use = laws.transpiration * cover * soil.stress(moist)
-    evaporation = demand * ((1 - cover) * laws.efficiency(moist, soil) + use)
+    use = laws.transpiration * surface.cover * soil.stress(moist)
+    evaporation = forcing.demand * ((1 - surface.cover) * laws.efficiency(moist, soil) + use)
     evaporation = np.clip(evaporation, 0, held - low)
-    drainage = np.clip(laws.drainage(moist, soil, wetness, days), 0, held - evaporation - low)
-    left = held - evaporation - drainage
-    noise = np.clip(noise, low - left, high - left)
+    drainage = np.clip(laws.drainage(moist, soil, surface.wetness, days), 0, held - evaporation - low)
+    stored = held - evaporation - drainage
+    noise = np.clip(forcing.noise, low - stored, high - stored)
     budget = Budget(rain, irrigation, supply - enters, evaporation, drainage + through, noise)
-    return ((left + noise) / DEPTH).astype(np.float32), budget
+    return ((stored + noise) / DEPTH).astype(np.float32), budget

@@ -1,4 +1,4 @@
-"""The laws of family B: other functions, not other numbers, so that a method tuned on A can fail here.
+"""The laws of family B: other functions, not just other numbers, so that a method tuned on A can fail here.
 
 Two-stage evaporation with a critical moisture, percolation by unsaturated conductivity, storage-excess runoff, cover
 that saturates with leaf area, a radiometric (fourth-power) mix, rain from storm cells, broken cloud, an elliptical
@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ssm_net.simulate.world.fields import Array
-from ssm_net.simulate.world.physics import DEPTH, Laws, Sensor, Soil
+from ssm_net.simulate.world.physics import DEPTH, Laws, Orbit, Sensor, Soil
 
 
 def soil_saxton(sand: Array, clay: Array) -> Soil:
@@ -78,9 +78,6 @@ FAMILY_B = Laws(
         bias=0.024,
         gain=0.08,
         water=0.2,
-        swath=1400.0,
-        orbits=71,
-        repeat=5,
-        inclination=98.7,
+        orbit=Orbit(swath=1400.0, orbits=71, repeat=5, inclination=98.7),
     ),
 )

@@ -1,4 +1,4 @@
-"""The laws of family C, a third structure: evaporation that starts late and rises fast, drainage that clay holds back,
+"""The laws of family C, a third structure: evaporation that starts late and rises fast, drainage that clay slows down,
 runoff by excess of intensity, cover as a power of NDVI, rain of fronts with storms in them.
 
 Sources: Lee and Pielke 1992 for the evaporation efficiency; linear dependences of water retention on texture in the
@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ssm_net.simulate.world.fields import Array
-from ssm_net.simulate.world.physics import DEPTH, Laws, Sensor, Soil
+from ssm_net.simulate.world.physics import DEPTH, Laws, Orbit, Sensor, Soil
 
 
 def soil_linear(sand: Array, clay: Array) -> Soil:
@@ -68,5 +68,5 @@ FAMILY_C = Laws(
     roughness=2.5,
     sunny_side=4.0,
     rain_amount=1.2,
-    sensor=Sensor(fwhm=(40.0, 46.0), noise=0.026, bias=0.02, gain=0.03, water=0.25, orbits=199, repeat=14),
+    sensor=Sensor(fwhm=(40.0, 46.0), noise=0.026, bias=0.02, gain=0.03, water=0.25, orbit=Orbit(orbits=199, repeat=14)),
 )

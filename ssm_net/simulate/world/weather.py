@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaincinv, ndtr, ndtri
 
-from ssm_net.simulate.world.fields import Array, Hat, Texture, stream
+from ssm_net.simulate.world.fields import Array, Hat, RandomField, stream
 from ssm_net.simulate.world.land import Land
 from ssm_net.simulate.world.physics import Laws
 
 RHO = 0.45  # of the latent rain field from day to day
 CLOUD_RHO = 0.6  # of the large cloud field from an overpass to the next, half a day later
-DRIFT = (-6.0, 28.0)  # rows, cols a day: weather comes from the west-south-west
+DRIFT_A_DAY = (-6.0, 28.0)  # rows, cols a day: weather comes from the west-south-west
 GAMMA = 1.0  # shape of the distribution of wet-day amounts
 
 
@@ -24,29 +24,29 @@ def season(doy: int) -> float:
 
 
 @dataclass(frozen=True)
-class Textures:
+class WeatherFields:
     """The random fields that weather is made of."""
 
-    rain: Texture
-    shower: Texture
-    cloud: Texture
-    puff: Texture
-    synoptic: Texture
+    rain: RandomField
+    shower: RandomField
+    cloud: RandomField
+    puff: RandomField
+    synoptic: RandomField
 
     @classmethod
-    def of(cls, shape: tuple[int, int], laws: Laws) -> Textures:
+    def of(cls, shape: tuple[int, int], laws: Laws) -> WeatherFields:
         return cls(
-            rain=Texture(shape, 50),
-            shower=Texture(shape, 7),
-            cloud=Texture(shape, 180, laws.cloud_nu),
-            puff=Texture(shape, 5, 1.0),
-            synoptic=Texture(shape, 350),
+            rain=RandomField(shape, 50),
+            shower=RandomField(shape, 7),
+            cloud=RandomField(shape, 180, laws.cloud_nu),
+            puff=RandomField(shape, 5, 1.0),
+            synoptic=RandomField(shape, 350),
         )
 
 
 @dataclass(frozen=True)
 class Sky:
-    """What passes from one day's weather to the next, as spectra, and the rain latent of the day just ended."""
+    """The state of the weather between two days: spectra, and the latent field of the last day's rain."""
 
     rain: Hat
     shower: Hat
@@ -70,7 +70,9 @@ class Weather:
     air_day: Array
 
 
-def first_sky(land: Land, laws: Laws, tex: Textures, seed: int, ordinal: int) -> Sky:
+def first_sky(land: Land, laws: Laws, tex: WeatherFields, seed: int, ordinal: int) -> Sky:
+    """The sky before the first day, ``ordinal``."""
+
     def rng(purpose: str) -> np.random.Generator:
         return stream(seed, f"first {purpose}", ordinal)
 
@@ -80,18 +82,18 @@ def first_sky(land: Land, laws: Laws, tex: Textures, seed: int, ordinal: int) ->
 
 
 def next_weather(
-    land: Land, laws: Laws, tex: Textures, sky: Sky, seed: int, ordinal: int, doy: int
+    land: Land, laws: Laws, tex: WeatherFields, sky: Sky, seed: int, ordinal: int, doy: int
 ) -> tuple[Weather, Sky]:
     """The weather of the local day ``ordinal`` (days since year 1) and the sky it ends under."""
 
     def rng(purpose: str) -> np.random.Generator:
         return stream(seed, purpose, ordinal)
 
-    hat_rain = tex.rain.follow(sky.rain, rng("rain"), RHO, DRIFT)
-    hat_shower = tex.shower.follow(sky.shower, rng("shower"), RHO, DRIFT)
+    hat_rain = tex.rain.follow(sky.rain, rng("rain"), RHO, DRIFT_A_DAY)
+    hat_shower = tex.shower.follow(sky.shower, rng("shower"), RHO, DRIFT_A_DAY)
     rain, latent = _rain(land, laws, tex, seed, ordinal, doy, hat_rain, hat_shower)
 
-    half = (DRIFT[0] / 2, DRIFT[1] / 2)
+    half = (DRIFT_A_DAY[0] / 2, DRIFT_A_DAY[1] / 2)
     cloud_night = tex.cloud.follow(sky.cloud, rng("cloud night"), CLOUD_RHO, half)
     cloud_day = tex.cloud.follow(cloud_night, rng("cloud day"), CLOUD_RHO, half)
     wet, big, small = laws.cloud
@@ -107,8 +109,8 @@ def next_weather(
     margin_night = margin(cloud_night, between, "puff night")
     margin_day = margin(cloud_day, latent, "puff day")
 
-    synoptic = tex.synoptic.follow(sky.synoptic, rng("synoptic"), 0.8, DRIFT)
-    air = 281.5 + 13.5 * season(doy - 12) + 3.5 * tex.synoptic.field(synoptic) - 6.5e-3 * (land.elevation - 1250)
+    synoptic = tex.synoptic.follow(sky.synoptic, rng("synoptic"), 0.8, DRIFT_A_DAY)
+    air = 281.5 + 13.5 * season(doy - 12) + 3.5 * tex.synoptic.field(synoptic) - 6.5e-3 * (land.relief.elevation - 1250)
     night = air - 6.0 + 2.5 * (margin_night < 0)
     day = air + 6.5 - 3.0 * (margin_day < 0)
     weather = Weather(rain, margin_night, margin_day, night.astype(np.float32), day.astype(np.float32))
@@ -116,7 +118,7 @@ def next_weather(
 
 
 def _rain(
-    land: Land, laws: Laws, tex: Textures, seed: int, ordinal: int, doy: int, rain: Hat, shower: Hat
+    land: Land, laws: Laws, tex: WeatherFields, seed: int, ordinal: int, doy: int, rain: Hat, shower: Hat
 ) -> tuple[Array, Array]:
     """Rain of a day, mm, and a standard normal latent that clouds follow."""
     chance = np.clip((0.16 + 0.22 * land.moist) * (1.05 + 0.5 * season(doy)), 0.02, 0.6)
@@ -133,7 +135,7 @@ def _rain(
 
 
 def _storms(
-    land: Land, chance: Array, mean: Array, seed: int, ordinal: int, tex: Textures, hat: Hat
+    land: Land, chance: Array, mean: Array, seed: int, ordinal: int, tex: WeatherFields, hat: Hat
 ) -> tuple[Array, Array]:
     """A Poisson cluster of elliptical storm cells, more of them where the large latent is high."""
     rng = stream(seed, "storms", ordinal)
@@ -142,11 +144,11 @@ def _storms(
     large = tex.rain.field(hat)
     number = rng.poisson((rows + 2 * pad) * (cols + 2 * pad) / 1100)
     y, x = rng.uniform(-pad, rows + pad, number), rng.uniform(-pad, cols + pad, number)
-    here = np.clip(y, 0, rows - 1).astype(int), np.clip(x, 0, cols - 1).astype(int)
-    keep = rng.uniform(size=number) < np.clip(chance[here] * np.exp(1.3 * large[here] - 0.85), 0, 1) * 0.9
+    cell = np.clip(y, 0, rows - 1).astype(int), np.clip(x, 0, cols - 1).astype(int)
+    keep = rng.uniform(size=number) < np.clip(chance[cell] * np.exp(1.3 * large[cell] - 0.85), 0, 1) * 0.9
     y, x = y[keep], x[keep]
     height, width = rng.lognormal(np.log(9), 0.5, y.size), rng.lognormal(np.log(16), 0.5, y.size)
-    peak = rng.exponential(1.0, y.size) * mean[here[0][keep], here[1][keep]] * 1.3
+    peak = rng.exponential(1.0, y.size) * mean[cell[0][keep], cell[1][keep]] * 1.3
     down = np.exp(-0.5 * ((np.arange(rows)[:, None] + 0.5 - y) / height) ** 2).astype(np.float32)
     along = np.exp(-0.5 * ((np.arange(cols)[:, None] + 0.5 - x) / width) ** 2).astype(np.float32)
     rain = (down * peak.astype(np.float32)) @ along.T

@@ -1,4 +1,4 @@
-"""HDF4-EOS grid files as the MODIS archive has them, written with pyhdf alone.
+"""Writer of HDF4-EOS grid files like those of the MODIS archive, with pyhdf alone.
 
 An HDF-EOS grid is a set of SDS whose dimensions are named ``YDim:GRID``, Vgroups GRID > Data Fields that hold them,
 and ``StructMetadata.0``, which places them. Source: HDF-EOS Library User's Guide, and files of the archive.
@@ -20,7 +20,7 @@ DFTAG_NDG = 720  # an SDS, as Vgroups name it
 
 
 @dataclass(frozen=True)
-class Layer:
+class EosLayer:
     """One SDS: its attributes in order, each (value, type name) with the type a name of pyhdf's ``SDC``."""
 
     name: str
@@ -29,25 +29,32 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Granule:
-    """What an EOS file says about itself. ``begin``, ``end`` are yyyy-mm-dd; corners (x, y) in sinusoidal metres."""
+class Placement:
+    """The pixels of an EOS grid: (rows, columns), corners (x, y) in sinusoidal metres, and the numbers of its tile."""
 
-    grid: str
     shape: tuple[int, int]
     upper_left: tuple[float, float]
     lower_right: tuple[float, float]
+    tile: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class EosFile:
+    """The metadata of an EOS file; ``begin`` and ``end`` are yyyy-mm-dd."""
+
+    grid: str
+    placement: Placement
     short_name: str
     version: int
     platform: str
     begin: str
     end: str
-    tile: tuple[int, int]
 
 
-def write_eos(path: Path, granule: Granule, layers: list[Layer]) -> None:
-    """Write a file beside ``path`` and rename it into place.
+def write_eos(path: Path, eos: EosFile, layers: list[EosLayer]) -> None:
+    """Write a file next to ``path`` and rename it into place.
 
-    Raises ``ValueError`` where a layer has another shape than the grid, ``OSError`` where the file cannot be written.
+    Raises ``OSError`` where the file cannot be written.
     """
     import pyhdf.V  # noqa: F401  gives HDF its vgstart
     from pyhdf.error import HDF4Error
@@ -55,17 +62,18 @@ def write_eos(path: Path, granule: Granule, layers: list[Layer]) -> None:
     from pyhdf.SD import SD, SDC
 
     for layer in layers:
-        if layer.data.shape != granule.shape:
-            raise ValueError(f"{path.name}: layer {layer.name} is {layer.data.shape}, the grid {granule.shape}")
+        assert layer.data.shape == eos.placement.shape, (
+            f"layer {layer.name} is {layer.data.shape}, not {eos.placement.shape}"
+        )
     part = path.with_name(path.name + ".part")
     types = {"uint8": SDC.UINT8, "int16": SDC.INT16, "uint16": SDC.UINT16}
     try:
         sd = SD(str(part), SDC.WRITE | SDC.CREATE | SDC.TRUNC)
         refs = []
         for layer in layers:
-            sds = sd.create(layer.name, types[layer.data.dtype.name], granule.shape)
+            sds = sd.create(layer.name, types[layer.data.dtype.name], eos.placement.shape)
             for axis, dim in enumerate(("YDim", "XDim")):
-                sds.dim(axis).setname(f"{dim}:{granule.grid}")
+                sds.dim(axis).setname(f"{dim}:{eos.grid}")
             sds.setcompress(SDC.COMP_DEFLATE, 1)
             for key, (value, kind) in layer.attributes.items():
                 sds.attr(key).set(getattr(SDC, kind), value)
@@ -74,13 +82,13 @@ def write_eos(path: Path, granule: Granule, layers: list[Layer]) -> None:
             sds.endaccess()
         sd.attr("HDFEOSVersion").set(SDC.CHAR, "HDFEOS_V2.19")
         # The library reads the metadata as a block of 32000 characters.
-        sd.attr("StructMetadata.0").set(SDC.CHAR, struct_metadata(granule, layers).ljust(32000, "\0"))
-        sd.attr("CoreMetadata.0").set(SDC.CHAR, core_metadata(granule, path.name))
+        sd.attr("StructMetadata.0").set(SDC.CHAR, struct_metadata(eos, layers).ljust(32000, "\0"))
+        sd.attr("CoreMetadata.0").set(SDC.CHAR, core_metadata(eos, path.name))
         sd.end()
 
         hdf = HDF(str(part), HC.WRITE)
         vgroups = hdf.vgstart()
-        root, fields, attributes = (vgroups.create(n) for n in (granule.grid, "Data Fields", "Grid Attributes"))
+        root, fields, attributes = (vgroups.create(n) for n in (eos.grid, "Data Fields", "Grid Attributes"))
         root._class = "GRID"
         fields._class = attributes._class = "GRID Vgroup"
         for ref in refs:
@@ -96,15 +104,15 @@ def write_eos(path: Path, granule: Granule, layers: list[Layer]) -> None:
     os.replace(part, path)
 
 
-def struct_metadata(granule: Granule, layers: list[Layer]) -> str:
+def struct_metadata(eos: EosFile, layers: list[EosLayer]) -> str:
     """The ODL text that places the grid."""
     names = {"uint8": "DFNT_UINT8", "int16": "DFNT_INT16", "uint16": "DFNT_UINT16"}
     lines = ["GROUP=SwathStructure", "END_GROUP=SwathStructure", "GROUP=GridStructure", "\tGROUP=GRID_1"]
-    (left, top), (right, bottom) = granule.upper_left, granule.lower_right
+    (left, top), (right, bottom) = eos.placement.upper_left, eos.placement.lower_right
     lines += [
-        f'\t\tGridName="{granule.grid}"',
-        f"\t\tXDim={granule.shape[1]}",
-        f"\t\tYDim={granule.shape[0]}",
+        f'\t\tGridName="{eos.grid}"',
+        f"\t\tXDim={eos.placement.shape[1]}",
+        f"\t\tYDim={eos.placement.shape[0]}",
         f"\t\tUpperLeftPointMtrs=({left:.6f},{top:.6f})",
         f"\t\tLowerRightMtrs=({right:.6f},{bottom:.6f})",
         "\t\tProjection=GCTP_SNSOID",
@@ -128,7 +136,7 @@ def struct_metadata(granule: Granule, layers: list[Layer]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def core_metadata(granule: Granule, name: str) -> str:
+def core_metadata(eos: EosFile, name: str) -> str:
     """The ODL text of the inventory: names, dates, platform, tile."""
 
     def entry(key: str, value: str | int) -> str:
@@ -142,20 +150,19 @@ def core_metadata(granule: Granule, name: str) -> str:
         return f"  GROUP                  = {key}\n\n{body}  END_GROUP              = {key}\n\n"
 
     text = group("ECSDATAGRANULE", entry("LOCALGRANULEID", name) + entry("DAYNIGHTFLAG", "Both"))
-    text += group(
-        "COLLECTIONDESCRIPTIONCLASS", entry("VERSIONID", granule.version) + entry("SHORTNAME", granule.short_name)
-    )
+    text += group("COLLECTIONDESCRIPTIONCLASS", entry("VERSIONID", eos.version) + entry("SHORTNAME", eos.short_name))
     text += group(
         "RANGEDATETIME",
-        entry("RANGEBEGINNINGDATE", granule.begin)
+        entry("RANGEBEGINNINGDATE", eos.begin)
         + entry("RANGEBEGINNINGTIME", "00:00:00.000000")
-        + entry("RANGEENDINGDATE", granule.end)
+        + entry("RANGEENDINGDATE", eos.end)
         + entry("RANGEENDINGTIME", "23:59:59.999999"),
     )
-    text += group("ASSOCIATEDPLATFORMINSTRUMENTSENSOR", entry("ASSOCIATEDPLATFORMSHORTNAME", granule.platform))
+    text += group("ASSOCIATEDPLATFORMINSTRUMENTSENSOR", entry("ASSOCIATEDPLATFORMSHORTNAME", eos.platform))
     text += group(
         "ADDITIONALATTRIBUTES",
-        entry("HORIZONTALTILENUMBER", f"{granule.tile[0]:02d}") + entry("VERTICALTILENUMBER", f"{granule.tile[1]:02d}"),
+        entry("HORIZONTALTILENUMBER", f"{eos.placement.tile[0]:02d}")
+        + entry("VERTICALTILENUMBER", f"{eos.placement.tile[1]:02d}"),
     )
     head = "\nGROUP                  = INVENTORYMETADATA\n  GROUPTYPE            = MASTERGROUP\n\n"
     return head + text + "END_GROUP              = INVENTORYMETADATA\n\nEND\n"

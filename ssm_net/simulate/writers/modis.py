@@ -1,4 +1,4 @@
-"""The MODIS products of a world: their layers, attributes, names and days."""
+"""Writer of the MODIS products of a world: their layers, attributes, names and days."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ssm_net.simulate.world.fields import Array
 from ssm_net.simulate.world.observe import QC_CLOUD, QC_NONE
-from ssm_net.simulate.writers.hdfeos import Granule, Layer, write_eos
-from ssm_net.simulate.writers.sinusoidal import Tile
+from ssm_net.simulate.writers.hdfeos import EosFile, EosLayer, Placement, write_eos
+from ssm_net.simulate.writers.sinusoidal import SinusoidalTile
 
 LST, TERRA_LST, REFLECTANCE = "MYD11A1", "MOD11A1", "MCD43A4"
 PLATFORMS = {LST: "Aqua", TERRA_LST: "Terra"}
@@ -22,8 +22,8 @@ COLLECTION = "061"
 Attributes = dict[str, tuple[Any, str]]
 
 
-def name(product: str, day: dt.date, tile: Tile) -> str:
-    """As the archive names a file; the time of production is a fixed one, so that the same world has the same names."""
+def name(product: str, day: dt.date, tile: SinusoidalTile) -> str:
+    """The archive's name of a file; its time of production is fixed, so that a world always has the same names."""
     return f"{product}.A{day:%Y%j}.{tile.name}.{COLLECTION}.{day + dt.timedelta(10):%Y%j}120000.hdf"
 
 
@@ -32,19 +32,19 @@ def folder(raw: Path, product: str) -> Path:
 
 
 def write_lst(
-    path: Path, product: str, day: dt.date, tile: Tile, views: dict[str, tuple[Array, NDArray[np.uint8]]]
+    path: Path, product: str, day: dt.date, tile: SinusoidalTile, observed: dict[str, tuple[Array, NDArray[np.uint8]]]
 ) -> None:
-    """MYD11A1 or MOD11A1 of a tile: ``views`` gives for Day and Night the LST (K) and QC of the tile's window."""
+    """MYD11A1 or MOD11A1 of a tile: ``observed`` gives for Day and Night the LST (K) and QC of the tile's window."""
     layers = []
-    for part, (lst, qc) in views.items():
+    for part, (lst, qc) in observed.items():
         seen = (qc != QC_CLOUD) & (qc != QC_NONE)
         counts = np.where(seen, np.clip(np.rint(lst / 0.02), 7500, 65535), 0).astype(np.uint16)
         hour = {LST: {"Day": 135, "Night": 15}, TERRA_LST: {"Day": 105, "Night": 225}}[product][part]
         time = np.where(seen, hour, 255).astype(np.uint8)
         word = part.lower() + "time"
         layers += [
-            Layer(f"LST_{part}_1km", tile.full(counts, 0), _lst_attributes(word)),
-            Layer(
+            EosLayer(f"LST_{part}_1km", tile.full(counts, 0), _lst_attributes(word)),
+            EosLayer(
                 f"QC_{part}",
                 tile.full(qc, QC_NONE),
                 {
@@ -53,13 +53,13 @@ def write_lst(
                     "valid_range": ([0, 255], "UINT8"),
                 },
             ),
-            Layer(f"{part}_view_time", tile.full(time, 255), _time_attributes(word)),
+            EosLayer(f"{part}_view_time", tile.full(time, 255), _time_attributes(word)),
         ]
     write_eos(path, _granule(product, "MODIS_Grid_Daily_1km_LST", PLATFORMS[product], tile, day, day), layers)
 
 
 def write_reflectance(
-    path: Path, day: dt.date, tile: Tile, bands: dict[int, Array], quality: NDArray[np.uint8]
+    path: Path, day: dt.date, tile: SinusoidalTile, bands: dict[int, Array], quality: NDArray[np.uint8]
 ) -> None:
     """MCD43A4 of a tile: ``bands`` nadir reflectance 0..1, NaN for none; ``quality`` 0 full, 1 magnitude, 255 none."""
     layers = []
@@ -73,7 +73,7 @@ def write_reflectance(
             "add_offset": (0.0, "FLOAT64"),
             "scale_factor": (0.0001, "FLOAT64"),
         }
-        layers.append(Layer(f"Nadir_Reflectance_Band{band}", tile.full(counts, 32767), attributes))
+        layers.append(EosLayer(f"Nadir_Reflectance_Band{band}", tile.full(counts, 32767), attributes))
     for band in bands:
         attributes = {
             "long_name": (f"BRDF_Albedo_Band_Mandatory_Quality_Band{band}", "CHAR"),
@@ -81,25 +81,14 @@ def write_reflectance(
             "valid_range": ([0, 254], "UINT8"),
             "_FillValue": (255, "UINT8"),
         }
-        layers.append(Layer(f"BRDF_Albedo_Band_Mandatory_Quality_Band{band}", tile.full(quality, 255), attributes))
+        layers.append(EosLayer(f"BRDF_Albedo_Band_Mandatory_Quality_Band{band}", tile.full(quality, 255), attributes))
     begin, end = day - dt.timedelta(8), day + dt.timedelta(7)  # the day in the name is the ninth of sixteen
     write_eos(path, _granule(REFLECTANCE, "MOD_Grid_BRDF", "Terra+Aqua", tile, begin, end), layers)
 
 
-def _granule(product: str, grid: str, platform: str, tile: Tile, begin: dt.date, end: dt.date) -> Granule:
-    upper_left, lower_right = tile.corners
-    return Granule(
-        grid,
-        (tile.size, tile.size),
-        upper_left,
-        lower_right,
-        product,
-        61,
-        platform,
-        begin.isoformat(),
-        end.isoformat(),
-        (tile.h, tile.v),
-    )
+def _granule(product: str, grid: str, platform: str, tile: SinusoidalTile, begin: dt.date, end: dt.date) -> EosFile:
+    placement = Placement((tile.size, tile.size), *tile.corners, (tile.h, tile.v))
+    return EosFile(grid, placement, product, 61, platform, begin.isoformat(), end.isoformat())
 
 
 def _lst_attributes(word: str) -> Attributes:

@@ -1,4 +1,4 @@
-"""NetCDF and GeoTIFF files of a world: the coarse product, rain, static fields. Written beside, renamed into place."""
+"""Writers of NetCDF and GeoTIFF files of a world: coarse soil moisture, rain, reanalysis, static maps."""
 
 from __future__ import annotations
 
@@ -27,20 +27,26 @@ def _save(ds: xr.Dataset, path: Path, encoding: dict) -> None:
 
 
 def write_nnsm(path: Path, domain: Domain, ssm: Array) -> None:
-    """The whole M36 grid as the NNsm archive has it: three variables, no projection, NaN where nothing was retrieved.
+    """Global M36 grid like a file of the NNsm archive: three variables, no projection, NaN where nothing was retrieved.
 
     ``ssm`` is (R, C) of the domain, m3 m-3.
     """
     grid = domain.grid
     r0, r1, c0, c1 = domain.window
-    full = np.full((grid.rows, grid.cols), np.nan, np.float32)
-    full[r0:r1, c0:c1] = ssm
+    globe = np.full((grid.rows, grid.cols), np.nan, np.float32)
+    globe[r0:r1, c0:c1] = ssm
     to_deg = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True)
     x = grid.left + (np.arange(grid.cols) + 0.5) * grid.cell
     y = grid.top - (np.arange(grid.rows) + 0.5) * grid.cell
     lon, lat = to_deg.transform(x, 0 * x)[0], to_deg.transform(0 * y, y)[1]
     ds = xr.Dataset(
-        {"soil_moisture": (("latitude", "longitude"), full, {"units": "m3 m-3", "long_name": "surface soil moisture"})},
+        {
+            "soil_moisture": (
+                ("latitude", "longitude"),
+                globe,
+                {"units": "m3 m-3", "long_name": "surface soil moisture"},
+            )
+        },
         {
             "latitude": ("latitude", lat.astype(np.float32), {"units": "degrees_north"}),
             "longitude": ("longitude", lon.astype(np.float32), {"units": "degrees_east"}),
@@ -50,7 +56,7 @@ def write_nnsm(path: Path, domain: Domain, ssm: Array) -> None:
 
 
 def write_rain(path: Path, grid: RainGrid, rain: Array, begin: dt.datetime, end: dt.datetime) -> None:
-    """Rain on a latitude-longitude grid, mm between ``begin`` and ``end`` (UTC), which the file states as bounds."""
+    """Rain on a latitude-longitude grid, mm between ``begin`` and ``end`` (UTC), which are the bounds of its time."""
     epoch = dt.datetime(1970, 1, 1)
     bounds = np.array([[(t - epoch).total_seconds() for t in (begin, end)]])
     units = {"units": "seconds since 1970-01-01 00:00:00", "calendar": "standard"}
@@ -94,7 +100,7 @@ def write_reanalysis(path: Path, grid: RainGrid, day: dt.date, air: Array, sun: 
     _save(ds, path, {"t2m": packed, "ssrd": packed, "valid_time": {"_FillValue": None}})
 
 
-def write_static(path: Path, domain: Domain, field: Array, units: str) -> None:
+def write_static_map(path: Path, domain: Domain, field: Array, units: str) -> None:
     """A fine field as a GeoTIFF in EPSG:4326, 30 seconds of arc, a little wider than the domain (edges held)."""
     west, south, east, north = domain.bounds_lonlat()
     left = np.floor(west / STATIC_STEP - 4) * STATIC_STEP

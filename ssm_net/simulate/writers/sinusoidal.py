@@ -1,4 +1,4 @@
-"""MODIS sinusoidal tiles that see a domain, and the fine grid sampled at their pixels.
+"""MODIS sinusoidal tiles that cover a domain, and the fine grid sampled at their pixels.
 
 Source of the constants: the MODIS Land tile grid, a sphere of 6371007.181 m cut in 36 x 18 tiles of 10 degrees.
 """
@@ -13,13 +13,13 @@ from pyproj import Transformer
 from scipy.ndimage import map_coordinates
 
 from ssm_net.grid import Domain
-from ssm_net.ingest.modis_tiles import LEFT, SIDE, SINUSOIDAL, TOP
+from ssm_net.ingest.modis_tiles import LEFT, SINUSOIDAL, TILE_SIDE, TOP
 from ssm_net.simulate.world.fields import Array
 
 
 @dataclass(frozen=True, eq=False)
-class Tile:
-    """One tile and the window of its pixels (``rows``, ``cols``) that holds all of the domain it sees.
+class SinusoidalTile:
+    """One tile, and the window of its pixels (``rows``, ``cols``) that covers its part of the domain.
 
     ``y``, ``x`` are the fractional fine row and column of each pixel of the window, ``inside`` those in the domain.
     """
@@ -40,8 +40,8 @@ class Tile:
     @property
     def corners(self) -> tuple[tuple[float, float], tuple[float, float]]:
         """Upper left and lower right (x, y), metres."""
-        left, top = LEFT + self.h * SIDE, TOP - self.v * SIDE
-        return (left, top), (left + SIDE, top - SIDE)
+        left, top = LEFT + self.h * TILE_SIDE, TOP - self.v * TILE_SIDE
+        return (left, top), (left + TILE_SIDE, top - TILE_SIDE)
 
     def nearest(self, field: NDArray) -> NDArray:
         """The fine pixel under each pixel of the window; outside the domain the nearest edge."""
@@ -60,22 +60,22 @@ class Tile:
         return out
 
 
-def tiles_of(domain: Domain, size: int) -> list[Tile]:
-    """The tiles of ``size`` pixels a side that see any pixel of the domain."""
+def sinusoidal_tiles(domain: Domain, size: int) -> list[SinusoidalTile]:
+    """The tiles of ``size`` pixels a side that hold any pixel of the domain."""
     left, bottom, right, top = domain.fine.boundingbox
     forth = Transformer.from_crs("EPSG:4326", SINUSOIDAL, always_xy=True)
     west, south, east, north = domain.bounds_lonlat()
     lat = np.linspace(south, north, 65)
     edge_x, edge_y = forth.transform(np.repeat([[west, east]], 65, 0), np.repeat(lat[:, None], 2, 1))
-    h_range = range(int((edge_x.min() - LEFT) // SIDE), int((edge_x.max() - LEFT) // SIDE) + 1)
-    v_range = range(int((TOP - edge_y.max()) // SIDE), int((TOP - edge_y.min()) // SIDE) + 1)
+    h_range = range(int((edge_x.min() - LEFT) // TILE_SIDE), int((edge_x.max() - LEFT) // TILE_SIDE) + 1)
+    v_range = range(int((TOP - edge_y.max()) // TILE_SIDE), int((TOP - edge_y.min()) // TILE_SIDE) + 1)
     back = Transformer.from_crs(SINUSOIDAL, domain.grid.crs, always_xy=True)
-    pixel = SIDE / size
-    found = []
+    pixel = TILE_SIDE / size
+    tiles = []
     for v in v_range:
         for h in h_range:
-            x = LEFT + h * SIDE + (np.arange(size) + 0.5) * pixel
-            y = TOP - v * SIDE - (np.arange(size) + 0.5) * pixel
+            x = LEFT + h * TILE_SIDE + (np.arange(size) + 0.5) * pixel
+            y = TOP - v * TILE_SIDE - (np.arange(size) + 0.5) * pixel
             ex, ey = back.transform(*np.meshgrid(x, y))
             inside = (ex >= left) & (ex < right) & (ey > bottom) & (ey <= top)
             if not inside.any():
@@ -84,5 +84,5 @@ def tiles_of(domain: Domain, size: int) -> list[Tile]:
             ex, ey, inside = ex[rows, cols], ey[rows, cols], inside[rows, cols]
             fine_y = ((top - ey) / domain.grid.pixel - 0.5).astype(np.float32)
             fine_x = ((ex - left) / domain.grid.pixel - 0.5).astype(np.float32)
-            found.append(Tile(h, v, size, rows, cols, fine_y, fine_x, inside))
-    return found
+            tiles.append(SinusoidalTile(h, v, size, rows, cols, fine_y, fine_x, inside))
+    return tiles

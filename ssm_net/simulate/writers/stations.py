@@ -1,4 +1,4 @@
-"""Soil moisture stations of a world, as the International Soil Moisture Network ships them (header + values)."""
+"""Writer of the stations of a world, in the layout of the International Soil Moisture Network (header + values)."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ssm_net.core.clock import DAY_HOUR, NIGHT_HOUR
 from ssm_net.core.files import write_whole
-from ssm_net.simulate.world.days import DAY_HOUR, NIGHT_HOUR
 from ssm_net.simulate.world.fields import stream
 from ssm_net.simulate.world.land import Land
 
 NETWORK = "SYNTH"
 SENSOR = "Probe"
 PER_PIXEL = 2000 / 9.6e6  # the national density, stations by km2
-BIAS, REPRESENTATIVENESS, SENSOR_NOISE = 0.04, 0.03, 0.01  # m3 m-3
+SITE_BIAS, REPRESENTATIVENESS, SENSOR_NOISE = 0.04, 0.03, 0.01  # m3 m-3
 MISSING = 0.15
 
 
 @dataclass(frozen=True)
-class Sites:
-    """Where the stations stand: fine ``row`` and ``col``, degrees, metres."""
+class StationSites:
+    """The places of the stations: fine ``row`` and ``col``, degrees, metres, percent of ``sand`` and ``clay``."""
 
     row: NDArray[np.int64]
     col: NDArray[np.int64]
@@ -37,27 +37,34 @@ class Sites:
         return f"S{n + 1:03d}"  # `ismn` finds no series where a station's name holds an underscore
 
 
-def make_sites(land: Land, seed: int) -> Sites:
+def make_sites(land: Land, seed: int) -> StationSites:
     """Stations at the national density, at least four: more of them on farmland and low ground, none on a lake."""
     shape = land.domain.fine_shape
     number = max(4, round(shape[0] * shape[1] * PER_PIXEL))
     rng = stream(seed, "sites")
-    low = land.elevation < np.median(land.elevation)
+    low = land.relief.elevation < np.median(land.relief.elevation)
     weight = ((1.0 + 2.0 * low + 4.0 * (land.fields > 0)) * (land.water < 0.05)).ravel()
     row, col = np.unravel_index(rng.choice(weight.size, number, replace=False, p=weight / weight.sum()), shape)
     lon, lat = land.domain.lonlat()
     at = row, col
-    return Sites(row, col, lon[col], lat[row], land.elevation[at], land.sand[at], land.clay[at])
+    return StationSites(
+        row, col, lon[col], lat[row], land.relief.elevation[at], land.texture.sand[at], land.texture.clay[at]
+    )
 
 
 def write_stations(
-    root: Path, sites: Sites, days: list[dt.date], night: NDArray[np.float32], noon: NDArray[np.float32], seed: int
+    root: Path,
+    sites: StationSites,
+    days: list[dt.date],
+    night: NDArray[np.float32],
+    noon: NDArray[np.float32],
+    seed: int,
 ) -> None:
     """The network's tree under ``root``: hourly values in UTC between the first and the last true state.
 
-    ``night``, ``noon`` are (days, sites), m3 m-3, at 01:30 and 13:30 local solar time of ``days``. A station sees the
-    truth of its pixel, interpolated in time, with a constant bias and an error that lasts days (it is a point); some
-    hours are missing, and some are spoilt and flagged so.
+    ``night``, ``noon`` are (days, sites), m3 m-3, at 01:30 and 13:30 local solar time of ``days``. A station measures
+    the truth of its pixel, interpolated in time, with a constant bias and an error that lasts days (a point does not
+    represent its pixel); some hours are missing, and some are spoilt and flagged.
     """
     epoch = dt.datetime.combine(days[0], dt.time())
     hours_in = np.ravel([[24.0 * n + NIGHT_HOUR, 24.0 * n + DAY_HOUR] for n in range(len(days))])
@@ -72,7 +79,7 @@ def write_stations(
             drift[k] = 0.7 * drift[k - 1] + np.sqrt(1 - 0.49) * drift[k]
         slow = np.interp(utc, 24.0 * (np.arange(drift.size) - 1), drift)
         noise = rng.normal(0, SENSOR_NOISE, utc.size)
-        value = truth + rng.normal(0, BIAS) + REPRESENTATIVENESS * slow + noise
+        value = truth + rng.normal(0, SITE_BIAS) + REPRESENTATIVENESS * slow + noise
         value, flag = _spoil(np.clip(value, 0.005, 0.58), rng)
         keep = np.ones(utc.size, bool)
         while keep.mean() > 1 - MISSING and utc.size > 24:
@@ -100,13 +107,13 @@ def _spoil(value: NDArray[np.float64], rng: np.random.Generator) -> tuple[NDArra
     return value, flag
 
 
-def _base(sites: Sites, n: int) -> str:
+def _base(sites: StationSites, n: int) -> str:
     return f"{NETWORK}_{NETWORK}_{sites.name(n)}"
 
 
 def _write_series(
     root: Path,
-    sites: Sites,
+    sites: StationSites,
     n: int,
     depth: tuple[float, float],
     times: list[dt.datetime],
@@ -122,7 +129,7 @@ def _write_series(
     write_whole(root / NETWORK / sites.name(n) / name, ("\n".join([head, *rows]) + "\n").encode())
 
 
-def _write_static(root: Path, sites: Sites, n: int) -> None:
+def _write_static(root: Path, sites: StationSites, n: int) -> None:
     keys = (
         "quantity_name;unit;depth_from[m];depth_to[m];value;description;quantity_source_name;"
         "quantity_source_description;quantity_source_provider;quantity_source_version;quantity_source_resolution;"
