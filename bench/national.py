@@ -48,10 +48,10 @@ from ssm_net.formats.mosaic_days import day_size, read_day, write_day
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Window
 from ssm_net.infer.day import tiles_with_land
-from ssm_net.infer.quality_flags import needed
-from ssm_net.infer.run import ground_of, infer
+from ssm_net.infer.quality_flags import flag_variables
+from ssm_net.infer.run import infer
 from ssm_net.inputs.bands import bands
-from ssm_net.inputs.reading import padded, read_coarse, read_fine, stored
+from ssm_net.inputs.reading import padded, read_coarse, read_stored, stored
 
 GOALS = {"day / bare network": 1.25, "seconds a day": 60.0, "peak memory, GiB": 4.0}
 TILES = 24  # whose inputs the bare network is given again and again
@@ -100,8 +100,8 @@ class Bare:
         self.inputs = []
         for tile in row:
             inside, _ = padded(tile.pixels, network.halo, network.shape)
-            fine = read_fine(band, day, inside, network.needs, coarse.background)
-            self.inputs.append(Inputs(network.inputs(fine, tile.pixels), tile.pixels))
+            pixels = read_stored(band, day, inside, network.needs, coarse.background)
+            self.inputs.append(Inputs(network.inputs(pixels, tile.pixels), tile.pixels))
 
     @torch.inference_mode()
     def tile(self, n: int) -> Tensor:
@@ -136,7 +136,7 @@ class Bare:
 
 def plain_io(cube: Cube, network: NetworkEstimator, file: Path, scratch: Path) -> dict[str, float]:
     """Seconds to read the shards that a day needs, as bytes, and to write the bytes of its map; and how many (MB)."""
-    names = sorted({*stored(network.needs), *needed(cube)})
+    names = sorted({*stored(network.needs), *flag_variables(cube)})
     day = cube.index(cube.days[0])
     paths = [cube.path / "fine" / n / "c" / str(day) / "0" / "0" if n in cube.fine else
              cube.path / "static" / n / "c" / "0" / "0" for n in names]  # fmt: skip
@@ -173,10 +173,10 @@ def measure(folder: Path, window: Window, days: int) -> dict[str, Any]:
     cube, run, out = build(folder / "cube.zarr", days, window), a_run(folder), folder / "mosaics"
     dates = cube.days[:days]
     cfg = InferConfig(str(cube.path), str(out), str(run), end=str(dates[-1]), overwrite=True)
-    precision = fastest_precision(torch.device("cpu"))
+    precision = fastest_precision(torch.device("cpu")).dtype
     with multiprocessing.get_context("spawn").Pool(1) as alone:
         in_a_row, memory = alone.apply(_in_a_row, (cfg, days))
-    land, _ = ground_of(cube)
+    land = cube.land()
     bare = Bare(cube, run, cfg.tile, land, precision)
     turns = []
     for day in dates:

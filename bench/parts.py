@@ -28,10 +28,11 @@ from rich.table import Table
 from ssm_net.cube.shards import Shards
 from ssm_net.cube.store import CHUNK, open_cube, write_json
 from ssm_net.estimators.checkpoint import load_trained
-from ssm_net.estimators.network import NetworkEstimator, half_upsampled, upsample_by_phase
+from ssm_net.estimators.network import NetworkEstimator, half_upsampled
 from ssm_net.grid import Window
-from ssm_net.inputs import features
-from ssm_net.inputs.reading import read_coarse, read_fine
+from ssm_net.inputs.channels import channels
+from ssm_net.inputs.phases import upsample_by_phase
+from ssm_net.inputs.reading import read_coarse, read_stored
 from ssm_net.model.fused import Fused, HalfUpsampled
 
 TURNS = 5
@@ -109,8 +110,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     def given(y: int, x: int) -> tuple[torch.Tensor, HalfUpsampled, Window]:
         tile = (y, y + side, x, x + side)
         around = (tile[0] - h, tile[1] + h, tile[2] - h, tile[3] + h)
-        fine = read_fine(cube, day, around, estimator.needs, coarse.region)
-        return (trained.scaling(features.stack(trained.scaling.names, fine)).contiguous(),
+        pixels = read_stored(cube, day, around, estimator.needs, coarse.background)
+        return (channels(pixels, trained.scaling).contiguous(),
                 half_upsampled(context, ratio, tile), tile)  # fmt: skip
 
     x, told, tile = given(ratio, ratio)

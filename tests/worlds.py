@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from ssm_net.cube.variables import FINE
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Domain, Footprint, block_mean
-from ssm_net.infer.day import gather_day
-from ssm_net.infer.run import ground_of
+from ssm_net.infer.day import predict_background
+from ssm_net.infer.quality_flags import static_flags
 
 FIRST = dt.date(2016, 4, 15)
 ATTRS = {"ssm": "NNsm", "lst": "MYD11A1", "reflectance": "MCD43A4", "rain": "", "footprint": "gaussian",
@@ -96,6 +97,9 @@ def _smooth(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> n
     return (field / field.std()).astype("float32")
 
 
-def predict_day(*args: Any, **kwargs: Any) -> Mosaic:
-    """The mosaic of a day, all at once; arguments are those of ``gather_day``."""
-    return gather_day(*args, **{"ground": ground_of(args[1])[1]} | kwargs).finish()
+def predict_day(
+    estimator: Any, cube: Cube, day: dt.date, land: torch.Tensor, *, how: str, side: int, attrs: dict[str, Any]
+) -> Mosaic:
+    """The mosaic of a day, all at once, on the pixels ``land``; ``how`` is the update, ``side`` of tiles in cells."""
+    h = replace(cube.footprint(), land=land)
+    return predict_background(estimator, cube, day, h, static_flags(cube), update=how, tile=side).mosaic(attrs)

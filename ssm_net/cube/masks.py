@@ -1,4 +1,4 @@
-"""Where there is no surface soil moisture to map: frozen ground, snow, open water, dense towns.
+"""Masks of pixels without surface soil moisture: open water, dense towns, outside the boundary, frozen ground, snow.
 
 Each rule rests on what the cube holds anyway, so that any set of products can follow it; a rule whose inputs are
 absent masks nothing. What is masked is flagged, never filled.
@@ -6,11 +6,9 @@ absent masks nothing. What is masked is flagged, never filled.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-import torch
-from torch import Tensor
 
 FROZEN = 273.15  # K: radiometers see ice as dry soil
 # Normalised difference of red and 1.6 um, and near infrared, of snow: Xiao et al. (2001), Int. J. Remote Sens. 22,
@@ -18,8 +16,10 @@ FROZEN = 273.15  # K: radiometers see ice as dry soil
 SNOW_INDEX, SNOW_NIR = 0.40, 0.11
 SNOW_WARMEST = 283.0  # K: what is bright and warmer is no snow (Riggs et al. 2006, MOD10 user guide, collection 5)
 SNOW_OLDEST = 8  # days: an older reflectance does not say that the snow is still there
-WATER = 0.5  # part of a pixel
-URBAN = 0.5  # part of a pixel that is built on: roofs and roads warm like dry soil, and hold no soil moisture
+PRODUCTION_MAPS = ("water_fraction", "urban", "inside")  # static maps that ``production_mask`` reads
+WATER = 0.5  # fraction of a pixel
+INSIDE = 0.5  # fraction of a pixel
+URBAN = 0.5  # fraction of a pixel that is built on: roofs and roads warm like dry soil, and hold no soil moisture
 
 
 def surface_temperature(overpasses: Sequence[np.ndarray]) -> np.ndarray:
@@ -50,6 +50,26 @@ def snow(
     return white if temperature is None else white & ~(temperature > SNOW_WARMEST)
 
 
-def land_mask(water_fraction: Tensor | None, shape: tuple[int, int]) -> Tensor:
-    """Pixels that are produced, (y, x) bool: less than half water."""
-    return torch.ones(shape, dtype=torch.bool) if water_fraction is None else ~(water_fraction >= 0.5)
+def production_mask(static: Mapping[str, np.ndarray], shape: tuple[int, int]) -> np.ndarray:
+    """Pixels that the product covers, ``shape`` bool: less than half water, less than half built over, and inside the
+    boundary. ``static`` maps names to fractions 0..1 of ``shape``; a map that is absent or NaN there masks nothing, but
+    for ``inside``, which has to say yes.
+
+    Read it by ``Cube.land``: what is trained on, weighed by the footprint, updated, written and scored are the same
+    pixels.
+    """
+    mask = np.ones(shape, bool)
+    if "water_fraction" in static:
+        mask &= ~(static["water_fraction"] >= WATER)
+    if "urban" in static:
+        mask &= ~(static["urban"] >= URBAN)
+    if "inside" in static:
+        mask &= static["inside"] >= INSIDE
+    return mask
+
+
+def cell_fraction(mask: np.ndarray, ratio: int) -> np.ndarray:
+    """Fraction of each coarse cell's pixels where ``mask`` (R * ratio, C * ratio) is true, (R, C) float32."""
+    height, width = mask.shape
+    along_rows = mask.reshape(height, width // ratio, ratio).sum(2, dtype=np.int32)
+    return (along_rows.reshape(height // ratio, ratio, -1).sum(1) / ratio**2).astype(np.float32)

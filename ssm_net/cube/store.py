@@ -22,14 +22,19 @@ import datetime as dt
 import difflib
 import functools
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from ssm_net.core.files import write_whole
+from ssm_net.cube.footprint import ObservationOperator
+from ssm_net.cube.masks import PRODUCTION_MAPS, cell_fraction, production_mask
 from ssm_net.cube.shards import ShardError, Shards
 from ssm_net.cube.variables import COARSE, FINE
 from ssm_net.errors import SsmNetError
@@ -140,10 +145,42 @@ class Cube:
                 raise _cannot_open(self.path / key / "zarr.json", err) from err
         return self._shards[key]
 
-    def footprint(self) -> Footprint:
-        """The sensor operator that the cube was prepared for."""
-        fwhm = self.attrs["fwhm_km"] * 1000 / self.domain.grid.pixel
-        return Footprint.of(self.attrs["footprint"], self.domain.coarse_shape, self.domain.ratio, fwhm)
+    # ---- the production mask and the observation operator --------------------------------------------------------
+
+    def land(self, window: Window | None = None) -> Tensor:
+        """The production mask, (y, x) bool: pixels with less than half water, not built over, inside the boundary.
+
+        The one mask of training, calibration, baselines, update and evaluation. The whole domain (``window`` None) is
+        read by bands.
+        """
+        y0, y1, x0, x1 = window or (0, self.domain.fine_shape[0], 0, self.domain.fine_shape[1])
+        mask = np.empty((y1 - y0, x1 - x0), bool)
+        for top in range(y0, y1, CHUNK):
+            band = (top, min(top + CHUNK, y1), x0, x1)
+            maps = {name: self.read_static(name, band) for name in PRODUCTION_MAPS if name in self.static}
+            mask[top - y0 : band[1] - y0] = production_mask(maps, (band[1] - top, x1 - x0))
+        return torch.from_numpy(mask)
+
+    @functools.cached_property
+    def land_fraction(self) -> np.ndarray:
+        """Fraction of each cell's pixels that are ``land``, (row, col) float32."""
+        height, width = self.domain.fine_shape
+        step = CHUNK // math.gcd(CHUNK, self.domain.ratio) * self.domain.ratio  # whole cells and whole chunks
+        bands = [self.land((y, min(y + step, height), 0, width)) for y in range(0, height, step)]
+        return np.concatenate([cell_fraction(band.numpy(), self.domain.ratio) for band in bands])
+
+    @property
+    def fwhm(self) -> float:
+        """Full width of the footprint at half its height, in fine pixels."""
+        return float(self.attrs["fwhm_km"] * 1000 / self.domain.grid.pixel)
+
+    def footprint(self) -> ObservationOperator:
+        """The observation operator H of the sensor that the cube was prepared for, over its land. Holds the production
+        mask of the whole domain: make it once."""
+        weights = Footprint.of(self.attrs["footprint"], self.domain.coarse_shape, self.domain.ratio, self.fwhm)
+        land = self.land()
+        self.__dict__.setdefault("land_fraction", cell_fraction(land.numpy(), self.domain.ratio))  # reads no map twice
+        return ObservationOperator(weights, land)
 
     # ---- days --------------------------------------------------------------------------------------------------
 

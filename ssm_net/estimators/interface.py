@@ -1,4 +1,5 @@
-"""One interface for the network and the classics: a day's coarse context, then the pixels of one window after another.
+"""The interface of all estimators, networks and baselines: a day's coarse context, then one window of pixels after
+another.
 
 Everything downstream (tiling, update, flags, files, evaluation) treats them alike.
 """
@@ -10,11 +11,17 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from ssm_net.errors import SsmNetError
 from ssm_net.grid import Window
+from ssm_net.inputs.channels import PackedPixels
 from ssm_net.inputs.reading import CoarseDay
 from ssm_net.inputs.scaling import Scaling
 
 SUBGRID_STD = 0.05  # m3 m-3, what an interpolated coarse value leaves out at 1 km
+
+
+class EstimatorError(SsmNetError):
+    """An estimator cannot be fitted to this cube, or lacks a variable or library; the message names it."""
 
 
 class Estimate(NamedTuple):
@@ -30,7 +37,7 @@ class Estimate(NamedTuple):
 class Estimator(Protocol):
     """``needs`` names the variables of a window, ``halo`` the pixels around it, ``lags`` the days of coarse context,
     ``scaling`` the features whose cell means it wants; ``updates`` says whether today's observation still has to enter
-    (the classics begin with it)."""
+    (the interpolating baselines begin with it)."""
 
     @property
     def name(self) -> str: ...
@@ -46,10 +53,10 @@ class Estimator(Protocol):
     def updates(self) -> bool: ...
 
     def context(self, coarse: CoarseDay) -> Any:
-        """What the whole domain's coarse fields tell about the day."""
+        """What ``estimate`` needs of the day's coarse fields, computed once for the whole domain."""
 
-    def estimate(self, context: Any, fine: dict[str, Tensor], window: Window) -> Estimate:
-        """The pixels of ``window``; ``fine`` holds ``needs`` on the window grown by ``halo`` inside the domain."""
+    def estimate(self, context: Any, pixels: PackedPixels, window: Window) -> Estimate:
+        """The estimate of ``window``; ``pixels`` holds ``needs`` on the window grown by ``halo`` inside the domain."""
 
 
 def plain(mean: Tensor, shared: Tensor, local: float) -> Estimate:

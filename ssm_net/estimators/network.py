@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ssm_net.cube.store import Cube
 from ssm_net.estimators.calibration import any_near
-from ssm_net.estimators.checkpoint import Trained
+from ssm_net.estimators.checkpoint import ModelError, Trained
 from ssm_net.estimators.interface import Estimate
 from ssm_net.grid import Window, expand, interpolation_matrix, upsample
 from ssm_net.inputs import features
+from ssm_net.inputs.channels import PackedPixels, channels
 from ssm_net.inputs.phases import PHASES, phase_of_cells
 from ssm_net.inputs.reading import CoarseDay, padded, variables
 from ssm_net.inputs.scaling import NO_FEATURES
 from ssm_net.model import fused
 
+SAME_FWHM = 0.01  # relative difference of footprint widths that is rounding: of kilometres to pixels, say
 FAR = 5.0  # standard deviations beyond which a feature lies outside what was learned on
 
 
@@ -37,12 +40,11 @@ class NetworkEstimator:
     ) -> None:
         have = features.available(variables(cube))
         if missing := [n for n in trained.scaling.present if n not in have]:
-            raise ValueError(
+            raise ModelError(
                 f"{cube.path} lacks what the model was trained on: {', '.join(missing)}; prepare the cube with the "
                 "same products, or train a model for this cube"
             )
-        if (cube.domain.ratio, cube.attrs["footprint"]) != (trained.ratio, trained.footprint):
-            raise ValueError(f"{cube.path} has another grid ratio or footprint than the model was trained with")
+        _check_sensor(trained, cube)
         self.trained, self.device = trained, device
         self.network = trained.network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.fused = fused.Fused(self.network, precision)
@@ -57,13 +59,13 @@ class NetworkEstimator:
         phase = phase_of_cells(rows, cols)
         ssm = torch.stack([coarse.without(phase == p).ssm for p in range(PHASES)]).to(self.device)
         cells = coarse.features.to(self.device).expand(PHASES, -1, -1, -1)
-        told = [member.context(ssm, cells) for member in self.network]
-        by_phase = tuple(torch.cat([c.base, c.deep], 1).float() for c in told)
+        contexts = [member.context(ssm, cells) for member in self.network]
+        by_phase = tuple(torch.cat([c.base, c.deep], 1).float() for c in contexts)
         return NetworkContext(by_phase, self.trained.calibration.scale(coarse).to(self.device), ~any_near(coarse.ssm))
 
     @torch.inference_mode()
-    def estimate(self, context: NetworkContext, fine: dict[str, Tensor], window: Window) -> Estimate:
-        x = self.inputs(fine, window)
+    def estimate(self, context: NetworkContext, pixels: PackedPixels, window: Window) -> Estimate:
+        x = self.inputs(pixels, window)
         means, shared, local = self.fused(x, half_upsampled(context.by_phase, self.ratio, window))
         mean, disagreement = means.mean(0), means.var(0, correction=0)
         stated = (shared.mean(0) + disagreement) * upsample(context.scale, self.ratio, window)
@@ -75,20 +77,52 @@ class NetworkEstimator:
         inside = known.inside * local.mean(0) + known.level**2
         return Estimate(mean.cpu(), stated.cpu(), inside.cpu(), far)
 
-    def inputs(self, fine: dict[str, Tensor], window: Window) -> Tensor:
-        """The normalised features of ``window`` with their halo, (F, y + 2 halo, x + 2 halo)."""
+    def inputs(self, pixels: PackedPixels, window: Window) -> Tensor:
+        """The channels of ``window`` with their halo, (F, y + 2 halo, x + 2 halo), 0 outside the domain."""
         _, pad = padded(window, self.halo, self.shape)
-        x = features.stack(self.trained.scaling.names, {k: v.to(self.device) for k, v in fine.items()})
-        return torch.nn.functional.pad(self.trained.scaling(x), pad)
+        return torch.nn.functional.pad(channels(pixels.to(self.device), self.trained.scaling), pad)
 
 
-def fastest_precision(device: torch.device) -> torch.dtype:
+def _check_sensor(trained: Trained, cube: Cube) -> None:
+    """Raises ``ModelError`` where the cube's grid or footprint is not that of the model. What a network states of its
+    error, and its calibration, are of footprint means: they hold for the footprint that it was trained through."""
+    pixel = cube.domain.grid.pixel / 1000
+    have = {"grid ratio": cube.domain.ratio, "footprint": cube.attrs["footprint"]}
+    want = {"grid ratio": trained.ratio, "footprint": trained.footprint}
+    if trained.footprint == "gaussian" and abs(cube.fwhm - trained.fwhm) > SAME_FWHM * trained.fwhm:
+        have["FWHM"], want["FWHM"] = f"{cube.attrs['fwhm_km']:g} km", f"{trained.fwhm * pixel:.4g} km"
+    if differ := [f"{k} {have[k]} (the model: {want[k]})" for k in have if have[k] != want[k]]:
+        raise ModelError(
+            f"{cube.path} was prepared for another sensor than the model was trained for: {'; '.join(differ)}; "
+            f"adapt the model to it (python train.py cube={cube.path} run=RUN prior=FOLDER) or prepare the cube with "
+            "the model's fwhm_km and footprint"
+        )
+
+
+class Precision(NamedTuple):
+    """The type of matrix products, and why it was chosen."""
+
+    dtype: torch.dtype
+    reason: str
+
+    @property
+    def name(self) -> str:
+        return str(self.dtype).removeprefix("torch.")
+
+
+def fastest_precision(device: torch.device) -> Precision:
     """bfloat16 where the hardware multiplies it faster than float32 (AMX, AVX-512 BF16, CUDA from Ampere on)."""
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float32
+        major, minor = torch.cuda.get_device_capability(device)
+        name = f"{torch.cuda.get_device_name(device)}, compute capability {major}.{minor}"
+        if (major, minor) >= (8, 0):
+            return Precision(torch.bfloat16, f"its tensor cores multiply it ({name})")
+        return Precision(torch.float32, f"it has no products in bfloat16 ({name})")
     flags = Path("/proc/cpuinfo")  # torch says what it can emulate, not what is there
-    words = set(flags.read_text().split()) if flags.exists() else set()
-    return torch.bfloat16 if words & {"amx_bf16", "avx512_bf16"} else torch.float32
+    native = set(flags.read_text().split() if flags.exists() else ()) & {"amx_bf16", "avx512_bf16"}
+    if native:
+        return Precision(torch.bfloat16, f"the processor multiplies it ({', '.join(sorted(native))})")
+    return Precision(torch.float32, "the processor has no products in bfloat16 (neither amx_bf16 nor avx512_bf16)")
 
 
 @dataclass(frozen=True)
@@ -99,25 +133,6 @@ class NetworkContext:
     by_phase: tuple[Tensor, ...]
     scale: Tensor
     alone: Tensor
-
-
-def upsample_by_phase(context: Tensor, ratio: int, window: Window) -> Tensor:
-    """Each pixel's context from the run in which its own cell's phase was hidden.
-
-    ``context`` (phase, channel, R, C) to (channel, y, x) of ``window``, which holds whole cells. The pixels of a phase
-    are a regular subset of rows and columns, so the four interpolations together cost one.
-    """
-    rows, cols = context.shape[-2:]
-    y0, y1, x0, x1 = window
-    up_y = interpolation_matrix(range(y0, y1), rows, ratio).to(context).reshape(-1, ratio, rows)
-    up_x = interpolation_matrix(range(x0, x1), cols, ratio).to(context).reshape(-1, ratio, cols)
-    out = context.new_empty(context.shape[1], len(up_y), ratio, len(up_x), ratio)
-    for phase in range(PHASES):
-        # The parity of cells counts from the domain's first, not from the window's.
-        r, c = (phase // 2 - y0 // ratio) % 2, (phase % 2 - x0 // ratio) % 2
-        part = up_y[r::2].flatten(0, 1) @ context[phase] @ up_x[c::2].flatten(0, 1).T
-        out[:, r::2, :, c::2] = part.reshape(len(part), len(up_y[r::2]), ratio, len(up_x[c::2]), ratio)
-    return out.reshape(len(out), y1 - y0, x1 - x0)
 
 
 def half_upsampled(by_phase: Sequence[Tensor], ratio: int, window: Window) -> fused.HalfUpsampled:
@@ -134,8 +149,8 @@ def half_upsampled(by_phase: Sequence[Tensor], ratio: int, window: Window) -> fu
     up_x = interpolation_matrix(range(x0, x1), cols, ratio).to(both)[:, near_x]
     odd_column = (torch.arange(x0, x1, device=both.device) // ratio % 2)[:, None]
     columns = torch.cat([up_x * (odd_column == parity) for parity in (0, 1)], 1)
-    told = [
+    rows_of_cells = [
         torch.einsum("yr,mpkrc->mypck", up_y[i], both[:, (y0 // ratio + i) % 2]).flatten(2, 3) for i in range(len(up_y))
     ]
-    half = torch.cat(told, 1)
+    half = torch.cat(rows_of_cells, 1)
     return fused.HalfUpsampled(columns, half[..., 0].permute(1, 2, 0).contiguous(), half[..., 1:].contiguous())

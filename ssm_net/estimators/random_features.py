@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ssm_net.estimators.interface import EstimatorError
 from ssm_net.inputs.phases import PHASES, phase_of_cells
 
 REACH = 3  # cells each way that a context looks
@@ -45,12 +46,12 @@ def contexts(ssm: Tensor, mean: float, scales: Sequence[Scale]) -> Tensor:
     visible = ssm[None].repeat(PHASES, 1, 1, 1)
     for p in range(PHASES):
         visible[p, 0] = torch.where(phase == p, torch.nan, ssm[0])
-    seen = torch.isfinite(visible).float()
+    observed = torch.isfinite(visible).float()
     anomaly = torch.nan_to_num(visible - mean)
     d = torch.arange(-REACH, REACH + 1).float()
     far, lag = torch.sqrt(d[:, None] ** 2 + d[None] ** 2), torch.arange(lags).float()[:, None, None]
     w = torch.stack([torch.exp(-far / s.cells - lag / s.days) for s in scales])
-    return mean + F.conv2d(anomaly, w, padding=REACH) / (F.conv2d(seen, w, padding=REACH) + PRIOR)
+    return mean + F.conv2d(anomaly, w, padding=REACH) / (F.conv2d(observed, w, padding=REACH) + PRIOR)
 
 
 def own_phase(context: Tensor) -> Tensor:
@@ -117,11 +118,11 @@ class Gram:
 def choose_ridge(folds: Sequence[Gram]) -> tuple[float, float]:
     """The ridge with the least error in folds that were not fitted, and that error's mean square.
 
-    Raises ``ValueError`` where fewer than two folds have samples.
+    Raises ``EstimatorError`` where fewer than two folds have samples.
     """
     folds = [f for f in folds if f.n]
     if len(folds) < 2:
-        raise ValueError("cross-validation needs observations in at least two blocks of cells")
+        raise EstimatorError("cross-validation needs observations in at least two blocks of cells")
     n = sum(f.n for f in folds)
 
     def error(ridge: float) -> float:

@@ -10,10 +10,12 @@ from torch import Tensor
 
 from ssm_net.estimators import random_features
 from ssm_net.estimators.interface import Estimate
-from ssm_net.estimators.network import FAR, upsample_by_phase
-from ssm_net.estimators.training_set import FOLDS, LAGS, SEED, Ground
+from ssm_net.estimators.network import FAR
+from ssm_net.estimators.training_set import FOLDS, LAGS, SEED, TrainingSet
 from ssm_net.grid import Window, interpolation_matrix
 from ssm_net.inputs import features
+from ssm_net.inputs.channels import PackedPixels, channels
+from ssm_net.inputs.phases import upsample_by_phase
 from ssm_net.inputs.reading import CoarseDay
 
 
@@ -35,65 +37,59 @@ class Ridge:
     LEAST = 0.5
     UNRESOLVED = 0.04  # m3 m-3; what a pixel by itself leaves unexplained inside a cell
 
-    def __init__(self, ground: Ground) -> None:
-        self.ground, self.scaling, self.ratio = ground, ground.scaling, ground.cube.domain.ratio
-        self.needs = features.needed(ground.scaling.names)
-        days = [ground.read(day) for day in ground.some_days()]
-        seen = [(coarse, ground.labels(coarse)) for coarse in days]
-        self.mean = float(torch.cat([coarse.ssm[0][here] for coarse, here in seen]).mean())
+    def __init__(self, training_set: TrainingSet) -> None:
+        self.training_set, self.scaling, self.ratio = training_set, training_set.scaling, training_set.cube.domain.ratio
+        self.needs = features.needed(training_set.scaling.names)
+        days = [training_set.read(day) for day in training_set.some_days()]
+        labelled = [(coarse, training_set.labels(coarse)) for coarse in days]
+        self.mean = float(torch.cat([coarse.ssm[0][labels] for coarse, labels in labelled]).mean())
         first = min(itertools.starmap(random_features.Scale, itertools.product(self.CELLS, self.DAYS)),
-                    key=lambda scale: self._innovation(seen, scale))  # fmt: skip
+                    key=lambda scale: self._innovation(labelled, scale))  # fmt: skip
         self.scales = (first, random_features.Scale(self.WIDER * first.cells, self.LONGER * first.days))
         self.phi = random_features.RandomFeatures.draw(len(self.scaling.names) + len(self.scales), SEED)
-        folds = self._folds(seen)
+        folds = self._folds(labelled)
         penalty, error = random_features.choose_ridge(folds)
         self.ridge, self.innovation = penalty, error**0.5
         self.weight = functools.reduce(random_features.Gram.__add__, folds).solve(penalty).float()
-        observation = torch.cat([coarse.sigma[here] for coarse, here in seen])
+        observation = torch.cat([coarse.sigma[labels] for coarse, labels in labelled])
         self.variance = max(error - float((observation**2).mean()), self.LEAST * error)
 
     def _innovation(self, days: list[tuple[CoarseDay, Tensor]], scale: random_features.Scale) -> float:
         """Mean squared distance of a context of that scale alone from the observations it does not see."""
         miss = [
             (random_features.own_phase(random_features.contexts(coarse.ssm, self.mean, [scale]))[0] - coarse.ssm[0])[
-                here
+                labels
             ]
-            for coarse, here in days
+            for coarse, labels in days
         ]
         return float((torch.cat(miss) ** 2).mean())
 
     def _folds(self, days: list[tuple[CoarseDay, Tensor]]) -> list[random_features.Gram]:
         """Footprint means of phi against observation less footprint mean of base, by group of blocks."""
-        samples = [self._footprints(coarse) for coarse, _ in days]
+        samples = [self.footprints(coarse) for coarse, _ in days]
         out = []
         for k in range(FOLDS):
             a, t = [], []
-            for (phi, base), (coarse, here) in zip(samples, days, strict=True):
-                mine = here & (self.ground.fold == k)
-                a.append(phi[:, mine].T)
-                t.append((coarse.ssm[0] - base)[mine])
+            for (phi, base), (coarse, labels) in zip(samples, days, strict=True):
+                in_fold = labels & (self.training_set.fold == k)
+                a.append(phi[:, in_fold].T)
+                t.append((coarse.ssm[0] - base)[in_fold])
             out.append(random_features.Gram.of(torch.cat(a), torch.cat(t)))
         return out
 
-    def _footprints(self, coarse: CoarseDay) -> tuple[Tensor, Tensor]:
+    def footprints(self, coarse: CoarseDay) -> tuple[Tensor, Tensor]:
         """Footprint mean of phi (K, R, C) and of the base (R, C), each cell's from the run with its phase hidden."""
-        domain, step = self.ground.cube.domain, self.STRIDE
-        first = step // 2
-        (rows, cols), h = domain.coarse_shape, self.ground.cube.footprint()
+        (rows, cols), h = self.training_set.cube.domain.coarse_shape, self.training_set.h.thinned(self.STRIDE)
         context = random_features.contexts(coarse.ssm, self.mean, self.scales)
-        up_x = interpolation_matrix(range(cols * self.ratio), cols, self.ratio)[first::step]
-        out = torch.zeros(len(context), self.phi.size + 1, rows, cols)
-        total = torch.zeros(rows, cols)
-        for (y0, y1, _, _), x in self.ground.bands(coarse):
-            up_y = interpolation_matrix(range(y0, y1), rows, self.ratio)[first::step]
-            h_rows, h_cols = h.rows[:, y0:y1][:, first::step], h.cols[:, first::step]
-            land = self.ground.land[y0:y1][first::step, first::step].float()
-            total += h_rows @ land @ h_cols.T
+        up_x = interpolation_matrix(range(cols * self.ratio), cols, self.ratio)[h.sample]
+        sums = torch.zeros(len(context), self.phi.size + 2, rows, cols)
+        for window, x in self.training_set.bands(coarse):
+            up_y = interpolation_matrix(range(*window[:2]), rows, self.ratio)[h.sample]
             for p, hidden in enumerate(context):
                 up = up_y @ hidden @ up_x.T
-                phi = self.phi(self._inputs(x[:, first::step, first::step], up))
-                out[p] += h_rows @ (torch.cat([phi, up[:1]]) * land) @ h_cols.T
-        own = random_features.own_phase(out) / total.clamp(min=1e-6)
+                phi = self.phi(self._inputs(x[:, h.sample, h.sample], up))
+                sums[p] += h.sums(torch.cat([phi, up[:1]]), window)
+        own = h.mean_of_sums(random_features.own_phase(sums))
         return own[:-1], own[-1]
 
     def _inputs(self, x: Tensor, context: Tensor) -> Tensor:
@@ -101,14 +97,14 @@ class Ridge:
 
     def context(self, coarse: CoarseDay) -> tuple[Tensor, Tensor]:
         """Contexts with each phase hidden, (phase, scale, R, C), and where any observation was near, (R, C)."""
-        seen = torch.isfinite(coarse.ssm).any(0)[None].float()
+        observed = torch.isfinite(coarse.ssm).any(0)[None].float()
         reach = random_features.REACH
-        near = torch.nn.functional.max_pool2d(seen, 2 * reach + 1, stride=1, padding=reach)[0] > 0
+        near = torch.nn.functional.max_pool2d(observed, 2 * reach + 1, stride=1, padding=reach)[0] > 0
         return random_features.contexts(coarse.ssm, self.mean, self.scales), near
 
-    def estimate(self, context: tuple[Tensor, Tensor], fine: dict[str, Tensor], window: Window) -> Estimate:
+    def estimate(self, context: tuple[Tensor, Tensor], pixels: PackedPixels, window: Window) -> Estimate:
         by_phase, near = context
-        x = self.scaling(features.stack(self.scaling.names, fine))
+        x = channels(pixels, self.scaling)
         up = upsample_by_phase(by_phase, self.ratio, window)
         z = self._inputs(x, up)
         # A row of cells at a time: all of a tile's random features would take a gigabyte.

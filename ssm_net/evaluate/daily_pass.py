@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ssm_net.cube.footprint import ObservationOperator
 from ssm_net.cube.store import Cube
 from ssm_net.evaluate.metrics.algebra import Scorecard, ScoredDay, Statistic
 from ssm_net.evaluate.metrics.coverage import Coverage
@@ -21,7 +22,6 @@ from ssm_net.evaluate.referees.point_series import PointDay, Series, to_series, 
 from ssm_net.evaluate.referees.truth import PRODUCT, TRUTH, TruthScores, score_day
 from ssm_net.formats.product import Attribute, Flag, Mosaic
 from ssm_net.formats.truth import Truth
-from ssm_net.grid import Footprint
 from ssm_net.stations.matching import Point
 
 log = logging.getLogger(__name__)
@@ -127,7 +127,7 @@ def _evaluate_day(
     inputs: EvaluationInputs,
     day: dt.date,
     age: np.ndarray,
-    footprint: Footprint,
+    footprint: ObservationOperator,
     skip: Collection[Statistic],
     shown: bool,
 ) -> EvaluatedDay:
@@ -148,7 +148,8 @@ def _evaluate_day(
         note = f"{day}: not scored against the truth, which does not hold that day"
     if truth is not None:
         scored = ScoredDay(day, product.flags, domain.ratio, age, cube)
-        scores = score_day(truth, maps, ~water, scored, inputs.scorecard, skip, complete=not absent)
+        land = footprint.land.numpy() & ~water
+        scores = score_day(truth, maps, land, scored, inputs.scorecard, skip, complete=not absent)
     return EvaluatedDay(
         scores=scores,
         coarse={} if observed is None else {n: coarse_consistency(m, observed, footprint) for n, m in maps.items()},

@@ -20,124 +20,124 @@ import torch
 from torch import Tensor
 
 from ssm_net.core import scratch
+from ssm_net.cube.footprint import ObservationOperator
 from ssm_net.cube.store import Cube
 from ssm_net.estimators.interface import Estimate, Estimator
 from ssm_net.formats.product import Attribute, Flag, Mosaic
-from ssm_net.grid import Footprint, Window, upsample
+from ssm_net.grid import Window, upsample
 from ssm_net.infer import quality_flags
 from ssm_net.inputs.bands import Band, bands
-from ssm_net.inputs.reading import CoarseDay, padded, read_coarse, read_fine, stored
+from ssm_net.inputs.reading import CoarseDay, padded, read_coarse, read_stored, stored
 from ssm_net.inputs.tiling import Tile, tiles
 from ssm_net.model.network import SSM_MAX, SSM_MIN
 from ssm_net.model.update import exact, increments
 
 T = TypeVar("T")
 AHEAD = 4  # tiles a processor that are under way or wait to be taken up
+LARGEST_SIGMA = 0.5  # m3 m-3, what a stated standard error is bounded to
 
 
-class _Part(NamedTuple):
-    """What a tile leaves for the update: mean, shared and local variance of its pixels, (3, y, x)."""
+class TileBackground(NamedTuple):
+    """The background of a tile: mean, shared and local variance of its pixels, (3, y, x)."""
 
     tile: Tile
     values: Tensor
 
 
 @dataclass(frozen=True)
-class Gathered:
-    """A day whose tiles are all through the estimator; ``finish`` makes the mosaic of it.
+class DayBackground:
+    """A day before the update, its tiles all through the estimator; ``mosaic`` is the map.
 
-    ``flags`` (y, x) uint16; ``sums`` over the footprints of mean, shared variance and land, (3, R, C), or None where
-    there is no update.
+    ``land`` (y, x) bool is the production mask, ``update`` gain, exact or none, ``flags`` (y, x) uint16. ``sums`` are
+    those of the observation operator of mean and shared variance, (3, R, C), or None where there is no update.
     """
 
     cube: Cube
     coarse: CoarseDay
     land: Tensor
-    how: str
-    attrs: dict[str, Attribute]
-    parts: list[_Part]
+    update: str
+    tiles: list[TileBackground]
     flags: np.ndarray
     sums: Tensor | None
 
-    def finish(self) -> Mosaic:
+    def mosaic(self, attrs: dict[str, Attribute]) -> Mosaic:
         """The update, with what the whole domain says, tile by tile; masked pixels become NaN."""
         domain, ratio, observed = self.cube.domain, self.cube.domain.ratio, self.coarse.ssm[0]
         increment, k = torch.zeros(2, *domain.coarse_shape)
         conserved: Iterator[Tensor] | None = None
         if self.sums is not None:
-            mean, shared, weight = self.sums
-            increment, k = increments(mean / weight, shared / weight, observed, self.coarse.sigma)
-            if self.how == "exact":
-                fields = [(p.tile.pixels, p.values[0], self.land[_slices(p.tile.pixels)]) for p in self.parts]
+            mean, shared = ObservationOperator.mean_of_sums(self.sums)
+            increment, k = increments(mean, shared, observed, self.coarse.sigma)
+            if self.update == "exact":
+                fields = [(t.tile.pixels, t.values[0], self.land[_slices(t.tile.pixels)]) for t in self.tiles]
                 conserved = exact(fields, observed, ratio, SSM_MIN, SSM_MAX)
         ssm, sigma = (scratch.full(domain.fine_shape, np.nan, np.float32) for _ in range(2))
-        for part in self.parts:
-            window, (mean, shared, local) = part.tile.pixels, part.values
-            here = _slices(window)
+        for tile, (mean, shared, local) in self.tiles:
+            window = tile.pixels
+            at = _slices(window)
             if self.sums is not None:
                 mean = mean + upsample(increment, ratio, window) if conserved is None else next(conserved)
                 shared = shared * (1 - upsample(k, ratio, window))
-            masked = ~self.land[here].numpy() | (self.flags[here] & Flag.FROZEN_OR_SNOW > 0)
+            masked = ~self.land[at].numpy() | (self.flags[at] & Flag.FROZEN_OR_SNOW > 0)
             for out, values in (
                 (ssm, mean.clamp(SSM_MIN, SSM_MAX)),
-                (sigma, torch.sqrt(shared + local).clamp(max=0.5)),
+                (sigma, torch.sqrt(shared + local).clamp(max=LARGEST_SIGMA)),
             ):
-                out[here] = np.where(masked, np.float32(np.nan), values.float().numpy())
-        return Mosaic(self.coarse.day, domain, ssm, sigma, self.flags, self.attrs)
+                out[at] = np.where(masked, np.float32(np.nan), values.float().numpy())
+        return Mosaic(self.coarse.day, domain, ssm, sigma, self.flags, attrs)
 
 
-def gather_day(
-    estimator: Estimator, cube: Cube, day: dt.date, land: Tensor, *, how: str, side: int,
-    attrs: dict[str, Attribute], ground: np.ndarray | None = None, told: Callable[[int, int], None] | None = None,
-) -> Gathered:  # fmt: skip
-    """The background of a day, tile by tile.
+def predict_background(
+    estimator: Estimator, cube: Cube, day: dt.date, h: ObservationOperator, static_flags: np.ndarray, *,
+    update: str, tile: int, progress: Callable[[int, int], None] | None = None,
+) -> DayBackground:  # fmt: skip
+    """The background of a day, tile by tile of ``tile`` coarse cells a side.
 
-    ``land`` (y, x) bool says which pixels are produced; ``how`` is the update (gain, exact, none); ``side`` the tile's
-    in coarse cells. ``ground`` (y, x) uint16 are flags that no day changes: water, towns. Outside the tiles with land
-    nothing of the day is read. ``told`` is called with the tiles that are done and their number.
+    ``h`` holds the production mask: where a tile has no land, nothing of the day is read. ``static_flags`` (y, x)
+    uint16 are those that no day changes; ``update`` is gain, exact or none. ``progress`` is called with the number of
+    tiles that are done and that of all.
     """
-    coarse = read_coarse(cube, day, estimator.lags, estimator.scaling)
-    flags = quality_flags.on_pixels(quality_flags.coarse_flags(cube, day), land.numpy(), cube.domain.ratio)
-    if ground is not None:
-        flags |= ground
-    updates, h = estimator.updates and how != "none", cube.footprint()
+    coarse, land = read_coarse(cube, day, estimator.lags, estimator.scaling), h.land
+    flags = quality_flags.expand_flags(quality_flags.coarse_flags(cube, day), land.numpy(), cube.domain.ratio)
+    flags |= static_flags
+    updates = estimator.updates and update != "none"
 
-    wanted = tiles_with_land(cube, land, side)
-    sizes = [math.prod(part.stop - part.start for part in _slices(tile.pixels)) for tile in wanted]
+    wanted = tiles_with_land(cube, land, tile)
+    sizes = [math.prod(part.stop - part.start for part in _slices(t.pixels)) for t in wanted]
     room = np.split(scratch.empty((3 * sum(sizes),), np.float32), 3 * np.cumsum(sizes)[:-1])
 
-    def leave(band: Band, tile: Tile, found: Estimate) -> tuple[Tile, Estimate, Tensor]:
-        here = _slices(tile.pixels)
-        flags[here] |= quality_flags.flags(band, day, land[here].numpy(), found.far.numpy(), tile.pixels)
-        sums = _footprint_sums(h, found, land[here], tile.pixels) if updates else torch.empty(0)
-        return tile, found, sums
+    def finish(band: Band, tile: Tile, estimate: Estimate) -> tuple[Tile, Estimate, Tensor]:
+        at = _slices(tile.pixels)
+        flags[at] |= quality_flags.pixel_flags(band, day, land[at].numpy(), estimate.far.numpy(), tile.pixels)
+        return tile, estimate, h.sums(torch.stack(estimate[:2]), tile.pixels) if updates else torch.empty(0)
 
-    parts: list[_Part] = []
+    done: list[TileBackground] = []
     total = torch.zeros(3, *cube.domain.coarse_shape) if updates else None
-    for tile, found, sums in _estimates(estimator, cube, coarse, wanted, quality_flags.needed(cube),
-                                 quality_flags.needed_of_cells(cube), leave):  # fmt: skip
+    for each, estimate, sums in _estimates(estimator, cube, coarse, wanted, quality_flags.flag_variables(cube),
+                                           quality_flags.flag_cell_variables(cube), finish):  # fmt: skip
         if total is not None:
             total += sums
-        values = torch.from_numpy(room[len(parts)]).reshape(3, *found.mean.shape)
-        parts.append(_Part(tile, torch.stack(found[:3], out=values)))
-        if told is not None:
-            told(len(parts), len(wanted))
-    return Gathered(cube, coarse, land, how, attrs, parts, flags, total)
+        values = torch.from_numpy(room[len(done)]).reshape(3, *estimate.mean.shape)
+        done.append(TileBackground(each, torch.stack(estimate[:3], out=values)))
+        if progress is not None:
+            progress(len(done), len(wanted))
+    return DayBackground(cube, coarse, land, update, done, flags, total)
 
 
 def background(estimator: Estimator, cube: Cube, coarse: CoarseDay, land: Tensor, side: int) -> Estimate:
     """The estimate before the update on the whole domain; tiles without land are skipped (NaN)."""
     shape = cube.domain.fine_shape
     mean, shared, local = (torch.full(shape, torch.nan) for _ in range(3))
-    whole = Estimate(mean, shared, local, torch.zeros(shape, dtype=torch.bool))
+    out = Estimate(mean, shared, local, torch.zeros(shape, dtype=torch.bool))
     wanted = tiles_with_land(cube, land, side)
-    for tile, found in _estimates(estimator, cube, coarse, wanted, (), (), lambda _, tile, found: (tile, found)):
-        for field, part in zip(whole, found, strict=True):
+    for tile, estimate in _estimates(estimator, cube, coarse, wanted, (), (), lambda _, tile, found: (tile, found)):
+        for field, part in zip(out, estimate, strict=True):
             field[_slices(tile.pixels)] = part
-    return whole
+    return out
 
 
 def tiles_with_land(cube: Cube, land: Tensor, side: int) -> list[Tile]:
+    """Tiles of ``side`` coarse cells that hold a pixel of the production mask."""
     ratio = cube.domain.ratio
 
     def wanted(cells: Window) -> bool:
@@ -162,15 +162,15 @@ def _estimates(
 
     def job(band: Band, tile: Tile) -> T:
         inside, _ = padded(tile.pixels, estimator.halo, cube.domain.fine_shape)
-        fine = read_fine(band, coarse.day, inside, estimator.needs, coarse.background)
-        return finish(band, tile, estimator.estimate(context.result(), fine, tile.pixels))
+        pixels = read_stored(band, coarse.day, inside, estimator.needs, coarse.background)
+        return finish(band, tile, estimator.estimate(context.result(), pixels, tile.pixels))
 
     threads = torch.get_num_threads()
     waiting: deque[Future[T]] = deque()
     pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
     context = pool.submit(estimator.context, coarse)
     try:
-        for band in ahead(source):
+        for band in prefetched(source):
             for tile in band.tiles:
                 waiting.append(pool.submit(job, band, tile))
                 if len(waiting) > AHEAD * threads:
@@ -181,21 +181,15 @@ def _estimates(
         pool.shutdown(cancel_futures=True)
 
 
-def ahead(items: Iterable[T]) -> Iterator[T]:
+def prefetched(items: Iterable[T]) -> Iterator[T]:
     """The same items, the next one being made in a thread while the caller works on this one; its error is raised in
     its place."""
-    left: Iterator[Any] = iter(items)
-    with ThreadPoolExecutor(1) as maker:
-        coming = maker.submit(next, left, None)
+    rest: Iterator[Any] = iter(items)
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(next, rest, None)
         while (item := coming.result()) is not None:
-            coming = maker.submit(next, left, None)
+            coming = reader.submit(next, rest, None)
             yield item
-
-
-def _footprint_sums(h: Footprint, found: Estimate, land: Tensor, window: Window) -> Tensor:
-    weight = land.to(found.mean)
-    fields = (torch.nan_to_num(found.mean) * weight, torch.nan_to_num(found.shared) * weight, weight)
-    return torch.stack([h.part(field, window) for field in fields])
 
 
 def _slices(window: Window) -> tuple[slice, slice]:

@@ -1,4 +1,4 @@
-"""What each pixel of a day's map rests on, as flags, and where the ground is masked."""
+"""Quality flags: what each pixel of a day's map rests on, and where the ground is masked."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ssm_net.core.clock import OVERPASSES
 from ssm_net.core.radiometers import name_of, record_of
 from ssm_net.cube import masks
 from ssm_net.cube.record import sensors_of
-from ssm_net.cube.store import Cube
+from ssm_net.cube.store import CHUNK, Cube
 from ssm_net.formats.product import LONG_UNOBSERVED_DAYS, Flag
 from ssm_net.grid import Window
 from ssm_net.inputs.reading import Pixels, lst_under_sky
@@ -20,24 +20,36 @@ NONE = np.uint16(0)
 RECORDS = np.array([record_of(code) for code in range(256)], np.uint8)
 
 
-def sources(cube: Cube, day: dt.date) -> np.ndarray:
+def coarse_sources(cube: Cube, day: dt.date) -> np.ndarray:
     """The record (a code of the table of radiometers) that observed each cell, (R, C) uint8, 0 where none did."""
     if "source" not in cube.coarse:
         return np.zeros(cube.domain.coarse_shape, np.uint8)
     return RECORDS[np.nan_to_num(cube.read_coarse("source", day)).astype(np.uint8)]
 
 
-def said_sources(cube: Cube, day: dt.date) -> str:
-    """The sensors of the day's coarse observations, for people."""
+def sensor_names(cube: Cube, day: dt.date) -> str:
+    """The sensors of the day's coarse observations as text, ``AMSR2, FY-3B matched to AMSR2``."""
     reference, matched = sensors_of(cube)
-    found = sorted(int(c) for c in np.unique(sources(cube, day)) if c)
-    names = [name_of(c) + (f" matched to {name_of(reference)}" if c in matched else "") for c in found]
+    codes = sorted(int(c) for c in np.unique(coarse_sources(cube, day)) if c)
+    names = [name_of(c) + (f" matched to {name_of(reference)}" if c in matched else "") for c in codes]
     return ", ".join(names) or "none on this day"
+
+
+def static_flags(cube: Cube) -> np.ndarray:
+    """Flags that no day changes, water and dense towns, (y, x) uint16; read by bands of rows."""
+    rows, cols = cube.domain.fine_shape
+    out = scratch.full((rows, cols), 0, np.uint16)
+    limits = (("water_fraction", masks.WATER, Flag.WATER), ("urban", masks.URBAN, Flag.URBAN))
+    for name, least, flag in limits:
+        for y in range(0, rows if name in cube.static else 0, CHUNK):
+            window = (y, min(y + CHUNK, rows), 0, cols)
+            out[y : window[1]] |= (cube.read_static(name, window) >= least) * np.uint16(flag)
+    return out
 
 
 def coarse_flags(cube: Cube, day: dt.date) -> np.ndarray:
     """Flags of each coarse cell, (R, C) uint16: observed or not, by another sensor than the reference, long ago."""
-    source = sources(cube, day)
+    source = coarse_sources(cube, day)
     seen = np.isfinite(cube.read_coarse("ssm", day)) if "ssm" in cube.coarse else np.zeros(source.shape, bool)
     lately = seen.copy()
     for n in range(1, LONG_UNOBSERVED_DAYS + 1):
@@ -50,20 +62,21 @@ def coarse_flags(cube: Cube, day: dt.date) -> np.ndarray:
     return out
 
 
-def needed(cube: Cube) -> list[str]:
-    """The stored variables of pixels that ``flags`` reads of this cube."""
+def flag_variables(cube: Cube) -> list[str]:
+    """The stored variables of pixels that ``pixel_flags`` reads of this cube."""
     names = [f"lst_{k}{what}" for k in OVERPASSES for what in ("", "_lineage")]
     names += ["red", "nir", "swir1", "reflectance_age", "elevation"]
     return [n for n in names if n in cube.fine or n in cube.static]
 
 
-def needed_of_cells(cube: Cube) -> list[str]:
-    """The coarse variables that ``flags`` reads of this cube."""
+def flag_cell_variables(cube: Cube) -> list[str]:
+    """The coarse variables that ``pixel_flags`` reads of this cube."""
     return [name for k in OVERPASSES for what in ("cloud", "background") if (name := f"lst_{k}_{what}") in cube.coarse]
 
 
-def flags(cube: Pixels, day: dt.date, land: np.ndarray, far: np.ndarray, window: Window) -> np.ndarray:
-    """What the pixels of a window rest on, beside what ``on_pixels`` and the static maps say, (y, x) uint16.
+def pixel_flags(cube: Pixels, day: dt.date, land: np.ndarray, far: np.ndarray, window: Window) -> np.ndarray:
+    """Flags of the day's pixels of a window, next to those of cells and static maps, (y, x) uint16: LST, frozen ground
+    and snow, extrapolation.
 
     ``land`` and ``far`` (bool) are of the window.
     """
@@ -87,11 +100,11 @@ def flags(cube: Pixels, day: dt.date, land: np.ndarray, far: np.ndarray, window:
     return out
 
 
-def on_pixels(of_cells: np.ndarray, land: np.ndarray, ratio: int) -> np.ndarray:
+def expand_flags(of_cells: np.ndarray, land: np.ndarray, ratio: int) -> np.ndarray:
     """Flags of cells on their pixels; where there is no land there is no value that could rest on anything."""
     out = scratch.empty(land.shape, np.uint16)
     for n, row in enumerate(of_cells):
-        here = slice(n * ratio, (n + 1) * ratio)
-        out[here] = row.repeat(ratio)
-        out[here][~land[here]] &= np.uint16(Flag.COARSE_OBSERVED)
+        rows = slice(n * ratio, (n + 1) * ratio)
+        out[rows] = row.repeat(ratio)
+        out[rows][~land[rows]] &= np.uint16(Flag.COARSE_OBSERVED)
     return out

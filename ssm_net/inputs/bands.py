@@ -1,4 +1,4 @@
-"""The pixels of a day, band after band from north to south: each chunk of the cube is read and decoded once.
+"""Bands: the pixels of a day from north to south, so that each chunk of the cube is read and decoded once.
 
 A band is a row of tiles. Tiles want a halo from their neighbours, and chunks are as high as four cells: read by
 themselves, a tile and the rows around it would decode most chunks several times. So each row of tiles is read whole,
@@ -23,7 +23,7 @@ from ssm_net.inputs.tiling import Tile
 
 @dataclass(frozen=True)
 class Band:
-    """Some rows of a day, as they lie in the cube; windows inside them are read as from a ``Cube``.
+    """Rows of a day as packed in the cube; windows inside them are read as from a ``Cube``.
 
     ``window`` is (y0, y1, x0, x1) of the domain; ``arrays`` hold it, packed, by name; ``tiles`` are to be made from it.
     ``cells`` are coarse variables of the whole domain.

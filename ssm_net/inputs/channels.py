@@ -1,13 +1,13 @@
-"""Pixels of training patches from integers as the cube stores them to the network's channels, for a whole batch on the
-device it is on.
+"""Network channels from stored integers: normalised features of pixels, made on any device.
 
-What travels from a loader's process to the device is little more than half the bytes, and decoding is done once.
-The same numbers, to rounding, as ``inputs.read_fine``, ``features.stack`` and ``Scaling`` give one window.
+The one implementation for training, last-layer regression, fitted baselines, statistics and inference. What travels
+from a loader's process or from the reader to the device is as packed in the cube, half the bytes of floats.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,42 +18,64 @@ from ssm_net.inputs import features
 from ssm_net.inputs.scaling import Scaling
 
 SPARSE, WARM = 0.6, 278.0  # NDVI below which, and K above which, heat tells of dry soil
+LINEAGE, SEEN = "_lineage", "_seen"
+
+
+@dataclass(frozen=True)
+class PackedPixels:
+    """A window of pixels, or a batch of windows, as the cube stores them.
+
+    ``packed`` maps names of variables to (..., y, x): static maps as floats, fine variables as ``as_tensor`` gives
+    them, an LST lineage for what is ``_seen``. ``background`` maps overpasses to their background LST at the pixels,
+    (..., y, x) K.
+    """
+
+    packed: Mapping[str, Tensor]
+    background: Mapping[str, Tensor]
+
+    def to(self, device: torch.device) -> PackedPixels:
+        """The same pixels on ``device``."""
+        packed, background = ({k: v.to(device) for k, v in given.items()} for given in (self.packed, self.background))
+        return PackedPixels(packed, background)
+
+    def thinned(self, first: int, stride: int) -> PackedPixels:
+        """Every ``stride``-th row from ``first`` on, and every ``stride``-th column."""
+        at = (..., slice(first, None, stride), slice(None, None, stride))
+        return PackedPixels({k: v[at] for k, v in self.packed.items()}, {k: v[at] for k, v in self.background.items()})
+
+    def variables(self) -> dict[str, Tensor]:
+        """The variables that features are made of, by name, (..., y, x) float32, NaN where missing."""
+        out = {f"lst_{k}_background": field for k, field in self.background.items()}
+        for name, packed in self.packed.items():
+            if name.endswith(LINEAGE):
+                out[name.removesuffix(LINEAGE) + SEEN] = (packed <= 1).float()
+            else:
+                out[name] = unpack(name, packed) if name in FINE else packed
+        return out
 
 
 def as_tensor(packed: np.ndarray) -> Tensor:
-    """A stored variable as a tensor of its bytes: torch hardly knows uint16, so that it travels as int16."""
+    """A stored variable as a tensor of the same bytes: torch hardly knows uint16, which travels as int16."""
     return torch.from_numpy(packed.view(np.int16) if packed.dtype == np.uint16 else packed)
 
 
-def unpacked(name: str, packed: Tensor) -> Tensor:
-    """What ``as_tensor`` made of a fine variable, float32, NaN where missing."""
+def unpack(name: str, packed: Tensor) -> Tensor:
+    """A fine variable from ``as_tensor``, float32, NaN where missing; the same numbers as ``Variable.unpack``."""
     variable = FINE[name]
-    counts = packed.to(torch.int32)
     if variable.dtype == "uint16":
-        counts &= 0xFFFF
+        counts = packed.to(torch.int32) & 0xFFFF
+    else:
+        counts = packed
     values = counts.float().mul_(float(np.float32(variable.scale)))
     if variable.offset:
         values += float(np.float32(variable.offset))
     return values.masked_fill_(counts == int(variable.fill), torch.nan)
 
 
-def channels(
-    stored: Mapping[str, Tensor], backgrounds: Mapping[str, Tensor], inside: Tensor, scaling: Scaling
-) -> Tensor:
-    """Normalised features, (B, F, y, x).
-
-    ``stored`` are variables of pixels (B, y, x): static ones as floats, others as ``as_tensor`` gives them, lineages
-    for what is ``_seen``. ``backgrounds`` (B, y, x) K are by overpass. Where not ``inside`` (B, y, x) every channel
-    is 0.
-    """
-    given: dict[str, Tensor] = {f"lst_{k}_background": field for k, field in backgrounds.items()}
-    for name, packed in stored.items():
-        if name.endswith("_lineage"):
-            given[name.removesuffix("_lineage") + "_seen"] = (packed <= 1).float()
-        else:
-            given[name] = unpacked(name, packed) if name in FINE else packed
-    x = scaling(features.stack(scaling.names, given))
-    return x.mul_(inside[:, None])
+def channels(pixels: PackedPixels, scaling: Scaling, inside: Tensor | None = None) -> Tensor:
+    """Normalised features, (..., F, y, x); 0 where missing and, where given, not ``inside`` (..., y, x)."""
+    x = scaling(features.stack(scaling.names, pixels.variables()))
+    return x if inside is None else x.mul_(inside.unsqueeze(-3))
 
 
 def dry_when_hot(x: Tensor, background: Tensor | None, scaling: Scaling) -> Tensor:

@@ -1,4 +1,4 @@
-"""What the network sees of a pixel: physically meant combinations of the cube's variables.
+"""Features: physically meant combinations of the cube's variables, what networks and baselines see of a pixel.
 
 The same table serves both scales: given pixels it makes the fine branch's channels, given cell means the coarse
 branch's. A feature is there when every variable it needs is there, so the products a user has define the model.
@@ -21,12 +21,12 @@ VERSION = 1  # of the features' definitions: raised when networks trained on the
 
 @dataclass(frozen=True)
 class Feature:
-    """A channel: its name, the variables it needs and how it is made of them (NaN where they are missing)."""
+    """A channel: its name, the variables it needs and how it is computed from them (NaN where they are missing)."""
 
     name: str
     needs: tuple[str, ...]
     make: Callable[..., Tensor]
-    classics_only: bool = False  # tells days apart, which a network on a season's record would learn by heart
+    classics_only: bool = False  # identifies days: a network would learn a season's record by heart
 
 
 def _today(lst: Tensor, seen: Tensor, background: Tensor, elevation: Tensor) -> Tensor:
@@ -101,9 +101,9 @@ def stack(names: Sequence[str], variables: Mapping[str, Tensor]) -> Tensor:
     """
     table = {f.name: f for f in FEATURES}
     none = torch.full_like(next(iter(variables.values())), torch.nan)
-    made = [table[n].make(*(variables[v] for v in table[n].needs)) if variables.keys() >= {*table[n].needs} else none
-            for n in names]  # fmt: skip
-    return torch.stack(made, -3)
+    allowed = {n for n in names if variables.keys() >= {*table[n].needs}}
+    fields = [table[n].make(*(variables[v] for v in table[n].needs)) if n in allowed else none for n in names]
+    return torch.stack(fields, -3)
 
 
 def normalise(x: Tensor, mean: Tensor, std: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -19,13 +19,14 @@ from ssm_net.core.clock import OVERPASSES
 from ssm_net.cube.store import Cube
 from ssm_net.grid import Domain, Window, upsample
 from ssm_net.inputs import features
+from ssm_net.inputs.channels import LINEAGE, SEEN, PackedPixels, as_tensor
 from ssm_net.inputs.scaling import Scaling
 from ssm_net.lst.cloud_effect import CONTRAST, contrast_under_cloud
 from ssm_net.lst.gap_filling import LAPSE
 
 
 class Pixels(Protocol):
-    """What windows of a day's pixels are read from: a ``Cube``, or the part of one that is at hand (``bands``)."""
+    """What windows of a day's pixels are read from: a ``Cube``, or a ``Band`` of one in memory."""
 
     @property
     def domain(self) -> Domain: ...
@@ -47,9 +48,9 @@ class CoarseDay:
 
     ``ssm`` (L, R, C): the observation of the day and of the L-1 days before it (lag 0 first), m3 m-3, NaN where there
     is none; ``sigma`` (R, C) its standard error on the day, NaN where there is none; ``features`` (F, R, C) cell
-    means of the features, normalised; ``season`` (2,): sine and cosine of the day of year; ``land`` (R, C) land
-    fraction; ``seen`` (R, C) part of the land whose LST was seen, by day or by night, whichever is more; ``background``
-    maps overpass names to (R, C) temperatures of the surroundings, K.
+    means of the features, normalised; ``season`` (2,): sine and cosine of the day of year; ``land`` (R, C) fraction of
+    the cell under the production mask; ``seen`` (R, C) fraction of the land whose LST was seen, by day or by night,
+    whichever is more; ``background`` maps overpass names to (R, C) temperatures of the surroundings, K.
     """
 
     day: dt.date
@@ -100,9 +101,7 @@ def read_coarse(cube: Cube, day: dt.date, lags: int, scaling: Scaling) -> Coarse
         [torch.zeros(cube.domain.coarse_shape), *(_coarse(cube, f"lst_{k}_seen", day) for k in background)]
     )
     angle = 2 * math.pi * (day.timetuple().tm_yday - 1) / 365.25
-    land = torch.ones(cube.domain.coarse_shape)
-    if "water_fraction" in cube.static:
-        land = 1 - torch.nan_to_num(torch.from_numpy(cube.read_static_cell("water_fraction")))
+    land = torch.from_numpy(cube.land_fraction)
     return CoarseDay(
         day,
         ssm,
@@ -116,39 +115,32 @@ def read_coarse(cube: Cube, day: dt.date, lags: int, scaling: Scaling) -> Coarse
 
 
 def stored(names: Sequence[str]) -> list[str]:
-    """The variables of the cube that ``read_fine`` makes ``names`` of."""
-    lineage = {n.removesuffix("_seen") + "_lineage" for n in names if n.endswith("_seen")}
-    return sorted(lineage | {n for n in names if not n.endswith(("_seen", "_background"))})
+    """The variables in the cube that ``read_stored`` reads for ``names``."""
+    lineage = {n.removesuffix(SEEN) + LINEAGE for n in names if n.endswith(SEEN)}
+    return sorted(lineage | {n for n in names if not n.endswith((SEEN, "_background"))})
 
 
-def read_fine(
-    cube: Pixels, day: dt.date, window: Window, names: Sequence[str], background: dict[str, Tensor]
-) -> dict[str, Tensor]:
-    """Variables of a window of pixels, (y, x) float32, NaN where missing.
+def read_stored(
+    cube: Pixels, day: dt.date, window: Window, names: Sequence[str], background: Mapping[str, Tensor]
+) -> PackedPixels:
+    """The variables ``names`` (from ``usable``) of a window of pixels, (y, x), as stored.
 
-    ``background`` (from ``CoarseDay``) is interpolated to the pixels. Features ask for names by ``usable``.
+    ``background`` (from ``CoarseDay``) is interpolated to the pixels.
     """
-    out = {}
-    for name in names:
-        if name.endswith("_seen"):
-            lineage = cube.read_packed(name.removesuffix("_seen") + "_lineage", day, window)
-            out[name] = torch.from_numpy((lineage <= 1).astype(np.float32))
-        elif name.endswith("_background"):
-            out[name] = upsample(
-                background[name.removeprefix("lst_").removesuffix("_background")], cube.domain.ratio, window
-            )
-        elif name in cube.static:
-            out[name] = torch.from_numpy(cube.read_static(name, window))
-        else:
-            out[name] = torch.from_numpy(cube.read(name, day, window))
-    return out
+    packed = {}
+    for name in stored(names):
+        static = name in cube.static
+        packed[name] = as_tensor(cube.read_static(name, window) if static else cube.read_packed(name, day, window))
+    at_pixels = {k: upsample(field, cube.domain.ratio, window) for k, field in background.items()
+                 if f"lst_{k}_background" in names}  # fmt: skip
+    return PackedPixels(packed, at_pixels)
 
 
 def lst_under_sky(cube: Pixels, day: dt.date, k: str, window: Window) -> tuple[np.ndarray, np.ndarray]:
-    """LST as it is under the sky there is (K), and its lineage, of a window of pixels, (y, x).
+    """LST under the day's sky, clear or cloudy (K), and its lineage, of a window of pixels, (y, x).
 
-    ``lst_<k>`` of the cube is what a clear sky would show, which is what anomalies are told by; where it was not seen,
-    the effect of cloud is added, and of what a pixel differs from its surroundings only a part is left.
+    ``lst_<k>`` of the cube is what a clear sky would show, to which anomalies refer; where it was not seen, the effect
+    of cloud is added, and the pixel's contrast to its surroundings is damped.
     """
     lst, lineage = cube.read(f"lst_{k}", day, window), cube.read_packed(f"lst_{k}_lineage", day, window)
     if f"lst_{k}_cloud" in cube.coarse:
@@ -174,7 +166,7 @@ def all_weather(cube: Pixels, day: dt.date, k: str, window: Window) -> tuple[np.
 
 
 def padded(window: Window, halo: int, shape: tuple[int, int]) -> tuple[Window, tuple[int, int, int, int]]:
-    """``window`` grown by ``halo`` pixels inside the domain, and what is left to pad (left, right, top, bottom)."""
+    """``window`` grown by ``halo`` pixels inside the domain, and the pixels to pad (left, right, top, bottom)."""
     y0, y1, x0, x1 = window
     a0, a1, b0, b1 = max(y0 - halo, 0), min(y1 + halo, shape[0]), max(x0 - halo, 0), min(x1 + halo, shape[1])
     return (a0, a1, b0, b1), (halo - (x0 - b0), halo - (b1 - x1), halo - (y0 - a0), halo - (a1 - y1))

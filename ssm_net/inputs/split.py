@@ -1,4 +1,4 @@
-"""What is trained on and what is held out: by blocks of coarse cells and by time, never by random pixels."""
+"""The split into training and held-out data: by blocks of coarse cells and by time, never by random pixels."""
 
 from __future__ import annotations
 

@@ -1,36 +1,71 @@
-"""Mean and spread of each feature: what networks are given is of order one."""
+"""Scaling statistics: mean and standard deviation of each feature, accumulated over days, cubes or worlds."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-import numpy as np
+import torch
+from torch import Tensor
 
-from ssm_net.cube.store import Cube
+from ssm_net.cube.store import CHUNK, Cube
 from ssm_net.inputs import features
-from ssm_net.inputs.reading import read_coarse, read_fine, variables
+from ssm_net.inputs.reading import read_coarse, read_stored, variables
 from ssm_net.inputs.scaling import NO_FEATURES, Scaling
 
 STRIDE = 7  # pixels between those that statistics are taken from
+CONSTANT = 1e-6  # of the mean, at least 1: a standard deviation below it is rounding
+
+
+@dataclass(frozen=True)
+class FeatureMoments:
+    """Number, sum and sum of squares of each feature's finite values, each (F,) float64; they add up."""
+
+    count: Tensor
+    total: Tensor
+    squares: Tensor
+
+    @classmethod
+    def of(cls, x: Tensor) -> FeatureMoments:
+        """Of values (F, ...), NaN where missing."""
+        x = x.flatten(1).double()
+        value = torch.nan_to_num(x)
+        return cls(torch.isfinite(x).sum(1).double(), value.sum(1), (value**2).sum(1))
+
+    def __add__(self, other: FeatureMoments) -> FeatureMoments:
+        return FeatureMoments(self.count + other.count, self.total + other.total, self.squares + other.squares)
+
+    def as_one(self) -> FeatureMoments:
+        """The same means with the weight of a single value, so that samples of any size count alike; of a feature
+        without values nothing."""
+        n = self.count.clamp(min=1)
+        return FeatureMoments(self.count / n, self.total / n, self.squares / n)
+
+    def scaling(self, names: Sequence[str], first: dt.date, last: dt.date) -> Scaling:
+        """Mean and standard deviation of the features ``names`` (F,) over the days ``first`` .. ``last``. A constant
+        feature has the deviation 1: its channel stays 0."""
+        n = self.count.clamp(min=1e-12)
+        mean = self.total / n
+        std = (self.squares / n - mean**2).clamp(min=0).sqrt()
+        std = torch.where(std > CONSTANT * mean.abs().clamp(min=1), std, 1.0)
+        return Scaling(tuple(names), tuple(mean.tolist()), tuple(std.tolist()), str(first), str(last))
 
 
 def compute_scaling(
     cube: Cube, days: Sequence[dt.date], most_days: int = 24, *, classics: bool = False, exclude: Sequence[str] = ()
 ) -> Scaling:
-    """Mean and standard deviation of each feature but those to ``exclude`` over land pixels of (some of) ``days``,
-    every 7th pixel each way."""
+    """Scaling of all features that the cube allows but those to ``exclude``, over every 7th pixel each way of about
+    ``most_days`` of ``days``, evenly chosen."""
     names = [n for n in features.available(variables(cube), classics=classics) if n not in exclude]
-    some = days[:: max(1, len(days) // most_days)]
+    needed = features.needed(names)
     height, width = cube.domain.fine_shape
-    total = np.zeros((3, len(names)))
-    for day in some:
-        coarse = read_coarse(cube, day, 1, NO_FEATURES)
-        fine = read_fine(cube, day, (0, height, 0, width), features.needed(names), coarse.background)
-        x = features.stack(names, {k: v[::STRIDE, ::STRIDE] for k, v in fine.items()}).double().flatten(1).numpy()
-        total += np.stack([np.isfinite(x).sum(1), np.nansum(x, 1), np.nansum(x**2, 1)])
-    n = np.maximum(total[0], 1)
-    mean = total[1] / n
-    std = np.sqrt(np.maximum(total[2] / n - mean**2, 0))
-    std = np.where(std > 1e-6 * np.maximum(np.abs(mean), 1), std, 1.0)  # a constant channel stays 0
-    return Scaling(tuple(names), tuple(mean.tolist()), tuple(std.tolist()), str(days[0]), str(days[-1]))
+    zeros = torch.zeros(len(names), dtype=torch.float64)
+    moments = FeatureMoments(zeros, zeros, zeros)
+    for day in days[:: max(1, len(days) // most_days)]:
+        background = read_coarse(cube, day, 1, NO_FEATURES).background
+        for y in range(0, height, CHUNK):
+            window = (y, min(y + CHUNK, height), 0, width)
+            pixels = read_stored(cube, day, window, needed, background).thinned(-y % STRIDE, STRIDE)
+            moments += FeatureMoments.of(features.stack(names, pixels.variables()))
+    return moments.scaling(names, days[0], days[-1])

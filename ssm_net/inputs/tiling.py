@@ -1,4 +1,4 @@
-"""Cover a domain with tiles of whole coarse cells. Pure arithmetic."""
+"""Tiles of whole coarse cells that cover a domain once. Pure arithmetic."""
 
 from __future__ import annotations
 

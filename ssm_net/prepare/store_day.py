@@ -13,7 +13,6 @@ from torch import Tensor
 
 from ssm_net.config import MemoryConfig
 from ssm_net.core.clock import HOURS, OVERPASSES
-from ssm_net.cube.masks import land_mask
 from ssm_net.cube.store import Cube
 from ssm_net.cube.variables import API_DAYS, FINE, REFLECTANCE_BANDS
 from ssm_net.cube.writer import CubeWriter
@@ -40,12 +39,10 @@ class LandSurface:
     @classmethod
     def of(cls, cube: Cube) -> LandSurface:
         """As the cube stores them, so that all its days rest on the same."""
-        shape = cube.domain.fine_shape
-        stored = {name: torch.from_numpy(cube.read_static(name)) for name in ("elevation", "water_fraction")
-                  if name in cube.static}  # fmt: skip
-        elevation = stored.get("elevation", torch.zeros(shape)).nan_to_num()
-        terrain = Terrain(elevation, _latitude(cube.domain), cube.domain.ratio)
-        return cls(terrain, land_mask(stored.get("water_fraction"), shape))
+        elevation = torch.zeros(cube.domain.fine_shape)
+        if "elevation" in cube.static:
+            elevation = torch.from_numpy(cube.read_static("elevation")).nan_to_num()
+        return cls(Terrain(elevation, _latitude(cube.domain), cube.domain.ratio), cube.land())
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from ssm_net.estimators.versions import VERSIONS
 from ssm_net.grid import M36
 from ssm_net.inputs import features
 from ssm_net.inputs.scaling import Scaling
+from ssm_net.inputs.statistics import FeatureMoments
 from ssm_net.pretrain.samples import World
 from ssm_net.pretrain.supervised import SupervisedLearner
 from ssm_net.pretrain.truth_samples import TruthSamples
@@ -116,13 +117,6 @@ def scaling_of(worlds: Sequence[World], places: Sequence[Place]) -> Scaling:
     """Mean and standard deviation of each feature over the pixels of all worlds, each world with the same weight."""
     cube_names = [f.name for f in features.FEATURES if not f.classics_only and f.name not in EXCLUDED]
     assert worlds[0].x.shape[1] == len(cube_names), "simulated worlds have every product"
-    means, squares = [], []
-    for world in worlds:
-        x = world.x[::4, :, ::5, ::5].double().transpose(0, 1).flatten(1)
-        means.append(torch.nanmean(x, 1))
-        squares.append(torch.nanmean(x**2, 1))
-    mean, square = (torch.stack(part).nanmean(0) for part in (means, squares))
-    std = (square - mean**2).clamp(min=0).sqrt()
-    std = torch.where(std > 1e-6, std, 1.0)
-    first, last = min(p.start for p in places), max(p.end for p in places)
-    return Scaling(tuple(cube_names), tuple(mean.tolist()), tuple(std.tolist()), str(first), str(last))
+    moments = [FeatureMoments.of(w.x[::4, :, ::5, ::5].transpose(0, 1)).as_one() for w in worlds]
+    total = sum(moments[1:], start=moments[0])
+    return total.scaling(cube_names, min(p.start for p in places), max(p.end for p in places))

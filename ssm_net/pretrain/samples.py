@@ -18,12 +18,11 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from ssm_net.core.files import write_whole
-from ssm_net.cube.masks import land_mask
 from ssm_net.cube.store import Cube
 from ssm_net.errors import SsmNetError
 from ssm_net.formats.truth import Truth
 from ssm_net.inputs import features
-from ssm_net.inputs.reading import read_cells, read_coarse, read_fine, usable
+from ssm_net.inputs.reading import read_cells, read_coarse, read_stored, usable
 from ssm_net.inputs.scaling import NO_FEATURES
 
 THINNING = 6  # pixels between those kept, each way
@@ -57,18 +56,17 @@ def thin(cube: Cube, truth: Truth, names: Sequence[str], file: Path, seed: int) 
     rng = np.random.default_rng(np.random.SeedSequence([seed, 5]))
     height, width = cube.domain.fine_shape
     n, m, halo = height // THINNING, width // THINNING, NEIGHBOURHOOD // 2
-    water = torch.from_numpy(cube.read_static("water_fraction")) if "water_fraction" in cube.static else None
-    land = land_mask(water, cube.domain.fine_shape)
+    land = cube.land()
     out: dict[str, list[np.ndarray]] = {k: [] for k in ("x", "truth", "offset", "cells", "ssm")}
     for day in cube.days:
         coarse = read_coarse(cube, day, 1, NO_FEATURES)
-        fine = read_fine(cube, day, (0, height, 0, width), usable(cube, names), coarse.background)
+        pixels = read_stored(cube, day, (0, height, 0, width), usable(cube, names), coarse.background)
         field = truth.read(day)
         if field is None:
             raise PretrainingError(f"{truth.path} does not hold {day}: delete that world's folder, it is made again")
         dy, dx = (int(k) for k in rng.integers(0, THINNING, 2))
         rows, cols = (_sampled(d, k).flatten() for d, k in ((dy, n), (dx, m)))
-        x = pad(features.stack(names, fine), (halo,) * 4, value=torch.nan)[:, rows][:, :, cols]
+        x = pad(features.stack(names, pixels.variables()), (halo,) * 4, value=torch.nan)[:, rows][:, :, cols]
         on_land = torch.where(land, torch.from_numpy(field), torch.nan)
         out["x"].append(x.half().numpy())
         out["truth"].append(on_land[dy::THINNING, dx::THINNING][:n, :m].half().numpy())

@@ -22,12 +22,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ssm_net.cube.masks import land_mask
+from ssm_net.cube.footprint import ObservationOperator
 from ssm_net.cube.store import Cube
-from ssm_net.grid import interpolation_matrix
-from ssm_net.inputs import features
+from ssm_net.grid import Window, interpolation_matrix
+from ssm_net.inputs.channels import channels
 from ssm_net.inputs.phases import PHASES, phase_of_cells
-from ssm_net.inputs.reading import CoarseDay, padded, read_coarse, read_fine, usable
+from ssm_net.inputs.reading import CoarseDay, padded, read_coarse, read_stored, usable
 from ssm_net.inputs.scaling import NO_FEATURES, Scaling
 from ssm_net.model.network import SSM_MAX, SSM_MIN, Committee, Downscaler, bounded
 from ssm_net.train.aggregate_loss import SENSOR_BIAS
@@ -103,6 +103,7 @@ def design_rows(
     phase = phase_of_cells(*cube.domain.coarse_shape)
     number = torch.arange(phase.numel()).reshape(phase.shape)
     cells = scaling if next(iter(network)).cells else NO_FEATURES
+    h = cube.footprint().thinned(FOOTPRINT_STRIDE).to(next(network.parameters()).device)
     observed: list[list[Tensor]] = []
     rows: list[list[tuple[Tensor, ...]]] = [[] for _ in network.members]
     station_rows: list[_StationRow] = []
@@ -113,7 +114,7 @@ def design_rows(
         if not bool(label.any()) and not reporting:
             continue
         observed.append([coarse.ssm[0][label], coarse.sigma[label], coarse.seen[label], number[label]])
-        means, of_stations = _day_rows(network, cube, coarse, scaling, reporting)
+        means, of_stations = _day_rows(network, cube, coarse, scaling, h, reporting)
         station_rows += of_stations
         for m, mean in enumerate(means):
             own = mean.gather(0, phase.expand(1, *mean.shape[1:]))[0][:, label]
@@ -147,30 +148,26 @@ def _day_rows(
     cube: Cube,
     coarse: CoarseDay,
     scaling: Scaling,
+    h: ObservationOperator,
     reporting: Sequence[tuple[int, TrainingStation]],
 ) -> tuple[list[Tensor], list[_StationRow]]:
     """A day's footprint means of slopes, mean and variance, (PHASES + 1, D + 2, R, C) of each member, last with the
     whole day hidden; and the rows of the stations that report."""
     ratio, (rows, cols) = cube.domain.ratio, cube.domain.coarse_shape
-    device, first = next(network.parameters()).device, FOOTPRINT_STRIDE // 2
-    sampled = slice(first, None, FOOTPRINT_STRIDE)
     phase = phase_of_cells(rows, cols)
     contexts = [_contexts(member, coarse, phase) for member in network]
     sums: list[Tensor] = []
-    total = torch.zeros(rows, cols, device=device)
     stations: list[_StationRow] = []
-    h = cube.footprint()
+    device, first = h.land.device, h.sample.start
     up_x = interpolation_matrix(range(cols * ratio), cols, ratio).to(device)
-    for (y0, y1), on_cpu, land in _bands(network, cube, coarse, scaling):
-        x = on_cpu.to(device)
+    for window, on_cpu in _bands(network, cube, coarse, scaling):
+        x, (y0, y1) = on_cpu.to(device), window[:2]
         up_y = interpolation_matrix(range(y0, y1), rows, ratio).to(device)
-        h_rows, h_cols = h.rows[:, y0:y1][:, sampled].to(device), h.cols[:, sampled].to(device)
-        weight = land[sampled, sampled].float().to(device)
-        total += h_rows @ weight @ h_cols.T
+        up_y_sampled, up_x_sampled = up_y[h.sample], up_x[h.sample]
         for m, (member, context) in enumerate(zip(network, contexts, strict=True)):
-            fine = member.fine(x[:, :, first:, first:], FOOTPRINT_STRIDE)[:, :, : len(weight), : weight.shape[1]]
-            up = up_y[sampled] @ context @ up_x[sampled].T
-            of_band = torch.stack([h_rows @ (_linearised(member, fine, c[None]) * weight) @ h_cols.T for c in up])
+            fine = member.fine(x[:, :, first:, first:], h.stride)[:, :, : len(up_y_sampled), : len(up_x_sampled)]
+            up = up_y_sampled @ context @ up_x_sampled.T
+            of_band = torch.stack([h.sums(_linearised(member, fine, c[None]), window) for c in up])
             if m == len(sums):
                 sums.append(torch.zeros_like(of_band))
             sums[m] += of_band
@@ -180,7 +177,7 @@ def _day_rows(
                 at_pixel = [up_y[station.row - y0] @ c @ up_x[station.col] for c in own]
                 members = _station_members(network, x, at_pixel, (station.row - y0, station.col))
                 stations.append(_StationRow(station.value[coarse.day], number, members))
-    return [(s / total.clamp(min=1e-6)).cpu() for s in sums], stations
+    return [h.mean_of_sums(s).cpu() for s in sums], stations
 
 
 def _station_members(
@@ -205,19 +202,14 @@ def _contexts(member: Downscaler, coarse: CoarseDay, phase: Tensor) -> Tensor:
     return torch.cat([context.base, context.deep], 1)
 
 
-def _bands(
-    network: Committee, cube: Cube, coarse: CoarseDay, scaling: Scaling
-) -> Iterator[tuple[tuple[int, int], Tensor, Tensor]]:
-    """First and last row of each band, its features with their halo (1, F, y, x), and its land (y, x) bool."""
+def _bands(network: Committee, cube: Cube, coarse: CoarseDay, scaling: Scaling) -> Iterator[tuple[Window, Tensor]]:
+    """Each band of rows and its channels with their halo, (1, F, y, x)."""
     ratio, (height, width) = cube.domain.ratio, cube.domain.fine_shape
     for y0 in range(0, height, BAND * ratio):
         window = (y0, min(y0 + BAND * ratio, height), 0, width)
         inside, around = padded(window, network.halo, (height, width))
-        fine = read_fine(cube, coarse.day, inside, usable(cube, scaling.present), coarse.background)
-        x = pad(scaling(features.stack(scaling.names, fine)), around)[None]
-        water = cube.read_static("water_fraction", window) if "water_fraction" in cube.static else None
-        shape = (window[1] - y0, width)
-        yield window[:2], x, land_mask(None if water is None else torch.from_numpy(water), shape)
+        pixels = read_stored(cube, coarse.day, inside, usable(cube, scaling.present), coarse.background)
+        yield window, pad(channels(pixels, scaling), around)[None]
 
 
 def _linearised(member: Downscaler, fine: Tensor, context: Tensor) -> Tensor:

@@ -13,10 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssm_net.cube.masks import land_mask
 from ssm_net.cube.store import Cube
 from ssm_net.grid import Window, interpolation_matrix
-from ssm_net.inputs.channels import as_tensor, channels, dry_when_hot
+from ssm_net.inputs.channels import PackedPixels, as_tensor, channels, dry_when_hot
 from ssm_net.inputs.phases import phase_of_cells
 from ssm_net.inputs.reading import padded, read_coarse, stored, usable
 from ssm_net.inputs.scaling import NO_FEATURES, Scaling
@@ -68,6 +67,7 @@ class Patches(EpochDataset):
         height, width = cube.domain.fine_shape
         fits = len(self.days) * len(self.names) * height * width * 2 <= KEEP_BYTES
         self.kept: dict[int, dict[str, Tensor]] | None = {} if self.size == (rows, cols) and fits else None
+        self.land = cube.land()  # a byte a pixel, of the whole domain: cheaper than a window's maps a sample
 
     def __len__(self) -> int:
         return len(self.days)
@@ -102,12 +102,7 @@ class Patches(EpochDataset):
         inside, pad = padded(window, h, self.cube.domain.fine_shape)
         in_domain = torch.ones(inside[1] - inside[0], inside[3] - inside[2], dtype=torch.bool)
         pixels = self._pixels(which, inside, pad)
-        water = None
-        if "water_fraction" in pixels:  # read already, for the channel
-            water = pixels["water_fraction"][h : h + height * ratio, h : h + width * ratio]
-        elif "water_fraction" in self.cube.static:
-            water = torch.from_numpy(self.cube.read_static("water_fraction", window))
-        land = land_mask(water, (height * ratio, width * ratio))
+        land = self.land[window[0] : window[1], window[2] : window[3]]
         score = self._whole_footprints(row, col) & torch.from_numpy(self.labels[which])
         score &= torch.isfinite(coarse.ssm[0]) & (coarse.land > 0.5)
         rows_up = range((row - top) * ratio - h, (row - top + height) * ratio + h)
@@ -161,7 +156,7 @@ class Patches(EpochDataset):
         backgrounds = {k: coarse.up_y @ field @ coarse.up_x.mT for k, field in pixels.background.items()}
         height, width = pixels.inside.shape[1:]
         inner = (slice(None), slice(h, height - h), slice(h, width - h))
-        x = channels(pixels.variables, backgrounds, pixels.inside, self.scaling)
+        x = channels(PackedPixels(pixels.variables, backgrounds), self.scaling, pixels.inside)
         day = backgrounds["day"][inner] if "day" in backgrounds else None
         gate = dry_when_hot(x[:, :, h : height - h, h : width - h], day, self.scaling)
         coarse = replace(coarse, up_y=coarse.up_y[:, h : height - h], up_x=coarse.up_x[:, h : width - h])

@@ -12,11 +12,12 @@ from worlds import FIRST, predict_day, tiny_cube
 from ssm_net.config import InferConfig
 from ssm_net.cube.store import Cube
 from ssm_net.estimators import random_features, registry
-from ssm_net.estimators.coarse_to_fine import GWR, CoarseToFine, Law
-from ssm_net.estimators.interpolation import Bilinear
-from ssm_net.estimators.registry import fitted
+from ssm_net.estimators.bilinear import Bilinear
+from ssm_net.estimators.coarse_to_fine import CoarseToFine, Law
+from ssm_net.estimators.gwr import GWR
+from ssm_net.estimators.registry import baseline
 from ssm_net.estimators.ridge import Ridge
-from ssm_net.estimators.training_set import Ground
+from ssm_net.estimators.training_set import TrainingSet
 from ssm_net.formats.mosaic_days import read_day
 from ssm_net.grid import block_mean
 from ssm_net.infer.day import background
@@ -30,25 +31,25 @@ def cube(tmp_path_factory: pytest.TempPathFactory) -> Cube:
 
 
 @pytest.fixture(scope="module")
-def ground(cube: Cube) -> Ground:
-    return Ground.of(cube)
+def training_set(cube: Cube) -> TrainingSet:
+    return TrainingSet.of(cube)
 
 
 @pytest.fixture(scope="module")
 def estimators(cube: Cube) -> dict:
     pytest.importorskip("sklearn")
-    from ssm_net.estimators import forest_fit
+    from ssm_net.estimators import forest
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(forest_fit, "TREES", 8)
-        patch.setattr(forest_fit, "TREES_TO_CHOOSE", 8)
-        return {name: fitted(name, cube) for name in ("gwr", "forest", "ridge")}
+        patch.setattr(forest, "TREES", 8)
+        patch.setattr(forest, "TREES_TO_CHOOSE", 8)
+        return {name: baseline(name, cube) for name in ("gwr", "forest", "ridge")}
 
 
 @pytest.mark.parametrize("name", ["gwr", "forest", "ridge"])
-def test_tiled_equals_untiled(cube: Cube, ground: Ground, estimators: dict, name: str) -> None:
+def test_tiled_equals_untiled(cube: Cube, training_set: TrainingSet, estimators: dict, name: str) -> None:
     one = estimators[name]
-    coarse, everywhere = ground.read(cube.days[2]), torch.ones(cube.domain.fine_shape, dtype=torch.bool)
+    coarse, everywhere = training_set.read(cube.days[2]), torch.ones(cube.domain.fine_shape, dtype=torch.bool)
     whole = background(one, cube, coarse, everywhere, 8)
     assert bool(torch.isfinite(whole[0]).all()) and float(whole[0].std()) > 0.005
     for side in (1, 3):
@@ -58,12 +59,14 @@ def test_tiled_equals_untiled(cube: Cube, ground: Ground, estimators: dict, name
 
 
 @pytest.mark.parametrize("cell", [(0, 0), (1, 3), (2, 6), (3, 7)])
-def test_ridge_leaves_the_own_value_out(cube: Cube, ground: Ground, estimators: dict, cell: tuple[int, int]) -> None:
-    coarse = ground.read(FIRST)
-    before, variance, *_ = background(estimators["ridge"], cube, coarse, ground.land, 8)
+def test_ridge_leaves_the_own_value_out(
+    cube: Cube, training_set: TrainingSet, estimators: dict, cell: tuple[int, int]
+) -> None:
+    coarse = training_set.read(FIRST)
+    before, variance, *_ = background(estimators["ridge"], cube, coarse, training_set.land, 8)
     ssm = coarse.ssm.clone()
     ssm[0, cell[0], cell[1]] += 0.1
-    after, variance_after, *_ = background(estimators["ridge"], cube, replace(coarse, ssm=ssm), ground.land, 8)
+    after, variance_after, *_ = background(estimators["ridge"], cube, replace(coarse, ssm=ssm), training_set.land, 8)
     here = tuple(slice(36 * n, 36 * (n + 1)) for n in cell)
     assert torch.equal(before[here], after[here]) and torch.equal(variance[here], variance_after[here])
     assert not torch.equal(before, after)
@@ -76,21 +79,21 @@ class Offset(CoarseToFine):
         return lambda x, window: torch.full(x.shape[1:], 0.05)
 
 
-def test_the_returned_residual_undoes_a_wrong_mean(cube: Cube, ground: Ground) -> None:
-    coarse = ground.read(cube.days[2])
-    ours = background(Offset(ground, "offset"), cube, coarse, ground.land, 8)[0]
-    plain = background(Bilinear(36), cube, coarse, ground.land, 8)[0]
+def test_the_returned_residual_undoes_a_wrong_mean(cube: Cube, training_set: TrainingSet) -> None:
+    coarse = training_set.read(cube.days[2])
+    ours = background(Offset(training_set, "offset"), cube, coarse, training_set.land, 8)[0]
+    plain = background(Bilinear(36), cube, coarse, training_set.land, 8)[0]
     torch.testing.assert_close(ours, plain, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("name", ["gwr", "forest"])
 def test_the_returned_residual_brings_the_cells_to_the_coarse_field(
-    cube: Cube, ground: Ground, estimators: dict, name: str
+    cube: Cube, training_set: TrainingSet, estimators: dict, name: str
 ) -> None:
-    one, coarse = estimators[name], ground.read(FIRST)
+    one, coarse = estimators[name], training_set.read(FIRST)
     trend, residual, _ = one.context(coarse)
-    mean = background(one, cube, coarse, ground.land, 8)[0]
-    land, y = ground.land.float(), coarse.ssm[0]
+    mean = background(one, cube, coarse, training_set.land, 8)[0]
+    land, y = training_set.land.float(), coarse.ssm[0]
 
     def left(field: torch.Tensor) -> float:
         return float((block_mean(field, 36, land) - y)[torch.isfinite(y)].square().mean().sqrt())
@@ -99,27 +102,29 @@ def test_the_returned_residual_brings_the_cells_to_the_coarse_field(
     torch.testing.assert_close(residual, y - block_mean(trend, 36, land), atol=1e-6, rtol=0)
 
 
-def test_gwr_finds_what_dries_the_pixels(cube: Cube, ground: Ground) -> None:
+def test_gwr_finds_what_dries_the_pixels(cube: Cube, training_set: TrainingSet) -> None:
     """In the tiny world the LST memory follows the soil's dryness: its slopes are negative."""
-    one = GWR(ground)
-    trend = one.context(ground.read(FIRST))[0]
+    one = GWR(training_set)
+    trend = one.context(training_set.read(FIRST))[0]
     memory = torch.from_numpy(cube.read("lst_day_memory", FIRST))
     assert float(torch.corrcoef(torch.stack([trend.flatten(), memory.flatten()]))[0, 1]) < -0.3
 
 
-def test_footprint_means_of_the_features(ground: Ground, estimators: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_footprint_means_of_the_features(
+    training_set: TrainingSet, estimators: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Band by band and phase by phase gives H of the whole field, water left out."""
     one: Ridge = estimators["ridge"]
     monkeypatch.setattr(Ridge, "STRIDE", 1)
-    coarse = ground.read(FIRST)
-    phi, base = one._footprints(coarse)
+    coarse = training_set.read(FIRST)
+    phi, base = one.footprints(coarse)
     by_phase = random_features.contexts(coarse.ssm, one.mean, one.scales)
-    x = torch.cat([x for _, x in ground.bands(coarse)], 1)
-    h, cell = ground.cube.footprint(), (1, 2)  # of phase 2
+    x = torch.cat([x for _, x in training_set.bands(coarse)], 1)
+    h, cell = training_set.cube.footprint(), (1, 2)  # of phase 2
     up = torch.nn.functional.interpolate(by_phase[2:3], scale_factor=36, mode="bilinear", align_corners=False)[0]
-    direct = h.forward(one.phi(one._inputs(x, up)), ground.land.float())
+    direct = h.weights.forward(one.phi(one._inputs(x, up)), training_set.land.float())
     torch.testing.assert_close(phi[:, *cell], direct[:, *cell], atol=1e-3, rtol=1e-3)
-    torch.testing.assert_close(base[cell], h.forward(up[0], ground.land.float())[cell], atol=1e-4, rtol=0)
+    torch.testing.assert_close(base[cell], h.mean(up[0])[cell], atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("name", ["gwr", "ridge"])
@@ -137,10 +142,10 @@ def test_mosaics_need_no_run_and_come_out_the_same(cube: Cube, tmp_path: Path, n
     assert np.isfinite(mosaic.ssm).mean() > 0.95
 
 
-def test_only_ridge_takes_the_day_in_afterwards(cube: Cube, ground: Ground, estimators: dict) -> None:
+def test_only_ridge_takes_the_day_in_afterwards(cube: Cube, training_set: TrainingSet, estimators: dict) -> None:
     for name, one in estimators.items():
         none, gain = (
-            predict_day(one, cube, FIRST, ground.land, how=how, side=8, attrs={}).ssm for how in ("none", "gain")
+            predict_day(one, cube, FIRST, training_set.land, how=how, side=8, attrs={}).ssm for how in ("none", "gain")
         )
         assert np.array_equal(none, gain, equal_nan=True) is (name != "ridge")
 
@@ -148,10 +153,10 @@ def test_only_ridge_takes_the_day_in_afterwards(cube: Cube, ground: Ground, esti
 def test_an_unobserved_cube_is_said(tmp_path: Path) -> None:
     bare = replace(tiny_cube(tmp_path / "c.zarr", days=1), days=(FIRST + dt.timedelta(99),))
     with pytest.raises(ValueError, match="no day with a coarse observation"):
-        Ground.of(bare)
+        TrainingSet.of(bare)
 
 
 def test_a_forest_without_its_library_is_said(cube: Cube, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"scikit-learn: pip install 'ssm_net\[eval\]'"):
-        fitted("forest", cube)
+        baseline("forest", cube)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ssm_net.estimators.gwr_fit import coefficients, normal_equations, with_intercept
+from ssm_net.estimators.gwr import coefficients, normal_equations, with_intercept
 
 SHAPE = (8, 10)
 

@@ -4,8 +4,10 @@ import datetime as dt
 
 import numpy as np
 import pytest
+import torch
 from scipy.ndimage import gaussian_filter
 
+from ssm_net.cube.footprint import ObservationOperator
 from ssm_net.evaluate.metrics.algebra import ScoredDay
 from ssm_net.evaluate.metrics.binnings import SKY
 from ssm_net.evaluate.metrics.error import TemporalCorrelation, TemporalUnbiasedRmse
@@ -148,7 +150,8 @@ def test_consistency_is_of_footprint_means_where_half_is_land():
     ssm = np.where(land, TRUTH, np.nan)
     observed = cell_mean(TRUTH, land, 36) + 0.02
     observed[3, 3] = np.nan
-    m = coarse_consistency(day(ssm), observed, Footprint.box((4, 4), 36))
+    operator = ObservationOperator(Footprint.box((4, 4), 36), torch.ones(TRUTH.shape, dtype=torch.bool))
+    m = coarse_consistency(day(ssm), observed, operator)
     assert m.n == 14
     assert m.bias == pytest.approx(-0.02, abs=1e-6) and m.ubrmse == pytest.approx(0, abs=1e-6)
 

@@ -17,14 +17,14 @@ from rasterio.errors import NotGeoreferencedWarning
 from worlds import FIRST, tiny_cube
 
 from ssm_net.cube.store import Cube, CubeError, open_cube
+from ssm_net.estimators.bilinear import Bilinear
 from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, load_trained
-from ssm_net.estimators.interpolation import Bilinear
-from ssm_net.estimators.network import NetworkEstimator, half_upsampled, upsample_by_phase
+from ssm_net.estimators.network import NetworkEstimator, half_upsampled
 from ssm_net.formats.mosaic_days import days_done
-from ssm_net.infer.day import ahead, background
+from ssm_net.infer.day import background, prefetched
 from ssm_net.infer.run import infer
 from ssm_net.inputs.bands import bands
-from ssm_net.inputs.phases import PHASES
+from ssm_net.inputs.phases import PHASES, upsample_by_phase
 from ssm_net.inputs.reading import read_coarse
 from ssm_net.inputs.tiling import tiles
 from ssm_net.model.fused import Fused
@@ -109,7 +109,7 @@ def test_reading_ahead_raises_in_its_place() -> None:
 
     got = []
     with pytest.raises(CubeError, match="the third"):
-        for item in ahead(three()):
+        for item in prefetched(three()):
             got.append(item)
     assert got == [1, 2]
 

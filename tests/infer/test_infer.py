@@ -10,15 +10,17 @@ import torch
 from worlds import FIRST, predict_day, tiny_cube
 
 from ssm_net.config import InferConfig, ModelConfig
-from ssm_net.cube.masks import land_mask
 from ssm_net.cube.store import Cube, open_cube
+from ssm_net.estimators.bilinear import Bilinear
 from ssm_net.estimators.calibration import Calibration
-from ssm_net.estimators.checkpoint import Trained, build, load_trained, save_trained
-from ssm_net.estimators.interpolation import Bilinear, Dispatch
-from ssm_net.estimators.network import NetworkEstimator
+from ssm_net.estimators.checkpoint import ModelError, Trained, build, load_trained, save_trained
+from ssm_net.estimators.dispatch import Dispatch
+from ssm_net.estimators.network import NetworkEstimator, fastest_precision
+from ssm_net.formats.mosaic_days import read_day
 from ssm_net.formats.product import Flag
 from ssm_net.grid import block_mean
 from ssm_net.infer.day import background
+from ssm_net.infer.plan import plan_inference
 from ssm_net.infer.run import infer
 from ssm_net.inputs.reading import CoarseDay, read_coarse
 from ssm_net.inputs.statistics import compute_scaling
@@ -54,7 +56,7 @@ def estimator(cube: Cube, run: Path) -> NetworkEstimator:
 
 
 def land_of(cube: Cube) -> torch.Tensor:
-    return land_mask(torch.from_numpy(cube.read_static("water_fraction")), cube.domain.fine_shape)
+    return cube.land()
 
 
 def coarse_of(cube: Cube, estimator: NetworkEstimator, day: dt.date = FIRST) -> CoarseDay:
@@ -174,6 +176,40 @@ def test_a_cube_without_a_predictor_of_the_model_is_refused(cube: Cube, run: Pat
     poorer = replace(open_cube(cube.path), static=("elevation", "water_fraction"))
     with pytest.raises(ValueError, match="lacks what the model was trained on: sand"):
         NetworkEstimator(load_trained(run), poorer, CPU)
+
+
+@pytest.mark.parametrize(("attrs", "message"), [
+    ({"fwhm_km": 36.0}, r"FWHM 36 km \(the model: 43 km\).*train\.py .*fwhm_km"),
+    ({"footprint": "box"}, r"footprint box \(the model: gaussian\)"),
+])  # fmt: skip
+def test_a_cube_of_another_sensor_than_the_models_is_refused(cube: Cube, run: Path, attrs: dict, message: str) -> None:
+    """Its stated error is that of footprints of another width; only training adapts to them."""
+    other = replace(open_cube(cube.path), attrs={**cube.attrs, **attrs})
+    with pytest.raises(ModelError, match=message):
+        NetworkEstimator(load_trained(run), other, CPU)
+
+
+def test_a_map_and_the_screen_say_on_what_it_was_computed(
+    cube: Cube, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cfg = InferConfig(cube=str(cube.path), run=str(run), mosaics=str(tmp_path), end=str(FIRST), device="cpu")
+    infer(cfg)
+    chosen = fastest_precision(CPU)
+    attrs = read_day(next(tmp_path.glob("*.nc"))).attrs
+    assert (attrs["compute_precision"], attrs["compute_device"]) == (chosen.name, "cpu")
+    assert torch.__version__.startswith(str(attrs["torch_version"]))
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"computing in {chosen.name} on cpu: {chosen.reason}" in shown
+
+
+def test_the_plan_is_a_value_that_prints_as_the_dry_run(cube: Cube, tmp_path: Path) -> None:
+    cfg = InferConfig(cube=str(cube.path), mosaics=str(tmp_path), method="bilinear", start=str(cube.days[1]))
+    infer(replace(cfg, end=str(cube.days[1])))
+    plan = plan_inference(cfg, cube)
+    assert (plan.days, plan.todo, plan.done) == (cube.days[1:], cube.days[2:], [cube.days[1]])
+    assert "would make 2 of 3 days (2016-04-16 .. 2016-04-18) of domain tiny with bilinear" in str(plan)
+    assert plan_inference(replace(cfg, overwrite=True), cube).todo == cube.days[1:]
+    assert plan_inference(replace(cfg, parts=3, part=2), cube).days == (cube.days[2],)
 
 
 @pytest.mark.parametrize("side", [1, 3, 8])

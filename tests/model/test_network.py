@@ -4,9 +4,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ssm_net.estimators.network import upsample_by_phase
 from ssm_net.grid import upsample
-from ssm_net.inputs.phases import PHASES, phase_of_cells
+from ssm_net.inputs.phases import PHASES, phase_of_cells, upsample_by_phase
 from ssm_net.model.network import SSM_MAX, SSM_MIN, Downscaler, NetworkSize
 
 LAGS, FEATURES, RATIO = 3, 5, 12

@@ -14,16 +14,15 @@ import torch
 from worlds import tiny_cube
 
 from ssm_net.config import ModelConfig, TrainConfig
-from ssm_net.cube.masks import land_mask
 from ssm_net.cube.store import Cube
 from ssm_net.errors import ConfigError
 from ssm_net.estimators.checkpoint import build, load_trained
 from ssm_net.estimators.network import NetworkEstimator
 from ssm_net.grid import Footprint, upsample
 from ssm_net.infer.day import background
-from ssm_net.inputs import features
+from ssm_net.inputs.channels import channels
 from ssm_net.inputs.phases import PHASES, phase_of_cells
-from ssm_net.inputs.reading import padded, read_coarse, read_fine, usable
+from ssm_net.inputs.reading import padded, read_coarse, read_stored, usable
 from ssm_net.inputs.split import split
 from ssm_net.inputs.statistics import compute_scaling
 from ssm_net.train.aggregate_loss import AggregateLearner, Objective, SensorFootprint
@@ -73,8 +72,8 @@ def test_channels_of_a_batch_are_those_of_inference(cube: Cube, window: tuple[in
     inside, pad = padded(pixels, 1, cube.domain.fine_shape)
     for i, which in enumerate((0, 3)):
         coarse = read_coarse(cube, cube.days[which], 3, data.cells)
-        fine = read_fine(cube, cube.days[which], inside, usable(cube, data.scaling.present), coarse.background)
-        want = torch.nn.functional.pad(data.scaling(features.stack(data.scaling.names, fine)), pad)
+        stored = read_stored(cube, cube.days[which], inside, usable(cube, data.scaling.present), coarse.background)
+        want = torch.nn.functional.pad(channels(stored, data.scaling), pad)
         torch.testing.assert_close(batch.x[i], want, atol=2e-5, rtol=1e-5)
         up = batch.coarse.up_y[i] @ torch.nan_to_num(batch.coarse.ssm[i, 0]) @ batch.coarse.up_x[i].T
         torch.testing.assert_close(up, upsample(torch.nan_to_num(coarse.ssm[0]), 36, pixels))
@@ -168,7 +167,7 @@ def test_training_and_inference_see_the_same_field(cube: Cube) -> None:
         mean = one.background(batch_of_day(cube, 1), (0, 0), 1).mean.mean(0)
     trained = _trained(cube, one)
     estimator = NetworkEstimator(trained, cube, torch.device("cpu"))
-    land = land_mask(torch.from_numpy(cube.read_static("water_fraction")), cube.domain.fine_shape)
+    land = cube.land()
     coarse = read_coarse(cube, cube.days[1], 3, estimator.scaling)
     phase, h = phase_of_cells(4, 8), Footprint.gaussian((4, 8), 36, 43.0)
     for p in range(PHASES):

@@ -15,12 +15,12 @@ from itertools import pairwise
 import numpy as np
 
 from ssm_net.core.radiometers import name_of
+from ssm_net.cube.footprint import ObservationOperator
 from ssm_net.cube.store import Cube
 from ssm_net.cube.variables import API_DAYS
 from ssm_net.evaluate.referees.coarse import footprint_mean
 from ssm_net.formats.product import Mosaic
-from ssm_net.grid import Footprint
-from ssm_net.infer.quality_flags import sources
+from ssm_net.infer.quality_flags import coarse_sources
 
 WINDOW = 365  # days each side, at most
 AROUND = 15  # days to each side that decide which sensor leads
@@ -46,7 +46,12 @@ class DayLevel:
 
     @classmethod
     def of(
-        cls, mosaic: Mosaic, cube: Cube, truth: np.ndarray | None, observed: np.ndarray | None, footprint: Footprint
+        cls,
+        mosaic: Mosaic,
+        cube: Cube,
+        truth: np.ndarray | None,
+        observed: np.ndarray | None,
+        footprint: ObservationOperator,
     ) -> DayLevel:
         known = np.isfinite(mosaic.ssm)
         level, error, coarse_error = _mean(mosaic.ssm[known]), float("nan"), float("nan")
@@ -55,7 +60,7 @@ class DayLevel:
             if observed is not None:
                 expected = footprint_mean(truth, footprint)
                 coarse_error = _mean((observed - expected)[np.isfinite(observed) & np.isfinite(expected)])
-        codes = sources(cube, mosaic.day)
+        codes = coarse_sources(cube, mosaic.day)
         leading = int(np.bincount(codes[codes > 0]).argmax()) if (codes > 0).any() else 0
         rain = tuple(_mean(r[np.isfinite(r)]) for r in (cube.read_coarse(v, mosaic.day) for v in API_DAYS
                                                          if v in cube.coarse))  # fmt: skip

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from ssm_net.cube.footprint import ObservationOperator
 from ssm_net.cube.store import Cube
 from ssm_net.evaluate.metrics.algebra import Metric
 from ssm_net.evaluate.metrics.error import Bias, Correlation, Count, Rmse, UnbiasedRmse
 from ssm_net.evaluate.metrics.statistics import Moments
 from ssm_net.formats.product import Mosaic
-from ssm_net.grid import Footprint
 
 DAYS_BEFORE = 30  # days before the first that are searched for the last observation
 NEVER = 10**6  # days: the age where no observation is known
@@ -33,15 +33,12 @@ def coarse_observation(cube: Cube, day: dt.date) -> np.ndarray | None:
     return values if np.isfinite(values).any() else None
 
 
-def footprint_mean(field: np.ndarray, footprint: Footprint) -> np.ndarray:
-    """Mean of the finite pixels of ``field`` (Ny, Nx) over each footprint, (R, C); NaN where less than half of a
-    footprint is finite."""
-    finite = torch.from_numpy(np.isfinite(field)).float()
-    mean = footprint.forward(torch.from_numpy(np.nan_to_num(field)).float(), finite)
-    return torch.where(footprint.forward(finite) >= 0.5, mean, torch.nan).numpy()
+def footprint_mean(field: np.ndarray, footprint: ObservationOperator) -> np.ndarray:
+    """Mean over the land of each footprint, (R, C), NaN where the field is known on less than half of it."""
+    return footprint.mean(torch.from_numpy(field), least=0.5).numpy()
 
 
-def coarse_consistency(mosaic: Mosaic, observed: np.ndarray, footprint: Footprint) -> Moments:
+def coarse_consistency(mosaic: Mosaic, observed: np.ndarray, footprint: ObservationOperator) -> Moments:
     """Footprint means of the mosaic against the coarse observation, (R, C) m3 m-3, where a cell is half land."""
     mean = footprint_mean(mosaic.ssm, footprint)
     return Moments.of(observed, mean, np.isfinite(observed) & np.isfinite(mean))

@@ -1,13 +1,22 @@
 """A random forest from cell means to soil moisture, its leaves sized by cross-validation over blocks of cells.
 
-Cells beside each other and days after each other are alike, so that out-of-bag errors favour leaves which know single
+Neighbouring cells and successive days are alike, so that out-of-bag errors favour leaves which know single
 cells by heart; whole blocks of cells left out do not. Source: Breiman (2001), Mach. Learn. 45.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+import torch
 from sklearn.ensemble import RandomForestRegressor
+from torch import Tensor
+
+from ssm_net.estimators.coarse_to_fine import CoarseToFine, Law
+from ssm_net.estimators.interface import EstimatorError
+from ssm_net.estimators.training_set import SEED, TrainingSet
+from ssm_net.inputs.reading import CoarseDay
 
 TREES, TREES_TO_CHOOSE = 100, 30
 LEAVES = (2, 5, 10, 20, 50)  # fewest samples of a leaf
@@ -33,7 +42,7 @@ def _error(x: np.ndarray, y: np.ndarray, fold: np.ndarray, leaf: int, seed: int)
     for k in np.unique(fold):
         held = fold == k
         if held.all():
-            raise ValueError("the samples fall into one block: nothing is left to train on while one is held out")
+            raise EstimatorError("the samples fall into one block: nothing is left to train on while one is held out")
         forest = _forest(TREES_TO_CHOOSE, leaf, seed).fit(x[~held], y[~held])
         total += float(((forest.predict(x[held]) - y[held]) ** 2).sum())
     return total / len(y)
@@ -42,3 +51,34 @@ def _error(x: np.ndarray, y: np.ndarray, fold: np.ndarray, leaf: int, seed: int)
 def _forest(trees: int, leaf: int, seed: int) -> RandomForestRegressor:
     # One thread: with more, the order in which trees are added up changes the last digits from run to run.
     return RandomForestRegressor(trees, min_samples_leaf=leaf, max_features=TRIED, random_state=seed, n_jobs=1)
+
+
+class Forest(CoarseToFine):
+    """A random forest from the features and the season to soil moisture."""
+
+    MOST_SAMPLES = 50_000
+
+    def __init__(self, training_set: TrainingSet) -> None:
+        super().__init__(training_set, "forest")
+        x, y, fold = (torch.cat(part) for part in zip(*self._samples(), strict=True))
+        sample = np.random.default_rng(SEED).permutation(len(y))[: self.MOST_SAMPLES]
+        self.forest: RandomForestRegressor = fit_forest(
+            x[sample].numpy(), y[sample].numpy(), fold[sample].numpy(), SEED
+        )
+
+    def _samples(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        for day in self.training_set.some_days():
+            coarse = self.training_set.read(day)
+            labels = self.training_set.labels(coarse)
+            yield (
+                _with_season(coarse.features, coarse)[:, labels].T,
+                coarse.ssm[0][labels],
+                self.training_set.fold[labels],
+            )
+
+    def law(self, coarse: CoarseDay) -> Law:
+        return lambda x, window: torch.from_numpy(predict(self.forest, _with_season(x, coarse).numpy()))
+
+
+def _with_season(x: Tensor, coarse: CoarseDay) -> Tensor:
+    return torch.cat([x, coarse.season[:, None, None].expand(2, *x.shape[1:])])

@@ -1,0 +1,112 @@
+"""Prediction and writing of single days with all that a run shares: estimator, mask, attributes."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ssm_net.config import InferConfig
+from ssm_net.cube.footprint import ObservationOperator
+from ssm_net.cube.store import Cube, open_cube
+from ssm_net.estimators.checkpoint import Trained
+from ssm_net.estimators.interface import Estimator
+from ssm_net.estimators.network import NetworkEstimator, Precision, fastest_precision
+from ssm_net.estimators.registry import baseline
+from ssm_net.formats.mosaic_days import write_day, write_quicklook
+from ssm_net.formats.product import Attribute
+from ssm_net.infer import quality_flags
+from ssm_net.infer.day import DayBackground, predict_background
+from ssm_net.infer.plan import InferenceError
+from ssm_net.infer.provenance import Provenance
+from ssm_net.version import __version__
+
+
+@dataclass(frozen=True)
+class DayWriter:
+    """Predicts days and writes their maps. ``h`` holds the production mask, ``static_flags`` (y, x) uint16 the flags
+    that no day changes, ``attrs`` the attributes that all maps share."""
+
+    cfg: InferConfig
+    cube: Cube
+    estimator: Estimator
+    precision: Precision
+    device: torch.device
+    attrs: dict[str, Attribute]
+    h: ObservationOperator
+    static_flags: np.ndarray
+
+    @classmethod
+    def open(cls, cfg: InferConfig, trained: Trained | None) -> DayWriter:
+        """``trained`` is None for a baseline. Raises ``SsmNetError`` where the cube lacks what the estimator needs."""
+        cube, device = open_cube(cfg.cube), choose_device(cfg.device) if trained else torch.device("cpu")
+        precision = fastest_precision(device) if trained else Precision(torch.float32, "baselines are in float32")
+        if trained is not None:
+            estimator: Estimator = NetworkEstimator(trained, cube, device, precision.dtype)
+        else:
+            estimator = baseline(cfg.method, cube)
+        attrs = provenance_of(cfg, trained) | _described(cfg, cube, estimator) | _computed(precision, device)
+        return cls(cfg, cube, estimator, precision, device, attrs, cube.footprint(), quality_flags.static_flags(cube))
+
+    def predict(self, day: dt.date, progress: Callable[[int, int], None] | None = None) -> DayBackground:
+        """``progress`` is called with the number of tiles that are done and that of all."""
+        return predict_background(self.estimator, self.cube, day, self.h, self.static_flags, update=self.cfg.update,
+                                  tile=self.cfg.tile, progress=progress)  # fmt: skip
+
+    def write(self, background: DayBackground) -> Path:
+        """The picture comes first: a day is done when its file is there."""
+        day = background.coarse.day
+        own: dict[str, Attribute] = {
+            "revision": self.cube.revision(day), "coarse_sources": quality_flags.sensor_names(self.cube, day),
+        }  # fmt: skip
+        mosaic, folder = background.mosaic(self.attrs | own), Path(self.cfg.mosaics)
+        if self.cfg.quicklook:
+            write_quicklook(mosaic, folder)
+        return write_day(mosaic, folder, self.cfg.format)
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` is CUDA where torch finds it. Raises ``InferenceError`` where the device asked for is not there."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise InferenceError(f"device={name}: torch finds no CUDA device here; use device=cpu or device=auto")
+    return torch.device(name)
+
+
+def provenance_of(cfg: InferConfig, trained: Trained | None) -> Provenance:
+    """What distinguishes the maps of one model from those of another; ``trained`` is None for a baseline."""
+    if trained is None:
+        return {"model": cfg.method, "checkpoint": "none"}
+    attrs: Provenance = {
+        "model": "ssm_net", "checkpoint": trained.digest, "features": " ".join(trained.scaling.names),
+        "trained_on": f"{trained.provenance['cube']} {' .. '.join(trained.provenance['train_days'])}",
+    }  # fmt: skip
+    if stations := trained.provenance.get("stations"):
+        attrs["stations_trained_on"] = "; ".join(stations)
+    return attrs
+
+
+def _described(cfg: InferConfig, cube: Cube, estimator: Estimator) -> dict[str, Attribute]:
+    """Global attributes that say what a mosaic was made of; nothing in them changes from run to run."""
+    products = {k: v for k, v in cube.attrs.items() if k in ("ssm", "lst", "reflectance", "rain") and v}
+    return {
+        "update": cfg.update if estimator.updates else "none",
+        "mode": "looks back only",
+        "inference_tile": cfg.tile,  # coarse cells; the evaluation looks for seams there
+        "inputs": ", ".join(f"{k}: {v}" for k, v in sorted(products.items())),
+        "coarse_footprint": f"{cube.attrs['footprint']}, FWHM {cube.attrs['fwhm_km']} km",
+        "source": f"{cube.attrs.get('ssm') or 'no'} coarse soil moisture downscaled with MODIS and weather",
+        "product_version": __version__,
+        "history": f"made by ssm_net {__version__} (infer.py)",
+    }
+
+
+def _computed(precision: Precision, device: torch.device) -> dict[str, Attribute]:
+    """Global attributes: on what a mosaic was computed. Maps of two devices or precisions differ by rounding."""
+    return {"compute_precision": precision.name, "compute_device": device.type,
+            "torch_version": torch.__version__.split("+")[0]}  # fmt: skip
