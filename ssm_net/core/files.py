@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from ssm_net.core.faults import FaultPoint, reached
+
 
 def write_whole(path: Path, data: bytes | memoryview) -> Path:
     """Put ``data`` at ``path`` in one step: written to a file next to it, flushed to the disk, renamed into place.
@@ -27,10 +29,12 @@ def write_whole(path: Path, data: bytes | memoryview) -> Path:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+            reached(FaultPoint.FILE_WRITTEN_NOT_RENAMED, path)
             os.replace(part, path)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+        reached(FaultPoint.FILE_RENAMED_NOT_SYNCED, path)
         _sync_folder(path.parent)
     return path
 

@@ -14,6 +14,7 @@ import numpy as np
 import zarr
 from zarr.codecs import BloscCodec, BloscShuffle, Crc32cCodec
 
+from ssm_net.core.faults import FaultPoint, reached
 from ssm_net.cube.lock import LOCK_FILE, UNFINISHED, CubeLock
 from ssm_net.cube.store import CHUNK, EPOCH, FORMAT, CubeError, open_cube, read_json, write_json
 from ssm_net.cube.variables import COARSE, FINE, STATIC_UNITS
@@ -53,6 +54,7 @@ def create_cube(lock: CubeLock, layout: CubeLayout, days: Sequence[dt.date]) -> 
     else:
         meta = layout.to_json()
         _make_empty(path, layout, meta)
+        reached(FaultPoint.CUBE_DESCRIBED_STILL_MARKED, path)
     (path / UNFINISHED).unlink(missing_ok=True)
     cube = open_cube(path)
     new = sorted(set(days) - set(cube.days))
@@ -64,6 +66,7 @@ def create_cube(lock: CubeLock, layout: CubeLayout, days: Sequence[dt.date]) -> 
     if new:
         all_days = [*cube.days, *new]
         _resize(path, all_days, cube.fine, cube.coarse)
+        reached(FaultPoint.CUBE_EXTENDED_DAYS_NOT_LISTED, path)
         # The list of days comes last: were it cut off before this line, the next run resizes again to the same size.
         write_json(path / "cube.json", meta | {"days": [(day - EPOCH).days for day in all_days]})
         cube = open_cube(path)
@@ -97,6 +100,7 @@ def _make_empty(path: Path, layout: CubeLayout, meta: Mapping[str, Any]) -> None
             shutil.rmtree(item) if item.is_dir() else item.unlink()
     _make(path, layout)
     (path / "status").mkdir()
+    reached(FaultPoint.CUBE_MADE_NOT_DESCRIBED, path)
     write_json(path / "cube.json", {**meta, "days": []})
 
 
@@ -158,6 +162,7 @@ def _resize(path: Path, days: Sequence[dt.date], fine: Sequence[str], coarse: Se
             a = root[f"{group}/{name}"]
             assert isinstance(a, zarr.Array)
             a.resize((len(days), *a.shape[1:]))
+            reached(FaultPoint.CUBE_HALF_EXTENDED, f"{group}/{name}")
         time = root[f"{group}/time"]
         assert isinstance(time, zarr.Array)
         time.resize((len(days),))

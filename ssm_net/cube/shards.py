@@ -20,6 +20,7 @@ import google_crc32c
 import numpy as np
 from numcodecs.blosc import Blosc
 
+from ssm_net.core.faults import FaultPoint, reached
 from ssm_net.errors import SsmNetError
 from ssm_net.grid import Window
 
@@ -154,6 +155,7 @@ class Shards:
                 data = index.astype("<u8").tobytes()
                 shard.write(data + _checksum(data))
             shard.flush()
+            reached(FaultPoint.SHARD_WRITTEN_NOT_SYNCED, file)
             os.fsync(shard.fileno())
 
     def _encode(self, chunk: np.ndarray) -> bytes:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ssm_net.core.faults import FaultPoint, reached
 from ssm_net.core.files import naming_full_disk
 from ssm_net.cube.lock import CubeLock
 from ssm_net.cube.store import Cube, CubeError, read_json, write_json
@@ -48,13 +49,18 @@ class CubeWriter:
         with naming_full_disk(cube.path):
             for name, packed in fine:
                 self._write(f"fine/{name}", packed, index)
+                reached(FaultPoint.DAY_HALF_WRITTEN, f"{day} fine/{name}")
                 missing.discard(name)
             if missing := missing | (set(cube.coarse) - set(coarse)):
                 raise CubeError(f"{cube.path}: {day}: nothing given for {', '.join(sorted(missing))}")
             for name in cube.coarse:
                 self._write(f"coarse/{name}", COARSE[name].pack(coarse[name]), index)
+                reached(FaultPoint.DAY_HALF_WRITTEN, f"{day} coarse/{name}")
+        reached(FaultPoint.DAY_WRITTEN_WITHOUT_STATE, day)
         write_json(cube.state_file(day), dict(state or {}))
+        reached(FaultPoint.DAY_WRITTEN_WITHOUT_STATUS, day)
         write_json(cube.status_file(day), {**info, "revision": revision})
+        reached(FaultPoint.DAY_DONE_WITHOUT_REVISION, day)
         self._keep_revision(day)
 
     def keep_last_revision(self) -> None:
@@ -79,6 +85,7 @@ class CubeWriter:
             if day >= first:
                 self._keep_revision(day)
                 cube.status_file(day).unlink()
+                reached(FaultPoint.DAYS_HALF_WITHDRAWN, day)
 
     def write_static(self, name: str, values: np.ndarray) -> None:
         """A static variable, (y, x), and its cell means. Raises ``OSError`` where the disk is full."""
@@ -86,6 +93,7 @@ class CubeWriter:
         cells = block_mean(torch.from_numpy(values.astype("float32")), cube.domain.ratio)
         with naming_full_disk(cube.path):
             self._write(f"static/{name}", values)
+            reached(FaultPoint.STATIC_MAP_WITHOUT_CELL_MEANS, name)
             self._write(f"static_cell/{name}", cells.numpy())
 
     def write_metadata(self, name: str, metadata: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from ssm_net.config import ModelConfig
+from ssm_net.core.faults import FaultPoint, reached
 from ssm_net.cube.store import write_json
 from ssm_net.errors import SsmNetError
 from ssm_net.estimators.calibration import Calibration
@@ -60,7 +61,9 @@ def save_trained(run: Path, trained: Trained) -> None:
     """Weights first, then the JSON that names their hash: a model is there when its JSON is."""
     part = run / "model.pt.part"
     torch.save({k: v.contiguous() for k, v in trained.network.state_dict().items()}, part)
+    reached(FaultPoint.WEIGHTS_WRITTEN_NOT_RENAMED, run)
     os.replace(part, run / "model.pt")
+    reached(FaultPoint.WEIGHTS_WITHOUT_DESCRIPTION, run)
     meta = {k: getattr(trained, k) for k in (
         "ratio", "footprint", "fwhm", "mean_ssm", "provenance")}  # fmt: skip
     meta |= {k: asdict(getattr(trained, k)) for k in ("scaling", "model", "calibration")}

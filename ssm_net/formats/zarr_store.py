@@ -22,6 +22,7 @@ import numpy as np
 import xarray as xr
 import zarr
 
+from ssm_net.core.faults import FaultPoint, reached
 from ssm_net.core.files import naming_full_disk, write_whole
 from ssm_net.formats.netcdf import (
     CF_EPOCH,
@@ -56,7 +57,9 @@ def write_zarr_day(path: Path, mosaic: Mosaic) -> Path:
                 shutil.rmtree(old)
         for name, counts in zip(DAILY_VARIABLES, (pack(mosaic.ssm), pack(mosaic.sigma), mosaic.flags), strict=True):
             _open_array(path, name, "r+")[place] = counts
+            reached(FaultPoint.STORE_DAY_HALF_WRITTEN, f"{mosaic.day} {name}")
         _put_time(path, place, mosaic.day)
+        reached(FaultPoint.STORE_DAY_WITHOUT_STATUS, mosaic.day)
         write_whole(status_file(path, mosaic.day), json.dumps(mosaic.attrs, indent=1).encode())
     return path
 
@@ -186,6 +189,7 @@ def _create(path: Path, mosaic: Mosaic) -> None:
     store.to_zarr(part, mode="w", consolidated=False, zarr_format=3, encoding=encoding)
     group = {"zarr_format": 3, "node_type": "group", "attributes": {}}  # else zarr warns of a stray folder
     write_whole(part / "status" / "zarr.json", json.dumps(group).encode())
+    reached(FaultPoint.STORE_MADE_NOT_RENAMED, path)
     part.rename(path)
 
 
@@ -222,6 +226,7 @@ def _place(path: Path, day: dt.date) -> int:
         place, length = length, length + 1
     for name in (*DAILY_VARIABLES, "time"):
         _set_length(path / name, length)
+        reached(FaultPoint.STORE_HALF_EXTENDED, name)
     return place
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from ssm_net.config import InferConfig
+from ssm_net.core.faults import FaultPoint, reached
 from ssm_net.cube.footprint import ObservationOperator
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.estimators.checkpoint import Trained
@@ -66,6 +67,7 @@ class DayWriter:
         mosaic, folder = background.mosaic(self.attrs | own), Path(self.cfg.mosaics)
         if self.cfg.quicklook:
             write_quicklook(mosaic, folder)
+            reached(FaultPoint.QUICKLOOK_WITHOUT_MOSAIC, day)
         return write_day(mosaic, folder, self.cfg.format)
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback, RichProgressBar
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from rich.console import Console
 
 from ssm_net.config import TrainerConfig
+from ssm_net.core.files import write_whole
 from ssm_net.errors import ConfigError
 
 
@@ -40,6 +44,16 @@ def device_of(cfg: TrainerConfig) -> torch.device:
                       "trainer.accelerator=auto takes a GPU where there is one")  # fmt: skip
 
 
+class WholeCheckpoints(TorchCheckpointIO):
+    """Checkpoints that are there whole or not at all: Lightning's own writer copies them over the last one, and a copy
+    that is cut off would leave a training that cannot go on."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        data = io.BytesIO()
+        torch.save(checkpoint, data)
+        write_whole(Path(path), data.getbuffer())
+
+
 def make_trainer(
     cfg: TrainerConfig, run: Path, epochs: int, callbacks: Sequence[Callback], loggers: Sequence[Logger] = (),
     *, validate_every: int = 1,
@@ -54,6 +68,7 @@ def make_trainer(
         max_epochs=epochs, logger=list(loggers) or False, callbacks=[*callbacks, RichProgressBar(leave=False)],
         gradient_clip_val=1.0, log_every_n_steps=5, num_sanity_val_steps=0, enable_model_summary=False,
         default_root_dir=run, use_distributed_sampler=False, check_val_every_n_epoch=validate_every,
+        plugins=[WholeCheckpoints()],
     )  # fmt: skip
 
 

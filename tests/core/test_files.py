@@ -1,11 +1,12 @@
 """A file is there whole or not at all."""
 
 import errno
-import os
 from concurrent.futures import ThreadPoolExecutor
 
+import crash
 import pytest
 
+from ssm_net.core.faults import FaultPoint
 from ssm_net.core.files import write_whole
 
 
@@ -17,17 +18,14 @@ def test_content_and_mode_are_those_of_a_plain_file(tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["a.nc"]
 
 
-def test_killed_before_the_rename_leaves_the_old_file_and_the_next_write_cleans_up(tmp_path, monkeypatch):
+@pytest.mark.parametrize("point", crash.OF_FILES, ids=crash.name_of)
+def test_killed_is_the_old_file_or_the_new_one_and_the_next_write_cleans_up(tmp_path, point):
     path = write_whole(tmp_path / "a.nc", b"old")
-    # kill -9: nothing of Python runs after it
-    pid = os.fork()
-    if pid == 0:
-        monkeypatch.setattr(os, "replace", lambda *_: os._exit(9))
-        write_whole(path, b"new")
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
-    assert path.read_bytes() == b"old"
-    assert len(list(tmp_path.glob("a.nc.*.part"))) == 1
+    work = f"from ssm_net.core.files import write_whole\nwrite_whole(Path({str(path)!r}), b'new')"
+    crash.killed_at(point, work, "a.nc")
+    unfinished = point is FaultPoint.FILE_WRITTEN_NOT_RENAMED
+    assert path.read_bytes() == (b"old" if unfinished else b"new")
+    assert len(list(tmp_path.glob("a.nc.*.part"))) == unfinished
     write_whole(path, b"newer")
     assert path.read_bytes() == b"newer"
     assert [p.name for p in tmp_path.iterdir()] == ["a.nc"]
@@ -52,22 +50,22 @@ def test_leftovers_of_another_file_are_not_touched(tmp_path):
     assert other.exists()
 
 
-def test_full_disk_leaves_nothing_and_says_what_to_do(tmp_path, monkeypatch):
+def test_full_disk_leaves_nothing_and_says_what_to_do(tmp_path):
     path = write_whole(tmp_path / "a.nc", b"old")
-
-    def full(_):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match=r"no room left on the disk: make room and run .* again.*a\.nc") as err:
+    with (
+        crash.failing_at(FaultPoint.FILE_WRITTEN_NOT_RENAMED, crash.full_disk()),
+        pytest.raises(OSError, match=r"no room left on the disk: make room and run .* again.*a\.nc") as err,
+    ):
         write_whole(path, b"new")
     assert err.value.errno == errno.ENOSPC
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.nc"]
 
 
-def test_any_other_failure_leaves_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
-    with pytest.raises(KeyboardInterrupt):
+def test_any_other_failure_leaves_nothing(tmp_path):
+    with (
+        crash.failing_at(FaultPoint.FILE_WRITTEN_NOT_RENAMED, KeyboardInterrupt()),
+        pytest.raises(KeyboardInterrupt),
+    ):
         write_whole(tmp_path / "a.nc", b"new")
     assert not list(tmp_path.iterdir())

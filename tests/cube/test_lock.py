@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from pathlib import Path
 
 import pytest
 from worlds import FIRST, tiny_cube
 
 from ssm_net.cube.layout import CubeLayout, create_cube
-from ssm_net.cube.lock import UNFINISHED, write_lock
+from ssm_net.cube.lock import write_lock
 from ssm_net.cube.store import CubeError, open_cube
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.grid import Domain
@@ -78,23 +77,3 @@ def test_another_folder_or_file_is_not_taken_for_a_cube(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "x").iterdir()] == ["precious"]
     with pytest.raises(CubeError, match="is a file, not a cube"), write_lock(tmp_path / "x" / "precious"):
         pass
-
-
-def test_a_cube_whose_making_was_cut_off_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "c.zarr"
-
-    def cut(*args: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr("ssm_net.cube.layout.write_json", cut)
-        with pytest.raises(KeyboardInterrupt), write_lock(path) as lock:
-            create_cube(lock, TINY, [FIRST])
-    assert (path / UNFINISHED).exists()
-    with pytest.raises(CubeError, match="is not a cube"):
-        open_cube(path)
-    with write_lock(path) as lock:
-        create_cube(lock, TINY, [FIRST, FIRST + dt.timedelta(1)])
-    assert len(open_cube(path).days) == 2
-    assert not (path / UNFINISHED).exists()
-    assert open_cube(path).done_days() == []

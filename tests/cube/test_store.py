@@ -67,28 +67,6 @@ def test_extending_leaves_stored_days_byte_identical(tmp_path: Path) -> None:
     assert shards(longer) == before
 
 
-def test_a_day_is_done_when_its_status_says_so_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cube = tiny_cube(tmp_path / "c.zarr", days=2)
-    (cube.path / "status" / f"{cube.days[1]:%Y%m%d}.json").unlink()
-    assert cube.done_days() == [cube.days[0]]
-    fine = {n: cube.read_packed(n, cube.days[0]) for n in cube.fine}
-    coarse = {n: cube.read_coarse(n, cube.days[0]) for n in cube.coarse}
-
-    def full(*args: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    with write_lock(cube.path) as lock:
-        writer = CubeWriter(cube, lock)
-        with monkeypatch.context() as patch:
-            patch.setattr("ssm_net.cube.writer.write_json", full)
-            with pytest.raises(OSError, match="No space"):
-                writer.write_day(cube.days[1], fine.items(), coarse, {})
-        assert not cube.done(cube.days[1])
-        writer.write_day(cube.days[1], fine.items(), coarse, {"observed": 1})
-    assert cube.done(cube.days[1])
-    np.testing.assert_array_equal(cube.read("lst_day", cube.days[1]), cube.read("lst_day", cube.days[0]))
-
-
 def test_a_stored_day_is_not_rewritten(tmp_path: Path) -> None:
     cube = tiny_cube(tmp_path / "c.zarr", days=1)
     with write_lock(cube.path) as lock, pytest.raises(CubeError, match="stored already; revise=true makes it again"):

@@ -1,52 +1,28 @@
 """The mosaic day as files: packing, round trips, place, identity of bytes, bad input."""
 
 import datetime as dt
-import errno
 import shutil
 import subprocess
 import sys
 import time
-import warnings
 
+import crash
 import numpy as np
 import pytest
 import rasterio
 import rasterio.warp
 import xarray as xr
-import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from one_day import ATTRS, DAY, DOMAIN, TOLERANCE, plane
 from pyproj import Transformer
 from rasterio.enums import Resampling
 
-import ssm_net.core.files
-import ssm_net.formats.zarr_store
+from ssm_net.core.faults import FaultPoint
 from ssm_net.formats.mosaic_days import Flag, Mosaic, day_done, day_path, days_done, read_day, write_day
 from ssm_net.formats.product import FILL, MosaicError, pack, unpack
 from ssm_net.grid import Domain
-
-DAY = dt.date(2016, 6, 7)
-DOMAIN = Domain("test", (60, 64, 700, 708))
-TOLERANCE = 5.1e-5  # half a count, and the rounding of float32
-ATTRS = {"model": "network", "checkpoint": "ab12", "inputs": "MYD11A1.061 MCD43A4.061", "version": "0.1.0",
-         "history": "infer.py", "ensemble": 3, "lookahead": 0.5}  # fmt: skip
-
-
-def plane(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
-    """A field that tells the place of each pixel."""
-    return 0.25 + 0.02 * (lon - 83) + 0.03 * (lat - 44)
-
-
-@pytest.fixture(scope="module")
-def mosaic() -> Mosaic:
-    lon, lat = DOMAIN.lonlat()
-    ssm = plane(lon[None, :], lat[:, None]).astype("float32")
-    flags = np.full(DOMAIN.fine_shape, Flag.COARSE_OBSERVED | Flag.LST_SEEN, np.uint16)
-    ssm[40:60, 100:150] = np.nan
-    flags[40:60, 100:150] = Flag.WATER
-    sigma = np.where(np.isnan(ssm), np.nan, 0.04).astype("float32")
-    return Mosaic(DAY, DOMAIN, ssm, sigma, flags, ATTRS)
 
 
 @given(arrays(np.float32, 20, elements=st.floats(0, 1, width=32) | st.just(float("nan"))))
@@ -240,12 +216,9 @@ def test_a_fully_masked_day_is_a_day(tmp_path):
         assert (src.read(1) == FILL).all()
 
 
-def test_a_failed_write_is_no_day(mosaic, tmp_path, monkeypatch):
-    def killed(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(ssm_net.core.files.os, "replace", killed)
-    with pytest.raises(KeyboardInterrupt):
+def test_a_failed_write_is_no_day(mosaic, tmp_path):
+    point = FaultPoint.FILE_WRITTEN_NOT_RENAMED
+    with crash.failing_at(point, KeyboardInterrupt(), "ssm_test_20160607.nc"), pytest.raises(KeyboardInterrupt):
         write_day(mosaic, tmp_path)
     assert not day_done(tmp_path, "test", DAY)
     assert days_done(tmp_path, "test") == []
@@ -294,120 +267,3 @@ def test_netcdf_in_the_gdal_of_the_system(mosaic, tmp_path):
     text = subprocess.run(["gdalinfo", f"netcdf:{path}:ssm"], check=True, capture_output=True, text=True).stdout
     assert 'ID["EPSG",6933]' in text
     assert "Origin = (7855024.143" in text
-
-
-def test_zarr_days_read_back_and_are_one_series(mosaic, tmp_path):
-    other = Mosaic(DAY + dt.timedelta(3), DOMAIN, mosaic.ssm / 2, mosaic.sigma, mosaic.flags, {"model": "b"})
-    path = write_day(mosaic, tmp_path, "zarr")
-    assert path.name == "ssm_test.zarr"
-    write_day(other, tmp_path, "zarr")
-    assert days_done(tmp_path, "test", "zarr") == [DAY, other.day]
-    assert not day_done(tmp_path, "test", DAY + dt.timedelta(1), "zarr")
-    for day in (mosaic, other):
-        back = read_day(path, day.day)
-        assert (back.day, back.domain, back.attrs) == (day.day, DOMAIN, day.attrs)
-        np.testing.assert_allclose(back.ssm, day.ssm, atol=TOLERANCE, rtol=0)
-        np.testing.assert_allclose(back.sigma, day.sigma, atol=TOLERANCE, rtol=0)
-        np.testing.assert_array_equal(back.flags, day.flags)
-    with xr.open_zarr(path, consolidated=False, chunks=None) as ds:
-        assert ds["ssm"].shape == (2, *DOMAIN.fine_shape)
-        assert ds["ssm"].encoding["shards"] == (1, *DOMAIN.fine_shape)
-        assert ds["ssm"].encoding["chunks"] == (1, 144, 144)
-        assert list(ds["time"].values) == [np.datetime64(DAY), np.datetime64(other.day)]
-        assert ds["ssm"].attrs["grid_mapping"] == "crs"
-        np.testing.assert_allclose(ds["ssm"][1], other.ssm, atol=TOLERANCE, rtol=0)
-
-
-def test_zarr_adding_a_day_leaves_the_stored_days_as_they_are(mosaic, tmp_path):
-    path = write_day(mosaic, tmp_path, "zarr")
-    before = {
-        file: file.read_bytes() for file in path.glob("*/c/0/**/*") if file.is_file() and "time" not in file.parts
-    }
-    assert len(before) >= 3
-    write_day(Mosaic(DAY + dt.timedelta(1), DOMAIN, mosaic.ssm, mosaic.sigma, mosaic.flags), tmp_path, "zarr")
-    assert {file: file.read_bytes() for file in before} == before
-
-
-def test_zarr_a_damaged_day_is_made_again(mosaic, tmp_path):
-    path = write_day(mosaic, tmp_path, "zarr")
-    shard = path / "ssm" / "c" / "0" / "0" / "0"
-    shard.write_bytes(shard.read_bytes()[:-100])
-    write_day(mosaic, tmp_path, "zarr")
-    np.testing.assert_allclose(read_day(path, DAY).ssm, mosaic.ssm, atol=TOLERANCE, rtol=0)
-
-
-@pytest.mark.parametrize("after", range(1, 6))
-def test_zarr_killed_while_extending_goes_on(mosaic, tmp_path, monkeypatch, after):
-    """Four lengths, then the data, then the status: each is a place to be killed at."""
-    path = write_day(mosaic, tmp_path, "zarr")
-    second = Mosaic(DAY + dt.timedelta(1), DOMAIN, mosaic.ssm / 2, mosaic.sigma, mosaic.flags)
-    calls = []
-
-    def killed(target, data):
-        calls.append(target)
-        if len(calls) == after:
-            raise KeyboardInterrupt
-        ssm_net.core.files.write_whole(target, data)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(ssm_net.formats.zarr_store, "write_whole", killed)
-        with pytest.raises(KeyboardInterrupt):
-            write_day(second, tmp_path, "zarr")
-    assert days_done(tmp_path, "test", "zarr") == [DAY]
-    np.testing.assert_array_equal(read_day(path, DAY).flags, mosaic.flags)  # before anybody mends it
-    write_day(second, tmp_path, "zarr")
-    assert days_done(tmp_path, "test", "zarr") == [DAY, second.day]
-    np.testing.assert_allclose(read_day(path, second.day).ssm, second.ssm, atol=TOLERANCE, rtol=0)
-    np.testing.assert_allclose(read_day(path, DAY).ssm, mosaic.ssm, atol=TOLERANCE, rtol=0)
-
-
-def test_zarr_killed_before_the_data_goes_on(mosaic, tmp_path, monkeypatch):
-    path = write_day(mosaic, tmp_path, "zarr")
-    second, third = (Mosaic(DAY + dt.timedelta(n), DOMAIN, mosaic.ssm / 2, mosaic.sigma, mosaic.flags) for n in (1, 2))
-    with monkeypatch.context() as patch:
-        patch.setattr(zarr.Array, "__setitem__", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
-            write_day(second, tmp_path, "zarr")
-    write_day(third, tmp_path, "zarr")
-    assert days_done(tmp_path, "test", "zarr") == [DAY, third.day]
-    with xr.open_zarr(path, consolidated=False, chunks=None) as ds:
-        assert list(ds["time"].values) == [np.datetime64(DAY), np.datetime64(third.day)]
-
-
-@pytest.mark.parametrize("format", ["netcdf", "cog", "zarr"])
-def test_full_disk_is_no_day_and_the_next_run_goes_on(mosaic, tmp_path, monkeypatch, format):
-    def full(*_, **__):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(*((xr.Dataset, "to_zarr") if format == "zarr" else (ssm_net.core.files.os, "fsync")), full)
-        with pytest.raises(OSError, match=r"no room left on the disk: make room.*ssm_test"):
-            write_day(mosaic, tmp_path, format)
-    assert not day_done(tmp_path, "test", DAY, format)
-    assert not list(tmp_path.glob("*.part"))
-    write_day(mosaic, tmp_path, format)
-    assert day_done(tmp_path, "test", DAY, format)
-
-
-def test_zarr_opens_without_a_warning(mosaic, tmp_path):
-    path = write_day(mosaic, tmp_path, "zarr")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        xr.open_zarr(path, consolidated=False, chunks=None).close()
-
-
-def test_zarr_refuses_an_earlier_day_and_another_domain(mosaic, tmp_path):
-    write_day(mosaic, tmp_path, "zarr")
-    early = Mosaic(DAY - dt.timedelta(1), DOMAIN, mosaic.ssm, mosaic.sigma, mosaic.flags)
-    with pytest.raises(MosaicError, match=r"holds 2016-06-07 \.\. 2016-06-07, without 2016-06-06; days are only added"):
-        write_day(early, tmp_path, "zarr")
-    moved = Domain("test", (64, 68, 700, 708))
-    with pytest.raises(MosaicError, match=r"domain_window=\[60, 64, 700, 708\], not \[64, 68, 700, 708\]"):
-        write_day(Mosaic(DAY, moved, mosaic.ssm, mosaic.sigma, mosaic.flags), tmp_path, "zarr")
-
-
-def test_zarr_an_all_missing_day_is_done_and_read(mosaic, tmp_path):
-    empty = np.full(DOMAIN.fine_shape, np.nan, np.float32)
-    path = write_day(Mosaic(DAY, DOMAIN, empty, empty, np.zeros(DOMAIN.fine_shape, np.uint16)), tmp_path, "zarr")
-    assert day_done(tmp_path, "test", DAY, "zarr")
-    assert np.isnan(read_day(path, DAY).ssm).all()

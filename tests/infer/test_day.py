@@ -1,13 +1,13 @@
 """A day through bands, threads and a writer: the same numbers, no chunk read twice, faults that leave whole days."""
 
 import datetime as dt
-import errno
 import itertools
 import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import crash
 import numpy as np
 import pytest
 import rasterio
@@ -16,6 +16,7 @@ import torch
 from rasterio.errors import NotGeoreferencedWarning
 from worlds import FIRST, tiny_cube
 
+from ssm_net.core.faults import FaultPoint
 from ssm_net.cube.store import Cube, CubeError, open_cube
 from ssm_net.estimators.bilinear import Bilinear
 from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, load_trained
@@ -138,25 +139,24 @@ def test_a_damaged_shard_names_itself_and_costs_no_other_day(
 
 
 @pytest.mark.parametrize("format", ["netcdf", "cog"])
-def test_a_full_disk_leaves_whole_days(
-    cube: Cube, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str
-) -> None:
-    sync, calls = os.fsync, 0
-
-    def full(fd: int) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == 5:  # two a file, and first the one that says who makes the maps
-            raise OSError(errno.ENOSPC, "No space left on device")
-        sync(fd)
-
+def test_a_full_disk_leaves_whole_days(cube: Cube, tmp_path: Path, format: str) -> None:
     cfg = road.inference(cube.path, tmp_path, method="dispatch", format=format)
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
-        with pytest.raises(OSError, match=r"make room and run the same command again.*ssm_tiny_20160416"):
-            infer(cfg)
+    with (
+        crash.failing_at(FaultPoint.FILE_WRITTEN_NOT_RENAMED, crash.full_disk(), "ssm_tiny_20160416"),
+        pytest.raises(OSError, match=r"make room and run the same command again.*ssm_tiny_20160416"),
+    ):
+        infer(cfg)
     assert days_done(tmp_path, "tiny", format) == [FIRST] and not list(tmp_path.glob("*.part"))
     assert len(infer(cfg)) == 2
+
+
+def test_a_picture_without_its_map_is_no_day(cube: Cube, tmp_path: Path) -> None:
+    cfg = road.inference(cube.path, tmp_path, quicklook=True)
+    point = FaultPoint.QUICKLOOK_WITHOUT_MOSAIC
+    with crash.failing_at(point, KeyboardInterrupt(), str(FIRST)), pytest.raises(KeyboardInterrupt):
+        infer(cfg)
+    assert days_done(tmp_path, "tiny") == [] and len(list((tmp_path / "quicklook").iterdir())) == 1
+    assert infer(cfg) == list(cube.days)
 
 
 def test_ctrl_c_leaves_whole_days(
