@@ -13,14 +13,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
-import torch
 from goals import mean_and_spread
 from provenance import ROOT, command_of, commit_of, machine
 from rich.console import Console
@@ -30,7 +27,7 @@ from skill import FIRST_SEED, PRIORS, SIZES, Size, flat, timed, world
 from ssm_net.config import InferConfig, TrainConfig
 from ssm_net.config import TrainerConfig as Trainer
 from ssm_net.cube.store import Cube, open_cube, write_json
-from ssm_net.estimators import network
+from ssm_net.estimators.ablation import NO_ABLATION, Ablation
 from ssm_net.estimators.calibration import Calibration
 from ssm_net.estimators.checkpoint import load_trained, save_trained
 from ssm_net.evaluate.daily_pass import EvaluationInputs, score_days
@@ -40,69 +37,29 @@ from ssm_net.evaluate.report.tables import format_number, json_ready
 from ssm_net.formats.truth import Truth
 from ssm_net.infer.run import infer
 from ssm_net.inputs import features
-from ssm_net.inputs.reading import CoarseDay, variables
-from ssm_net.model.network import Downscaler
-from ssm_net.train import aggregate_loss, last_layer, withheld
-from ssm_net.train.batches import CoarseWindow
+from ssm_net.inputs.reading import variables
 from ssm_net.train.run import train
 
 MEMORY = [f"lst_{k}_{what}" for k in ("day", "night") for what in ("memory", "confidence")]
 RAIN = ["rain", "api_2", "api_10", "api_30"]
-NO_BIAS = 1e-6  # m3 m-3: as good as none, and nothing is divided by zero
+OWN_VALUE_SHOWN = Ablation(own_value_shown=True)
+NO_LASTING_BIAS = Ablation(sensor_bias=1e-6)  # m3 m-3: as good as none, and nothing is divided by zero
 COLUMNS = {"RMSE": ("RMSE", 4), "ratio": ("/ ref", 3), "RMSE clear": ("clear", 4), "RMSE cloudy": ("cloudy", 4),
            "RMSE orbit gap": ("gap", 4), "sub-grid R": ("sub R", 3), "sub-grid std ratio": ("sub std", 2)}  # fmt: skip
-
-
-@contextmanager
-def own_value_shown() -> Iterator[None]:
-    """Networks see the observation they are scored on, in training and in inference.
-
-    Only here, never an option: no map should be made so. The days withheld as a whole, of which the calibration asks,
-    stay withheld.
-    """
-
-    def shown(coarse: CoarseWindow, phase: int) -> torch.Tensor:
-        return coarse.ssm
-
-    def of_no_phase(rows: int, cols: int, row0: int = 0, col0: int = 0) -> torch.Tensor:
-        return torch.full((rows, cols), -1)
-
-    given = last_layer._contexts
-
-    def contexts(member: Downscaler, coarse: CoarseDay, phase: torch.Tensor) -> torch.Tensor:
-        return given(member, coarse, torch.full_like(phase, -1))
-
-    with ExitStack() as stack:
-        for module, name, other in (
-            (aggregate_loss, "hidden", shown),
-            (network, "phase_of_cells", of_no_phase),  # of which NetworkEstimator.context hides one after another
-            (last_layer, "_contexts", contexts),
-        ):
-            stack.enter_context(mock.patch.object(module, name, other))
-        yield
-
-
-@contextmanager
-def no_lasting_bias() -> Iterator[None]:
-    """Days of one cell are independent witnesses, as if the sensor had no error that lasts."""
-    with ExitStack() as stack:
-        for module in (aggregate_loss, last_layer, withheld):
-            stack.enter_context(mock.patch.object(module, "SENSOR_BIAS", NO_BIAS))
-        yield
 
 
 @dataclass(frozen=True)
 class Variant:
     """A row of the table: its folder's ``name`` and what it is. ``change`` replaces settings of ``TrainConfig`` (a
     dict: values within one). ``shares`` names the variant, or the run of bench/skill.py, whose model is taken;
-    ``left`` the mosaics that are there from bench/skill.py; ``during`` is in force while training and mapping."""
+    ``left`` the mosaics that are there from bench/skill.py; ``ablation`` is given to ``train`` and ``infer``."""
 
     name: str
     what: str
     alone: bool = False  # trained from nothing
     change: Mapping[str, Any] = field(default_factory=dict)
     update: str = "gain"
-    during: Callable[[], AbstractContextManager[None]] = nullcontext
+    ablation: Ablation = NO_ABLATION
     shares: str = ""
     left: str = ""
     adapted: bool = True
@@ -121,10 +78,10 @@ VARIANTS = (
     Variant("box", "box footprint", footprint="box"),
     Variant("stations", "stations on", stations=True),
     Variant("alone", "from nothing", alone=True, left="alone"),
-    Variant("own-value", "  own value as an input", alone=True, during=own_value_shown),
-    Variant("own-value-none", "  the same, update none", alone=True, during=own_value_shown, update="none",
+    Variant("own-value", "  own value as an input", alone=True, ablation=OWN_VALUE_SHOWN),
+    Variant("own-value-none", "  the same, update none", alone=True, ablation=OWN_VALUE_SHOWN, update="none",
             shares="own-value"),
-    Variant("no-bias", "  no lasting bias modelled", alone=True, during=no_lasting_bias),
+    Variant("no-bias", "  no lasting bias modelled", alone=True, ablation=NO_LASTING_BIAS),
     Variant("one-member", "  one network", alone=True, change={"model": {"members": 1}}),
     Variant("no-physics", "  without the physics hinge", alone=True, change={"physics": 0.0}),
     Variant("ridge", "ridge", left="ridge"),
@@ -177,18 +134,17 @@ def mapped(variant: Variant, folder: Path, size: Size, family: str, seed: int, c
     if variant.footprint:
         cube = with_footprint(cube, mine / "cube.zarr", variant.footprint)
     run = mine / "run"
-    with variant.during():
-        if variant.shares:
-            run = folder / "runs" / variant.shares
-            if any(v.name == variant.shares and not v.left for v in VARIANTS):
-                run = home / variant.shares / "run"
-        elif not variant.adapted:
-            unadapted(ROOT / "bench" / "priors" / PRIORS[family], open_cube(cube), run)
-        else:
-            with timed(home, f"train {variant.name}", commit):
-                train(settings(variant, folder, cube, size, family, seed, run))
-        with timed(home, f"infer {variant.name}", commit):
-            infer(InferConfig(str(cube), str(mine / "mosaics"), run=str(run), update=variant.update))
+    if variant.shares:
+        run = folder / "runs" / variant.shares
+        if any(v.name == variant.shares and not v.left for v in VARIANTS):
+            run = home / variant.shares / "run"
+    elif not variant.adapted:
+        unadapted(ROOT / "bench" / "priors" / PRIORS[family], open_cube(cube), run)
+    else:
+        with timed(home, f"train {variant.name}", commit):
+            train(settings(variant, folder, cube, size, family, seed, run), variant.ablation)
+    with timed(home, f"infer {variant.name}", commit):
+        infer(InferConfig(str(cube), str(mine / "mosaics"), run=str(run), update=variant.update), variant.ablation)
     return mine / "mosaics"
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from ssm_net.core.faults import FaultPoint, Hook, hooked
 
 TESTS = Path(__file__).parent
+PATH = [str(TESTS), str(TESTS / "cube"), str(TESTS / "train")]  # of the process that is killed
 
 KILLED = """
 import os, signal, sys
@@ -46,13 +47,21 @@ def at(point: FaultPoint, where: str, n: int, crash) -> Hook:  # type: ignore[no
 
 def killed_at(point: FaultPoint, work: str, where: str = "", n: int = 1) -> None:
     """Run ``work``, lines of Python that know ``Path`` and the helpers of tests/, and kill it (-9) at the moment."""
-    code = KILLED.format(path=[str(TESTS), str(TESTS / "train")], point=point.name, where=where, n=n, work=work)
-    env = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False, env=env
-    )
+    done = _run(KILLED.format(path=PATH, point=point.name, where=where, n=n, work=work))
     assert done.returncode != 0, f"never reached: {point.name} {where}, {n} times"
     assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+def finished(work: str) -> None:
+    """Run ``work`` in a process of its own to its end."""
+    done = _run(f"import sys\nfrom pathlib import Path\nsys.path[:0] = {PATH!r}\n{work}")
+    assert done.returncode == 0, done.stderr
+
+
+def _run(code: str) -> subprocess.CompletedProcess[str]:
+    env = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=env)
 
 
 @contextmanager
@@ -70,9 +79,9 @@ def failing_at(point: FaultPoint, error: BaseException, where: str = "", n: int 
     assert raised, f"never reached: {point.name} {where}, {n} times"
 
 
-def name_of(point: FaultPoint) -> str:
-    """The id of a test at this moment."""
-    return point.name
+def name_of(value: object) -> str | None:
+    """The id of a test's parameter: of a moment its name."""
+    return value.name if isinstance(value, FaultPoint) else None
 
 
 def full_disk() -> OSError:

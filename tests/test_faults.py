@@ -1,7 +1,7 @@
-"""Disks that fill up, shards that rot, Ctrl-C, kill -9 anywhere: a day is whole or absent, and the next run finishes.
+"""Disks that fill up, shards that rot, Ctrl-C: a day is whole or absent, and the next run finishes.
 
-What is simulated in place stands in test_interruptions.py, test_prediction.py and test_outputs.py; here a real file
-system runs full, and real signals come from outside.
+Here a real file system runs full, and real signals come from outside, at any time. Crashes at chosen moments stand in
+test_interruptions.py, cube/test_interrupted_cubes.py and the tests of formats and inference (``crash.py``).
 """
 
 from __future__ import annotations
@@ -19,10 +19,8 @@ from pathlib import Path
 import pytest
 import road
 from small_disk import digests
-from test_interruptions import killed
 
 from ssm_net.cube.store import CubeError, open_cube
-from ssm_net.formats.mosaic_days import day_path, days_done, read_day
 from ssm_net.infer.run import infer
 from ssm_net.prepare.run import prepare
 
@@ -162,50 +160,9 @@ def test_prepare_with_readers_stops_and_goes_on(
     assert of_days(digests(path), FOUR) == of_days(want, FOUR)
 
 
-def killed_at_rename(work: str, verb: str, n: int) -> None:
-    killed(work, f"from ssm_net.{verb} import {verb}", "os.replace", n)
-
-
 def left_over(folder: Path) -> list[Path]:
     """Files that were written and not renamed."""
     return [p for p in folder.rglob("*") if p.name.endswith((".partial", ".part")) and p.is_file()]
-
-
-# Descriptions of arrays and the JSON of a day are renamed into place: the number of the rename is the moment. Of a new
-# cube's 323, for four days, the first 310 make it and its static maps; a day has three: state, status and revision.
-@pytest.mark.slow
-@pytest.mark.parametrize("n", [*range(9, 310, 30), *range(311, 323)])
-def test_prepare_killed_at_any_file_goes_on(tiny_raw: Path, tiny_cube_path: Path, tmp_path: Path, n: int) -> None:
-    path, want = tmp_path / "cube.zarr", digests(tiny_cube_path)
-    killed_at_rename(
-        f"prepare(road.preparation(Path({str(tiny_raw)!r}), Path({str(path)!r}), end={END!r}))", "prepare", n
-    )
-    assert left_over(tmp_path)
-    if (path / "cube.json").exists():
-        done = {f"{d:%Y%m%d}" for d in open_cube(path).done_days()}
-        assert of_days(digests(path), done) == of_days(want, done)
-    prepare(road.preparation(tiny_raw, path, end=END))
-    assert of_days(digests(path), FOUR) == of_days(want, FOUR)
-    assert not [p for p in left_over(tmp_path) if "c" in p.parts]
-
-
-@pytest.mark.parametrize("n", [31, *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 60, 3))])
-def test_infer_into_a_store_killed_at_any_file_goes_on(tiny_cube_path: Path, tmp_path: Path, n: int) -> None:
-    out = tmp_path / "out"
-    cfg = f"road.inference(Path({str(tiny_cube_path)!r}), Path({str(out)!r}), format='zarr')"
-    killed_at_rename(f"infer({cfg})", "infer", n)
-    infer(road.inference(tiny_cube_path, tmp_path / "want", format="zarr"))
-
-    def same(days: list) -> None:
-        for day in days:
-            got, want = (read_day(day_path(at, "tiny", day, "zarr"), day) for at in (out, tmp_path / "want"))
-            assert got.ssm.tobytes() == want.ssm.tobytes() and got.flags.tobytes() == want.flags.tobytes()
-
-    same(days_done(out, "tiny", "zarr"))
-    infer(road.inference(tiny_cube_path, out, format="zarr"))
-    assert days_done(out, "tiny", "zarr") == days_done(tmp_path / "want", "tiny", "zarr")
-    same(days_done(out, "tiny", "zarr"))
-    assert not [p for p in left_over(out) if "c" in p.parts and "time" not in p.parts]
 
 
 def test_two_at_once_make_the_maps_of_one(tiny_cube_path: Path, tmp_path: Path) -> None:

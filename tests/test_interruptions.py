@@ -1,80 +1,71 @@
-"""kill -9 at the worst moments: what was finished stays, what was not is done again, the result is that of one go."""
+"""kill -9 at the worst moments of each verb: what was finished stays, what was not is done again, the result is that of
+one go."""
+
+from __future__ import annotations
 
 import re
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
+import crash
 import pytest
 import road
 
+from ssm_net.core.faults import FaultPoint
 from ssm_net.cube.store import open_cube
-from ssm_net.formats.mosaic_days import days_done
+from ssm_net.formats.mosaic_days import day_path, days_done, read_day
 from ssm_net.infer.run import infer
 from ssm_net.prepare.run import prepare
 
-TESTS = Path(__file__).parent
 DAYS = 4
 END = "2016-05-04"
-
-# The process kills itself when {place} is reached for the {n}th time.
-SUICIDE = """
-import os, signal, sys
-from pathlib import Path
-sys.path.insert(0, {tests!r})
-import road
-{imports}
-
-calls = 0
-
-def killing(call):
-    def instead(*args, **kwargs):
-        global calls
-        calls += 1
-        if calls == {n}:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return call(*args, **kwargs)
-    return instead
-
-{place} = killing({place})
-{work}
-"""
+OF_FIRST_DAYS = re.compile(r"fine/\w+/c/(\d)/")
 
 
-def killed(work: str, imports: str, place: str, n: int) -> None:
-    code = SUICIDE.format(tests=str(TESTS), imports=imports, place=place, n=n, work=work)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+def slow(*values: object) -> object:
+    return pytest.param(*values, marks=pytest.mark.slow)
 
 
-@pytest.mark.parametrize(("moment", "left"), [("making", 0), ("data", 1), ("status", 2)])
-def test_prepare_goes_on(tiny_raw: Path, tiny_cube_path: Path, tmp_path: Path, moment: str, left: int) -> None:
-    whole = open_cube(tiny_cube_path)
-    a_day = len(whole.fine) + len(whole.coarse)
-    place, n = {
-        "making": ("layout._resize", 1),
-        "data": ("writer.CubeWriter._write", 2 * len(whole.static) + a_day + len(whole.fine) // 2),  # of the second day
-        "status": (
-            "writer.write_json",
-            10,
-        ),  # once static maps, once sensors; state, status and revision of two days; then of the third
-    }[moment]
+# The moment, the day it is of, and how many days are done then.
+PREPARING = [
+    (FaultPoint.CUBE_MADE_NOT_DESCRIBED, "", 0),
+    slow(FaultPoint.CUBE_DESCRIBED_STILL_MARKED, "", 0),
+    (FaultPoint.CUBE_HALF_EXTENDED, "fine/lst_day", 0),
+    slow(FaultPoint.CUBE_EXTENDED_DAYS_NOT_LISTED, "", 0),
+    slow(FaultPoint.STATIC_MAP_WITHOUT_CELL_MEANS, "", 0),
+    (FaultPoint.DAY_HALF_WRITTEN, "2016-05-02 fine/lst_night", 1),
+    slow(FaultPoint.SHARD_WRITTEN_NOT_SYNCED, "fine/lst_night_memory/c/1/", 1),
+    slow(FaultPoint.DAY_WRITTEN_WITHOUT_STATE, "2016-05-03", 2),
+    (FaultPoint.DAY_WRITTEN_WITHOUT_STATUS, "2016-05-03", 2),
+    slow(FaultPoint.FILE_WRITTEN_NOT_RENAMED, "state/20160503.json", 2),
+    slow(FaultPoint.FILE_WRITTEN_NOT_RENAMED, "status/20160503.json", 2),
+    slow(FaultPoint.FILE_RENAMED_NOT_SYNCED, "status/20160503.json", 3),
+    (FaultPoint.DAY_DONE_WITHOUT_REVISION, "2016-05-03", 3),
+    slow(FaultPoint.FILE_WRITTEN_NOT_RENAMED, "revision/20160503.json", 3),
+]
+
+
+@pytest.mark.parametrize(("point", "where", "done"), PREPARING, ids=crash.name_of)
+def test_prepare_goes_on(
+    tiny_raw: Path, tiny_cube_path: Path, tmp_path: Path, point: FaultPoint, where: str, done: int
+) -> None:
     path = tmp_path / "cube.zarr"
-    work = f"prepare(road.preparation(Path({str(tiny_raw)!r}), Path({str(path)!r}), end={END!r}))"
-    killed(work, "from ssm_net.cube import layout, writer\nfrom ssm_net.prepare import prepare", place, n)
-    cut = open_cube(path)
-    assert len(cut.done_days()) == left
+    work = "from ssm_net.prepare import prepare\n"
+    work += f"prepare(road.preparation(Path({str(tiny_raw)!r}), Path({str(path)!r}), end={END!r}))"
+    crash.killed_at(point, "import road\n" + work, where)
+    if point is FaultPoint.CUBE_MADE_NOT_DESCRIBED:
+        assert not (path / "cube.json").exists()
+    else:
+        assert len(open_cube(path).done_days()) == done
     before = road.stamps(path)
-    of_third = list(path.glob("fine/*/c/2/**/*"))
-    assert bool(of_third) == (moment == "status")
-    finished = {k for k in before if re.match(r"fine/\w+/c/[01]/", k) and int(k.split("/")[3]) < left}
-    assert bool(finished) == (left > 0)
+    finished = {k for k in before if (m := OF_FIRST_DAYS.match(k)) and int(m[1]) < done}
+    assert bool(finished) == (done > 0)
 
     prepare(road.preparation(tiny_raw, path, end=END))
     later = re.compile(r"(fine|coarse)/\w+/c/[4-7]/|status/2016050[5-8]")
     assert road.data_of(path) == {k: v for k, v in road.data_of(tiny_cube_path).items() if not later.match(k)}
-    assert {k for k, v in road.stamps(path).items() if before.get(k) == v} >= finished
+    now = road.stamps(path)
+    assert {k: now[k] for k in finished} == {k: before[k] for k in finished}
+    assert not list(path.rglob("*.part"))
 
 
 @pytest.fixture(scope="module")
@@ -84,16 +75,52 @@ def mosaics(tiny_cube_path: Path, tmp_path_factory: pytest.TempPathFactory) -> d
     return {p.name: p.read_bytes() for p in folder.iterdir()}
 
 
-@pytest.mark.parametrize("place", ["os.replace", "os.fsync"])
-def test_infer_goes_on(tiny_cube_path: Path, tmp_path: Path, mosaics: dict[str, bytes], place: str) -> None:
-    work = f"infer(road.inference(Path({str(tiny_cube_path)!r}), Path({str(tmp_path)!r}), end={END!r}))"
-    # Two synchronisations a file (it, its folder), and first the file that says who makes the mosaics.
-    killed(work, "from ssm_net.infer import infer", place, {"os.replace": 3, "os.fsync": 5}[place])
-    assert len(days_done(tmp_path, "tiny")) == 1
-    assert [p.suffix for p in sorted(tmp_path.glob("ssm_*"))] == [".nc", ".part"]
+@pytest.mark.parametrize("point", crash.OF_FILES, ids=crash.name_of)
+def test_infer_goes_on(tiny_cube_path: Path, tmp_path: Path, mosaics: dict[str, bytes], point: FaultPoint) -> None:
+    work = "import road\nfrom ssm_net.infer import infer\n"
+    work += f"infer(road.inference(Path({str(tiny_cube_path)!r}), Path({str(tmp_path)!r}), end={END!r}))"
+    crash.killed_at(point, work, "ssm_tiny_20160502.nc")
+    unfinished = point is FaultPoint.FILE_WRITTEN_NOT_RENAMED
+    done = 1 if unfinished else 2
+    assert len(days_done(tmp_path, "tiny")) == done
+    assert [p.suffix for p in sorted(tmp_path.glob("ssm_*"))] == [".nc", ".part" if unfinished else ".nc"]
     before = road.stamps(tmp_path)
 
-    assert len(infer(road.inference(tiny_cube_path, tmp_path, end=END))) == DAYS - 1
+    assert len(infer(road.inference(tiny_cube_path, tmp_path, end=END))) == DAYS - done
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == mosaics
     first = "ssm_tiny_20160501.nc"
     assert road.stamps(tmp_path)[first] == before[first]
+
+
+MAPPING = [
+    slow(FaultPoint.STORE_MADE_NOT_RENAMED, "", 0),
+    (FaultPoint.STORE_HALF_EXTENDED, "flags", 0),
+    slow(FaultPoint.STORE_DAY_HALF_WRITTEN, "2016-05-03 ssm", 2),
+    slow(FaultPoint.STORE_DAY_WITHOUT_STATUS, "2016-05-03", 2),
+    slow(FaultPoint.FILE_WRITTEN_NOT_RENAMED, "ssm/zarr.json", 0),
+    slow(FaultPoint.FILE_WRITTEN_NOT_RENAMED, "status/20160503.json", 2),
+    slow(FaultPoint.FILE_RENAMED_NOT_SYNCED, "status/20160503.json", 3),
+]
+
+
+@pytest.mark.parametrize(("point", "where", "done"), MAPPING, ids=crash.name_of)
+def test_infer_into_a_store_goes_on(
+    tiny_cube_path: Path, tmp_path: Path, point: FaultPoint, where: str, done: int
+) -> None:
+    out, want = tmp_path / "out", tmp_path / "want"
+    work = "import road\nfrom ssm_net.infer import infer\n"
+    work += f"infer(road.inference(Path({str(tiny_cube_path)!r}), Path({str(out)!r}), format='zarr', end={END!r}))"
+    crash.killed_at(point, work, where)
+    infer(road.inference(tiny_cube_path, want, format="zarr", end=END))
+
+    def assert_the_same() -> None:
+        for day in days_done(out, "tiny", "zarr"):
+            got, expected = (read_day(day_path(at, "tiny", day, "zarr"), day) for at in (out, want))
+            assert got.ssm.tobytes() == expected.ssm.tobytes() and got.flags.tobytes() == expected.flags.tobytes()
+
+    assert len(days_done(out, "tiny", "zarr")) == done
+    assert_the_same()
+    infer(road.inference(tiny_cube_path, out, format="zarr", end=END))
+    assert days_done(out, "tiny", "zarr") == days_done(want, "tiny", "zarr")
+    assert_the_same()
+    assert not [p for p in out.rglob("*.part") if p.is_file()]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ssm_net.cube.store import Cube
+from ssm_net.estimators.ablation import NO_ABLATION, Ablation
 from ssm_net.estimators.calibration import any_near
 from ssm_net.estimators.checkpoint import ModelError, Trained
 from ssm_net.estimators.interface import Estimate
@@ -36,8 +37,9 @@ class NetworkEstimator:
     updates = True
 
     def __init__(
-        self, trained: Trained, cube: Cube, device: torch.device, precision: torch.dtype = torch.float32
-    ) -> None:
+        self, trained: Trained, cube: Cube, device: torch.device, precision: torch.dtype = torch.float32,
+        ablation: Ablation = NO_ABLATION,
+    ) -> None:  # fmt: skip
         have = features.available(variables(cube))
         if missing := [n for n in trained.scaling.present if n not in have]:
             raise ModelError(
@@ -45,7 +47,7 @@ class NetworkEstimator:
                 "same products, or train a model for this cube"
             )
         _check_sensor(trained, cube)
-        self.trained, self.device = trained, device
+        self.trained, self.device, self.ablation = trained, device, ablation
         self.network = trained.network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.fused = fused.Fused(self.network, precision)
         self.scaling = trained.scaling if trained.model.cells else NO_FEATURES
@@ -56,7 +58,7 @@ class NetworkEstimator:
     @torch.inference_mode()
     def context(self, coarse: CoarseDay) -> NetworkContext:
         rows, cols = coarse.ssm.shape[-2:]
-        phase = phase_of_cells(rows, cols)
+        phase = self.ablation.hidden_phases(phase_of_cells(rows, cols))
         ssm = torch.stack([coarse.without(phase == p).ssm for p in range(PHASES)]).to(self.device)
         cells = coarse.features.to(self.device).expand(PHASES, -1, -1, -1)
         contexts = [member.context(ssm, cells) for member in self.network]

@@ -20,6 +20,7 @@ from ssm_net.config import InferConfig
 from ssm_net.core.days import runs
 from ssm_net.core.workers import as_they_come
 from ssm_net.cube.store import Cube, open_cube
+from ssm_net.estimators.ablation import NO_ABLATION, Ablation
 from ssm_net.estimators.checkpoint import Trained, load_trained
 from ssm_net.formats import zarr_store
 from ssm_net.formats.mosaic_days import day_done, day_path, day_size, quicklook_path, read_day, write_quicklook
@@ -33,8 +34,9 @@ console = Console()
 FEW = 40  # tiles of a day beyond which their progress is shown
 
 
-def infer(cfg: InferConfig) -> list[dt.date]:
-    """Write the mosaics of ``cfg``; returns the days that were made now."""
+def infer(cfg: InferConfig, ablation: Ablation = NO_ABLATION) -> list[dt.date]:
+    """Write the mosaics of ``cfg``; returns the days that were made now. ``ablation`` is what the networks were trained
+    with."""
     cube, folder = open_cube(cfg.cube), Path(cfg.mosaics)
     plan = plan_inference(cfg, cube)
     for warning in plan.warnings:
@@ -54,8 +56,11 @@ def infer(cfg: InferConfig) -> list[dt.date]:
             return []
         with Progress(console=console) as bar:
             task = bar.add_task(f"{cfg.method}: mosaics", total=len(plan.days), completed=len(plan.done))
-            run = run_local(cfg, trained, plan.todo, bar) if cfg.engine.name == "local" else run_dask(cfg, plan.todo)
-            for _ in run:
+            if cfg.engine.name == "local":
+                made = run_local(cfg, trained, plan.todo, bar, ablation)
+            else:
+                made = run_dask(cfg, plan.todo, ablation)
+            for _ in made:
                 bar.advance(task)
     size = np.mean([day_size(folder, cube.domain.name, day, cfg.format) for day in plan.todo]) / 1e6
     console.print(f"[green]{len(plan.todo)} mosaics[/] in {folder}, {size:.3g} MB a day")
@@ -67,10 +72,12 @@ def _trained(cfg: InferConfig) -> Trained | None:
     return load_trained(cfg.run) if cfg.method == "network" else None
 
 
-def run_local(cfg: InferConfig, trained: Trained | None, todo: Sequence[dt.date], bar: Progress) -> Iterator[dt.date]:
+def run_local(
+    cfg: InferConfig, trained: Trained | None, todo: Sequence[dt.date], bar: Progress, ablation: Ablation
+) -> Iterator[dt.date]:
     """Days one by one in this process. A day is compressed and written while the next goes through the networks; an
     error of writing ends the run then."""
-    days = DayWriter.open(cfg, trained)
+    days = DayWriter.open(cfg, trained, ablation)
     if trained is not None:
         console.print(f"computing in {days.precision.name} on {days.device}: {days.precision.reason}")
     task = bar.add_task("tiles", visible=False)
@@ -90,16 +97,16 @@ def run_local(cfg: InferConfig, trained: Trained | None, todo: Sequence[dt.date]
             writing.result()
 
 
-def run_dask(cfg: InferConfig, todo: Sequence[dt.date]) -> Iterator[dt.date]:
+def run_dask(cfg: InferConfig, todo: Sequence[dt.date], ablation: Ablation) -> Iterator[dt.date]:
     """Days as tasks of a scheduler's workers, each written by the worker that made it."""
     if cfg.format == "zarr":  # days of a store stand in their order, whoever is first
-        days = DayWriter.open(cfg, _trained(cfg))
+        days = DayWriter.open(cfg, _trained(cfg), ablation)
         days.write(days.predict(todo[0]))
         zarr_store.reserve(day_path(Path(cfg.mosaics), days.cube.domain.name, todo[0], "zarr"), todo)
         yield todo[0]
         todo = todo[1:]
     run = uuid.uuid4().hex
-    for day, _ in as_they_come(functools.partial(_write_one, cfg, run), todo, cfg.engine):
+    for day, _ in as_they_come(functools.partial(_write_one, cfg, ablation, run), todo, cfg.engine):
         yield day
 
 
@@ -107,17 +114,17 @@ ONE = threading.Lock()  # a worker with several threads makes one day with all o
 
 
 @functools.lru_cache(1)
-def _writer_of(cfg: InferConfig, run: str) -> DayWriter:
+def _writer_of(cfg: InferConfig, ablation: Ablation, run: str) -> DayWriter:
     """Opened once a worker and run."""
-    return DayWriter.open(cfg, _trained(cfg))
+    return DayWriter.open(cfg, _trained(cfg), ablation)
 
 
-def _write_one(cfg: InferConfig, run: str, day: dt.date) -> None:
+def _write_one(cfg: InferConfig, ablation: Ablation, run: str, day: dt.date) -> None:
     from distributed import get_worker
 
     with ONE:
         torch.set_num_threads(get_worker().state.nthreads)
-        days = _writer_of(cfg, run)
+        days = _writer_of(cfg, ablation, run)
         again = cfg.overwrite or cfg.revise
         if not again and day_done(Path(cfg.mosaics), days.cube.domain.name, day, cfg.format):
             return  # by a worker that died before it could report it

@@ -14,6 +14,7 @@ from ssm_net.config import InferConfig
 from ssm_net.core.faults import FaultPoint, reached
 from ssm_net.cube.footprint import ObservationOperator
 from ssm_net.cube.store import Cube, open_cube
+from ssm_net.estimators.ablation import NO_ABLATION, Ablation
 from ssm_net.estimators.checkpoint import Trained
 from ssm_net.estimators.interface import Estimator
 from ssm_net.estimators.network import NetworkEstimator, Precision, fastest_precision
@@ -42,12 +43,12 @@ class DayWriter:
     static_flags: np.ndarray
 
     @classmethod
-    def open(cls, cfg: InferConfig, trained: Trained | None) -> DayWriter:
+    def open(cls, cfg: InferConfig, trained: Trained | None, ablation: Ablation = NO_ABLATION) -> DayWriter:
         """``trained`` is None for a baseline. Raises ``SsmNetError`` where the cube lacks what the estimator needs."""
         cube, device = open_cube(cfg.cube), choose_device(cfg.device) if trained else torch.device("cpu")
         precision = fastest_precision(device) if trained else Precision(torch.float32, "baselines are in float32")
         if trained is not None:
-            estimator: Estimator = NetworkEstimator(trained, cube, device, precision.dtype)
+            estimator: Estimator = NetworkEstimator(trained, cube, device, precision.dtype, ablation)
         else:
             estimator = baseline(cfg.method, cube)
         attrs = provenance_of(cfg, trained) | _described(cfg, cube, estimator) | _computed(precision, device)

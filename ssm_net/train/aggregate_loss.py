@@ -12,6 +12,7 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
+from ssm_net.estimators.ablation import NO_ABLATION, Ablation
 from ssm_net.grid import Footprint, expand
 from ssm_net.inputs.phases import PHASES
 from ssm_net.model.losses import beta_nll, masked_mean, subgrid_excess
@@ -19,8 +20,6 @@ from ssm_net.model.network import SSM_SCALE, Committee, Downscaler
 from ssm_net.train.batches import CoarseWindow, PatchBatch
 from ssm_net.train.leave_own_out import hidden, interpolated
 from ssm_net.train.optimiser import Schedule, adamw
-
-SENSOR_BIAS = 0.02  # m3 m-3, standard deviation of a radiometer's lasting error in a cell: 0.02-0.03
 
 
 @dataclass(frozen=True)
@@ -90,11 +89,13 @@ class AggregateLearner(L.LightningModule):
         schedule: Schedule,
         cells: int,
         observations: int,
+        ablation: Ablation = NO_ABLATION,
     ) -> None:
         super().__init__()
         self.network = network
-        self.sensor_bias = nn.Parameter(torch.zeros(cells))  # in units of SENSOR_BIAS
+        self.sensor_bias = nn.Parameter(torch.zeros(cells))  # in units of ablation.sensor_bias
         self.footprint, self.objective, self.schedule, self.observations = footprint, objective, schedule, observations
+        self.ablation = ablation
         # Sums over the scored cells of the validation.
         self.innovation, self.bias, self.predicted = MeanMetric(), MeanMetric(), MeanMetric()
 
@@ -110,7 +111,8 @@ class AggregateLearner(L.LightningModule):
 
     def _sampled(self, batch: PatchBatch, offset: tuple[int, int], stride: int) -> SampledPixels:
         (oy, ox), coarse = offset, batch.coarse
-        coarse = replace(coarse, up_y=coarse.up_y[:, oy::stride], up_x=coarse.up_x[:, ox::stride])
+        up_y, up_x = coarse.up_y[:, oy::stride], coarse.up_x[:, ox::stride]
+        coarse = replace(coarse, up_y=up_y, up_x=up_x, phase=self.ablation.hidden_phases(coarse.phase))
         land, gate = (field[:, oy::stride, ox::stride] for field in (batch.land, batch.gate))
         of, (rows, cols) = self.footprint, batch.target.value.shape[-2:]
         h = Footprint.of(of.kind, (rows, cols), of.ratio, of.fwhm).to(coarse.up_y)
@@ -155,7 +157,7 @@ class AggregateLearner(L.LightningModule):
         mean, variance = torch.nan_to_num(background.mean), torch.nan_to_num(background.variance, nan=1.0)
         total = variance + target.sigma**2
         # Divided by a typical variance^beta, so that the weights of the other terms keep their meaning.
-        nll = beta_nll(mean + SENSOR_BIAS * self.sensor_bias[target.place], total, target.value, of.beta)
+        nll = beta_nll(mean + self.ablation.sensor_bias * self.sensor_bias[target.place], total, target.value, of.beta)
         fit = masked_mean(nll, target.score.expand_as(nll)) / 0.05 ** (2 * of.beta)
         bias_prior = 0.5 * (self.sensor_bias**2).sum() / self.observations
         excess, violation = background.subgrid_excess, background.physics_violation

@@ -17,6 +17,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 
 from ssm_net.config import TrainConfig
 from ssm_net.cube.store import Cube, write_json
+from ssm_net.estimators.ablation import NO_ABLATION, Ablation
 from ssm_net.estimators.checkpoint import build
 from ssm_net.inputs.scaling import Scaling
 from ssm_net.inputs.split import Split
@@ -32,7 +33,9 @@ log = logging.getLogger(__name__)
 HOT = ("lst_day_today", "lst_day_memory")  # features that are high where the ground is hot
 
 
-def train_from_scratch(cfg: TrainConfig, cube: Cube, parts: Split, run: Path) -> Start:
+def train_from_scratch(
+    cfg: TrainConfig, cube: Cube, parts: Split, run: Path, ablation: Ablation = NO_ABLATION
+) -> Start:
     """Networks trained on the cube's coarse observations alone; one that was cut off in ``run`` goes on."""
     L.seed_everything(cfg.seed, verbose=False)
     scaling = run_scaling(run, cube, parts, cfg.exclude)
@@ -44,7 +47,7 @@ def train_from_scratch(cfg: TrainConfig, cube: Cube, parts: Split, run: Path) ->
     network = build(cfg.model, scaling, mean_ssm)
     learner = AggregateLearner(
         network, footprint=footprint_of(cube), objective=objective_of(cfg, scaling), schedule=schedule_of(cfg, data),
-        cells=parts.held_cells.size, observations=observations,
+        cells=parts.held_cells.size, observations=observations, ablation=ablation,
     )  # fmt: skip
     console.print(
         f"training on {len(parts.train_days)} days, {len(scaling.names)} features, {cfg.model.members} networks of "
@@ -59,7 +62,7 @@ def train_from_scratch(cfg: TrainConfig, cube: Cube, parts: Split, run: Path) ->
     fit_or_resume(make_trainer(cfg.trainer, run, cfg.epochs, [best, stop], loggers_of(run)), learner, data, run)
     weights = best.best_model_path or run / "checkpoints" / "last.ckpt"
     learner.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True)["state_dict"])
-    return Start(learner.network, scaling, cfg.model, mean_ssm, None)
+    return Start(learner.network, scaling, cfg.model, mean_ssm, None, ablation)
 
 
 def run_scaling(run: Path, cube: Cube, parts: Split, exclude: Sequence[str]) -> Scaling:

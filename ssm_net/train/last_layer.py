@@ -24,13 +24,13 @@ from torch.nn.functional import pad
 
 from ssm_net.cube.footprint import ObservationOperator
 from ssm_net.cube.store import Cube
+from ssm_net.estimators.ablation import NO_ABLATION, SENSOR_BIAS, Ablation
 from ssm_net.grid import Window, interpolation_matrix
 from ssm_net.inputs.channels import channels
 from ssm_net.inputs.phases import PHASES, phase_of_cells
 from ssm_net.inputs.reading import CoarseDay, padded, read_coarse, read_stored, usable
 from ssm_net.inputs.scaling import NO_FEATURES, Scaling
 from ssm_net.model.network import SSM_MAX, SSM_MIN, Committee, Downscaler, bounded
-from ssm_net.train.aggregate_loss import SENSOR_BIAS
 from ssm_net.train.training_stations import TrainingStation
 
 FOOTPRINT_STRIDE = 4  # every 4th pixel each way stands for a footprint
@@ -95,6 +95,7 @@ def design_rows(
     *,
     lags: int,
     stations: Sequence[TrainingStation] = (),
+    ablation: Ablation = NO_ABLATION,
 ) -> Observations | None:
     """The observations of ``days`` in cells where ``labels`` (R, C) is true, and of stations, with the networks' rows.
 
@@ -114,7 +115,7 @@ def design_rows(
         if not bool(label.any()) and not reporting:
             continue
         observed.append([coarse.ssm[0][label], coarse.sigma[label], coarse.seen[label], number[label]])
-        means, of_stations = _day_rows(network, cube, coarse, scaling, h, reporting)
+        means, of_stations = _day_rows(network, cube, coarse, scaling, h, reporting, ablation)
         station_rows += of_stations
         for m, mean in enumerate(means):
             own = mean.gather(0, phase.expand(1, *mean.shape[1:]))[0][:, label]
@@ -150,12 +151,13 @@ def _day_rows(
     scaling: Scaling,
     h: ObservationOperator,
     reporting: Sequence[tuple[int, TrainingStation]],
+    ablation: Ablation,
 ) -> tuple[list[Tensor], list[_StationRow]]:
     """A day's footprint means of slopes, mean and variance, (PHASES + 1, D + 2, R, C) of each member, last with the
     whole day hidden; and the rows of the stations that report."""
     ratio, (rows, cols) = cube.domain.ratio, cube.domain.coarse_shape
     phase = phase_of_cells(rows, cols)
-    contexts = [_contexts(member, coarse, phase) for member in network]
+    contexts = [_contexts(member, coarse, ablation.hidden_phases(phase)) for member in network]
     sums: list[Tensor] = []
     stations: list[_StationRow] = []
     device, first = h.land.device, h.sample.start
@@ -221,12 +223,13 @@ def _linearised(member: Downscaler, fine: Tensor, context: Tensor) -> Tensor:
     return torch.cat([slope, (basis * slope[:, None])[0], mean, shared.clamp(-12, -2).exp()])
 
 
-def fit_last_layer(network: Committee, observations: Observations) -> None:
-    """Move the last layer of each member to its posterior mean given the observations, in place."""
+def fit_last_layer(network: Committee, observations: Observations, sensor_bias: float = SENSOR_BIAS) -> None:
+    """Move the last layer of each member to its posterior mean given the observations, in place; ``sensor_bias``
+    (m3 m-3) is the standard deviation of b."""
     for m, member in enumerate(network):
         rows = observations.rows[m]
         innovation = (observations.value - rows.mean).double()
-        gram, moment = grouped_normal_equations(rows.slope.double(), innovation, observations.cell, None, SENSOR_BIAS)
+        gram, moment = grouped_normal_equations(rows.slope.double(), innovation, observations.cell, None, sensor_bias)
         if observations.station_rows:
             at = observations.station_rows[m]
             residual = (observations.station_value - at.mean).double()

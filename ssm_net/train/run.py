@@ -14,6 +14,7 @@ import torch
 from ssm_net.config import TrainConfig
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.errors import ConfigError
+from ssm_net.estimators.ablation import NO_ABLATION, Ablation
 from ssm_net.estimators.calibration import Innovations
 from ssm_net.estimators.checkpoint import Trained, load_trained, save_trained
 from ssm_net.estimators.versions import VERSIONS
@@ -31,8 +32,9 @@ from ssm_net.train.withheld import calibrated, scores, withheld_innovations
 from ssm_net.version import __version__
 
 
-def train(cfg: TrainConfig) -> Trained | None:
-    """Train and return the model, which is saved in ``cfg.run``; ``None`` with ``plan=true``.
+def train(cfg: TrainConfig, ablation: Ablation = NO_ABLATION) -> Trained | None:
+    """Train and return the model, which is saved in ``cfg.run``; ``None`` with ``plan=true``. ``ablation`` leaves parts
+    of the method out, to measure what they are worth; the model does not remember it, so ``infer`` is given the same.
 
     Raises ``TrainingError`` where the cube cannot be trained on, ``ConfigError`` where settings do not fit it.
     """
@@ -49,7 +51,10 @@ def train(cfg: TrainConfig) -> Trained | None:
     if (run / "model.json").exists():
         console.print(f"[green]{run} is trained already[/]; restart=true trains again")
         return load_trained(run)
-    start = train_from_scratch(cfg, cube, parts, run) if prior is None else start_from_prior(prior, cfg, cube)
+    if prior is None:
+        start = train_from_scratch(cfg, cube, parts, run, ablation)
+    else:
+        start = start_from_prior(prior, cfg, cube, ablation)
     if not first_process():
         return None
     start.network.eval().to(device)
@@ -84,11 +89,12 @@ def split_of(cfg: TrainConfig, cube: Cube) -> Split:
 def _fit_last_layer(start: Start, cube: Cube, parts: Split, stations: list[TrainingStation]) -> None:
     days = evenly_chosen(parts.train_days)
     observations = design_rows(
-        start.network, cube, start.scaling, days, ~parts.held_cells, lags=start.model.lags, stations=stations
+        start.network, cube, start.scaling, days, ~parts.held_cells, lags=start.model.lags, stations=stations,
+        ablation=start.ablation,
     )  # fmt: skip
     if observations is None:
         raise TrainingError(f"{cube.path}: every observation is held out; lower validation_fraction")
-    fit_last_layer(start.network, observations)
+    fit_last_layer(start.network, observations, start.ablation.sensor_bias)
 
 
 def _save(

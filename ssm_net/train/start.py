@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from ssm_net.config import ModelConfig, TrainConfig
 from ssm_net.cube.store import Cube
 from ssm_net.errors import ConfigError
+from ssm_net.estimators.ablation import NO_ABLATION, Ablation
 from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, Trained, load_trained
 from ssm_net.estimators.versions import version_differences
 from ssm_net.inputs import features
@@ -19,13 +20,15 @@ from ssm_net.train.trainer import console
 @dataclass(frozen=True)
 class Start:
     """Networks with the scaling of their features, their size and the mean of the observations they were trained on,
-    m3 m-3; ``prior`` is the model they come from, None where they were trained from scratch."""
+    m3 m-3; ``prior`` is the model they come from, None where they were trained from scratch; ``ablation`` is what is
+    left out of the method."""
 
     network: Committee
     scaling: Scaling
     model: ModelConfig
     mean_ssm: float
     prior: Trained | None
+    ablation: Ablation = NO_ABLATION
 
 
 def load_prior(cfg: TrainConfig, cube: Cube) -> Trained | None:
@@ -43,7 +46,7 @@ def load_prior(cfg: TrainConfig, cube: Cube) -> Trained | None:
     return prior
 
 
-def start_from_prior(prior: Trained, cfg: TrainConfig, cube: Cube) -> Start:
+def start_from_prior(prior: Trained, cfg: TrainConfig, cube: Cube, ablation: Ablation = NO_ABLATION) -> Start:
     """The prior's networks, with the features absent that the cube lacks or the user excludes. Prints what is absent
     and how the prior's processing differs from the present one."""
     have = features.available(variables(cube))
@@ -53,4 +56,4 @@ def start_from_prior(prior: Trained, cfg: TrainConfig, cube: Cube) -> Start:
                   + without)  # fmt: skip
     if differences := version_differences(prior.provenance):
         console.print(f"their training inputs were processed by other versions: {', '.join(differences)}")
-    return Start(prior.network, replace(prior.scaling, absent=absent), prior.model, prior.mean_ssm, prior)
+    return Start(prior.network, replace(prior.scaling, absent=absent), prior.model, prior.mean_ssm, prior, ablation)

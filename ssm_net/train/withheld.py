@@ -10,7 +10,6 @@ import torch
 from ssm_net.cube.store import Cube
 from ssm_net.estimators.calibration import Calibration, Innovations, calibrate
 from ssm_net.inputs.split import Split
-from ssm_net.train.aggregate_loss import SENSOR_BIAS
 from ssm_net.train.errors import TrainingError
 from ssm_net.train.last_layer import Observations, design_rows, evenly_chosen
 from ssm_net.train.start import Start
@@ -30,7 +29,15 @@ def withheld_innovations(start: Start, cube: Cube, parts: Split) -> Innovations:
     all_cells = np.ones_like(parts.held_cells)
     withheld = [(parts.train_days, all_cells if start.prior else parts.held_cells), (parts.held_days, all_cells)]
     rows = [
-        design_rows(start.network, cube, start.scaling, evenly_chosen(days), cells, lags=start.model.lags)
+        design_rows(
+            start.network,
+            cube,
+            start.scaling,
+            evenly_chosen(days),
+            cells,
+            lags=start.model.lags,
+            ablation=start.ablation,
+        )
         for days, cells in withheld
     ]
     several = [innovations(r) for r in rows if r is not None]
@@ -59,7 +66,7 @@ def calibrated(withheld: Innovations, start: Start, cube: Cube) -> Calibration:
     """The calibration from innovations on withheld observations. A prior's variances are never scaled down."""
     rows, cols = cube.domain.coarse_shape
     # Neighbours within 4 cells share the sensor's lasting bias; its mean over the domain is an error of the level.
-    level = float(SENSOR_BIAS / math.sqrt(max(1.0, rows * cols / CORRELATED_CELLS**2)))
+    level = float(start.ablation.sensor_bias / math.sqrt(max(1.0, rows * cols / CORRELATED_CELLS**2)))
     least, inside = (1.0, UNSEEN_LAWS) if start.prior else (0.0, 1.0)
     return calibrate(withheld, least=least, inside=inside, level=level)
 

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import json
-import subprocess
+import runpy
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from worlds import tiny_cube
 
 from ssm_net.config import ModelConfig, TrainConfig
 from ssm_net.cube.store import Cube, open_cube
-from ssm_net.estimators import network
+from ssm_net.estimators.ablation import NO_ABLATION, SENSOR_BIAS, Ablation
 from ssm_net.estimators.calibration import Calibration
 from ssm_net.estimators.checkpoint import Trained, build, load_trained, save_trained
 from ssm_net.estimators.network import NetworkEstimator
-from ssm_net.inputs.phases import phase_of_cells
-from ssm_net.inputs.reading import CoarseDay, read_coarse
+from ssm_net.inputs.phases import PHASES
+from ssm_net.inputs.reading import read_coarse
 from ssm_net.inputs.statistics import compute_scaling
-from ssm_net.train import aggregate_loss, last_layer, withheld
-from ssm_net.train.batches import CoarseWindow
+from ssm_net.train.aggregate_loss import AggregateLearner, Objective, SensorFootprint
+from ssm_net.train.batches import PatchBatch, collate
+from ssm_net.train.last_layer import design_rows, grouped_normal_equations
+from ssm_net.train.optimiser import Schedule
+from ssm_net.train.patches import Patches, PatchShape
 
 BENCH = Path(__file__).parents[2] / "bench"
 sys.path.insert(0, str(BENCH))  # scripts, not a package
@@ -45,10 +50,12 @@ def trained(cube: Cube) -> Trained:
 
 
 @pytest.mark.parametrize("script", ["ablations.py", "study.py", "loader.py", "prepare.py", "train.py"])
-def test_help(script: str) -> None:
-    done = subprocess.run([sys.executable, str(BENCH / script), "--help"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert f"python bench/{script}" in done.stdout and "--results" in done.stdout
+def test_help(script: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", [script, "--help"])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(BENCH / script), run_name="__main__")
+    said = capsys.readouterr().out
+    assert end.value.code == 0 and f"python bench/{script}" in said and "--results" in said
 
 
 def test_variants_differ_in_name_and_in_what_they_are() -> None:
@@ -73,37 +80,81 @@ def test_what_variants_change_is_a_setting(tmp_path: Path) -> None:
     assert found["no-memory-no-rain"].exclude == [*found["no-memory"].exclude, *found["no-rain"].exclude]
 
 
-def context_of(trained: Trained, cube: Cube, coarse: CoarseDay) -> torch.Tensor:
-    return NetworkEstimator(trained, cube, torch.device("cpu")).context(coarse).by_phase[0]
-
-
-def test_the_own_value_is_shown_and_hidden_again(cube: Cube, trained: Trained) -> None:
-    replaced = [(aggregate_loss, "hidden"), (network, "phase_of_cells"), (last_layer, "_contexts")]
-    before = [getattr(module, name) for module, name in replaced]
+def contexts_of(trained: Trained, cube: Cube, ablation: Ablation) -> torch.Tensor:
+    """Of inference, with each phase hidden, (phase, channel, R, C)."""
     coarse = read_coarse(cube, cube.days[-2], MODEL.lags, trained.scaling)
-    phase, member = phase_of_cells(4, 4), next(iter(trained.network))
-    up = torch.zeros(1, 1, 4)
-    window = CoarseWindow(coarse.ssm[None], torch.zeros(1, 0, 4, 4), phase[None], up, up)
+    cpu = torch.device("cpu")
+    return NetworkEstimator(trained, cube, cpu, ablation=ablation).context(coarse).by_phase[0]
+
+
+def test_networks_see_their_own_value_in_inference_where_it_is_shown(cube: Cube, trained: Trained) -> None:
+    hidden, shown = (contexts_of(trained, cube, a) for a in (NO_ABLATION, ablations.OWN_VALUE_SHOWN))
+    assert all(torch.equal(shown[0], shown[phase]) for phase in range(1, PHASES))
+    assert not any(torch.equal(hidden[0], hidden[phase]) for phase in range(1, PHASES))
+
+
+def test_networks_see_their_own_value_in_the_last_layers_regression_but_not_on_withheld_days(
+    cube: Cube, trained: Trained
+) -> None:
+    """What the regression and the calibration rest on: rows with the own value, and with the whole day hidden."""
+    rows = []
+    for ablation in (NO_ABLATION, ablations.OWN_VALUE_SHOWN):
+        found = design_rows(trained.network, cube, trained.scaling, cube.days, np.ones((4, 4), bool),
+                            lags=MODEL.lags, ablation=ablation)  # fmt: skip
+        assert found is not None
+        rows.append(found.rows[0])
+    hidden, shown = rows
+    assert not torch.equal(shown.mean, hidden.mean)
+    assert torch.equal(shown.mean_day_hidden, hidden.mean_day_hidden)
+
+
+def learner_and_batch(cube: Cube, trained: Trained, ablation: Ablation) -> tuple[AggregateLearner, PatchBatch]:
+    shape = PatchShape(side=4, halo=MODEL.kernel // 2, lags=MODEL.lags, cells=MODEL.cells)
+    data = Patches(cube, cube.days[:1], [np.ones((4, 4), bool)], trained.scaling, shape, seed=None)
+    learner = AggregateLearner(
+        trained.network, footprint=SensorFootprint("gaussian", 43.0, 36),
+        objective=Objective(beta=0.5, subgrid=0.0, subgrid_std=0.05, physics=0.0, stride=6),
+        schedule=Schedule(lr=1e-3, weight_decay=0.0, steps=1, seed=0), cells=16, observations=16, ablation=ablation,
+    )  # fmt: skip
+    return learner, data.complete(collate([data[0]]))
+
+
+@pytest.mark.parametrize("ablation", [NO_ABLATION, ablations.OWN_VALUE_SHOWN])
+def test_networks_see_their_own_value_in_training_where_it_is_shown(
+    cube: Cube, trained: Trained, ablation: Ablation
+) -> None:
+    one, batch = learner_and_batch(cube, trained, ablation)
+    ssm = batch.coarse.ssm.clone()
+    ssm[:, 0] += 0.1 * (batch.coarse.phase == 0)
+    other = replace(batch, coarse=replace(batch.coarse, ssm=ssm))
     with torch.no_grad():
-        outside = context_of(trained, cube, coarse), last_layer._contexts(member, coarse, phase)
-        with ablations.own_value_shown():
-            assert aggregate_loss.hidden(window, 0) is window.ssm
-            shown = context_of(trained, cube, coarse), last_layer._contexts(member, coarse, phase)
-        for now, was in zip(shown, outside, strict=True):
-            assert torch.equal(now[0], now[3]) and not torch.equal(was[0], was[3])
-        assert torch.equal(shown[1][4], outside[1][4])  # the whole day withheld
-    assert [getattr(module, name) for module, name in replaced] == before
-    with pytest.raises(RuntimeError), ablations.own_value_shown():
-        raise RuntimeError
-    assert [getattr(module, name) for module, name in replaced] == before
-    assert bool(aggregate_loss.hidden(window, 0)[0, 0, 0, 0].isnan())
+        before, after = (one.background(b, (3, 3), 6).mean[0][batch.target.phase == 0] for b in (batch, other))
+    assert torch.equal(before, after) != ablation.own_value_shown
 
 
-def test_the_lasting_bias_is_modelled_again() -> None:
-    before = [module.SENSOR_BIAS for module in (aggregate_loss, last_layer, withheld)]
-    with ablations.no_lasting_bias():
-        assert {module.SENSOR_BIAS for module in (aggregate_loss, last_layer, withheld)} == {ablations.NO_BIAS}
-    assert [module.SENSOR_BIAS for module in (aggregate_loss, last_layer, withheld)] == before
+@pytest.mark.parametrize("ablation", [NO_ABLATION, ablations.NO_LASTING_BIAS])
+def test_the_loss_knows_a_lasting_bias_unless_it_is_left_out(cube: Cube, trained: Trained, ablation: Ablation) -> None:
+    one, batch = learner_and_batch(cube, trained, ablation)
+    losses = []
+    for bias in (0.0, 1.0):
+        one.sensor_bias.data.fill_(bias)
+        torch.manual_seed(0)  # the same pixels
+        with torch.no_grad():
+            losses.append(float(one.training_step(batch, 0)))
+    of_the_prior = 0.5  # of 16 cells that are one standard deviation off, over 16 observations
+    assert (losses[1] - losses[0] == pytest.approx(of_the_prior, abs=1e-3)) == (ablation != NO_ABLATION)
+
+
+def test_a_lasting_bias_keeps_a_cells_days_from_counting_as_independent() -> None:
+    """The same days of two cells move the networks further where no bias is modelled."""
+    slope, group = torch.ones(40, 1, dtype=torch.float64), torch.arange(40) % 2
+    residual = 0.05 + 0.01 * torch.randn(40, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    certain, doubtful = (
+        grouped_normal_equations(slope, residual, group, 0.01, a.sensor_bias)[0]
+        for a in (ablations.NO_LASTING_BIAS, NO_ABLATION)
+    )
+    assert float(certain) == pytest.approx(40 / 0.01**2, rel=1e-3)
+    assert float(doubtful) == pytest.approx(2 / (SENSOR_BIAS**2 + 0.01**2 / 20), rel=1e-3)
 
 
 def test_a_cube_with_another_footprint_is_links(cube: Cube, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A cube whose writing was cut off at any moment: what is done stays, and the same steps again make the cube of one go."""
+"""A cube cut off at any moment of its writing: what is done stays, and the same steps make the cube of one go."""
 
 from __future__ import annotations
 
@@ -109,8 +109,8 @@ def test_days_half_withdrawn_are_a_record_without_its_end(tmp_path: Path) -> Non
 )
 def test_a_killed_writer_leaves_no_lock(tmp_path: Path, unbroken: dict[str, str], point: FaultPoint) -> None:
     path = tmp_path / "c.zarr"
-    work = f"sys.path.append({str(Path(__file__).parent)!r})\nfrom test_interrupted_cubes import make\n"
-    crash.killed_at(point, work + f"make(Path({str(path)!r}))", where_of(point))
+    work = f"from test_interrupted_cubes import make\nmake(Path({str(path)!r}))"
+    crash.killed_at(point, work, where_of(point))
     make(path)
     assert stored(path) == unbroken
 

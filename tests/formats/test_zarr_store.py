@@ -64,7 +64,7 @@ EXTENDING = [
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), crash.full_disk()], ids=["interrupted", "disk full"])
-@pytest.mark.parametrize(("point", "where"), EXTENDING, ids=lambda v: v if isinstance(v, str) else v.name)
+@pytest.mark.parametrize(("point", "where"), EXTENDING, ids=crash.name_of)
 def test_zarr_cut_off_while_extending_goes_on(mosaic, tmp_path, point, where, error):
     path = write_day(mosaic, tmp_path, "zarr")
     second, third = (Mosaic(DAY + dt.timedelta(n), DOMAIN, mosaic.ssm / 2, mosaic.sigma, mosaic.flags) for n in (1, 2))
@@ -100,7 +100,7 @@ MAKING = [
 ]
 
 
-@pytest.mark.parametrize(("format", "point", "where"), MAKING, ids=lambda v: v if isinstance(v, str) else v.name)
+@pytest.mark.parametrize(("format", "point", "where"), MAKING, ids=crash.name_of)
 def test_full_disk_is_no_day_and_the_next_run_goes_on(mosaic, tmp_path, format, point, where):
     with (
         crash.failing_at(point, crash.full_disk(), where),

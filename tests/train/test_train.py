@@ -1,22 +1,20 @@
 """Training: pure samples, the label's footprint, resume after a kill, refusal of mixed settings."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
+import crash
 import numpy as np
 import pytest
 import torch
 from worlds import tiny_cube
 
 from ssm_net.config import ModelConfig, TrainConfig
+from ssm_net.core.faults import FaultPoint
 from ssm_net.cube.store import Cube
 from ssm_net.errors import ConfigError
-from ssm_net.estimators.checkpoint import build, load_trained
+from ssm_net.estimators.calibration import Calibration
+from ssm_net.estimators.checkpoint import ModelError, Trained, build, load_trained, save_trained
 from ssm_net.estimators.network import NetworkEstimator
 from ssm_net.grid import Footprint, upsample
 from ssm_net.infer.day import background
@@ -33,9 +31,6 @@ from ssm_net.train.patches import Patches, PatchShape, patch_data
 from ssm_net.train.run import train
 
 SMALL = ModelConfig(members=2, width=8, depth=1, coarse_width=8, coarse_depth=1, lags=3)
-
-
-TESTS = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -192,10 +187,7 @@ class _AllPhases:
         return self.inner.estimate(context, fine, window)
 
 
-def _trained(cube: Cube, one: AggregateLearner):  # type: ignore[no-untyped-def]
-    from ssm_net.estimators.calibration import Calibration
-    from ssm_net.estimators.checkpoint import Trained
-
+def _trained(cube: Cube, one: AggregateLearner) -> Trained:
     return Trained(one.network, compute_scaling(cube, cube.days), SMALL, 36, "gaussian", 43.0, 0.22, Calibration(), {})
 
 
@@ -246,26 +238,46 @@ def test_a_foreign_folder_is_not_taken_for_a_run(cube: Cube, tmp_path: Path) -> 
 
 
 def test_killed_training_goes_on_and_ends_like_an_unbroken_one(cube: Cube, tmp_path: Path) -> None:
-    """kill -9 after the first whole epoch; the rest gives the same weights, bit for bit."""
+    """kill -9 while the checkpoint of the third epoch is half written; the rest gives the same weights, bit for bit."""
     code = (
-        "import sys; sys.path[:0] = sys.argv[3].split(':')\n"
-        "from pathlib import Path\nfrom ssm_net.cube.store import open_cube\nfrom test_train import config\n"
-        "from ssm_net.train import train\n"
-        "train(config(open_cube(sys.argv[1]), Path(sys.argv[2]), epochs=6, patience=99))\n"
+        "from ssm_net.cube.store import open_cube\nfrom test_train import config\nfrom ssm_net.train import train\n"
+        f"train(config(open_cube({str(cube.path)!r}), Path({{run!r}}), epochs=4, patience=99))\n"
     )
-    run = tmp_path / "killed"
-    args = [sys.executable, "-c", code, str(cube.path), str(run), f"{TESTS}:{TESTS / 'train'}"]
-    env = os.environ | {"OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(args, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    run, whole = tmp_path / "killed", tmp_path / "whole"
+    point = FaultPoint.FILE_WRITTEN_NOT_RENAMED
+    crash.killed_at(point, code.format(run=str(run)), "checkpoints/last.ckpt", n=3)
     last = run / "checkpoints" / "last.ckpt"
-    deadline = time.monotonic() + 120
-    while not last.exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
     assert last.exists() and not (run / "model.json").exists()
-    for where in (run, tmp_path / "whole"):
-        subprocess.run([*args[:4], str(where), args[5]], env=env, check=True, capture_output=True)
-    a, b = load_trained(run), load_trained(tmp_path / "whole")
+    assert list(last.parent.glob("last.ckpt.*.part"))
+    assert torch.load(last, map_location="cpu", weights_only=True)["epoch"] == 1
+    crash.finished(code.format(run=str(run)))
+    crash.finished(code.format(run=str(whole)))
+    a, b = load_trained(run), load_trained(whole)
     for x, y in zip(a.network.state_dict().values(), b.network.state_dict().values(), strict=True):
         assert torch.equal(x, y)
+    assert not list(run.rglob("*.part"))
+
+
+@pytest.mark.parametrize("point", crash.OF_MODELS, ids=crash.name_of)
+def test_a_model_cut_off_while_it_is_saved_is_no_model(cube: Cube, tmp_path: Path, point: FaultPoint) -> None:
+    """Neither a new one nor one that takes the place of another; saving again makes it whole."""
+    first, other = (_trained(cube, learner(cube)) for _ in range(2))
+    with torch.no_grad():
+        for p in other.network.parameters():
+            p.add_(0.1)
+    for model, there in ((first, False), (other, True)):
+        with crash.failing_at(point, KeyboardInterrupt()), pytest.raises(KeyboardInterrupt):
+            save_trained(tmp_path, model)
+        if there and point is FaultPoint.WEIGHTS_WRITTEN_NOT_RENAMED:
+            assert same_weights(load_trained(tmp_path), first)
+        else:
+            with pytest.raises(ModelError):
+                load_trained(tmp_path)
+        save_trained(tmp_path, model)
+        assert same_weights(load_trained(tmp_path), model)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["model.json", "model.pt"]
+
+
+def same_weights(a: Trained, b: Trained) -> bool:
+    pairs = zip(a.network.state_dict().values(), b.network.state_dict().values(), strict=True)
+    return all(torch.equal(x, y) for x, y in pairs)
