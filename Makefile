@@ -54,7 +54,7 @@ smoke: env  ## the skill benchmark at its smallest: every method, the oracle, ev
 	rm -rf build/smoke  # of an earlier version, with other settings
 	$(BIN)/python bench/skill.py build/smoke --size smoke --families A --seeds 1 --results build/smoke
 
-real: env  ## the road and the readers on real granules, from ../shared/real or SSM_NET_REAL
+real: env  ## the pipeline and the readers on real granules, from ../shared/real or SSM_NET_REAL
 	$(BIN)/python tests/real_road.py
 	$(BIN)/python -m pytest -m real -rs -v
 

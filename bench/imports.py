@@ -3,7 +3,7 @@
     python bench/imports.py [--rev REVISION ...]
 
 A module of level 1 imports no other of the package; another stands one level above the highest that it imports.
-Modules of a circle share a level. Also counted between packages, a verb or a part of the road each. Imports for type
+Modules of a circle share a level. Also counted between packages, one for each verb or shared part. Imports for type
 checkers only do not count. Needs git for --rev. `make check` tests the direction of the arrows (pyproject.toml).
 """
 

@@ -136,7 +136,7 @@ def world(folder: Path, size: Size, family: str, seed: int, commit: str) -> dict
             infer(InferConfig(cube, str(out), **how))
         methods[PRODUCT if name == "network" else name] = Mosaics.open(out, opened.domain)
     # The days that no label was taken from apart: there the oracle has no truth of the day either.
-    held = set(split_of(opened, network).held_days)
+    held = set(split_of(network, opened).held_days)
     days = methods[PRODUCT].days
     inputs = EvaluationInputs(methods, truth, opened)
     fitted, withheld = (score_days(inputs, [d for d in days if (d in held) == part]).scores for part in (False, True))

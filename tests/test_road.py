@@ -15,7 +15,7 @@ import xarray as xr
 
 from ssm_net.cube.store import open_cube
 from ssm_net.cube.variables import FINE
-from ssm_net.errors import ConfigError
+from ssm_net.errors import SsmNetError
 from ssm_net.evaluate.run import evaluate
 from ssm_net.formats.mosaic_days import days_done, read_day
 from ssm_net.infer.run import infer
@@ -82,11 +82,12 @@ def test_two_goes_make_the_cube_of_one(tiny_raw: Path, tiny_cube_path: Path, tmp
 
 
 def test_a_day_left_out_is_asked_for(tiny_raw: Path, tiny_cube_path: Path, tmp_path: Path) -> None:
-    """Days lean on those before: the next day is not made over a hole that an interruption or a removal left."""
+    """Days rest on those before: after an interruption, a later day is not made over the days that are missing."""
     path = shutil.copytree(tiny_cube_path, tmp_path / "cube.zarr")
-    for n in (4, 8):
-        (path / "status" / f"2016050{n}.json").unlink()
-    with pytest.raises(ConfigError, match=r"lacks 2016-05-04, which later days rest on: give start=2016-05-04"):
+    for n in range(4, 9):
+        for folder in ("status", "revision"):
+            (path / folder / f"2016050{n}.json").unlink(missing_ok=True)
+    with pytest.raises(SsmNetError, match=r"lacks 2016-05-04 \.\. 2016-05-07, which later days rest on"):
         prepare(road.preparation(tiny_raw, path, start="2016-05-08"))
     prepare(road.preparation(tiny_raw, path, start="2016-05-04"))
     assert road.data_of(path) == road.data_of(tiny_cube_path)

@@ -33,7 +33,7 @@ SCHEMAS: dict[str, type[Any]] = {
 
 
 def conf_folder() -> Path:
-    """The ``conf/`` that comes with ssm_net: inside the package where it is installed, beside it in a checkout."""
+    """The ``conf/`` that comes with ssm_net: inside the package where it is installed, next to it in a checkout."""
     package = Path(ssm_net.__file__).parent
     installed = package / "conf"
     return installed if installed.is_dir() else package.parent / "conf"

@@ -1,4 +1,4 @@
-"""The points of a sweep (-m): each logs beside its settings; those that fail are reported at the end.
+"""The points of a sweep (-m): each logs next to its settings; those that fail are reported at the end.
 
 A point that fails raises, as Hydra's launchers and sweepers expect, and leaves ``failed_<number>.json`` in the folder
 of the sweep, since a launcher may run it in another process or on another machine.

@@ -11,7 +11,7 @@ class VerbPackage(ModuleType):
     """``ssm_net.infer(cfg)`` is ``ssm_net.infer.infer(cfg)``.
 
     Python binds ``ssm_net.infer`` to the package as soon as anything imports a module below it, so a function of the
-    same name beside it would be there or not by the order of imports. A package that can be called is both.
+    same name next to it would be there or not by the order of imports. A package that can be called is both.
     """
 
     def __call__(self, cfg: Any) -> Any:

@@ -4,7 +4,7 @@
       fine/<variable>(time, y, x)     packed integers; shard = one day of the whole domain, inner chunk 144 x 144
       coarse/<variable>(time, row, col)
       static/<variable>(y, x)         and static_cell/<variable>(row, col), its cell means
-      state/<yyyymmdd>.json           what the next day needs of this one beside its fields
+      state/<yyyymmdd>.json           what the next day needs of this one next to its fields
       status/<yyyymmdd>.json          written after the day's data: a day is done when it is there
       revision/<yyyymmdd>.json        how often the day was made; stays where the status goes
       metadata/<name>.json            facts about the whole cube: intercalibration, static maps
@@ -190,7 +190,7 @@ class Cube:
         return self._json_of(self.status_file(day), day) if self.done(day) else None
 
     def state(self, day: dt.date) -> dict[str, Any]:
-        """What a stored day leaves for the next beside its fields. Not in the status, because the status of every
+        """What a stored day leaves for the next next to its fields. Not in the status, because the status of every
         stored day is read to find late-arriving granules."""
         return self._json_of(self.state_file(day), day)
 

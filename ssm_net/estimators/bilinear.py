@@ -32,7 +32,7 @@ class Bilinear:
         return []
 
     def context(self, coarse: CoarseDay) -> tuple[Tensor, Tensor]:
-        field = fill_gaps(coarse.ssm)
+        field = fill_coarse_gaps(coarse.ssm)
         return field, coarse_error(coarse)
 
     def estimate(self, context: tuple[Tensor, Tensor], pixels: PackedPixels, window: Window) -> Estimate:
@@ -40,7 +40,7 @@ class Bilinear:
         return plain(field, error**2, SUBGRID_STD)
 
 
-def fill_gaps(ssm: Tensor, reach: int = 6) -> Tensor:
+def fill_coarse_gaps(ssm: Tensor, reach: int = 6) -> Tensor:
     """A coarse field without gaps, (R, C): observed cells as they are, gaps from neighbours in space and time.
 
     ``ssm`` (L, R, C), lag 0 first. A gap takes the gaussian-weighted mean of what was observed near it today and on
@@ -67,6 +67,6 @@ def _kernel(n: int, reach: int) -> Tensor:
 
 
 def coarse_error(coarse: CoarseDay) -> Tensor:
-    """Standard error of the field of ``fill_gaps``, (R, C) m3 m-3: the observation's own, in a gap twice the usual."""
+    """Standard error of ``fill_coarse_gaps``, (R, C) m3 m-3: the observation's own, in a gap twice the usual."""
     usual = float(torch.nan_to_num(coarse.sigma, nan=USUAL_ERROR).mean())
     return torch.nan_to_num(coarse.sigma, nan=2 * usual)

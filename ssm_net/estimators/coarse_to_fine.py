@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ssm_net.estimators.bilinear import coarse_error, fill_gaps
+from ssm_net.estimators.bilinear import coarse_error, fill_coarse_gaps
 from ssm_net.estimators.interface import SUBGRID_STD, Estimate, plain
 from ssm_net.estimators.training_set import LAGS, TrainingSet
 from ssm_net.grid import Window, block_mean, upsample
@@ -50,7 +50,7 @@ class CoarseToFine(ABC):
         law = self.law(coarse)
         trend = torch.cat([law(x, window) for window, x in self.training_set.bands(coarse)])
         residual = torch.nan_to_num(
-            fill_gaps(coarse.ssm) - block_mean(trend, self.ratio, self.training_set.land.float())
+            fill_coarse_gaps(coarse.ssm) - block_mean(trend, self.ratio, self.training_set.land.float())
         )
         return trend, residual, coarse_error(coarse)
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ssm_net.cube.variables import API_DAYS
-from ssm_net.estimators.bilinear import fill_gaps
+from ssm_net.estimators.bilinear import fill_coarse_gaps
 from ssm_net.estimators.coarse_to_fine import CoarseToFine, Law
 from ssm_net.estimators.interface import EstimatorError
 from ssm_net.estimators.training_set import MOST_DAYS, TrainingSet
@@ -110,7 +110,7 @@ class GWR(CoarseToFine):
     def _day(self, day: dt.date) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Predictors (P, R, C), anomaly and weight (R, C), which cells are labels, and the mean that was taken off."""
         coarse = self.training_set.read(day)
-        field = fill_gaps(coarse.ssm)
+        field = fill_coarse_gaps(coarse.ssm)
         observed = torch.isfinite(coarse.ssm[0])
         weight = torch.where(observed, 1.0, self.FILLED) * ((coarse.land > 0.5) & torch.isfinite(field))
         mean = field.nanmean()

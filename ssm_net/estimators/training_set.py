@@ -31,7 +31,7 @@ SEED = 1
 FOLDS = 5
 MOST_DAYS = 60  # of the training days that a fit reads
 LAGS = 12  # days of observations behind a coarse field
-BAND = 4  # coarse rows whose pixels are read at once: the cube's chunk
+BAND_CELLS = 4  # coarse rows whose pixels are read at once: the cube's chunk
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,8 @@ class TrainingSet:
         """The day's pixels in bands of whole cells: the window and its channels (F, y, x)."""
         rows, cols = self.cube.domain.coarse_shape
         ratio = self.cube.domain.ratio
-        for r in range(0, rows, BAND):
-            window = (r * ratio, min(r + BAND, rows) * ratio, 0, cols * ratio)
+        for r in range(0, rows, BAND_CELLS):
+            window = (r * ratio, min(r + BAND_CELLS, rows) * ratio, 0, cols * ratio)
             needed = features.needed(self.scaling.names)
             yield window, channels(read_stored(self.cube, coarse.day, window, needed, coarse.background), self.scaling)
 

@@ -92,7 +92,7 @@ def _read(file: Path) -> Provenance | None:
             raise ValueError("it names no model")
     except ValueError as err:
         raise InferenceError(
-            f"{file} is damaged ({err}): delete it, if all maps beside it are of this model (their attributes say so); "
+            f"{file} is damaged ({err}): delete it if all maps next to it are of this model (their attributes say so), "
             "else give another mosaics=FOLDER"
         ) from err
     return recorded

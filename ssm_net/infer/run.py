@@ -22,6 +22,7 @@ from ssm_net.core.workers import as_they_come
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.estimators.ablation import NO_ABLATION, Ablation
 from ssm_net.estimators.checkpoint import Trained, load_trained
+from ssm_net.estimators.versions import version_differences
 from ssm_net.formats import zarr_store
 from ssm_net.formats.mosaic_days import day_done, day_path, day_size, quicklook_path, read_day, write_quicklook
 from ssm_net.infer.plan import plan_inference
@@ -45,6 +46,9 @@ def infer(cfg: InferConfig, ablation: Ablation = NO_ABLATION) -> list[dt.date]:
         console.print(str(plan))
         return []
     trained = _trained(cfg)
+    if trained is not None and (differences := version_differences(trained.provenance)):
+        log.warning("%s was trained on inputs that were processed by other versions: %s; train it again on a cube of "
+                    "this version", cfg.run, ", ".join(differences))  # fmt: skip
     provenance = provenance_of(cfg, trained) | {"update": cfg.update, "domain": cube.domain.name}
     with check_provenance(folder, provenance, overwrite=cfg.overwrite, todo=plan.todo, format=cfg.format):
         if cfg.quicklook:

@@ -50,7 +50,7 @@ class PackedPixels:
             if name.endswith(LINEAGE):
                 out[name.removesuffix(LINEAGE) + SEEN] = (packed <= 1).float()
             else:
-                out[name] = unpack(name, packed) if name in FINE else packed
+                out[name] = unpack_variable(name, packed) if name in FINE else packed
         return out
 
 
@@ -59,7 +59,7 @@ def as_tensor(packed: np.ndarray) -> Tensor:
     return torch.from_numpy(packed.view(np.int16) if packed.dtype == np.uint16 else packed)
 
 
-def unpack(name: str, packed: Tensor) -> Tensor:
+def unpack_variable(name: str, packed: Tensor) -> Tensor:
     """A fine variable from ``as_tensor``, float32, NaN where missing; the same numbers as ``Variable.unpack``."""
     variable = FINE[name]
     if variable.dtype == "uint16":

@@ -139,7 +139,7 @@ class Downscaler(nn.Module):
     ``mean_ssm`` is the climatological mean of the training observations, m3 m-3. With ``size.cells`` the coarse branch
     is given the features' cell means as well as the observations. A network pretrained on many worlds can use them; one
     trained on the few thousand labels of a season fits their noise instead of the pixels' signal (measured:
-    docs/decisions.md).
+    docs/results.md).
     """
 
     def __init__(self, size: NetworkSize, mean_ssm: float) -> None:

@@ -113,7 +113,7 @@ def test_the_oracle_learns_the_truth_and_is_loaded_when_it_is_there(
 def test_the_oracle_is_no_more_shown_than_the_network(cube: Cube) -> None:
     """Held-out cells and days are no labels, as in the network's training."""
     cfg = TrainConfig(str(cube.path), "run", validation_fraction=0.3, validation_days=0.3)
-    parts = oracle.split_of(cube, cfg)
+    parts = oracle.split_of(cfg, cube)
     assert parts.held_days and not set(parts.held_days) & set(parts.train_days)
     train, held = oracle.labels_of(cube, parts)
     assert not bool((train & held).any()) and bool((train | held).all())

@@ -9,7 +9,7 @@ from ssm_net.cube.store import Cube
 from ssm_net.cube.variables import FINE
 from ssm_net.grid import upsample
 from ssm_net.inputs import features
-from ssm_net.inputs.channels import PackedPixels, as_tensor, channels, unpack
+from ssm_net.inputs.channels import PackedPixels, as_tensor, channels, unpack_variable
 from ssm_net.inputs.reading import read_coarse, read_stored, usable
 from ssm_net.inputs.scaling import NO_FEATURES
 from ssm_net.inputs.statistics import compute_scaling
@@ -27,7 +27,7 @@ def test_a_tensor_unpacks_to_the_numbers_of_the_cube(name: str) -> None:
     """Every count of every type, the fill and those that torch takes for negative numbers among them."""
     info = np.iinfo(FINE[name].dtype)
     counts = np.arange(int(info.min), int(info.max) + 1).astype(FINE[name].dtype).reshape(2, -1)
-    np.testing.assert_array_equal(unpack(name, as_tensor(counts)).numpy(), FINE[name].unpack(counts))
+    np.testing.assert_array_equal(unpack_variable(name, as_tensor(counts)).numpy(), FINE[name].unpack(counts))
 
 
 def test_channels_are_the_features_of_unpacked_variables(cube: Cube) -> None:
