@@ -7,9 +7,16 @@ from pathlib import Path
 
 import pytest
 import road
+import torch
 
 from ssm_net.prepare.run import prepare
 from ssm_net.simulate import simulate
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test that is marked ``gpu`` is skipped where there is none."""
+    if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+        pytest.skip("torch finds no CUDA device on this machine")
 
 
 @pytest.fixture(scope="session")
