@@ -48,7 +48,7 @@ check: env  ## ruff (rules and format), mypy, and that imports run one way
 	$(BIN)/lint-imports
 
 test: check  ## check, then all default tests
-	$(BIN)/python -m pytest --durations=25
+	$(BIN)/python -m pytest
 
 smoke: env  ## the skill benchmark at its smallest: every method, the oracle, every score; no goal is reached
 	rm -rf build/smoke  # of an earlier version, with other settings

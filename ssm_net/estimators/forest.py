@@ -7,6 +7,7 @@ cells by heart; whole blocks of cells left out do not. Source: Breiman (2001), M
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,16 +19,32 @@ from ssm_net.estimators.interface import EstimatorError
 from ssm_net.estimators.training_set import SEED, TrainingSet
 from ssm_net.inputs.reading import CoarseDay
 
-TREES, TREES_TO_CHOOSE = 100, 30
-LEAVES = (2, 5, 10, 20, 50)  # fewest samples of a leaf
 TRIED = 1 / 3  # of the features, at each split: the usual share for regression
 
 
-def fit_forest(x: np.ndarray, y: np.ndarray, fold: np.ndarray, seed: int) -> RandomForestRegressor:
-    """``x`` (n, F), ``y`` (n,) m3 m-3, ``fold`` (n,) the number of each sample's block group. Deterministic by seed."""
-    error = {leaf: _error(x, y, fold, leaf, seed) for leaf in LEAVES}
-    best = min(LEAVES, key=error.__getitem__)
-    return _forest(TREES, best, seed).fit(x, y)
+@dataclass(frozen=True)
+class ForestSize:
+    """Number of ``trees``, of those of each forest in the cross-validation, and the fewest samples of a leaf that are
+    tried in it."""
+
+    trees: int = 100
+    trees_to_choose: int = 30
+    leaves: tuple[int, ...] = (2, 5, 10, 20, 50)
+
+
+FULL_SIZE = ForestSize()
+
+
+def fit_forest(
+    x: np.ndarray, y: np.ndarray, fold: np.ndarray, seed: int, size: ForestSize = FULL_SIZE
+) -> RandomForestRegressor:
+    """``x`` (n, F), ``y`` (n,) m3 m-3, ``fold`` (n,) the number of each sample's block group. Deterministic by seed.
+
+    Raises ``EstimatorError`` where all samples fall into one block group.
+    """
+    error = {leaf: _error(x, y, fold, _forest(size.trees_to_choose, leaf, seed)) for leaf in size.leaves}
+    best = min(size.leaves, key=error.__getitem__)
+    return _forest(size.trees, best, seed).fit(x, y)
 
 
 def predict(forest: RandomForestRegressor, x: np.ndarray) -> np.ndarray:
@@ -36,14 +53,14 @@ def predict(forest: RandomForestRegressor, x: np.ndarray) -> np.ndarray:
     return forest.predict(flat).astype("float32").reshape(x.shape[1:])
 
 
-def _error(x: np.ndarray, y: np.ndarray, fold: np.ndarray, leaf: int, seed: int) -> float:
+def _error(x: np.ndarray, y: np.ndarray, fold: np.ndarray, forest: RandomForestRegressor) -> float:
     """Mean squared error of samples whose blocks were not trained on."""
     total = 0.0
     for k in np.unique(fold):
         held = fold == k
         if held.all():
             raise EstimatorError("the samples fall into one block: nothing is left to train on while one is held out")
-        forest = _forest(TREES_TO_CHOOSE, leaf, seed).fit(x[~held], y[~held])
+        forest.fit(x[~held], y[~held])
         total += float(((forest.predict(x[held]) - y[held]) ** 2).sum())
     return total / len(y)
 
@@ -58,12 +75,12 @@ class Forest(CoarseToFine):
 
     MOST_SAMPLES = 50_000
 
-    def __init__(self, training_set: TrainingSet) -> None:
+    def __init__(self, training_set: TrainingSet, size: ForestSize = FULL_SIZE) -> None:
         super().__init__(training_set, "forest")
         x, y, fold = (torch.cat(part) for part in zip(*self._samples(), strict=True))
         sample = np.random.default_rng(SEED).permutation(len(y))[: self.MOST_SAMPLES]
         self.forest: RandomForestRegressor = fit_forest(
-            x[sample].numpy(), y[sample].numpy(), fold[sample].numpy(), SEED
+            x[sample].numpy(), y[sample].numpy(), fold[sample].numpy(), SEED, size
         )
 
     def _samples(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:

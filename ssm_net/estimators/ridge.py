@@ -77,9 +77,10 @@ class Ridge:
             out.append(random_features.Gram.of(torch.cat(a), torch.cat(t)))
         return out
 
-    def footprints(self, coarse: CoarseDay) -> tuple[Tensor, Tensor]:
-        """Footprint mean of phi (K, R, C) and of the base (R, C), each cell's from the run with its phase hidden."""
-        (rows, cols), h = self.training_set.cube.domain.coarse_shape, self.training_set.h.thinned(self.STRIDE)
+    def footprints(self, coarse: CoarseDay, stride: int = STRIDE) -> tuple[Tensor, Tensor]:
+        """Footprint mean of phi (K, R, C) and of the base (R, C), each cell's from the run with its phase hidden; every
+        ``stride``-th pixel each way stands for a footprint."""
+        (rows, cols), h = self.training_set.cube.domain.coarse_shape, self.training_set.h.thinned(stride)
         context = random_features.contexts(coarse.ssm, self.mean, self.scales)
         up_x = interpolation_matrix(range(cols * self.ratio), cols, self.ratio)[h.sample]
         sums = torch.zeros(len(context), self.phi.size + 2, rows, cols)

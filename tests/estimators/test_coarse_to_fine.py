@@ -40,10 +40,8 @@ def estimators(cube: Cube) -> dict:
     pytest.importorskip("sklearn")
     from ssm_net.estimators import forest
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(forest, "TREES", 8)
-        patch.setattr(forest, "TREES_TO_CHOOSE", 8)
-        return {name: baseline(name, cube) for name in ("gwr", "forest", "ridge")}
+    small = forest.Forest(TrainingSet.of(cube), forest.ForestSize(trees=8, trees_to_choose=8))
+    return {"gwr": baseline("gwr", cube), "forest": small, "ridge": baseline("ridge", cube)}
 
 
 @pytest.mark.parametrize("name", ["gwr", "forest", "ridge"])
@@ -110,14 +108,11 @@ def test_gwr_finds_what_dries_the_pixels(cube: Cube, training_set: TrainingSet) 
     assert float(torch.corrcoef(torch.stack([trend.flatten(), memory.flatten()]))[0, 1]) < -0.3
 
 
-def test_footprint_means_of_the_features(
-    training_set: TrainingSet, estimators: dict, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_footprint_means_of_the_features(training_set: TrainingSet, estimators: dict) -> None:
     """Band by band and phase by phase gives H of the whole field, water left out."""
     one: Ridge = estimators["ridge"]
-    monkeypatch.setattr(Ridge, "STRIDE", 1)
     coarse = training_set.read(FIRST)
-    phi, base = one.footprints(coarse)
+    phi, base = one.footprints(coarse, stride=1)
     by_phase = random_features.contexts(coarse.ssm, one.mean, one.scales)
     x = torch.cat([x for _, x in training_set.bands(coarse)], 1)
     h, cell = training_set.cube.footprint(), (1, 2)  # of phase 2
