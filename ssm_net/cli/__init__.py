@@ -1,4 +1,4 @@
-"""The command ``ssm-net VERB key=value ...``, and the same for the scripts at the top of the repository."""
+"""The command ``ssm-net COMMAND key=value ...``, and the same for the scripts at the top of the repository."""
 
 from ssm_net.cli.command import command, main
 from ssm_net.cli.composition import composed, settings

@@ -1,4 +1,4 @@
-"""The commands: ``ssm-net VERB``, and each verb as a script of its own."""
+"""The commands: ``ssm-net COMMAND``, and each verb as a script of its own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ssm_net.cli.sweep import failures
 
 
 def main() -> None:
-    """``ssm-net VERB key=value ...``, ``ssm-net --help``, ``ssm-net --version``."""
+    """``ssm-net COMMAND key=value ...``, ``ssm-net --help``, ``ssm-net --version``."""
     words = sys.argv[1:]
     if not words or words[0] in ("-h", "--help", "help"):
         print(overview())
@@ -30,14 +30,16 @@ def main() -> None:
     elif words[0] not in SCHEMAS:
         near = difflib.get_close_matches(words[0], SCHEMAS, 1)
         hint = f" Did you mean {near[0]}?" if near else ""
-        print(f"ssm-net: {words[0]} is no verb.{hint} There are {', '.join(SCHEMAS)}; ssm-net --help", file=sys.stderr)
+        print(
+            f"ssm-net: {words[0]} is no command.{hint} There are {', '.join(SCHEMAS)}; ssm-net --help", file=sys.stderr
+        )
         sys.exit(2)
     else:
         _run(words[0], f"ssm-net {words[0]}", words[1:])
 
 
 def command(verb: str) -> Callable[[], None]:
-    """The main function of a script that does one verb: ``python VERB.py key=value ...``."""
+    """The main function of a script that does one verb: ``python COMMAND.py key=value ...``."""
     return lambda: _run(verb, f"python {verb}.py", sys.argv[1:])
 
 

@@ -49,13 +49,13 @@ class UserConf(SearchPathPlugin):
 
 
 def composed(verb: str, overrides: Sequence[str] = (), *, return_hydra_config: bool = False) -> DictConfig:
-    """What ``ssm-net VERB OVERRIDES`` would work with. Raises Hydra's errors where a key or an option is unknown."""
+    """What ``ssm-net COMMAND OVERRIDES`` would work with. Raises Hydra's errors where a key or an option is unknown."""
     with initialize_config_dir(str(conf_folder()), version_base=HYDRA):
         return compose(verb, list(overrides), return_hydra_config=return_hydra_config)
 
 
 def settings(verb: str, overrides: Sequence[str] = ()) -> Any:
-    """The checked settings of ``ssm-net VERB OVERRIDES``; raises ``ConfigError``, too, where a key is not given."""
+    """The checked settings of ``ssm-net COMMAND OVERRIDES``; raises ``ConfigError``, too, where a key is not given."""
     return config.load(SCHEMAS[verb], composed(verb, overrides))
 
 

@@ -34,8 +34,8 @@ def overview() -> str:
     ]
     return "\n".join([
         f"ssm_net {__version__}: daily 1 km soil moisture maps from coarse microwave observations, MODIS and weather",
-        "", "  ssm-net VERB key=value ...", "", *lines, "",
-        "ssm-net VERB --help explains the keys of a verb; plan=true says what it would do and does nothing.",
+        "", "  ssm-net COMMAND key=value ...", "", *lines, "",
+        "ssm-net COMMAND --help explains the keys of a command; plan=true says what it would do and does nothing.",
         "Files of conf/ in the working folder are found before those that come with ssm_net.",
     ])  # fmt: skip
 
@@ -52,7 +52,7 @@ def verb_help(verb: str, overrides: Sequence[str] = (), program: str = "") -> st
     return "\n".join([
         about, "", "Keys [value now]:", *_columns(keys), "",
         "Groups, files of conf/ that set several keys:", *_columns(list(_options(verb))), "",
-        "Hydra's own flags come after the verb: -m sweeps over values (key=1,2), --cfg job prints the settings,",
+        "Hydra's own flags come after the command: -m sweeps over values (key=1,2), --cfg job prints the settings,",
         f"-cd FOLDER adds configuration files; {program or verb} --hydra-help lists all.",
     ])  # fmt: skip
 
