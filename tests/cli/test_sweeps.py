@@ -10,7 +10,7 @@ from worlds import tiny_cube
 from ssm_net.cube.store import open_cube
 from ssm_net.formats.mosaic_days import days_done
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def run(script: str, folder: Path, *keys: str) -> subprocess.CompletedProcess[str]:
