@@ -7,9 +7,10 @@ import functools
 import logging
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from ssm_net.estimators.checkpoint import Trained, load_trained
 from ssm_net.estimators.versions import version_differences
 from ssm_net.formats import zarr_store
 from ssm_net.formats.mosaic_days import day_done, day_path, day_size, quicklook_path, read_day, write_quicklook
+from ssm_net.infer.ahead import in_order
 from ssm_net.infer.plan import plan_inference
 from ssm_net.infer.provenance import check_provenance
 from ssm_net.infer.writer import DayWriter, provenance_of
@@ -31,6 +33,8 @@ from ssm_net.infer.writer import DayWriter, provenance_of
 log = logging.getLogger(__name__)
 console = Console()
 
+T = TypeVar("T")
+DAYS_IN_FLIGHT = 4  # on a GPU: reading, flags and update of a national day take the processors several times longer
 FEW = 40  # tiles of a day beyond which their progress is shown
 
 
@@ -73,10 +77,14 @@ def _trained(cfg: InferConfig) -> Trained | None:
 
 def run_local(cfg: InferConfig, trained: Trained | None, todo: Sequence[dt.date], bar: Progress) -> Iterator[dt.date]:
     """Days one by one in this process. A day is compressed and written while the next goes through the networks; an
-    error of writing ends the run then."""
+    error of writing ends the run then. A GPU is given several days at a time."""
     days = DayWriter.open(cfg, trained)
     if trained is not None:
         console.print(f"computing in {days.precision.name} on {days.device}: {days.precision.reason}")
+    if days.device.type == "cuda" and cfg.format != "zarr":  # days of a store stand in their order
+        written = days_in_flight(lambda day: days.write(days.predict(day)), todo)
+        yield from (day for day, _ in zip(todo, written, strict=True))
+        return
     task = bar.add_task("tiles", visible=False)
     with ThreadPoolExecutor(1) as writer:
         writing: Future[Path] | None = None
@@ -92,6 +100,16 @@ def run_local(cfg: InferConfig, trained: Trained | None, todo: Sequence[dt.date]
             yield day
         if writing is not None:
             writing.result()
+
+
+def days_in_flight(make: Callable[[dt.date], T], todo: Sequence[dt.date]) -> Iterator[T]:
+    """What ``make`` gives for each day, in their order; several days are under way, a thread each: while the GPU
+    computes tiles of one, those of others are read, flagged and written."""
+    with ThreadPoolExecutor(DAYS_IN_FLIGHT) as pool:
+        try:
+            yield from in_order(pool, (functools.partial(make, day) for day in todo), DAYS_IN_FLIGHT)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def run_dask(cfg: InferConfig, todo: Sequence[dt.date]) -> Iterator[dt.date]:

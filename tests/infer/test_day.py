@@ -21,7 +21,8 @@ from ssm_net.estimators.bilinear import Bilinear
 from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, load_trained
 from ssm_net.estimators.network import NetworkEstimator, half_upsampled
 from ssm_net.formats.mosaic_days import days_done
-from ssm_net.infer.day import background, prefetched
+from ssm_net.infer.ahead import prefetched
+from ssm_net.infer.day import background
 from ssm_net.infer.run import infer
 from ssm_net.inputs.bands import bands
 from ssm_net.inputs.phases import PHASES, upsample_by_phase
