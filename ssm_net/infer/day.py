@@ -175,7 +175,7 @@ def _estimates(
     source = bands(cube, coarse.day, wanted, stored_names, estimator.halo, names.coarse)
     fields = {k: field.to(device) for k, field in coarse.background.items()}
     operator = h.to(device) if h is not None else None
-    threads = torch.get_num_threads() if device.type == "cpu" else min(STREAMS, torch.get_num_threads())
+    threads = torch.get_num_threads() if device.type == "cpu" else STREAMS
 
     def context() -> Any:
         with device_stream(device):

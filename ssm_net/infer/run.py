@@ -105,7 +105,7 @@ def run_local(cfg: InferConfig, trained: Trained | None, todo: Sequence[dt.date]
 def days_in_flight(make: Callable[[dt.date], T], todo: Sequence[dt.date]) -> Iterator[T]:
     """What ``make`` gives for each day, in their order; several days are under way, a thread each: while the GPU
     computes tiles of one, those of others are read, flagged and written."""
-    with ThreadPoolExecutor(DAYS_IN_FLIGHT) as pool:
+    with ThreadPoolExecutor(DAYS_IN_FLIGHT, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         try:
             yield from in_order(pool, (functools.partial(make, day) for day in todo), DAYS_IN_FLIGHT)
         finally:
