@@ -28,7 +28,7 @@ from ssm_net.formats.product import Attribute, Flag, Mosaic
 from ssm_net.grid import Window, upsample
 from ssm_net.infer import quality_flags
 from ssm_net.infer.ahead import in_order, prefetched
-from ssm_net.infer.streams import STREAMS, device_stream, tile_pixels, to_host
+from ssm_net.infer.streams import device_stream, tile_pixels, to_host
 from ssm_net.inputs.bands import Band, bands
 from ssm_net.inputs.reading import CoarseDay, padded, read_coarse, read_stored, stored
 from ssm_net.inputs.tiling import Tile, joined, tiles, window_of
@@ -36,6 +36,7 @@ from ssm_net.model.network import SSM_MAX, SSM_MIN
 from ssm_net.model.update import exact, increments
 
 T = TypeVar("T")
+GPU_THREADS = 2  # of a day whose tiles are computed on a GPU; other days have theirs
 AHEAD = 4  # tiles a processor that are under way or wait to be taken up
 LARGEST_SIGMA = 0.5  # m3 m-3, what a stated standard error is bounded to
 
@@ -175,7 +176,7 @@ def _estimates(
     source = bands(cube, coarse.day, wanted, stored_names, estimator.halo, names.coarse)
     fields = {k: field.to(device) for k, field in coarse.background.items()}
     operator = h.to(device) if h is not None else None
-    threads = torch.get_num_threads() if device.type == "cpu" else STREAMS
+    threads = torch.get_num_threads() if device.type == "cpu" else GPU_THREADS
 
     def context() -> Any:
         with device_stream(device):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import logging
+import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -34,7 +35,7 @@ log = logging.getLogger(__name__)
 console = Console()
 
 T = TypeVar("T")
-DAYS_IN_FLIGHT = 4  # on a GPU: reading, flags and update of a national day take the processors several times longer
+DAYS_IN_FLIGHT = max(2, min(8, (os.cpu_count() or 2) // 2))  # on a GPU; half a gigabyte each of a national domain
 FEW = 40  # tiles of a day beyond which their progress is shown
 
 
