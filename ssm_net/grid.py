@@ -214,17 +214,17 @@ def expand(x: Tensor, ratio: int) -> Tensor:
     return tall.reshape(*lead, rows * ratio, cols * ratio)
 
 
-def interpolation_matrix(fine: range, cells: int, ratio: int) -> Tensor:
+def interpolation_matrix(fine: range, cells: int, ratio: int, device: torch.device | None = None) -> Tensor:
     """Bilinear weights along one axis from ``cells`` coarse centres to the fine pixels ``fine``: (len(fine), cells).
 
     ``fine`` counts from the first coarse cell's edge. Outside the outermost centres the value is held. Rows sum to 1.
     """
-    centre = (torch.arange(fine.start, fine.stop, dtype=torch.float64) + 0.5) / ratio - 0.5
+    centre = (torch.arange(fine.start, fine.stop, dtype=torch.float64, device=device) + 0.5) / ratio - 0.5
     centre = centre.clamp(0, cells - 1)
     low = centre.floor().clamp(max=max(cells - 2, 0)).long()
     frac = centre - low
-    out = torch.zeros(len(fine), cells, dtype=torch.float64)
-    row = torch.arange(len(fine))
+    out = torch.zeros(len(fine), cells, dtype=torch.float64, device=device)
+    row = torch.arange(len(fine), device=device)
     out[row, low] += 1 - frac
     if cells > 1:
         out[row, low + 1] += frac
@@ -241,8 +241,8 @@ def upsample(x: Tensor, ratio: int, window: Window | None = None) -> Tensor:
     y0, y1, x0, x1 = window or (0, rows * ratio, 0, cols * ratio)
     # Only the cells around the window have weight.
     near_y, near_x = (slice(max(a // ratio - 1, 0), -(-b // ratio) + 1) for a, b in ((y0, y1), (x0, x1)))
-    up_y = interpolation_matrix(range(y0, y1), rows, ratio)[:, near_y].to(x)
-    up_x = interpolation_matrix(range(x0, x1), cols, ratio)[:, near_x].to(x)
+    up_y = interpolation_matrix(range(y0, y1), rows, ratio, x.device)[:, near_y].to(x)
+    up_x = interpolation_matrix(range(x0, x1), cols, ratio, x.device)[:, near_x].to(x)
     return up_y @ x[..., near_y, near_x] @ up_x.T
 
 

@@ -56,7 +56,8 @@ class Estimator(Protocol):
         """What ``estimate`` needs of the day's coarse fields, computed once for the whole domain."""
 
     def estimate(self, context: Any, pixels: PackedPixels, window: Window) -> Estimate:
-        """The estimate of ``window``; ``pixels`` holds ``needs`` on the window grown by ``halo`` inside the domain."""
+        """The estimate of ``window``, on the device that it was computed on; ``pixels`` holds ``needs`` on the window
+        grown by ``halo`` inside the domain."""
 
 
 def plain(mean: Tensor, shared: Tensor, local: float) -> Estimate:

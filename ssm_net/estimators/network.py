@@ -63,7 +63,8 @@ class NetworkEstimator:
         cells = coarse.features.to(self.device).expand(PHASES, -1, -1, -1)
         contexts = [member.context(ssm, cells) for member in self.network]
         by_phase = tuple(torch.cat([c.base, c.deep], 1).float() for c in contexts)
-        return NetworkContext(by_phase, self.trained.calibration.scale(coarse).to(self.device), ~any_near(coarse.ssm))
+        scale, alone = self.trained.calibration.scale(coarse), ~any_near(coarse.ssm)
+        return NetworkContext(by_phase, scale.to(self.device), alone.to(self.device))
 
     @torch.inference_mode()
     def estimate(self, context: NetworkContext, pixels: PackedPixels, window: Window) -> Estimate:
@@ -73,11 +74,11 @@ class NetworkEstimator:
         stated = (shared.mean(0) + disagreement) * upsample(context.scale, self.ratio, window)
         h, (y0, y1, x0, x1) = self.halo, (n // self.ratio for n in window)
         inner = x[:, h : x.shape[1] - h, h : x.shape[2] - h]
-        far = torch.maximum(inner.amax(0), -inner.amin(0)).cpu() > FAR
+        far = torch.maximum(inner.amax(0), -inner.amin(0)) > FAR
         far |= expand(context.alone[y0:y1, x0:x1], self.ratio)
         known = self.trained.calibration
         inside = known.inside * local.mean(0) + known.level**2
-        return Estimate(mean.cpu(), stated.cpu(), inside.cpu(), far)
+        return Estimate(mean, stated, inside, far)
 
     def inputs(self, pixels: PackedPixels, window: Window) -> Tensor:
         """The channels of ``window`` with their halo, (F, y + 2 halo, x + 2 halo), 0 outside the domain."""
@@ -147,8 +148,8 @@ def half_upsampled(by_phase: Sequence[Tensor], ratio: int, window: Window) -> fu
     near_y, near_x = (slice(max(a // ratio - 1, 0), -(-b // ratio) + 1) for a, b in ((y0, y1), (x0, x1)))
     # The parity of cells counts from the domain's first, not from the window's.
     both = torch.stack([c[..., near_y, near_x] for c in by_phase]).unflatten(1, (2, 2))
-    up_y = interpolation_matrix(range(y0, y1), rows, ratio).to(both)[:, near_y].unflatten(0, (-1, ratio))
-    up_x = interpolation_matrix(range(x0, x1), cols, ratio).to(both)[:, near_x]
+    up_y = interpolation_matrix(range(y0, y1), rows, ratio, both.device).to(both)[:, near_y].unflatten(0, (-1, ratio))
+    up_x = interpolation_matrix(range(x0, x1), cols, ratio, both.device).to(both)[:, near_x]
     odd_column = (torch.arange(x0, x1, device=both.device) // ratio % 2)[:, None]
     columns = torch.cat([up_x * (odd_column == parity) for parity in (0, 1)], 1)
     rows_of_cells = [

@@ -8,10 +8,10 @@ twelve bytes a pixel of the tiles with land, and of the domain three for flags a
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import math
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
@@ -23,16 +23,20 @@ from ssm_net.core import scratch
 from ssm_net.cube.footprint import ObservationOperator
 from ssm_net.cube.store import Cube
 from ssm_net.estimators.interface import Estimate, Estimator
+from ssm_net.estimators.network import NetworkEstimator
 from ssm_net.formats.product import Attribute, Flag, Mosaic
 from ssm_net.grid import Window, upsample
 from ssm_net.infer import quality_flags
+from ssm_net.infer.ahead import in_order, prefetched
+from ssm_net.infer.streams import device_stream, tile_pixels, to_host
 from ssm_net.inputs.bands import Band, bands
 from ssm_net.inputs.reading import CoarseDay, padded, read_coarse, read_stored, stored
-from ssm_net.inputs.tiling import Tile, tiles
+from ssm_net.inputs.tiling import Tile, joined, tiles, window_of
 from ssm_net.model.network import SSM_MAX, SSM_MIN
 from ssm_net.model.update import exact, increments
 
 T = TypeVar("T")
+GPU_THREADS = 2  # of a day whose tiles are computed on a GPU; other days have theirs
 AHEAD = 4  # tiles a processor that are under way or wait to be taken up
 LARGEST_SIGMA = 0.5  # m3 m-3, what a stated standard error is bounded to
 
@@ -42,6 +46,13 @@ class TileBackground(NamedTuple):
 
     tile: Tile
     values: Tensor
+
+
+class DayVariables(NamedTuple):
+    """Names of variables of a day that are read with its pixels: ``fine`` (or static), and ``coarse``."""
+
+    fine: Sequence[str] = ()
+    coarse: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -106,21 +117,22 @@ def predict_background(
     sizes = [math.prod(part.stop - part.start for part in _slices(t.pixels)) for t in wanted]
     room = np.split(scratch.empty((3 * sum(sizes),), np.float32), 3 * np.cumsum(sizes)[:-1])
 
-    def finish(band: Band, tile: Tile, estimate: Estimate) -> tuple[Tile, Estimate, Tensor]:
+    def finish(band: Band, tile: Tile, estimate: Estimate) -> tuple[Tile, Estimate]:
         at = _slices(tile.pixels)
         flags[at] |= quality_flags.pixel_flags(band, day, land[at].numpy(), estimate.far.numpy(), tile.pixels)
-        return tile, estimate, h.sums(torch.stack(estimate[:2]), tile.pixels) if updates else torch.empty(0)
+        return tile, estimate
 
     done: list[TileBackground] = []
     total = torch.zeros(3, *cube.domain.coarse_shape) if updates else None
-    for each, estimate, sums in _estimates(estimator, cube, coarse, wanted, quality_flags.flag_variables(cube),
-                                           quality_flags.flag_cell_variables(cube), finish):  # fmt: skip
+    names = DayVariables(quality_flags.flag_variables(cube), quality_flags.flag_cell_variables(cube))
+    for together, sums in _estimates(estimator, cube, coarse, wanted, names, h if updates else None, finish):
         if total is not None:
             total += sums
-        values = torch.from_numpy(room[len(done)]).reshape(3, *estimate.mean.shape)
-        done.append(TileBackground(each, torch.stack(estimate[:3], out=values)))
-        if progress is not None:
-            progress(len(done), len(wanted))
+        for each, estimate in together:
+            values = torch.from_numpy(room[len(done)]).reshape(3, *estimate.mean.shape)
+            done.append(TileBackground(each, torch.stack(estimate[:3], out=values)))
+            if progress is not None:
+                progress(len(done), len(wanted))
     return DayBackground(cube, coarse, land, update, done, flags, total)
 
 
@@ -130,9 +142,10 @@ def background(estimator: Estimator, cube: Cube, coarse: CoarseDay, land: Tensor
     mean, shared, local = (torch.full(shape, torch.nan) for _ in range(3))
     out = Estimate(mean, shared, local, torch.zeros(shape, dtype=torch.bool))
     wanted = tiles_with_land(cube, land, side)
-    for tile, estimate in _estimates(estimator, cube, coarse, wanted, (), (), lambda _, tile, found: (tile, found)):
-        for field, part in zip(out, estimate, strict=True):
-            field[_slices(tile.pixels)] = part
+    for together, _ in _estimates(estimator, cube, coarse, wanted, DayVariables(), None, lambda _, *result: result):
+        for tile, estimate in together:
+            for field, part in zip(out, estimate, strict=True):
+                field[_slices(tile.pixels)] = part
     return out
 
 
@@ -148,48 +161,53 @@ def tiles_with_land(cube: Cube, land: Tensor, side: int) -> list[Tile]:
 
 
 def _estimates(
-    estimator: Estimator, cube: Cube, coarse: CoarseDay, wanted: Sequence[Tile], also: Sequence[str],
-    of_cells: Sequence[str], finish: Callable[[Band, Tile, Estimate], T],
-) -> Iterator[T]:  # fmt: skip
-    """``finish`` of each tile in their order, with bands that hold what the estimator needs, and the variables ``also``
-    and ``of_cells``.
+    estimator: Estimator, cube: Cube, coarse: CoarseDay, wanted: Sequence[Tile], names: DayVariables,
+    h: ObservationOperator | None, finish: Callable[[Band, Tile, Estimate], T],
+) -> Iterator[tuple[list[T], Tensor]]:  # fmt: skip
+    """``finish`` of each tile in their order, for each that is computed at once, and the sums of ``h`` of its mean and
+    shared variance, (3, R, C), where ``h`` is given. Bands hold ``names`` and what the estimator needs.
 
     The next band is read while tiles of this one are computed, each on one thread: many small operations in parallel
     are several times faster that way than one after the other on all processors, above all where other work runs too.
+    On a GPU a few threads copy and launch, each tile on a stream of its own, and tiles beside each other are one.
     """
-    names = sorted({*stored(estimator.needs), *also})
-    source = bands(cube, coarse.day, wanted, names, estimator.halo, of_cells)
+    device = estimator.device if isinstance(estimator, NetworkEstimator) else torch.device("cpu")
+    stored_names = sorted({*stored(estimator.needs), *names.fine})
+    source = bands(cube, coarse.day, wanted, stored_names, estimator.halo, names.coarse)
+    fields = {k: field.to(device) for k, field in coarse.background.items()}
+    operator = h.to(device) if h is not None else None
+    threads = torch.get_num_threads() if device.type == "cpu" else GPU_THREADS
 
-    def job(band: Band, tile: Tile) -> T:
-        inside, _ = padded(tile.pixels, estimator.halo, cube.domain.fine_shape)
-        pixels = read_stored(band, coarse.day, inside, estimator.needs, coarse.background)
-        return finish(band, tile, estimator.estimate(context.result(), pixels, tile.pixels))
+    def context() -> Any:
+        with device_stream(device):
+            return estimator.context(coarse)
 
-    threads = torch.get_num_threads()
-    waiting: deque[Future[T]] = deque()
+    def job(band: Band, together: tuple[Tile, ...]) -> tuple[list[T], Tensor]:
+        window = window_of(together)
+        inside, _ = padded(window, estimator.halo, cube.domain.fine_shape)
+        day_context = ready.result()
+        with device_stream(device):
+            pixels = read_stored(band, coarse.day, inside, estimator.needs, fields)
+            estimate = estimator.estimate(day_context, pixels, window)
+            sums = torch.empty(0) if operator is None else operator.sums(torch.stack(estimate[:2]), window)
+            *parts, sums = to_host([*estimate, sums])
+        estimate = Estimate(*parts)
+        return [finish(band, tile, _cut(estimate, window, tile)) for tile in together], sums
+
     pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
-    context = pool.submit(estimator.context, coarse)
+    ready = pool.submit(context)
     try:
-        for band in prefetched(source):
-            for tile in band.tiles:
-                waiting.append(pool.submit(job, band, tile))
-                if len(waiting) > AHEAD * threads:
-                    yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        jobs = (functools.partial(job, band, together) for band in prefetched(source)
+                for together in joined(band.tiles, tile_pixels(device)))  # fmt: skip
+        yield from in_order(pool, jobs, AHEAD * threads)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def prefetched(items: Iterable[T]) -> Iterator[T]:
-    """The same items, the next one being made in a thread while the caller works on this one; its error is raised in
-    its place."""
-    rest: Iterator[Any] = iter(items)
-    with ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(next, rest, None)
-        while (item := coming.result()) is not None:
-            coming = reader.submit(next, rest, None)
-            yield item
+def _cut(estimate: Estimate, window: Window, tile: Tile) -> Estimate:
+    """The part of a tile of the estimate of ``window``."""
+    (y0, _, x0, _), (top, bottom, left, right) = window, tile.pixels
+    return Estimate(*(field[top - y0 : bottom - y0, left - x0 : right - x0] for field in estimate))
 
 
 def _slices(window: Window) -> tuple[slice, slice]:

@@ -34,8 +34,10 @@ class PackedPixels:
     background: Mapping[str, Tensor]
 
     def to(self, device: torch.device) -> PackedPixels:
-        """The same pixels on ``device``."""
-        packed, background = ({k: v.to(device) for k, v in given.items()} for given in (self.packed, self.background))
+        """The same pixels on ``device``. To CUDA they are copied from pinned memory in the order of the current stream,
+        and nothing is waited for."""
+        packed, background = ({k: _copied(v, device) for k, v in given.items()}
+                              for given in (self.packed, self.background))  # fmt: skip
         return PackedPixels(packed, background)
 
     def thinned(self, first: int, stride: int) -> PackedPixels:
@@ -52,6 +54,14 @@ class PackedPixels:
             else:
                 out[name] = unpack_variable(name, packed) if name in FINE else packed
         return out
+
+
+def _copied(field: Tensor, device: torch.device) -> Tensor:
+    if device.type != "cuda" or field.is_cuda:
+        return field.to(device)
+    # torch lends the pinned memory to nobody else before the copy is done.
+    pinned = torch.empty(field.shape, dtype=field.dtype, pin_memory=True).copy_(field)
+    return pinned.to(device, non_blocking=True)
 
 
 def as_tensor(packed: np.ndarray) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -38,8 +39,15 @@ class Scaling:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Features (..., F, y, x) in physical units to order one, what is missing at 0."""
-        std = torch.tensor([torch.inf if n in self.absent else s for n, s in zip(self.names, self.std, strict=True)])
-        return features.normalise(x, torch.tensor(self.mean).to(x), std.to(x))
+        return features.normalise(x, *_moments(self, x.device, x.dtype))
+
+
+@functools.lru_cache(16)
+@torch.inference_mode(False)
+def _moments(scaling: Scaling, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each feature, (F,); kept, since a copy to a GPU has to be waited for."""
+    absent = [torch.inf if n in scaling.absent else s for n, s in zip(scaling.names, scaling.std, strict=True)]
+    return torch.tensor(scaling.mean).to(device, dtype), torch.tensor(absent).to(device, dtype)
 
 
 NO_FEATURES = Scaling((), (), (), "", "")  # for who asks for the observations only

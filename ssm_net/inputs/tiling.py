@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ssm_net.grid import Window
@@ -14,6 +14,27 @@ class Tile:
 
     cells: Window
     pixels: Window
+
+
+def joined(tiles: Sequence[Tile], pixels: int) -> list[tuple[Tile, ...]]:
+    """Neighbours along a row of tiles, to be computed as one of at most ``pixels`` pixels: a GPU is faster at large
+    tiles, and the numbers are the same. In the order of ``tiles``; a tile that is larger stays alone."""
+    out: list[tuple[Tile, ...]] = []
+    for tile in tiles:
+        last = out[-1] if out else ()
+        together = window_of((*last, tile))
+        beside = last and last[-1].cells[:2] == tile.cells[:2] and last[-1].cells[3] == tile.cells[2]
+        if beside and (together[1] - together[0]) * (together[3] - together[2]) <= pixels:
+            out[-1] = (*last, tile)
+        else:
+            out.append((tile,))
+    return out
+
+
+def window_of(neighbours: Sequence[Tile]) -> Window:
+    """The fine pixels (y0, y1, x0, x1) of neighbours along a row."""
+    y0, y1, x0, _ = neighbours[0].pixels
+    return y0, y1, x0, neighbours[-1].pixels[3]
 
 
 def tiles(

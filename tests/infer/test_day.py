@@ -3,7 +3,9 @@
 import datetime as dt
 import itertools
 import os
+import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +18,23 @@ import torch
 from rasterio.errors import NotGeoreferencedWarning
 from worlds import FIRST, tiny_cube
 
+from ssm_net.config import ModelConfig
 from ssm_net.core.faults import FaultPoint
 from ssm_net.cube.store import Cube, CubeError, open_cube
 from ssm_net.estimators.bilinear import Bilinear
 from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, load_trained
 from ssm_net.estimators.network import NetworkEstimator, half_upsampled
 from ssm_net.formats.mosaic_days import days_done
-from ssm_net.infer.day import background, prefetched
-from ssm_net.infer.run import infer
+from ssm_net.infer import day as infer_day
+from ssm_net.infer.ahead import prefetched
+from ssm_net.infer.day import background, predict_background
+from ssm_net.infer.run import days_in_flight, infer
+from ssm_net.inputs import features
 from ssm_net.inputs.bands import bands
 from ssm_net.inputs.phases import PHASES, upsample_by_phase
-from ssm_net.inputs.reading import read_coarse
-from ssm_net.inputs.tiling import tiles
+from ssm_net.inputs.reading import read_coarse, variables
+from ssm_net.inputs.statistics import compute_scaling
+from ssm_net.inputs.tiling import joined, tiles
 from ssm_net.model.fused import Fused
 from ssm_net.model.network import Committee, Downscaler, NetworkSize
 
@@ -100,6 +107,52 @@ def test_no_chunk_is_read_twice(cube: Cube, monkeypatch: pytest.MonkeyPatch) -> 
         chunks.clear()
         list(bands(cube, FIRST, tiles(cube.domain.coarse_shape, 36, side), ["lst_day"], 1))
         assert set(chunks.values()) == {1} and len(chunks) == 6
+
+
+def test_tiles_computed_as_one_give_the_same_numbers(cube: Cube, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a GPU, where a row of tiles is computed at once; a day must not depend on what it was computed on."""
+    size = NetworkSize(len(features.available(variables(cube))), 3, 3, 12, 2, 8, 1, False, 0.1)
+    trained = replace(load_trained(SHIPPED_PRIOR), network=Committee([Downscaler(size, 0.2).eval()]), model=ModelConfig(
+        members=1, lags=3), scaling=compute_scaling(cube, cube.days))  # fmt: skip
+    estimator, h = NetworkEstimator(trained, cube, CPU), cube.footprint()
+    none = np.zeros(cube.domain.fine_shape, np.uint16)
+    together = []
+
+    def joining(row: Any, most: int) -> Any:
+        together.append(joined(row, most))
+        return together[-1]
+
+    def day() -> Any:
+        return predict_background(estimator, cube, FIRST, h, none, update="gain", tile=4)
+
+    alone = day()
+    monkeypatch.setattr(infer_day, "tile_pixels", lambda device: 10**9)
+    monkeypatch.setattr(infer_day, "joined", joining)
+    at_once = day()
+    assert [len(group) for row in together for group in row] == [2, 2, 2]
+    assert [t.tile for t in at_once.tiles] == [t.tile for t in alone.tiles]
+    np.testing.assert_array_equal(at_once.flags, alone.flags)
+    assert at_once.sums is not None and alone.sums is not None
+    torch.testing.assert_close(at_once.sums, alone.sums, atol=1e-5, rtol=1e-5)
+    a, b = (one.mosaic({}) for one in (at_once, alone))
+    np.testing.assert_allclose(a.ssm, b.ssm, atol=1e-5)
+    np.testing.assert_allclose(a.sigma, b.sigma, atol=1e-5)
+
+
+def test_days_in_flight_keep_their_order_and_errors_their_place() -> None:
+    days = [FIRST + dt.timedelta(n) for n in range(9)]
+
+    def make(day: dt.date) -> dt.date:
+        time.sleep(0.02 if day.day % 2 else 0)
+        if day == days[6]:
+            raise CubeError("the seventh")
+        return day
+
+    made = []
+    with pytest.raises(CubeError, match="the seventh"):
+        for day in days_in_flight(make, days):
+            made.append(day)
+    assert made == days[:6]
 
 
 def test_reading_ahead_raises_in_its_place() -> None:
