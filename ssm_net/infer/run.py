@@ -28,7 +28,7 @@ from ssm_net.estimators.versions import version_differences
 from ssm_net.formats import zarr_store
 from ssm_net.formats.mosaic_days import day_done, day_path, day_size, quicklook_path, read_day, write_quicklook
 from ssm_net.infer.ahead import in_order
-from ssm_net.infer.plan import plan_inference
+from ssm_net.infer.plan import InferenceError, plan_inference
 from ssm_net.infer.provenance import check_provenance
 from ssm_net.infer.writer import DayWriter, provenance_of
 
@@ -77,8 +77,16 @@ def infer(cfg: InferConfig, ablation: Ablation = NO_ABLATION) -> list[dt.date]:
 
 
 def _trained(cfg: InferConfig) -> Trained | None:
-    """The networks; None for a baseline."""
-    return load_trained(cfg.run) if cfg.method == "network" else None
+    """The networks; None for a baseline. Raises ``InferenceError`` for a prior that no cube has adapted."""
+    if cfg.method != "network":
+        return None
+    trained = load_trained(cfg.run)
+    if "cube" not in trained.provenance:
+        raise InferenceError(
+            f"{cfg.run} holds pretrained networks, which no cube has adapted yet: python train.py cube={cfg.cube} "
+            f"run=RUN prior={cfg.run}, and then infer with run=RUN"
+        )
+    return trained
 
 
 def run_local(

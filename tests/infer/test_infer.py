@@ -13,14 +13,14 @@ from ssm_net.config import InferConfig, ModelConfig
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.estimators.bilinear import Bilinear
 from ssm_net.estimators.calibration import Calibration
-from ssm_net.estimators.checkpoint import ModelError, Trained, build, load_trained, save_trained
+from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, ModelError, Trained, build, load_trained, save_trained
 from ssm_net.estimators.dispatch import Dispatch
 from ssm_net.estimators.network import NetworkEstimator, fastest_precision
 from ssm_net.formats.mosaic_days import read_day
 from ssm_net.formats.product import Flag
 from ssm_net.grid import block_mean
 from ssm_net.infer.day import background
-from ssm_net.infer.plan import plan_inference
+from ssm_net.infer.plan import InferenceError, plan_inference
 from ssm_net.infer.run import infer
 from ssm_net.inputs.reading import CoarseDay, read_coarse
 from ssm_net.inputs.statistics import compute_scaling
@@ -228,3 +228,9 @@ def test_weights_that_are_not_the_described_ones_are_refused(run: Path, tmp_path
     (tmp_path / "model.pt").write_bytes((run / "model.pt").read_bytes()[:-10])
     with pytest.raises(ValueError, match=r"not the file that model\.json describes"):
         load_trained(tmp_path)
+
+
+def test_a_prior_that_no_cube_has_adapted_is_named_with_the_remedy(tiny_cube_path: Path, tmp_path: Path) -> None:
+    cfg = InferConfig(cube=str(tiny_cube_path), run=str(SHIPPED_PRIOR), mosaics=str(tmp_path))
+    with pytest.raises(InferenceError, match=r"train\.py cube=.* prior="):
+        infer(cfg)
