@@ -30,7 +30,8 @@ class SimulateConfig:
     seed: int = 1
     """another number is another world"""
     family: str = "A"
-    """physics of the world: A, B or C, which differ in structure; several letters: laws drawn between them"""
+    """physics of the world: A to F, which differ in structure; several letters: laws drawn between them. With D, E or F
+    pixels also differ in what no map shows, maps are wrong, and the climate is that of the latitude"""
     auxiliary: bool = False
     """true adds LST of Terra and an hourly reanalysis (ERA5-Land)"""
     record: bool = False

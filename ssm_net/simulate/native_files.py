@@ -22,10 +22,11 @@ from ssm_net.grid import Domain
 from ssm_net.simulate.truth import TruthStore
 from ssm_net.simulate.validity import DayStatistics, observe_day
 from ssm_net.simulate.world import atmosphere
-from ssm_net.simulate.world.days import SPIN_UP, WorldDay, simulate_days
+from ssm_net.simulate.world.days import SPIN_UP, simulate_days
 from ssm_net.simulate.world.fields import Array
 from ssm_net.simulate.world.fleet import Instrument, fleet
 from ssm_net.simulate.world.observe import QC_NONE, Observer, RainGrid
+from ssm_net.simulate.world.overpass import WorldDay
 from ssm_net.simulate.writers import modis, netcdf, stations
 from ssm_net.simulate.writers.sinusoidal import SinusoidalTile, sinusoidal_tiles
 
@@ -99,9 +100,11 @@ def write_world(raw: Path, observer: Observer, content: Content, console: Consol
     statistics: list[DayStatistics] = []
     states: list[tuple[dt.date, Array, Array]] = []
     days = simulate_days(land, observer.laws, observer.seed, first - ONE_DAY, last + ONE_DAY)
+    traits = observer.laws.traits
+    late = (0 if traits is None else traits.rain.days) * ONE_DAY
     for day in track(days, "simulating", (last - first).days + 3 + SPIN_UP, console=console):
-        if first - SPIN_UP * ONE_DAY <= day.date <= last:
-            _write_rain(raw, observer, grids, day)
+        if first - SPIN_UP * ONE_DAY <= day.date + late <= last:
+            _write_rain(raw, observer, grids, day, day.date + late)
         if day.date < first - ONE_DAY:
             continue
         states.append((day.date, day.night.ssm[sites.row, sites.col], day.noon.ssm[sites.row, sites.col]))
@@ -135,20 +138,20 @@ def _make_folders(raw: Path, content: Content) -> None:
 def _write_static(raw: Path, observer: Observer) -> None:
     land = observer.land
     for key, values, units in (
-        ("elevation", land.relief.elevation, "m"),
-        ("sand", land.texture.sand, "%"),
-        ("clay", land.texture.clay, "%"),
-        ("water_fraction", land.water, "1"),
+        ("elevation", land.maps.elevation, "m"),
+        ("sand", land.maps.sand, "%"),
+        ("clay", land.maps.clay, "%"),
+        ("water_fraction", land.maps.water, "1"),
     ):
         if missing(path := raw / "static" / f"{key}.tif"):
             netcdf.write_static_map(path, land.domain, values, units)
 
 
-def _write_rain(raw: Path, observer: Observer, grids: Grids, day: WorldDay) -> None:
-    """Rain of the 24 hours before the night overpass in the middle of the domain."""
+def _write_rain(raw: Path, observer: Observer, grids: Grids, day: WorldDay, date: dt.date) -> None:
+    """Rain of the 24 hours before the night overpass in the middle of the domain, dated ``date``."""
     hour = dt.timedelta(seconds=round(3600 * (NIGHT_HOUR - grids.centre / 15)))
-    end = dt.datetime.combine(day.date, dt.time()) + hour
-    if missing(path := raw / "precip" / f"precip_{day.date:%Y%m%d}.nc"):
+    end = dt.datetime.combine(date, dt.time()) + hour
+    if missing(path := raw / "precip" / f"precip_{date:%Y%m%d}.nc"):
         netcdf.write_rain(path, grids.rain, observer.rain(day, grids.rain), end - ONE_DAY, end)
 
 

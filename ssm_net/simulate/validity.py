@@ -20,9 +20,9 @@ from rich.table import Table
 from ssm_net.core.files import write_whole
 from ssm_net.grid import block_mean, expand
 from ssm_net.simulate.truth import OPEN_WATER
-from ssm_net.simulate.world.days import WorldDay
 from ssm_net.simulate.world.fields import Array
 from ssm_net.simulate.world.land import Land
+from ssm_net.simulate.world.overpass import WorldDay
 
 SPARSE_NDVI, DENSE_NDVI = 0.35, 0.5  # NDVI
 MEMORY_DAYS = 20  # days below which the memory of soil moisture cannot be estimated
