@@ -94,7 +94,11 @@ def test_thermal_images_are_filed_under_the_utc_day_they_are_of(place: str) -> N
 
 
 def test_maps_are_as_wrong_as_drawn() -> None:
-    true = with_traits(laws_of("D", 1), maps={"texture": -0.2, "elevation": 0.0, "water": 0.0, "exchanged": 0.0})
+    true = with_traits(
+        laws_of("D", 1),
+        terrain={"texture": 1.0},
+        maps={"texture": -0.2, "elevation": 0.0, "water": 0.0, "exchanged": 0.0},
+    )
     land = make_land(DOMAIN, true, 1)
     np.testing.assert_array_equal(land.maps.clay, land.texture.clay)
     np.testing.assert_array_equal(land.maps.elevation, land.relief.elevation)
@@ -185,6 +189,7 @@ def test_a_radiometer_sees_nothing_under_snow() -> None:
     laws = laws_of("F", 1)
     land, day = last_day(laws, DOMAIN, dt.date(2016, 6, 20))
     observer = Observer(land, laws, 1)
+    day = replace(day, night=replace(day.night, lst=np.full_like(day.night.lst, 280)))
     days = [replace(day, date=day.date + dt.timedelta(n)) for n in range(3)]
     assert any(np.isfinite(observer.coarse(d)).any() for d in days)
     assert not any(np.isfinite(observer.coarse(replace(d, snow=d.rain + 20))).any() for d in days)

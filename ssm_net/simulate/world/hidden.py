@@ -44,16 +44,18 @@ class HiddenFactors:
         def field(purpose: str) -> Array:
             return rough.sample(stream(seed, f"hidden {purpose}"))
 
-        def factor(purpose: str, deviation: float) -> Array:
-            return np.exp(deviation * field(purpose) - 0.5 * deviation**2).astype(np.float32)
+        def factor(of: Array, deviation: float) -> Array:
+            return np.exp(deviation * of - 0.5 * deviation**2).astype(np.float32)
+
+        structure, link = field("structure"), traits.thermal.colour_link
 
         return cls(
-            structure=factor("structure", hidden.structure),
-            supply=factor("supply", hidden.supply),
-            leakage=factor("leakage", hidden.leakage),
-            root_depth=np.clip(root_depth * factor("rooting", hidden.rooting), 100, 3000),
+            structure=factor(structure, hidden.structure),
+            supply=factor(field("supply"), hidden.supply),
+            leakage=factor(field("leakage"), hidden.leakage),
+            root_depth=np.clip(root_depth * factor(field("rooting"), hidden.rooting), 100, 3000),
             phase=hidden.phase * field("phase"),
-            colour=field("colour"),
+            colour=(link * structure + np.sqrt(1 - link**2) * field("colour")).astype(np.float32),
             land_use=field("land use"),
             view=(field("view east"), field("view west")),
             seed=seed,

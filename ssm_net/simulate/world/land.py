@@ -106,6 +106,7 @@ def make_land(domain: Domain, laws: Laws, seed: int) -> Land:
         return _draw_land(domain, laws, seed, CHINA)
     lon, lat = (float(x.mean()) for x in domain.lonlat())
     traits = laws.traits
+    laws = replace(laws, relief=traits.terrain.relief * laws.relief)
     land = _draw_land(domain, laws, seed, climate_at(traits.climate, lon, lat))
     other = _draw_land(domain, laws, seed + OTHER_MAPS, land.climate)
     hidden = HiddenFactors.draw(traits, laws.root_depth, domain.fine_shape, seed)
@@ -116,6 +117,7 @@ def make_land(domain: Domain, laws: Laws, seed: int) -> Land:
 def _draw_land(domain: Domain, laws: Laws, seed: int, climate: Climate) -> Land:
     """True maps, without what is hidden."""
     shape, k = domain.fine_shape, laws.texture
+    terrain = laws.traits.terrain if laws.traits else None
 
     def texture(purpose: str, length: float, nu: float = np.inf, step: int = 0) -> Array:
         return RandomField(shape, length, nu, step).sample(stream(seed, purpose))
@@ -132,11 +134,15 @@ def _draw_land(domain: Domain, laws: Laws, seed: int, climate: Climate) -> Land:
     wetness = np.clip(hollow / hollow.std() + 0.6 * texture("hollow", 3), -2.5, 2.5)
 
     sand = np.clip(48 + 14 * texture("sand", 35 * k) + 15 * texture("sand fine", 5 * k, nu=1.0), 5, 90)
+    if terrain:
+        sand = 48 + terrain.texture * (sand - 48)
     clay = np.clip(22 - 0.25 * (sand - 48) + 7 * texture("clay", 8 * k, nu=1.0), 4, 55)
+    if terrain:
+        clay = 22 + terrain.texture * (clay - 22)
     clay = np.minimum(clay, 97 - sand)
 
     lake = texture("lake", 4) + 0.8 * texture("lake district", 40) + 0.5 * wetness
-    water = ndtr((lake - np.quantile(lake, 0.978)) / 0.12)
+    water = ndtr((lake - np.quantile(lake, 1 - 0.022 * terrain.lakes if terrain else 0.978)) / 0.12)
     water[water < 0.02] = 0
     farm = texture("farm", 5 * k) + 0.7 * texture("farm district", 30) - 0.4 * np.tanh(slope / 3)
     labels, _ = ndimage.label((farm > np.quantile(farm, 1 - laws.irrigated)) & (water < 0.2))
@@ -146,8 +152,10 @@ def _draw_land(domain: Domain, laws: Laws, seed: int, climate: Climate) -> Land:
     trend = trend + climate.north * (lat[:, None] - climate.centre[1])
     moist = np.clip(trend + 0.09 * texture("climate", 60), 0, 1).astype(np.float32)
     irrigated = labels > 0
-    low = np.clip(0.10 + 0.15 * moist + 0.03 * texture("green low", 10 * k), 0.06, 0.35)
-    high = np.clip(0.22 + 0.55 * moist + 0.09 * texture("green high", 7 * k) + 0.2 * irrigated, 0.2, 0.9)
+    green = terrain.greenness if terrain else 1.0
+    low = np.clip(0.10 + 0.15 * moist + green * 0.03 * texture("green low", 10 * k), 0.06, 0.35)
+    high = 0.22 + 0.55 * moist + green * 0.09 * texture("green high", 7 * k) + green * 0.2 * irrigated
+    high = np.clip(high, 0.2, 0.9)
     up = 118 + 8 * texture("green up", 15 * k) + 8 * irrigated
     f32 = np.float32
     soil_texture = SoilTexture(sand.astype(f32), clay.astype(f32))

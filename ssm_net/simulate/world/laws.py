@@ -28,8 +28,8 @@ FAMILIES: dict[str, Laws] = {law.name: law for law in (FAMILY_A, FAMILY_B, FAMIL
 WIDE: dict[str, dict[str, Range]] = {
     "D": {"moist": (0.1, 0.65), "rain": (0.5, 1.1), "warmth": (-2.0, 4.0)},
     "E": {"moist": (0.5, 1.0), "rain": (0.9, 1.5), "rain_season": (0.0, 0.95), "cloud_season": (0.0, 0.25)},
-    "F": {"moist": (0.0, 0.4), "rain": (0.3, 0.9), "warmth": (-9.0, 1.0), "continental": (0.9, 1.5),
-          "altitude": (500.0, 3000.0)},
+    "F": {"moist": (0.0, 0.4), "rain": (0.3, 0.9), "warmth": (-7.0, 2.0), "continental": (0.9, 1.5),
+          "altitude": (300.0, 2200.0)},
 }  # fmt: skip
 LAWS = ("soil", "efficiency", "drainage", "runoff", "cover", "mix", "rain", "cloud", "cloud_nu")
 

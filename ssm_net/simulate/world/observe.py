@@ -113,7 +113,8 @@ class Observer:
         error = self._thermal_error(rng, day.date)
         tilt = rng.uniform(-1, 1)  # the viewing angle changes across the scene
         error += (tilt * np.linspace(-1, 1, self._shape[1]) * min(1.0, self._shape[1] / 1000)).astype(np.float32)
-        missed = rng.uniform(size=self._shape) < UNDETECTED
+        traits = self.laws.traits
+        missed = rng.uniform(size=self._shape) < (UNDETECTED if traits is None else traits.thermal.thin_cloud)
         error = np.where(missed, error - rng.uniform(5, 15, self._shape), error).astype(np.float32)
         qc = np.where(margin <= 0, QC_CLOUD, np.where(margin < EDGE, QC_OTHER, QC_GOOD)).astype(np.uint8)
         return true, error, qc

@@ -33,17 +33,28 @@ class Hidden:
     """How much pixels differ in what no map shows, as standard deviations (of logarithms where it is a factor)."""
 
     length: float = log_uniform(0.6, 4.0)  # correlation length, pixels: rough at 1-3 km
-    structure: float = uniform(0.0, 0.30)  # of the moistures that the soil holds, whatever its texture
-    demand: float = uniform(0.0, 0.6)  # of the evaporation, by land use
-    supply: float = uniform(0.0, 0.5)  # of the water that reaches the soil: run-on, furrows, drains
+    structure: float = log_uniform(0.02, 0.35)  # of the moistures that the soil holds, whatever its texture
+    demand: float = log_uniform(0.05, 0.9)  # of the evaporation, by land use
+    supply: float = log_uniform(0.03, 0.6)  # of the water that reaches the soil: run-on, furrows, drains
+    coupling: float = log_uniform(0.4, 3.0)  # multiplies the rate at which the surface returns to the root zone
     rooting: float = uniform(0.0, 0.7)  # of the rooting depth
-    leakage: float = uniform(0.0, 0.8)  # of the drainage below the roots
-    lasting: float = uniform(0.0, 0.9)  # fraction of the variance of land use that stays as it is
-    fading: float = log_uniform(25.0, 700.0)  # days in which the rest of land use fades to 1/e
+    leakage: float = log_uniform(0.05, 0.9)  # of the drainage below the roots
+    lasting: float = uniform(0.0, 0.8)  # fraction of the variance of land use that stays as it is
+    fading: float = log_uniform(25.0, 1000.0)  # days in which the rest of land use fades to 1/e
     phase: float = uniform(0.0, 90.0)  # days, season of the crops
     greenness: float = uniform(-0.02, 0.08)  # of NDVI, by land use
     calendar: float = log_uniform(20.0, 150.0)  # days a year that a field is irrigated
     districts: float = uniform(0.2, 1.0)  # fraction of the fields that are irrigated in a year
+
+
+@dataclass(frozen=True)
+class Terrain:
+    """Factors by which the maps of a world vary more or less than its family's."""
+
+    relief: float = log_uniform(0.05, 1.5)  # of heights
+    texture: float = uniform(0.1, 1.1)  # of sand and clay
+    greenness: float = uniform(0.2, 1.2)  # of NDVI
+    lakes: float = log_uniform(0.02, 1.2)  # of the area of water
 
 
 @dataclass(frozen=True)
@@ -52,13 +63,15 @@ class Thermal:
 
     daily: float = uniform(0.0, 1.0)  # fraction of the heating that follows the moisture of the day, not of the season
     season_days: float = log_uniform(20.0, 120.0)  # days over which the rest of it follows the moisture
-    contrast: float = log_uniform(0.15, 1.3)  # multiplies the heating of dry ground
-    colour: float = log_uniform(0.05, 2.0)  # of ground by day, albedo and emissivity, whatever its moisture
-    land_use: float = uniform(0.0, 1.2)  # by which an evaporating land use is cooler
-    energy: float = uniform(1.0, 3.0)  # exponent of the season's energy: the higher, the less LST tells in winter
-    noise: float = log_uniform(0.3, 1.5)  # of each pixel and day
-    view: float = log_uniform(0.05, 1.0)  # pattern of the view angle, which repeats with the orbit
-    gust: float = log_uniform(0.1, 1.5)  # of wind, over some 15 km, of each day
+    contrast: float = log_uniform(0.05, 1.3)  # multiplies the heating of dry ground
+    colour: float = log_uniform(0.02, 2.0)  # of ground by day, albedo and emissivity, whatever its moisture
+    land_use: float = log_uniform(0.02, 1.2)  # by which an evaporating land use is cooler
+    colour_link: float = uniform(-0.9, 0.9)  # correlation of warm colour with the moisture that the structure holds
+    energy: float = log_uniform(1.0, 8.0)  # exponent of the season's energy: the higher, the less LST tells in winter
+    noise: float = log_uniform(0.2, 1.5)  # of each pixel and day
+    thin_cloud: float = log_uniform(3e-4, 0.02)  # fraction of clear pixels under a cloud that the mask misses
+    view: float = log_uniform(0.03, 1.0)  # pattern of the view angle, which repeats with the orbit
+    gust: float = log_uniform(0.05, 1.5)  # of wind, over some 15 km, of each day
 
 
 @dataclass(frozen=True)
@@ -73,10 +86,13 @@ class MapErrors:
 
 
 @dataclass(frozen=True)
-class RainErrors:
+class RainTraits:
     """``lasting``: standard deviation of the logarithm of the rain product's error that lasts; ``shift``: below -1.5
-    its day is a day early, above 1.5 a day late."""
+    its day is a day early, above 1.5 a day late; ``even``: fraction of the rain that falls evenly over some 40 km;
+    ``unexplained``: multiplies the water of each day that no law explains."""
 
+    even: float = uniform(0.0, 1.0)
+    unexplained: float = log_uniform(0.1, 1.0)
     lasting: float = uniform(0.0, 0.5)
     shift: float = uniform(-2.0, 2.0)
 
@@ -114,9 +130,10 @@ class ClimateTraits:
 @dataclass(frozen=True)
 class Traits:
     hidden: Hidden
+    terrain: Terrain
     thermal: Thermal
     maps: MapErrors
-    rain: RainErrors
+    rain: RainTraits
     sensor: SensorBias
     climate: ClimateTraits
 
@@ -125,9 +142,10 @@ def draw_traits(rng: np.random.Generator, climate: dict[str, Range]) -> Traits:
     """Traits drawn from their ranges; those of ``climate`` by name are narrower than the Earth's."""
     return Traits(
         Hidden(**_numbers(Hidden, rng, {})),
+        Terrain(**_numbers(Terrain, rng, {})),
         Thermal(**_numbers(Thermal, rng, {})),
         MapErrors(**_numbers(MapErrors, rng, {})),
-        RainErrors(**_numbers(RainErrors, rng, {})),
+        RainTraits(**_numbers(RainTraits, rng, {})),
         SensorBias(**_numbers(SensorBias, rng, {})),
         ClimateTraits(**_numbers(ClimateTraits, rng, climate)),
     )

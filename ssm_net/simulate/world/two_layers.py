@@ -11,6 +11,7 @@ import datetime as dt
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import ndimage
 
 from ssm_net.simulate.world.climate import YEAR, season_day
 from ssm_net.simulate.world.fields import Array
@@ -24,6 +25,7 @@ from ssm_net.simulate.world.weather import Weather
 MELTING = 273.15  # K
 DEGREE_DAY = 3.5  # mm K-1 d-1
 SNOW_COVERS = 10.0  # mm of water above which snow hides the ground
+EVEN = 41  # pixels over which even rain is spread
 FROZEN = 272.0  # K of air by night, below which the surface does not evaporate
 SPIN_UP = 200  # days before the first, in which the root zone forgets its first state
 
@@ -74,6 +76,7 @@ class TwoLayerWorld:
         standardised field of the day's wind."""
         land, laws, hidden = self.land, self.laws, self.traits.hidden
         doy = season_day(date, self.latitude)
+        weather, eta = self._weather(weather), self.traits.rain.unexplained * eta
         changing = next_land_use(state.changing, hidden, self.hidden.seed, date.toordinal())
         use = np.sqrt(hidden.lasting) * self.hidden.land_use + np.sqrt(1 - hidden.lasting) * changing
         ndvi = self.greenness(doy, state.unstressed, use)
@@ -106,6 +109,12 @@ class TwoLayerWorld:
         )  # fmt: skip
         end = replace(recent, ssm=ssm, root=root, slow=slow, snow=snow, changing=changing, rain=weather.rain)
         return day, end
+
+    def _weather(self, weather: Weather) -> Weather:
+        """The day's weather with a part of its rain spread evenly."""
+        even = np.float32(self.traits.rain.even)
+        spread = ndimage.uniform_filter(weather.rain, EVEN, mode="nearest")
+        return replace(weather, rain=weather.rain + even * (spread - weather.rain))
 
     def greenness(self, doy: int, unstressed: Array, use: Array) -> Array:
         """NDVI: the season of each pixel's crop, and the water of the weeks before."""
@@ -176,7 +185,7 @@ class TwoLayerWorld:
     def _half_day(self, surface: Surface, ssm: Array, root: Array, forcing: Forcing) -> tuple[Array, Array, Budget]:
         """Both layers half a day later, and the surface's budget, whose noise holds the exchange with the root zone."""
         laws, soil, depth = self.laws, surface.soil, self.hidden.root_depth
-        exchange = DEPTH * (1 - np.exp(-0.5 * laws.restore)) * (root - ssm)  # upwards
+        exchange = DEPTH * (1 - np.exp(-0.5 * laws.restore * self.traits.hidden.coupling)) * (root - ssm)  # upwards
         after, budget = step(laws, surface, ssm + exchange / DEPTH, forcing, 0.5)
         store = depth * root - exchange + budget.drainage
         uptake = (1 - laws.transpiration) * forcing.demand * surface.cover * soil.stress(root)
