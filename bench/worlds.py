@@ -27,11 +27,10 @@ from rich.table import Table
 
 from ssm_net.core.files import write_whole
 from ssm_net.grid import Domain
-from ssm_net.simulate.point_series import simulate_points, with_point_error
-from ssm_net.simulate.point_table import REAL, point_table
+from ssm_net.simulate.point_series import simulate_points, station_table
+from ssm_net.simulate.point_table import REAL
 
 FAMILIES = ("D", "E", "F", "DE", "DF", "EF", "DEF", "ADF", "BDE", "CDF")
-OF_PIXELS = ("SM e-folding", "SM acf")  # rows without the error of a point
 ROWS = ((30, 180), (224, 340))  # M36 rows of 64-8 N and 6-44 S
 START = dt.date(2015, 1, 1)
 
@@ -47,8 +46,7 @@ def make_row(family: str, number: int, cells: int, days: int) -> dict[str, Any]:
     begin = time.perf_counter()
     pixels = simulate_points(family, seed, domain, START, days)
     seconds = time.perf_counter() - begin
-    rows, of_pixels = point_table(with_point_error(pixels, seed)), point_table(pixels)
-    rows |= {name: value for name, value in of_pixels.items() if name.startswith(OF_PIXELS)}
+    rows = station_table(pixels, seed)
     lon, lat = (float(x.mean()) for x in domain.lonlat())
     return {"family": family, "seed": seed, "lon": lon, "lat": lat, "seconds": seconds, "rows": rows}
 

@@ -19,6 +19,8 @@ from ssm_net.core.clock import DAY_HOUR, NIGHT_HOUR, OVERPASSES
 from ssm_net.core.days import ONE_DAY
 from ssm_net.core.radiometers import BY_CODE
 from ssm_net.grid import Domain
+from ssm_net.simulate.point_series import PointRecorder
+from ssm_net.simulate.point_table import PointSeries
 from ssm_net.simulate.truth import TruthStore
 from ssm_net.simulate.validity import DayStatistics, observe_day
 from ssm_net.simulate.world import atmosphere
@@ -87,8 +89,10 @@ class Recent:
     sky: dict[dt.date, atmosphere.SkyOfDay] = field(default_factory=dict)
 
 
-def write_world(raw: Path, observer: Observer, content: Content, console: Console) -> list[DayStatistics]:
-    """Write the files and the truth of a world; the statistics of its days, in order."""
+def write_world(
+    raw: Path, observer: Observer, content: Content, console: Console
+) -> tuple[list[DayStatistics], PointSeries]:
+    """Write the files and the truth of a world; the statistics of its days, in order, and the series of its points."""
     land, grids, recent = observer.land, Grids.of(observer.land.domain), Recent()
     first, last = content.first, content.last
     _make_folders(raw, content)
@@ -98,6 +102,7 @@ def write_world(raw: Path, observer: Observer, content: Content, console: Consol
     truth = TruthStore(raw / "truth.zarr", land, first)
     truth.begin()
     statistics: list[DayStatistics] = []
+    points = PointRecorder.over(land, observer.seed)
     states: list[tuple[dt.date, Array, Array]] = []
     days = simulate_days(land, observer.laws, observer.seed, first - ONE_DAY, last + ONE_DAY)
     traits = observer.laws.traits
@@ -113,6 +118,7 @@ def write_world(raw: Path, observer: Observer, content: Content, console: Consol
             coarse = _write_coarse(raw, observer, others, day)
             truth.append(day)
             statistics.append(observe_day(land, day, coarse))
+            points.add(day, recent.aqua[day.date]["day"])
             if (day.date - first).days % REFLECTANCE_EVERY == 0:
                 _write_reflectance(raw, grids.fine_tiles, observer, day)
         if day.date >= first:  # the UTC day before: its night overpass is of this local night
@@ -120,7 +126,7 @@ def write_world(raw: Path, observer: Observer, content: Content, console: Consol
     dates, night, noon = zip(*states, strict=True)
     stations.write_stations(raw / "ismn", sites, list(dates), np.stack(night), np.stack(noon), observer.seed)
     truth.finish()
-    return statistics
+    return statistics, points.series()
 
 
 def missing(path: Path) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssm_net.grid import Domain
-from ssm_net.simulate.point_table import PointSeries
+from ssm_net.simulate.point_table import PointSeries, point_table
 from ssm_net.simulate.truth import OPEN_WATER
 from ssm_net.simulate.world.climate import season, season_day
 from ssm_net.simulate.world.days import SPIN_UP, simulate_days
@@ -30,6 +30,7 @@ POINT_ERROR = 0.05  # m3 m-3, of a station as a value of its pixel
 LASTING = (0.1, 0.6)  # fraction of its variance that lasts, drawn for each world
 FADING = (10.0, 60.0)  # days in which the rest fades to 1/e
 NDVI_ERROR = 0.02
+OF_PIXELS = ("SM e-folding", "SM acf")  # rows of the table without the error of a point
 
 
 @dataclass
@@ -103,3 +104,10 @@ def with_point_error(points: PointSeries, seed: int) -> PointSeries:
         today += lasting + fading
         fading = rho * fading + math.sqrt(1 - rho**2) * rng.normal(0, deviation, shape)
     return replace(points, ssm=out)
+
+
+def station_table(points: PointSeries, seed: int) -> dict[str, float]:
+    """The table of points inside cells, with the error of points but for the memory of soil moisture, which is that of
+    pixels."""
+    rows, of_pixels = point_table(with_point_error(points, seed)), point_table(points)
+    return rows | {name: value for name, value in of_pixels.items() if name.startswith(OF_PIXELS)}

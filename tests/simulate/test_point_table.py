@@ -2,7 +2,6 @@
 
 import datetime as dt
 import math
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,9 +21,8 @@ def series() -> PointSeries:
     rng = np.random.default_rng(1)
     fading = np.zeros((DAYS, CELLS, POINTS))
     for t in range(1, DAYS):
-        fading[t] = math.exp(-1 / 20) * fading[t - 1] + math.sqrt(1 - math.exp(-0.1)) * rng.standard_normal(
-            (CELLS, POINTS)
-        )
+        new = math.sqrt(1 - math.exp(-0.1)) * rng.standard_normal((CELLS, POINTS))
+        fading[t] = math.exp(-1 / 20) * fading[t - 1] + new
     static = rng.standard_normal((CELLS, POINTS))
     ssm = 0.2 + 0.03 * static + 0.04 * fading + 0.05 * rng.standard_normal((DAYS, 1, 1))
     lst = 300 - 2 * fading + 5 * rng.standard_normal((DAYS, 1, 1))
@@ -84,11 +82,10 @@ def test_a_light_world_is_that_of_the_files_and_points_add_their_error() -> None
 
 
 @pytest.mark.real
-def test_the_definitions_are_those_of_the_real_table() -> None:
+def test_the_definitions_are_those_of_the_real_table(real_dir: Path) -> None:
     """One of the two cells gives nearly the values of both."""
     pd = pytest.importorskip("pandas")
-    root = Path(os.environ.get("SSM_NET_REAL", Path(__file__).resolve().parents[2].parent / "shared" / "real"))
-    if not (file := root / "yanco" / "cell_b.csv.gz").exists():
+    if not (file := real_dir / "yanco" / "cell_b.csv.gz").exists():
         pytest.skip("no table of stations at hand")
     table = pd.read_csv(file, parse_dates=["date"])
     days, sites = pd.date_range(table.date.min(), table.date.max()), sorted(table.site.unique())

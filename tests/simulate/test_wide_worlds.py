@@ -2,14 +2,22 @@
 
 import datetime as dt
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
+from rich.console import Console
 
+from ssm_net.config import PrepareConfig, load
 from ssm_net.core.clock import DAY_HOUR, NIGHT_HOUR, utc_day
 from ssm_net.grid import Domain
-from ssm_net.simulate.native_files import DayShift
+from ssm_net.ingest.catalog import list_granules
+from ssm_net.prepare.day_plan import plan_day
+from ssm_net.prepare.products import choose_products
+from ssm_net.prepare.read_day import read_granules
+from ssm_net.simulate.native_files import Content, DayShift, write_world
 from ssm_net.simulate.world.climate import CHINA, season, season_day
 from ssm_net.simulate.world.days import simulate_days
 from ssm_net.simulate.world.hidden import irrigation_by_calendar, next_land_use, rough_field
@@ -204,3 +212,43 @@ def test_climates_of_places() -> None:
     assert equator.air > north.air + 10 and equator.swing < 3 < 10 < north.swing
     assert (north.air, north.swing) == (south.air, south.swing)
     assert equator.potential_evaporation(15) == pytest.approx(equator.demand, rel=0.05)
+
+
+@pytest.fixture(scope="module", params=["172 E", "100 W"])
+def southern_raw(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Domain]:
+    """Native files of three days of a wide world far from China, whose rain is dated a day late."""
+    domain = Domain("place", PLACES[request.param])
+    raw = tmp_path_factory.mktemp("wide") / "raw"
+    raw.mkdir()
+    laws = replace(
+        with_traits(laws_of("D", 3), rain={"shift": 1.8}, climate={"moist": 0.3}), cloud_cover=0.1, lst_error=0.3
+    )
+    observer = Observer(make_land(domain, laws, 3), laws, 3)
+    content = Content(dt.date(2016, 1, 10), dt.date(2016, 1, 12), record=False, auxiliary=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ssm_net.simulate.world.days.ROOT_SPIN_UP", 0)
+        patch.setattr("ssm_net.simulate.native_files.SPIN_UP", 3)
+        patch.setattr("ssm_net.simulate.world.days.SPIN_UP", 3)
+        write_world(raw, observer, content, Console(quiet=True))
+    return raw, domain
+
+
+def test_thermal_images_of_another_continent_are_read_on_their_own_day(southern_raw: tuple[Path, Domain]) -> None:
+    raw, domain = southern_raw
+    day, one = dt.date(2016, 1, 11), dt.timedelta(1)
+    keys = {"raw": str(raw), "cube": "unused", "start": str(day), "end": str(day)}
+    cfg = load(PrepareConfig, {**keys, "domain": {"name": "place", "window": list(domain.window)}})
+    granules = list_granules(raw, (day - one, day + one))
+    read = read_granules(plan_day(cfg, domain, granules, choose_products(cfg, granules), day))
+    truth = xr.open_zarr(raw / "truth.zarr", consolidated=False, chunks=None).load()
+    for part in ("night", "day"):
+        lst = read.lst[part][0]
+        error = {n: np.nanmedian(np.abs(lst - truth[f"lst_{part}"].sel(time=str(day + n * one)))) for n in (-1, 0, 1)}
+        assert error[0] < 0.7 * min(error[-1], error[1]), part
+    assert np.isfinite(read.lst["day"][0]).mean() > 0.05
+
+
+def test_late_rain_is_dated_a_day_late(southern_raw: tuple[Path, Domain]) -> None:
+    raw, _ = southern_raw
+    dated = {f.stem.split("_")[1] for f in (raw / "precip").glob("*.nc")}
+    assert {"20160108", "20160110", "20160111", "20160112"} <= dated and "20160113" not in dated
