@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from ssm_net.grid import Domain
 from ssm_net.simulate.point_table import PointSeries, point_table
-from ssm_net.simulate.truth import OPEN_WATER
 from ssm_net.simulate.world.climate import season, season_day
 from ssm_net.simulate.world.days import SPIN_UP, simulate_days
 from ssm_net.simulate.world.fields import stream
@@ -30,6 +29,7 @@ POINT_ERROR = 0.05  # m3 m-3, of a station as a value of its pixel
 LASTING = (0.1, 0.6)  # fraction of its variance that lasts, drawn for each world
 FADING = (10.0, 60.0)  # days in which the rest fades to 1/e
 NDVI_ERROR = 0.02
+SHORE = 0.02  # water fraction above which no station stands
 OF_PIXELS = ("SM e-folding", "SM acf")  # rows of the table without the error of a point
 
 
@@ -65,9 +65,9 @@ class PointRecorder:
         true, error, qc = (f[at] for f in observed)
         noise = stream(self.seed, "point ndvi", day.date.toordinal()).normal(0, NDVI_ERROR, true.shape)
         self.dates.append(day.date)
-        soil = self.land.water[at] <= OPEN_WATER
-        self.ssm.append(np.where(soil, 0.5 * (day.night.ssm[at] + day.noon.ssm[at]), np.nan))
-        self.lst.append(np.where(qc == QC_CLOUD, np.nan, true + error))
+        dry = self.land.water[at] < SHORE
+        self.ssm.append(np.where(dry, 0.5 * (day.night.ssm[at] + day.noon.ssm[at]), np.nan))
+        self.lst.append(np.where(dry & (qc != QC_CLOUD), true + error, np.nan))
         self.ndvi.append(day.ndvi[at] + noise)
 
     def series(self) -> PointSeries:
