@@ -135,7 +135,7 @@ def test_the_root_zone_closes_its_balance_and_keeps_the_surface_moist() -> None:
 
 
 def test_snow_is_kept_until_it_melts() -> None:
-    laws = laws_of("F", 2)
+    laws = with_traits(laws_of("F", 2), hidden={"watering": 0.0})
     land = make_land(DOMAIN, laws, 2)
     world, state = TwoLayerWorld.of(land, laws), TwoLayerState.first(land)
     shape = DOMAIN.fine_shape

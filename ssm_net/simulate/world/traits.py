@@ -34,12 +34,13 @@ class Hidden:
 
     length: float = log_uniform(0.6, 4.0)  # correlation length, pixels: rough at 1-3 km
     structure: float = log_uniform(0.02, 0.35)  # of the moistures that the soil holds, whatever its texture
-    demand: float = log_uniform(0.05, 0.9)  # of the evaporation, by land use
-    supply: float = log_uniform(0.03, 0.6)  # of the water that reaches the soil: run-on, furrows, drains
-    coupling: float = log_uniform(0.4, 3.0)  # multiplies the rate at which the surface returns to the root zone
+    demand: float = log_uniform(0.05, 1.0)  # of the evaporation, by land use
+    supply: float = log_uniform(0.03, 0.7)  # of the water that reaches the soil: run-on, furrows, drains
+    watering: float = log_uniform(0.02, 0.8)  # of the same water, by land use, which changes
+    coupling: float = log_uniform(0.4, 4.0)  # multiplies the rate at which the surface returns to the root zone
     rooting: float = uniform(0.0, 0.7)  # of the rooting depth
     leakage: float = log_uniform(0.05, 0.9)  # of the drainage below the roots
-    lasting: float = uniform(0.0, 0.8)  # fraction of the variance of land use that stays as it is
+    lasting: float = uniform(0.0, 0.7)  # fraction of the variance of land use that stays as it is
     fading: float = log_uniform(25.0, 1000.0)  # days in which the rest of land use fades to 1/e
     phase: float = uniform(0.0, 90.0)  # days, season of the crops
     greenness: float = uniform(-0.02, 0.08)  # of NDVI, by land use
@@ -92,7 +93,7 @@ class RainTraits:
     ``unexplained``: multiplies the water of each day that no law explains."""
 
     even: float = uniform(0.0, 1.0)
-    unexplained: float = log_uniform(0.1, 1.0)
+    unexplained: float = log_uniform(0.05, 1.0)
     lasting: float = uniform(0.0, 0.5)
     shift: float = uniform(-2.0, 2.0)
 

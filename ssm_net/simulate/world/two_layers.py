@@ -83,7 +83,8 @@ class TwoLayerWorld:
         cover = laws.cover(ndvi)
         demand = self._demand(doy, weather, use, state.snow)
         liquid, snow, melt = self._snow(state.snow, weather)
-        supply = (liquid + melt) * self.hidden.supply
+        watering = np.exp(hidden.watering * use - 0.5 * hidden.watering**2)
+        supply = ((liquid + melt) * self.hidden.supply * watering).astype(np.float32)
         stress = land.soil.stress(state.root)
         water = irrigation_by_calendar(land.fields, stress, hidden, self.hidden.seed, date, doy)
         surface = Surface(land.soil, cover, land.relief.wetness, land.relief.slope)
