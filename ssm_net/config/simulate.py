@@ -13,7 +13,7 @@ class SimulateConfig:
     """A synthetic world with known 1 km truth, in the archives' own file formats.
 
     A run that was interrupted continues where it stopped. RAW/truth.zarr is the truth, RAW/validity.json compares the
-    world's statistics with those of the Earth.
+    world's statistics with those of the Earth, RAW/points.json those of points inside cells with real stations.
 
         ssm-net simulate raw=RAW start=2016-04-15 end=2016-06-13
         ssm-net simulate raw=RAW experiment=demo

@@ -1,11 +1,11 @@
 """Whether worlds can look like real ground: the table of points inside cells, real and over drawn worlds.
 
-    python bench/worlds.py FOLDER [--count 20] [--cells 4] [--days 730] [--families D E F ...] [--workers 2]
+    python bench/wide_worlds.py FOLDER [--count 20] [--cells 4] [--days 730] [--families D E F ...] [--workers 2]
 
 Each world is drawn with a family, a seed and a place of its own (both hemispheres, all longitudes). Its series at 13
 points of each cell are the light path of ``simulate``: no files are written. Soil moisture carries the error of a point
 (0.05 m3 m-3), but for the rows of its memory, which are those of pixels. FOLDER keeps a file a world, so that an
-interrupted run continues. The table is in ``bench/results/worlds.json``.
+interrupted run continues. The table is in ``bench/results/wide_worlds.json``.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def make_row(family: str, number: int, cells: int, days: int) -> dict[str, Any]:
     begin = time.perf_counter()
     pixels = simulate_points(family, seed, domain, START, days)
     seconds = time.perf_counter() - begin
-    rows = station_table(pixels, seed)
+    table = station_table(pixels, seed)
+    rows = {name: value if math.isfinite(value) else None for name, value in table.items()}
     lon, lat = (float(x.mean()) for x in domain.lonlat())
     return {"family": family, "seed": seed, "lon": lon, "lat": lat, "seconds": seconds, "rows": rows}
 
@@ -98,11 +99,11 @@ def main() -> None:
     worlds = [json.loads(f.read_text(encoding="utf-8")) for f in files]
     rows = compare(worlds)
     _print(rows, Console())
-    result = {"command": command_of("worlds.py", [str(args.folder), "--count", str(args.count)], args.folder),
+    result = {"command": command_of("wide_worlds.py", [str(args.folder), "--count", str(args.count)], args.folder),
               "commit": commit_of(ROOT), "machine": machine(), "cells": args.cells, "days": args.days,
               "seconds_a_world": float(np.median([w["seconds"] for w in worlds])), "rows": rows,
               "worlds": worlds}  # fmt: skip
-    write_whole(args.results / "worlds.json", (json.dumps(result, indent=1) + "\n").encode())
+    write_whole(args.results / "wide_worlds.json", (json.dumps(result, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":
