@@ -13,7 +13,7 @@ class SimulateConfig:
     """A synthetic world with known 1 km truth, in the archives' own file formats.
 
     A run that was interrupted continues where it stopped. RAW/truth.zarr is the truth, RAW/validity.json compares the
-    world's statistics with those of the Earth.
+    world's statistics with those of the Earth, RAW/points.json those of points inside cells with real stations.
 
         ssm-net simulate raw=RAW start=2016-04-15 end=2016-06-13
         ssm-net simulate raw=RAW experiment=demo
@@ -30,7 +30,8 @@ class SimulateConfig:
     seed: int = 1
     """another number is another world"""
     family: str = "A"
-    """physics of the world: A, B or C, which differ in structure; several letters: laws drawn between them"""
+    """physics of the world: A to F, which differ in structure; several letters: laws drawn between them. With D, E or F
+    pixels also differ in what no map shows, maps are wrong, and the climate is that of the latitude"""
     auxiliary: bool = False
     """true adds LST of Terra and an hourly reanalysis (ERA5-Land)"""
     record: bool = False

@@ -19,13 +19,16 @@ from ssm_net.core.clock import DAY_HOUR, NIGHT_HOUR, OVERPASSES
 from ssm_net.core.days import ONE_DAY
 from ssm_net.core.radiometers import BY_CODE
 from ssm_net.grid import Domain
+from ssm_net.simulate.point_series import PointRecorder
+from ssm_net.simulate.point_table import PointSeries
 from ssm_net.simulate.truth import TruthStore
 from ssm_net.simulate.validity import DayStatistics, observe_day
 from ssm_net.simulate.world import atmosphere
-from ssm_net.simulate.world.days import SPIN_UP, WorldDay, simulate_days
+from ssm_net.simulate.world.days import SPIN_UP, simulate_days
 from ssm_net.simulate.world.fields import Array
 from ssm_net.simulate.world.fleet import Instrument, fleet
 from ssm_net.simulate.world.observe import QC_NONE, Observer, RainGrid
+from ssm_net.simulate.world.overpass import WorldDay
 from ssm_net.simulate.writers import modis, netcdf, stations
 from ssm_net.simulate.writers.sinusoidal import SinusoidalTile, sinusoidal_tiles
 
@@ -86,8 +89,10 @@ class Recent:
     sky: dict[dt.date, atmosphere.SkyOfDay] = field(default_factory=dict)
 
 
-def write_world(raw: Path, observer: Observer, content: Content, console: Console) -> list[DayStatistics]:
-    """Write the files and the truth of a world; the statistics of its days, in order."""
+def write_world(
+    raw: Path, observer: Observer, content: Content, console: Console
+) -> tuple[list[DayStatistics], PointSeries]:
+    """Write the files and the truth of a world; the statistics of its days, in order, and the series of its points."""
     land, grids, recent = observer.land, Grids.of(observer.land.domain), Recent()
     first, last = content.first, content.last
     _make_folders(raw, content)
@@ -97,11 +102,14 @@ def write_world(raw: Path, observer: Observer, content: Content, console: Consol
     truth = TruthStore(raw / "truth.zarr", land, first)
     truth.begin()
     statistics: list[DayStatistics] = []
+    points = PointRecorder.over(land, observer.seed)
     states: list[tuple[dt.date, Array, Array]] = []
     days = simulate_days(land, observer.laws, observer.seed, first - ONE_DAY, last + ONE_DAY)
+    traits = observer.laws.traits
+    late = (0 if traits is None else traits.rain.days) * ONE_DAY
     for day in track(days, "simulating", (last - first).days + 3 + SPIN_UP, console=console):
-        if first - SPIN_UP * ONE_DAY <= day.date <= last:
-            _write_rain(raw, observer, grids, day)
+        if first - SPIN_UP * ONE_DAY <= day.date + late <= last:
+            _write_rain(raw, observer, grids, day, day.date + late)
         if day.date < first - ONE_DAY:
             continue
         states.append((day.date, day.night.ssm[sites.row, sites.col], day.noon.ssm[sites.row, sites.col]))
@@ -110,6 +118,7 @@ def write_world(raw: Path, observer: Observer, content: Content, console: Consol
             coarse = _write_coarse(raw, observer, others, day)
             truth.append(day)
             statistics.append(observe_day(land, day, coarse))
+            points.add(day, recent.aqua[day.date]["day"])
             if (day.date - first).days % REFLECTANCE_EVERY == 0:
                 _write_reflectance(raw, grids.fine_tiles, observer, day)
         if day.date >= first:  # the UTC day before: its night overpass is of this local night
@@ -117,7 +126,7 @@ def write_world(raw: Path, observer: Observer, content: Content, console: Consol
     dates, night, noon = zip(*states, strict=True)
     stations.write_stations(raw / "ismn", sites, list(dates), np.stack(night), np.stack(noon), observer.seed)
     truth.finish()
-    return statistics
+    return statistics, points.series()
 
 
 def missing(path: Path) -> bool:
@@ -135,20 +144,20 @@ def _make_folders(raw: Path, content: Content) -> None:
 def _write_static(raw: Path, observer: Observer) -> None:
     land = observer.land
     for key, values, units in (
-        ("elevation", land.relief.elevation, "m"),
-        ("sand", land.texture.sand, "%"),
-        ("clay", land.texture.clay, "%"),
-        ("water_fraction", land.water, "1"),
+        ("elevation", land.maps.elevation, "m"),
+        ("sand", land.maps.sand, "%"),
+        ("clay", land.maps.clay, "%"),
+        ("water_fraction", land.maps.water, "1"),
     ):
         if missing(path := raw / "static" / f"{key}.tif"):
             netcdf.write_static_map(path, land.domain, values, units)
 
 
-def _write_rain(raw: Path, observer: Observer, grids: Grids, day: WorldDay) -> None:
-    """Rain of the 24 hours before the night overpass in the middle of the domain."""
+def _write_rain(raw: Path, observer: Observer, grids: Grids, day: WorldDay, date: dt.date) -> None:
+    """Rain of the 24 hours before the night overpass in the middle of the domain, dated ``date``."""
     hour = dt.timedelta(seconds=round(3600 * (NIGHT_HOUR - grids.centre / 15)))
-    end = dt.datetime.combine(day.date, dt.time()) + hour
-    if missing(path := raw / "precip" / f"precip_{day.date:%Y%m%d}.nc"):
+    end = dt.datetime.combine(date, dt.time()) + hour
+    if missing(path := raw / "precip" / f"precip_{date:%Y%m%d}.nc"):
         netcdf.write_rain(path, grids.rain, observer.rain(day, grids.rain), end - ONE_DAY, end)
 
 

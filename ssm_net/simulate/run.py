@@ -13,7 +13,7 @@ from ssm_net.core.boundary import domain_of
 from ssm_net.core.files import write_whole
 from ssm_net.errors import ConfigError
 from ssm_net.simulate.native_files import Content, write_world
-from ssm_net.simulate.validity import ground, report, summary_checks
+from ssm_net.simulate.validity import ground, report, report_points, summary_checks
 from ssm_net.simulate.world.land import make_land
 from ssm_net.simulate.world.laws import laws_of
 from ssm_net.simulate.world.observe import Observer
@@ -60,9 +60,10 @@ def simulate(cfg: SimulateConfig) -> Path:
     _mark(raw, settings, done=False)
     land = make_land(domain, laws, cfg.seed)
     content = Content(wanted[0], wanted[-1], cfg.record, cfg.auxiliary)
-    statistics = write_world(raw, Observer(land, laws, cfg.seed), content, console)
+    statistics, points = write_world(raw, Observer(land, laws, cfg.seed), content, console)
     checks = summary_checks(statistics)
     report(checks + ground(land), raw / "validity.json", console)
+    report_points(points, cfg.seed, raw / "points.json", console)
     _mark(raw, settings, done=True)
     return raw
 

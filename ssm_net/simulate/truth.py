@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from ssm_net.simulate.world.days import WorldDay
 from ssm_net.simulate.world.land import Land
+from ssm_net.simulate.world.overpass import WorldDay
 
 OPEN_WATER = 0.5  # water fraction above which a pixel has no soil
 

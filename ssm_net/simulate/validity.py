@@ -19,10 +19,12 @@ from rich.table import Table
 
 from ssm_net.core.files import write_whole
 from ssm_net.grid import block_mean, expand
+from ssm_net.simulate.point_series import station_table
+from ssm_net.simulate.point_table import REAL, PointSeries
 from ssm_net.simulate.truth import OPEN_WATER
-from ssm_net.simulate.world.days import WorldDay
 from ssm_net.simulate.world.fields import Array
 from ssm_net.simulate.world.land import Land
+from ssm_net.simulate.world.overpass import WorldDay
 
 SPARSE_NDVI, DENSE_NDVI = 0.35, 0.5  # NDVI
 MEMORY_DAYS = 20  # days below which the memory of soil moisture cannot be estimated
@@ -124,6 +126,19 @@ def summary_checks(days: Sequence[DayStatistics]) -> list[Check]:
         Check("orbit gaps", 100 * float(np.isnan(error).mean()), 20, 40, "%"),
         Check("rain", float(np.mean([d.rain for d in days])), 0.3, 6, "mm d-1"),
     ]
+
+
+def report_points(points: PointSeries, seed: int, path: Path, console: Console) -> None:
+    """Print the table of points inside cells beside its real values, and write it to ``path`` as JSON."""
+    rows = station_table(points, seed)
+    table = Table(title="Points inside cells", title_justify="left")
+    for column in ("quantity", "world", "Yanco"):
+        table.add_column(column, justify="left" if column == "quantity" else "right")
+    for name, value in rows.items():
+        table.add_row(name, "n/a" if math.isnan(value) else f"{value:.3g}", f"{REAL[name]:.3g}")
+    console.print(table)
+    finite = {name: None if math.isnan(value) else value for name, value in rows.items()}
+    write_whole(path, (json.dumps(finite, indent=1) + "\n").encode())
 
 
 def report(checks: Sequence[Check], path: Path, console: Console) -> None:

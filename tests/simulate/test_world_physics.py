@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from ssm_net.grid import Domain
-from ssm_net.simulate.world.days import Overpass, WorldDay, simulate_days
+from ssm_net.simulate.world.days import simulate_days
 from ssm_net.simulate.world.fields import RandomField, stream
 from ssm_net.simulate.world.land import Land, make_land
-from ssm_net.simulate.world.laws import FAMILIES
+from ssm_net.simulate.world.laws import FAMILIES, laws_of
+from ssm_net.simulate.world.overpass import Overpass, WorldDay
 from ssm_net.simulate.world.physics import DEPTH, Forcing, Surface, step
 
 DOMAIN = Domain("tiny", (70, 74, 774, 778))
@@ -19,17 +20,20 @@ DOMAIN = Domain("tiny", (70, 74, 774, 778))
 
 @pytest.fixture(scope="module", params=sorted(FAMILIES))
 def made(request: pytest.FixtureRequest) -> tuple[Land, list[WorldDay]]:
-    laws = FAMILIES[request.param]
+    laws = laws_of(request.param, 3)
     land = make_land(DOMAIN, laws, 3)
-    return land, list(simulate_days(land, laws, 3, dt.date(2016, 6, 20), dt.date(2016, 6, 24)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ssm_net.simulate.world.days.ROOT_SPIN_UP", 0)
+        return land, list(simulate_days(land, laws, 3, dt.date(2016, 6, 20), dt.date(2016, 6, 24)))
 
 
 def test_water_balance_closes(made: tuple[Land, list[WorldDay]]) -> None:
-    _, series = made
+    land, series = made
     for today, tomorrow in pairwise(series):
         gained = sum(b.change() for b in today.budgets)
         np.testing.assert_allclose(DEPTH * (tomorrow.night.ssm - today.night.ssm), gained, atol=1e-3)
-        np.testing.assert_allclose(sum(b.rain for b in today.budgets), tomorrow.rain, rtol=1e-5)
+        if land.hidden is None:  # elsewhere land use gives and takes
+            np.testing.assert_allclose(sum(b.rain for b in today.budgets), tomorrow.rain, rtol=1e-5)
 
 
 def test_fluxes_are_not_negative_and_states_stay_in_the_pores(made: tuple[Land, list[WorldDay]]) -> None:
@@ -53,7 +57,9 @@ def test_wetter_after_rain(made: tuple[Land, list[WorldDay]]) -> None:
 
 
 def test_dry_ground_is_hotter_by_day(made: tuple[Land, list[WorldDay]]) -> None:
-    _, series = made
+    land, series = made
+    if land.hidden is not None:
+        pytest.skip("a wide world's heat may tell the season's moisture, or nothing")
     for day in series[-3:]:
         bare = (day.ndvi < 0.4) & (day.noon.margin > 0)
         if bare.sum() > 3000:
@@ -76,7 +82,7 @@ def test_drydown(family: str) -> None:
     drained = float(laws.drainage(soil.capacity, soil, 0 * one, 1.0)[0, 0])  # some soils still drain there
     assert 0.5 * 4 < DEPTH * loss[0] <= 4 + drained + 1e-4
     assert loss[30] < 0.2 * loss[0]
-    assert series[-1] >= float(soil.residual[0, 0])
+    assert series[-1] >= float(soil.residual[0, 0]) - 1e-6
     assert 0.06 < series[0] - series[5] < 0.30
 
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from ssm_net.core.clock import NIGHT_HOUR
 from ssm_net.lst.cloud_effect import clear_sky_radiation
-from ssm_net.simulate.world.days import WorldDay
 from ssm_net.simulate.world.fields import Array, RandomField, stream
 from ssm_net.simulate.world.observe import RainGrid
+from ssm_net.simulate.world.overpass import WorldDay
 
 REANALYSIS_ERROR = 1.0  # K, over some 30 km, of each day
 REANALYSIS_BIAS = 0.5  # K, always

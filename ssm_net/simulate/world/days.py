@@ -13,47 +13,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
+from ssm_net.simulate.world.climate import season, season_day
 from ssm_net.simulate.world.fields import Array, RandomField, stream
 from ssm_net.simulate.world.land import Land
-from ssm_net.simulate.world.physics import Budget, Forcing, Laws, Surface, step
-from ssm_net.simulate.world.weather import Weather, WeatherFields, first_sky, next_weather, season
+from ssm_net.simulate.world.overpass import HALVES, Overpass, WorldDay
+from ssm_net.simulate.world.physics import Forcing, Laws, Surface, step
+from ssm_net.simulate.world.two_layers import SPIN_UP as ROOT_SPIN_UP
+from ssm_net.simulate.world.two_layers import TwoLayerState, TwoLayerWorld
+from ssm_net.simulate.world.weather import Weather, WeatherFields, first_sky, next_weather
 
 SPIN_UP = 30  # days that are simulated before the first
-HALVES = (0.55, 0.45)  # of a day's evaporation before and after 13:30
-
-
-@dataclass(frozen=True)
-class Overpass:
-    """The true state at an overpass, all (rows, cols) of the fine grid: ``ssm`` m3 m-3; ``lst`` K, under cloud, too;
-    ``margin`` > 0 where clear; ``air`` K."""
-
-    ssm: Array
-    lst: Array
-    margin: Array
-    air: Array
-
-
-@dataclass(frozen=True)
-class WorldDay:
-    """The true state of one local day, all (rows, cols) of the fine grid.
-
-    ``night`` is that of 01:30 and ``noon`` of 13:30; ``rain`` mm between 01:30 of the day before and 01:30; ``ndvi``;
-    ``soil_recent`` m3 m-3 and ``clear_recent`` 0..1: means over about the last two weeks, as in a composite;
-    ``budgets`` the water of the two half days that follow.
-    """
-
-    date: dt.date
-    night: Overpass
-    noon: Overpass
-    rain: Array
-    ndvi: Array
-    soil_recent: Array
-    clear_recent: Array
-    budgets: tuple[Budget, Budget]
-
-    def at(self, overpass: str) -> Overpass:
-        """The state at the ``night`` or the ``day`` overpass."""
-        return {"night": self.night, "day": self.noon}[overpass]
 
 
 @dataclass(frozen=True)
@@ -67,22 +36,42 @@ class _State:
 
 def simulate_days(land: Land, laws: Laws, seed: int, first: dt.date, last: dt.date) -> Iterator[WorldDay]:
     """The days from ``SPIN_UP`` before ``first`` to ``last``, in order."""
-    tex = WeatherFields.of(land.domain.fine_shape, laws)
-    noise, wind = RandomField(land.domain.fine_shape, 10), RandomField(land.domain.fine_shape, 15)
-    start = first - dt.timedelta(SPIN_UP)
-    sky = first_sky(land, laws, tex, seed, start.toordinal())
+    begin = first - dt.timedelta(SPIN_UP)
+    if laws.traits is not None:
+        days = _wide_days(land, laws, seed, begin - dt.timedelta(ROOT_SPIN_UP), last)
+        yield from (day for day in days if day.date >= begin)
+        return
     soil = land.soil
     ssm = (soil.wilting + (0.25 + 0.5 * land.moist) * (soil.capacity - soil.wilting)).astype(np.float32)
     zero = np.zeros_like(ssm)
     state = _State(ssm, soil.stress(ssm), ssm, zero + 0.45, zero)
-    for n in range((last - start).days + 1):
-        date = start + dt.timedelta(n)
-        ordinal, doy = date.toordinal(), date.timetuple().tm_yday
-        weather, sky = next_weather(land, laws, tex, sky, seed, ordinal, doy)
-        eta = 0.5 * noise.sample(stream(seed, "balance noise", ordinal))
-        gust = laws.gust * wind.sample(stream(seed, "wind", ordinal))
-        day, state = _one_day(land, laws, state, weather, eta, gust, stream(seed, "irrigation", ordinal), date)
+    for date, weather, eta, wind in _weather_days(land, laws, seed, begin, last):
+        rng = stream(seed, "irrigation", date.toordinal())
+        day, state = _one_day(land, laws, state, weather, eta, laws.gust * wind, rng, date)
         yield day
+
+
+def _wide_days(land: Land, laws: Laws, seed: int, first: dt.date, last: dt.date) -> Iterator[WorldDay]:
+    world, state = TwoLayerWorld.of(land, laws), TwoLayerState.first(land)
+    for date, weather, eta, wind in _weather_days(land, laws, seed, first, last):
+        day, state = world.next_day(state, weather, eta, wind, date)
+        yield day
+
+
+def _weather_days(
+    land: Land, laws: Laws, seed: int, first: dt.date, last: dt.date
+) -> Iterator[tuple[dt.date, Weather, Array, Array]]:
+    """Each day's weather, the water that no law explains (mm), and the standardised field of its wind."""
+    tex = WeatherFields.of(land.domain.fine_shape, laws)
+    noise, wind = RandomField(land.domain.fine_shape, 10), RandomField(land.domain.fine_shape, 15)
+    sky = first_sky(land, laws, tex, seed, first.toordinal())
+    latitude = land.latitude
+    for n in range((last - first).days + 1):
+        date = first + dt.timedelta(n)
+        ordinal = date.toordinal()
+        weather, sky = next_weather(land, laws, tex, sky, seed, ordinal, season_day(date, latitude))
+        eta = 0.5 * noise.sample(stream(seed, "balance noise", ordinal))
+        yield date, weather, eta, wind.sample(stream(seed, "wind", ordinal))
 
 
 def _one_day(
@@ -95,12 +84,12 @@ def _one_day(
     rng: np.random.Generator,
     date: dt.date,
 ) -> tuple[WorldDay, _State]:
-    doy = date.timetuple().tm_yday
+    doy = season_day(date, land.latitude)
     soil = land.soil
     ndvi = greenness(land, laws, doy, state.unstressed)
     cover = laws.cover(ndvi)
     cloudy = 1 / (1 + np.exp(weather.margin_day / 0.15))
-    demand = laws.demand * (2.7 + 1.6 * season(doy - 8)) * (1.2 - 0.6 * cloudy)
+    demand = laws.demand * land.climate.potential_evaporation(doy) * (1.2 - 0.6 * cloudy)
     water = irrigation(land, laws.irrigation, state.ssm, doy, rng)
     surface = Surface(soil, cover, land.relief.wetness, land.relief.slope)
     rain, noise = 0.5 * weather.rain, 0.5 * eta

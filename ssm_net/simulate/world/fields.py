@@ -77,6 +77,13 @@ class RandomField:
         mean = (power * twice).sum() / (self._torus[0] * self._torus[1])
         return np.sqrt(power / mean).astype(np.float32)
 
+    @cached_property
+    def _interpolation(self) -> tuple[Array, Array]:
+        """From the nodes to the fine pixels, down the rows and along the columns."""
+        (rows, cols), (down, along) = self._nodes, self.shape
+        up_y, up_x = (interpolation_matrix(range(n), m, self._step) for n, m in ((down, rows), (along, cols)))
+        return up_y.numpy(), up_x.numpy()
+
     def draw(self, rng: np.random.Generator) -> Hat:
         """A new field, as its spectrum."""
         return fft.rfft2(rng.standard_normal(self._torus, dtype=np.float32)) * self._amplitude
@@ -93,8 +100,7 @@ class RandomField:
         node = fft.irfft2(hat, s=self._torus)[:rows, :cols]
         if self._step == 1:
             return np.ascontiguousarray(node[: self.shape[0], : self.shape[1]], dtype=np.float32)
-        up_y = interpolation_matrix(range(self.shape[0]), rows, self._step).numpy()
-        up_x = interpolation_matrix(range(self.shape[1]), cols, self._step).numpy()
+        up_y, up_x = self._interpolation
         return np.asarray(up_y @ node.astype(np.float32) @ up_x.T, dtype=np.float32)
 
     def sample(self, rng: np.random.Generator) -> Array:

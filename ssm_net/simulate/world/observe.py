@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ssm_net.grid import Domain, Footprint
-from ssm_net.simulate.world.days import WorldDay
+from ssm_net.grid import Domain, Footprint, block_mean
 from ssm_net.simulate.world.fields import Array, RandomField, stream
 from ssm_net.simulate.world.fleet import Instrument
 from ssm_net.simulate.world.land import Land
+from ssm_net.simulate.world.overpass import WorldDay
 from ssm_net.simulate.world.physics import Laws, Orbit
+from ssm_net.simulate.world.traits import SensorBias
 
 WHITE, CORRELATED = 0.7, 0.6  # K, error of a clear-sky LST: of each pixel, and over 20 km
 UNDETECTED = 0.02  # fraction of clear pixels with a thin cloud that the mask misses
@@ -26,6 +27,8 @@ CANOPY = (0.04, 0.42, 0.03, 0.08, 0.38, 0.22, 0.09)
 WATER_REFLECTANCE = (0.03, 0.02, 0.05, 0.05, 0.01, 0.01, 0.01)
 DARKENING = (1.0, 1.2, 0.8, 0.9, 1.8, 2.6, 3.2)  # exp(-c theta) of the soil; the short-wave infrared sees water best
 EARTH = 6371.0  # km
+SNOW_MASK, FROZEN_LST = 5.0, 272.0  # mm of snow, K by night, beyond which soil moisture is not retrieved
+VIEW_ORBIT = Orbit()  # of Aqua and Terra
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,24 @@ class Observer:
         shape = self.land.domain.coarse_shape
         rows, cols = (max(n, 24) for n in shape)  # one draw of a wide field, so that its mean over a domain is small
         field = RandomField((rows, cols), 2.0).sample(stream(self.seed, "coarse bias"))
-        return self.laws.sensor.bias * field[: shape[0], : shape[1]]
+        field = field[: shape[0], : shape[1]]
+        if self.laws.traits is not None:
+            field = self._bias_of_surface(field, self.laws.traits.sensor)
+        return self.laws.sensor.bias * field
+
+    def _bias_of_surface(self, field: Array, weights: SensorBias) -> Array:
+        """A field of the same variance that follows vegetation, water and relief of the cells, (R, C)."""
+        land = self.land
+        total, norm = field, 1.0
+        for of_pixel, weight in (
+            (land.phenology.high, weights.vegetation),
+            (land.water, weights.water),
+            (land.relief.slope, weights.relief),
+        ):
+            mean = block_mean(torch.from_numpy(of_pixel), land.domain.ratio).numpy()
+            total = total + weight * (mean - mean.mean()) / max(float(mean.std()), 1e-6)
+            norm += weight**2
+        return np.asarray(total / np.sqrt(norm), np.float32)
 
     def footprint_mean(self, field: Array) -> Array:
         """H over the land of each footprint: (rows, cols) to (R, C)."""
@@ -75,18 +95,26 @@ class Observer:
         noise = stream(self.seed, name, day.date.toordinal()).normal(0, sensor.noise, true.shape)
         value = gain * true + self.coarse_bias + sensor.water * wet
         value = np.clip((value if other is None else other.distorted(value, day.date)) + noise, 0.02, 0.6)
+        if day.snow is not None:
+            value = np.where(self._frozen(day), np.nan, value)
         lon, lat = self.land.domain.lonlat(coarse=True)
         return np.where(swath(sensor.orbit, lon, lat, day.date), value, np.nan).astype(np.float32)
+
+    def _frozen(self, day: WorldDay) -> NDArray[np.bool_]:
+        """Where most of a footprint is frozen or under snow, so that nothing is retrieved, (R, C)."""
+        assert day.snow is not None
+        hard = (day.snow > SNOW_MASK) | (day.night.lst < FROZEN_LST)
+        return self.footprint_mean(hard.astype(np.float32)) > 0.5
 
     def lst(self, day: WorldDay, part: str) -> tuple[Array, Array, NDArray[np.uint8]]:
         """The true LST of ``day`` or ``night``, the error of its observation (K), and QC, on the fine grid."""
         margin, true = day.at(part).margin, day.at(part).lst
         rng = stream(self.seed, f"lst {part}", day.date.toordinal())
-        error = WHITE * rng.standard_normal(self._shape, dtype=np.float32) + CORRELATED * self._lst_error.sample(rng)
-        error *= np.float32(self.laws.lst_error)
+        error = self._thermal_error(rng, day.date)
         tilt = rng.uniform(-1, 1)  # the viewing angle changes across the scene
         error += (tilt * np.linspace(-1, 1, self._shape[1]) * min(1.0, self._shape[1] / 1000)).astype(np.float32)
-        missed = rng.uniform(size=self._shape) < UNDETECTED
+        traits = self.laws.traits
+        missed = rng.uniform(size=self._shape) < (UNDETECTED if traits is None else traits.thermal.thin_cloud)
         error = np.where(missed, error - rng.uniform(5, 15, self._shape), error).astype(np.float32)
         qc = np.where(margin <= 0, QC_CLOUD, np.where(margin < EDGE, QC_OTHER, QC_GOOD)).astype(np.uint8)
         return true, error, qc
@@ -97,9 +125,21 @@ class Observer:
         share = {"day": 0.8, "night": 0.12}[part]
         true = (day.night.lst + share * (day.noon.lst - day.night.lst)).astype(np.float32)
         margin = day.at(part).margin + 0.5 * RandomField(self._shape, 15).sample(rng)
-        error = WHITE * rng.standard_normal(self._shape, dtype=np.float32) + CORRELATED * self._lst_error.sample(rng)
+        error = self._thermal_error(rng, day.date)
         qc = np.where(margin <= 0, QC_CLOUD, np.where(margin < EDGE, QC_OTHER, QC_GOOD)).astype(np.uint8)
-        return true, (error * np.float32(self.laws.lst_error)).astype(np.float32), qc
+        return true, error, qc
+
+    def _thermal_error(self, rng: np.random.Generator, date: dt.date) -> Array:
+        """Error of a clear-sky LST, K, (y, x). In a wide world pixels have patterns of the view angle, which repeats
+        with Aqua's and Terra's orbit, of 233 revolutions in 16 days."""
+        traits, hidden = self.laws.traits, self.land.hidden
+        white = WHITE if traits is None else traits.thermal.noise
+        error = white * rng.standard_normal(self._shape, dtype=np.float32) + CORRELATED * self._lst_error.sample(rng)
+        error = error * np.float32(self.laws.lst_error)
+        if traits is not None and hidden is not None:
+            angle = 2 * np.pi * (date.toordinal() * VIEW_ORBIT.orbits / VIEW_ORBIT.repeat % 1.0)
+            error = error + traits.thermal.view * (np.cos(angle) * hidden.view[0] + np.sin(angle) * hidden.view[1])
+        return error.astype(np.float32)
 
     def reflectance(self, day: WorldDay) -> tuple[dict[int, Array], NDArray[np.uint8]]:
         """Nadir reflectance by band on the fine grid, and the quality of a 16-day composite (255: no value)."""
@@ -125,8 +165,17 @@ class Observer:
         rng = stream(self.seed, "rain product", day.date.toordinal())
         wrong = self.laws.rain_error
         factor = np.exp(wrong * RandomField(true.shape, 3.0).sample(rng) - 0.5 * wrong**2)
+        if self.laws.traits is not None:
+            factor = factor * self._lasting_rain_error(true.shape)
         observed = np.where(rng.uniform(size=true.shape) < 0.05, 0, true * factor)  # some events are missed
         return np.where(observed < 0.1, 0, observed).astype(np.float32)
+
+    def _lasting_rain_error(self, shape: tuple[int, ...]) -> Array:
+        """The factor by which the rain product is wrong all the time, (lat, lon), of mean 1."""
+        assert self.laws.traits is not None
+        wrong = self.laws.traits.rain.lasting
+        field = RandomField((shape[0], shape[1]), 2.0).sample(stream(self.seed, "lasting rain error"))
+        return np.exp(wrong * field - 0.5 * wrong**2)
 
 
 @dataclass(frozen=True)

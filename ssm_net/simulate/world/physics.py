@@ -8,11 +8,12 @@ efficiency, a linear reservoir for drainage.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ssm_net.simulate.world.fields import Array
+from ssm_net.simulate.world.traits import Traits
 
 DEPTH = 50.0  # mm of soil that the radiometer's 0-5 cm stands for
 
@@ -31,6 +32,12 @@ class Soil:
     def stress(self, theta: Array) -> Array:
         """Root-zone factor S: 0 at wilting, 1 from 60 % of the way to field capacity."""
         return np.clip((theta - self.wilting) / (0.6 * (self.capacity - self.wilting)), 0, 1)
+
+    def structured(self, factor: Array) -> Soil:
+        """A soil whose structure holds ``factor`` times the moisture that its texture says, up to saturation."""
+        capacity = np.minimum(factor * self.capacity, self.saturation - 0.03)
+        share = capacity / self.capacity
+        return replace(self, residual=share * self.residual, wilting=share * self.wilting, capacity=capacity)
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,12 @@ class Sensor:
     orbit: Orbit = Orbit()
 
 
+def leak_reservoir(theta: Array, soil: Soil, wetness: Array, depth: Array, days: float) -> Array:
+    """Deep percolation, mm: what exceeds 0.8 of field capacity in the root zone, in 40 days, slower in hollows."""
+    over = np.maximum(theta - 0.8 * soil.capacity, 0)
+    return depth * over * (1 - np.exp(-days / 40 * np.exp(-0.3 * wetness)))
+
+
 @dataclass(frozen=True)
 class Laws:
     """The laws and numbers of a family of worlds.
@@ -63,6 +76,9 @@ class Laws:
     ``drainage(theta, soil, wetness, days)`` in mm, ``wetness`` the standardised topographic index;
     ``runoff(theta, soil, slope)`` the fraction of rain that does not infiltrate, slope in degrees;
     ``cover(ndvi)`` the vegetated fraction; ``mix(soil_t, canopy_t, cover)`` the temperature a radiometer sees.
+
+    With ``traits`` the world is a wide one: below the surface lies a root zone, from which
+    ``leak(theta, soil, wetness, depth, days)`` mm are lost, and pixels differ in what no map shows.
     """
 
     name: str
@@ -97,6 +113,10 @@ class Laws:
     irrigated: float = 0.10  # fraction of the land
     irrigation: float = 0.35  # chance a day that a dry field is watered
     sensor: Sensor = Sensor()
+    restore: float = 0.2  # a day, rate at which the surface returns to the moisture of the root zone
+    root_depth: float = 600.0  # mm
+    leak: Callable[[Array, Soil, Array, Array, float], Array] = leak_reservoir
+    traits: Traits | None = None
 
 
 def soil_cosby(sand: Array, clay: Array) -> Soil:

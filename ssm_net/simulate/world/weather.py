@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaincinv, ndtr, ndtri
 
+from ssm_net.simulate.world.climate import season
 from ssm_net.simulate.world.fields import Array, Hat, RandomField, stream
 from ssm_net.simulate.world.land import Land
 from ssm_net.simulate.world.physics import Laws
@@ -16,11 +17,6 @@ RHO = 0.45  # of the latent rain field from day to day
 CLOUD_RHO = 0.6  # of the large cloud field from an overpass to the next, half a day later
 DRIFT_A_DAY = (-6.0, 28.0)  # rows, cols a day: weather comes from the west-south-west
 GAMMA = 1.0  # shape of the distribution of wet-day amounts
-
-
-def season(doy: int) -> float:
-    """-1 in mid-January, 1 in mid-July."""
-    return -math.cos(2 * math.pi * (doy - 15) / 365.25)
 
 
 @dataclass(frozen=True)
@@ -98,7 +94,7 @@ def next_weather(
     cloud_day = tex.cloud.follow(cloud_night, rng("cloud day"), CLOUD_RHO, half)
     wet, big, small = laws.cloud
     norm = math.sqrt(wet**2 + big**2 + small**2)
-    cover = np.clip(laws.cloud_cover - 0.10 + 0.2 * land.moist + 0.04 * season(doy), 0.05, 0.95)
+    cover = np.clip(laws.cloud_cover - 0.10 + 0.2 * land.moist + land.climate.cloud_season * season(doy), 0.05, 0.95)
     limit = ndtri(cover)
     between = (sky.latent + latent) / math.sqrt(2 + 2 * RHO)
 
@@ -110,7 +106,9 @@ def next_weather(
     margin_day = margin(cloud_day, latent, "puff day")
 
     synoptic = tex.synoptic.follow(sky.synoptic, rng("synoptic"), 0.8, DRIFT_A_DAY)
-    air = 281.5 + 13.5 * season(doy - 12) + 3.5 * tex.synoptic.field(synoptic) - 6.5e-3 * (land.relief.elevation - 1250)
+    climate = land.climate
+    air = climate.air + climate.swing * season(doy - 12) + 3.5 * tex.synoptic.field(synoptic)
+    air = air - 6.5e-3 * (land.relief.elevation - climate.altitude)
     night = air - 6.0 + 2.5 * (margin_night < 0)
     day = air + 6.5 - 3.0 * (margin_day < 0)
     weather = Weather(rain, margin_night, margin_day, night.astype(np.float32), day.astype(np.float32))
@@ -121,8 +119,10 @@ def _rain(
     land: Land, laws: Laws, tex: WeatherFields, seed: int, ordinal: int, doy: int, rain: Hat, shower: Hat
 ) -> tuple[Array, Array]:
     """Rain of a day, mm, and a standard normal latent that clouds follow."""
-    chance = np.clip((0.16 + 0.22 * land.moist) * (1.05 + 0.5 * season(doy)), 0.02, 0.6)
-    scale = laws.rain_amount * (4.0 + 2.0 * land.moist) * (1 + 0.25 * season(doy)) / GAMMA
+    climate = land.climate
+    swing = season(doy - climate.rain_phase)
+    chance = np.clip(climate.rain * (0.16 + 0.22 * land.moist) * (1.05 + climate.rain_season * swing), 0.02, 0.6)
+    scale = laws.rain_amount * (4.0 + 2.0 * land.moist) * (1 + climate.amount_season * swing) / GAMMA
     if laws.rain == "storms":
         return _storms(land, chance, scale * GAMMA, seed, ordinal, tex, rain)
     latent = (0.9 * tex.rain.field(rain) + 0.4 * tex.shower.field(shower)) / math.hypot(0.9, 0.4)
