@@ -161,11 +161,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     title = f"{stations} stations, {len(rows):,} station-days, {arguments.table.name}"
     console.print(score_table(scores, title))
     console.print(INTERVALS, soft_wrap=True)
-    write_json(arguments.results / "ground.json", json_ready({
-        "command": command(words, arguments), "commit": commit_of(ROOT), "machine": machine(), "seconds": round(time.perf_counter() - begun, 1),
-        "cells": len(cells), "stations": stations, "station-days": len(rows), "prior": arguments.prior,
-        "methods": scores,
-    }))  # fmt: skip
+    record = {
+        "command": command(words, arguments), "commit": commit_of(ROOT), "machine": machine(),
+        "seconds": round(time.perf_counter() - begun, 1), "cells": len(cells), "stations": stations,
+        "station-days": len(rows), "prior": Path(arguments.prior).name, "methods": scores,
+    }  # fmt: skip
+    write_json(arguments.results / "ground.json", json_ready(record))
     console.print(f"Numbers: {arguments.results / 'ground.json'}", soft_wrap=True)
     return 0
 
