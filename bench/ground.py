@@ -12,7 +12,7 @@ The networks run by the product's own code on an endless plain whose cells hold 
 train.py does. Slopes of the baselines come from simulated worlds (bench/results/ground-slopes.json); with --worlds they
 are learned anew, in worlds that stay in that folder.
 
-Prints one table and writes RESULTS/ground.json. With --predictions a row a station and day goes to that file: date,
+Prints two tables and writes RESULTS/ground.json. With --predictions a row a station and day goes to that file: date,
 site, coarse (mean of the others), anomaly, and its standard error sigma, all in m3 m-3.
 """
 
@@ -30,7 +30,7 @@ import pandas as pd
 from ground_baselines import FAMILIES, SEED, learn_slopes, linear_anomalies, read_slopes, station_features
 from ground_inputs import absent_columns
 from ground_network import GroundNetworks, Predictions
-from ground_scores import Scores, at_rows, judged_rows, score, score_table
+from ground_scores import Scores, at_rows, judged_rows, score, score_tables
 from ground_table import StationCell, read_cells
 from provenance import ROOT, command_of, commit_of, machine
 from rich.console import Console
@@ -47,8 +47,8 @@ WITHOUT = ("sand", "clay", "ndvi")
 NETWORKS = {"ssm_net": (), "ssm_net without texture, NDVI": WITHOUT}
 UNDOWNSCALED = "undownscaled"
 INTERVALS = (
-    "95 % intervals resample stations. Gains are against the undownscaled value; static: of the stations' means, "
-    "dynamic: of the rest. Intervals of 68 and 90 % hold a point error of 0.05 m3 m-3."
+    "95 % intervals resample stations. Static: of the stations' means; dynamic: of the rest. R in time: the median of "
+    "stations. Intervals of 68 and 90 % include a point error of 0.05 m3 m-3."
 )
 
 
@@ -59,13 +59,14 @@ def exchanged(cell: StationCell) -> StationCell:
     return replace(cell, static=cell.static | {"sand": cell.static["clay"], "clay": cell.static["sand"]})
 
 
-def network_predictions(cells: Sequence[StationCell], prior: str) -> dict[str, list[Predictions]]:
-    """Predictions of each set of features and each setting of the networks, cell by cell."""
+def network_predictions(cells: Sequence[StationCell], prior: str, adapt: bool) -> dict[str, list[Predictions]]:
+    """Predictions of each set of features and each setting of the networks, cell by cell; with ``adapt`` also of the
+    adapted ones."""
     trained = load_trained(SHIPPED_PRIOR if prior == "shipped" else prior)
     out: dict[str, list[Predictions]] = {}
     for cell in cells:
         for name, exclude in NETWORKS.items():
-            for setting, predictions in GroundNetworks(cell, trained, exclude).predict().items():
+            for setting, predictions in GroundNetworks(cell, trained, exclude).predict(adapt).items():
                 out.setdefault(f"{name}, {setting}", []).append(predictions)
     return out
 
@@ -111,13 +112,13 @@ def command(words: Sequence[str], arguments: argparse.Namespace) -> str:
     return command_of("ground.py", named, arguments.results)
 
 
-def slopes_of(arguments: argparse.Namespace, words: Sequence[str]) -> dict[str, dict[str, float]]:
+def slopes_of(arguments: argparse.Namespace, words: Sequence[str], commit: str) -> dict[str, dict[str, float]]:
     """Those that are kept, or, with ``--worlds``, those learned in simulated worlds, which are then kept."""
     if arguments.worlds is None:
         return read_slopes(RESULTS / SLOPES)
     slopes = learn_slopes(arguments.worlds, arguments.seeds)
     worlds = [f"{family}{SEED + n}" for family in FAMILIES for n in range(arguments.seeds)]
-    write_json(arguments.results / SLOPES, {"command": command(words, arguments), "commit": commit_of(ROOT),
+    write_json(arguments.results / SLOPES, {"command": command(words, arguments), "commit": commit,
                                             "worlds": worlds, "slopes": slopes})  # fmt: skip
     return slopes
 
@@ -127,8 +128,8 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("table", type=Path, metavar="TABLE", help="station table, CSV, may be compressed")
     out.add_argument("--prior", default="shipped", help="folder of a trained model, or shipped (default)")
     out.add_argument("--predictions", type=Path, metavar="FILE", help="CSV to write, a row a station and day")
-    out.add_argument("--setting", choices=("adapted", "prior"), default="adapted",
-                     help="networks whose predictions are written (default: adapted)")  # fmt: skip
+    out.add_argument("--no-adapt", action="store_true",
+                     help="the prior as it is only: half the time, and its predictions are written")  # fmt: skip
     out.add_argument("--exchange-texture", action="store_true",
                      help="read the columns sand and clay the other way round")  # fmt: skip
     out.add_argument("--worlds", type=Path, metavar="FOLDER", help="learn the baselines' slopes anew, in worlds there")
@@ -140,8 +141,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     arguments = parser().parse_args(words)
-    console = Console()
-    console.width = max(console.width, 190)  # a log file has no width of its own
+    console, commit = Console(), commit_of(ROOT)
+    console.width = max(console.width, 150)  # a log file has no width of its own
     try:
         cells = read_cells(arguments.table)
         if arguments.exchange_texture:
@@ -149,20 +150,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         if absent := absent_columns(cells):
             console.print(f"the table has no {', '.join(absent)}: features made of them are missing")
         begun, rows = time.perf_counter(), judged_rows(cells)
-        scores = baseline_scores(cells, rows, slopes_of(arguments, words))
-        networks = network_predictions(cells, arguments.prior)
+        scores = baseline_scores(cells, rows, slopes_of(arguments, words, commit))
+        networks = network_predictions(cells, arguments.prior, not arguments.no_adapt)
     except SsmNetError as err:
         console.print(f"[red]{err}[/]", soft_wrap=True)
         return 2
     scores |= network_scores(cells, rows, networks)
     if arguments.predictions is not None:
-        write_predictions(arguments.predictions, cells, rows, networks[f"ssm_net, {arguments.setting}"])
+        write_predictions(
+            arguments.predictions, cells, rows, networks["ssm_net, prior" if arguments.no_adapt else "ssm_net, adapted"]
+        )
     stations = sum(len(cell.sites) for cell in cells)
     title = f"{stations} stations, {len(rows):,} station-days, {arguments.table.name}"
-    console.print(score_table(scores, title))
+    console.print(*score_tables(scores, title))
     console.print(INTERVALS, soft_wrap=True)
     record = {
-        "command": command(words, arguments), "commit": commit_of(ROOT), "machine": machine(),
+        "command": command(words, arguments), "commit": commit, "machine": machine(),
         "seconds": round(time.perf_counter() - begun, 1), "cells": len(cells), "stations": stations,
         "station-days": len(rows), "prior": Path(arguments.prior).name, "methods": scores,
     }  # fmt: skip

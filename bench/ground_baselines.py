@@ -177,4 +177,4 @@ def _places(domain: Domain, water: np.ndarray, rng: np.random.Generator) -> tupl
 def read_slopes(file: Path) -> dict[str, dict[str, float]]:
     """Slopes as ``bench/ground.py --worlds`` wrote them."""
     slopes: dict[str, dict[str, float]] = json.loads(file.read_text())["slopes"]
-    return slopes
+    return {method: slopes[method] for method in FEATURES_OF}

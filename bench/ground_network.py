@@ -13,7 +13,7 @@ from __future__ import annotations
 import copy
 import datetime as dt
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -247,19 +247,24 @@ class GroundNetworks:
         fit_last_layer(committee, observations)
         return committee
 
-    def predict(self) -> dict[str, Predictions]:
-        """Predictions where they are due: by the prior as it is, and by the networks adapted without each station."""
+    def settings(self, station: int, adapt: bool) -> Iterator[tuple[str, Committee, Calibration]]:
+        """The networks that a station is judged with: the prior as it is and, with ``adapt``, those adapted without
+        its soil moisture. Each with the calibration of the variance inside cells that ``train.py`` would give it."""
+        yield "prior", self.trained.network, self.trained.calibration
+        if adapt:
+            yield "adapted", self.adapted(station), Calibration(inside=UNSEEN_LAWS)
+
+    def predict(self, adapt: bool = True) -> dict[str, Predictions]:
+        """Predictions where they are due, by the name of the setting."""
         shape = (len(self.cell.days), len(self.cell.sites))
-        out = {k: Predictions(*(np.full(shape, np.nan) for _ in range(3))) for k in ("prior", "adapted")}
+        names = ("prior", "adapted") if adapt else ("prior",)
+        out = {k: Predictions(*(np.full(shape, np.nan) for _ in range(3))) for k in names}
         for i in range(shape[1]):
             days = np.flatnonzero(self.cell.due[:, i])
             if not len(days):
                 continue
             contexts = self.contexts(i, days)
-            for name, committee, calibration in (
-                ("prior", self.trained.network, self.trained.calibration),
-                ("adapted", self.adapted(i), Calibration(inside=UNSEEN_LAWS)),
-            ):
+            for name, committee, calibration in self.settings(i, adapt):
                 mean, variance = self.estimate(self.estimators(committee, calibration), contexts, days)
                 parts = anomalies(mean, variance - calibration.level**2, self.cell.others[days, i], i)
                 for field, values in zip((out[name].anomaly, out[name].sigma, out[name].level), parts, strict=True):

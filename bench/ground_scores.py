@@ -123,24 +123,30 @@ def _intervals(table: pd.DataFrame) -> Scores:
     }
 
 
-def score_table(scores: dict[str, Scores], title: str) -> Table:
-    """A row a method; RMSE in m3 m-3, gains in %."""
-    out = Table(title=title, title_justify="left")
-    columns = ("method", "r [95 %]", "daily r", "static r", "dyn. r", "slope", "RMSE", "gain, % [95 %]", *SEASONS,
-               "static", "dynamic", "R", "in 68", "in 90")  # fmt: skip
-    for column in columns:
-        out.add_column(column, justify="left" if column == "method" else "right", no_wrap=True)
+def score_tables(scores: dict[str, Scores], title: str) -> tuple[Table, Table]:
+    """A row a method: what is predicted of the anomalies, and by how much the error falls, pooled and in parts."""
+    what, gains = (
+        Table(title=title, title_justify="left"),
+        Table(title="Gain over undownscaled, %", title_justify="left"),
+    )
+    for table, columns in (
+        (what, ("r [95 %]", "daily r", "static r", "dynamic r", "slope", "R in time", "in 68 %", "in 90 %")),
+        (gains, ("RMSE", "gain [95 %]", *SEASONS, "static", "dynamic")),
+    ):
+        table.add_column("method", no_wrap=True)
+        for column in columns:
+            table.add_column(column, justify="right", no_wrap=True)
     for name, s in scores.items():
         (r0, r1), (g0, g1) = s["sub-grid r, 95 %"], s["gain, 95 %"]
-        r, gained = s["sub-grid r"], s["gain"]
-        out.add_row(
-            name, "" if math.isnan(r) else f"{r:.3f} [{r0:.2f}, {r1:.2f}]", _shown(s["median of daily r"], 2),
-            _shown(s["static r"], 2), _shown(s["dynamic r"], 2), _shown(s["slope"], 2), f"{s['RMSE']:.4f}",
-            f"{gained:+.1f} [{g0:.1f}, {g1:.1f}]", *(_shown(s["gain by season"].get(k, math.nan), 1) for k in SEASONS),
-            _shown(s["static gain"], 1), _shown(s["dynamic gain"], 1), _shown(s["median temporal R"], 2),
-            *(_shown(s.get(f"coverage {k}", math.nan), 2) for k in QUANTILES),
-        )  # fmt: skip
-    return out
+        r = s["sub-grid r"]
+        inside = (s.get(f"coverage {k}", math.nan) for k in QUANTILES)
+        values = (s[k] for k in ("median of daily r", "static r", "dynamic r", "slope", "median temporal R"))
+        what.add_row(name, "" if math.isnan(r) else f"{r:.3f} [{r0:.2f}, {r1:.2f}]",
+                     *(_shown(v, 2) for v in (*values, *inside)))  # fmt: skip
+        parts = (*(s["gain by season"].get(k, math.nan) for k in SEASONS), s["static gain"], s["dynamic gain"])
+        gains.add_row(name, f"{s['RMSE']:.4f}", f"{s['gain']:+.1f} [{g0:.1f}, {g1:.1f}]",
+                      *(_shown(v, 1) for v in parts))  # fmt: skip
+    return what, gains
 
 
 def _shown(value: float, digits: int) -> str:
