@@ -1,6 +1,6 @@
 # make demo and make test work in a fresh clone: both make their environment first.
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check smoke real clean
+.PHONY: help env demo test check smoke real ground clean
 SHELL := bash
 
 ENV := .venv
@@ -57,6 +57,11 @@ smoke: env  ## the skill benchmark at its smallest: every method, the oracle, ev
 real: env  ## the pipeline and the readers on real granules, from ../shared/real or SSM_NET_REAL
 	$(BIN)/python tests/real_road.py
 	$(BIN)/python -m pytest -m real -rs -v
+
+ground: env  ## methods at the stations of a dense network, from ../shared/real or SSM_NET_REAL
+	@table="$${SSM_NET_REAL:-../shared/real}/yanco/cell_b.csv.gz"; \
+	if [ -f "$$table" ]; then $(BIN)/python bench/ground.py "$$table"; \
+	else echo "no station table at $$table; SSM_NET_REAL names the folder that holds yanco/cell_b.csv.gz"; fi
 
 .PHONY: docs
 check: docs
