@@ -57,6 +57,7 @@ def in_order(work: Callable[[A], T], items: Sequence[A], engine: EngineConfig, w
                     done, deaths = done + 1, 0
                     yield result
             except BrokenProcessPool as err:
+                _kill_workers(pool)
                 deaths += 1
                 if deaths == DEATHS:
                     raise _died(items[done], err) from err
@@ -78,6 +79,13 @@ def as_they_come(work: Callable[[A], T], items: Sequence[A], engine: EngineConfi
         finally:
             for future in items_of:
                 future.cancel()
+
+
+def _kill_workers(pool: Executor) -> None:
+    """End what is left of a broken pool. A worker that was being started while another died is not ended by the pool:
+    it would wait for ever to hand over its result, and the pool for it."""
+    for process in list((getattr(pool, "_processes", None) or {}).values()):
+        process.kill()
 
 
 @contextmanager
