@@ -9,7 +9,7 @@ network and no data. In one call of less than ``--budget`` seconds:
   and epochs of pretraining ten minutes hold;
 * the largest difference of soil moisture and of its standard error from the CPU in float32;
 * a day of domain=china: the networks alone with their inputs on the device; and the whole pipeline of infer.py to a map
-  in memory, from the cube in memory and from the disk, several days in flight. A single day is read again and again.
+  in memory, from the cube in memory and from the disk. A single day is read again and again.
 
 A section that would run over the budget is not begun; one that fails is reported, and the others go on. Numbers go to
 bench/results/gpu.json after each section. --size smoke takes less than a minute on a CPU: it tests the script.

@@ -8,6 +8,7 @@ Source of the grid constants: NSIDC EASE-Grid 2.0 global cylindrical (EPSG:6933)
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -214,21 +215,27 @@ def expand(x: Tensor, ratio: int) -> Tensor:
     return tall.reshape(*lead, rows * ratio, cols * ratio)
 
 
+@functools.cache
 def interpolation_matrix(fine: range, cells: int, ratio: int, device: torch.device | None = None) -> Tensor:
     """Bilinear weights along one axis from ``cells`` coarse centres to the fine pixels ``fine``: (len(fine), cells).
 
     ``fine`` counts from the first coarse cell's edge. Outside the outermost centres the value is held. Rows sum to 1.
+    Made once and shared: read it only.
     """
-    centre = (torch.arange(fine.start, fine.stop, dtype=torch.float64, device=device) + 0.5) / ratio - 0.5
-    centre = centre.clamp(0, cells - 1)
-    low = centre.floor().clamp(max=max(cells - 2, 0)).long()
-    frac = centre - low
-    out = torch.zeros(len(fine), cells, dtype=torch.float64, device=device)
-    row = torch.arange(len(fine), device=device)
-    out[row, low] += 1 - frac
-    if cells > 1:
-        out[row, low + 1] += frac
-    return out.float()
+    with torch.inference_mode(False):  # it may be asked for first by inference, and then by training
+        centre = (torch.arange(fine.start, fine.stop, dtype=torch.float64, device=device) + 0.5) / ratio - 0.5
+        centre = centre.clamp(0, cells - 1)
+        low = centre.floor().clamp(max=max(cells - 2, 0)).long()
+        frac = centre - low
+        out = torch.zeros(len(fine), cells, dtype=torch.float64, device=device)
+        row = torch.arange(len(fine), device=device)
+        out[row, low] += 1 - frac
+        if cells > 1:
+            out[row, low + 1] += frac
+        matrix = out.float()
+    if matrix.is_cuda:
+        torch.cuda.current_stream(matrix.device).synchronize()  # others may use it on streams of their own
+    return matrix
 
 
 def upsample(x: Tensor, ratio: int, window: Window | None = None) -> Tensor:

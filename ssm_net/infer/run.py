@@ -5,10 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import logging
-import os
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -27,7 +26,6 @@ from ssm_net.estimators.checkpoint import Trained, load_trained
 from ssm_net.estimators.versions import version_differences
 from ssm_net.formats import zarr_store
 from ssm_net.formats.mosaic_days import day_done, day_path, day_size, quicklook_path, read_day, write_quicklook
-from ssm_net.infer.ahead import in_order
 from ssm_net.infer.plan import InferenceError, plan_inference
 from ssm_net.infer.provenance import check_provenance
 from ssm_net.infer.writer import DayWriter, provenance_of
@@ -36,7 +34,6 @@ log = logging.getLogger(__name__)
 console = Console()
 
 T = TypeVar("T")
-DAYS_IN_FLIGHT = max(2, min(8, (os.cpu_count() or 2) // 2))  # on a GPU; half a gigabyte each of a national domain
 FEW = 40  # tiles of a day beyond which their progress is shown
 
 
@@ -93,14 +90,10 @@ def run_local(
     cfg: InferConfig, trained: Trained | None, todo: Sequence[dt.date], bar: Progress, ablation: Ablation
 ) -> Iterator[dt.date]:
     """Days one by one in this process. A day is compressed and written while the next goes through the networks; an
-    error of writing ends the run then. A GPU is given several days at a time."""
+    error of writing ends the run then."""
     days = DayWriter.open(cfg, trained, ablation)
     if trained is not None:
         console.print(f"computing in {days.precision.name} on {days.device}: {days.precision.reason}")
-    if days.device.type == "cuda" and cfg.format != "zarr":  # days of a store stand in their order
-        written = days_in_flight(lambda day: days.write(days.predict(day)), todo)
-        yield from (day for day, _ in zip(todo, written, strict=True))
-        return
     task = bar.add_task("tiles", visible=False)
     with ThreadPoolExecutor(1) as writer:
         writing: Future[Path] | None = None
@@ -116,16 +109,6 @@ def run_local(
             yield day
         if writing is not None:
             writing.result()
-
-
-def days_in_flight(make: Callable[[dt.date], T], todo: Sequence[dt.date]) -> Iterator[T]:
-    """What ``make`` gives for each day, in their order; several days are under way, a thread each: while the GPU
-    computes tiles of one, those of others are read, flagged and written."""
-    with ThreadPoolExecutor(DAYS_IN_FLIGHT, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        try:
-            yield from in_order(pool, (functools.partial(make, day) for day in todo), DAYS_IN_FLIGHT)
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def run_dask(cfg: InferConfig, todo: Sequence[dt.date], ablation: Ablation) -> Iterator[dt.date]:

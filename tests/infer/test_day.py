@@ -3,7 +3,6 @@
 import datetime as dt
 import itertools
 import os
-import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +27,7 @@ from ssm_net.formats.mosaic_days import days_done
 from ssm_net.infer import day as infer_day
 from ssm_net.infer.ahead import prefetched
 from ssm_net.infer.day import background, predict_background
-from ssm_net.infer.run import days_in_flight, infer
+from ssm_net.infer.run import infer
 from ssm_net.inputs import features
 from ssm_net.inputs.bands import bands
 from ssm_net.inputs.phases import PHASES, upsample_by_phase
@@ -137,22 +136,6 @@ def test_tiles_computed_as_one_give_the_same_numbers(cube: Cube, monkeypatch: py
     a, b = (one.mosaic({}) for one in (at_once, alone))
     np.testing.assert_allclose(a.ssm, b.ssm, atol=1e-5)
     np.testing.assert_allclose(a.sigma, b.sigma, atol=1e-5)
-
-
-def test_days_in_flight_keep_their_order_and_errors_their_place() -> None:
-    days = [FIRST + dt.timedelta(n) for n in range(9)]
-
-    def make(day: dt.date) -> dt.date:
-        time.sleep(0.02 if day.day % 2 else 0)
-        if day == days[6]:
-            raise CubeError("the seventh")
-        return day
-
-    made = []
-    with pytest.raises(CubeError, match="the seventh"):
-        for day in days_in_flight(make, days):
-            made.append(day)
-    assert made == days[:6]
 
 
 def test_reading_ahead_raises_in_its_place() -> None:
