@@ -24,7 +24,7 @@ from ssm_net.cli.composition import HYDRA, SCHEMAS, composed, conf_folder
 from ssm_net.version import __version__
 
 WIDTH = 118
-GROUPS = ("domain", "engine", "model", "trainer")
+OPTION_GROUPS = ("domain", "engine", "model", "trainer")
 
 
 def overview() -> str:
@@ -101,7 +101,7 @@ def _value(cfg: DictConfig, key: str) -> str:
 def _options(verb: str) -> Iterator[tuple[str, str]]:
     """``group=option`` and its comment, for the groups that the verb knows; of the experiments those that fit it."""
     known = {field.name for field in fields(SCHEMAS[verb])}
-    groups = [*(g for g in GROUPS if g in known), "experiment"]
+    groups = [*(g for g in OPTION_GROUPS if g in known), "experiment"]
     with initialize_config_dir(str(conf_folder()), version_base=HYDRA):
         loader = GlobalHydra.instance().config_loader()
         options = [(group, option) for group in groups for option in loader.get_group_options(group)]

@@ -18,7 +18,7 @@ SNOW_WARMEST = 283.0  # K: what is bright and warmer is no snow (Riggs et al. 20
 SNOW_OLDEST = 8  # days: an older reflectance does not say that the snow is still there
 PRODUCTION_MAPS = ("water_fraction", "urban", "inside")  # static maps that ``production_mask`` reads
 WATER = 0.5  # fraction of a pixel
-INSIDE = 0.5  # fraction of a pixel
+INSIDE_BOUNDARY = 0.5  # fraction of a pixel
 URBAN = 0.5  # fraction of a pixel that is built on: roofs and roads warm like dry soil, and hold no soil moisture
 
 
@@ -64,7 +64,7 @@ def production_mask(static: Mapping[str, np.ndarray], shape: tuple[int, int]) ->
     if "urban" in static:
         mask &= ~(static["urban"] >= URBAN)
     if "inside" in static:
-        mask &= static["inside"] >= INSIDE
+        mask &= static["inside"] >= INSIDE_BOUNDARY
     return mask
 
 

@@ -60,7 +60,7 @@ def as_dataset(mosaic: Mosaic) -> xr.Dataset:
     dims = ("time", "y", "x")
     data = {
         "ssm": (dims, pack(mosaic.ssm)[None], SSM),
-        "ssm_uncertainty": (dims, pack(mosaic.sigma)[None], UNCERTAINTY),
+        "ssm_uncertainty": (dims, pack(mosaic.sigma)[None], UNCERTAINTY_VARIABLE),
         "flags": (dims, mosaic.flags[None], FLAGS),
         "crs": ((), np.int32(0), grid_mapping(mosaic.domain.grid.crs, mosaic.domain.fine.affine)),
     }
@@ -84,7 +84,7 @@ SSM = {
     "ancillary_variables": "ssm_uncertainty flags",
     **_PACKED,
 }
-UNCERTAINTY = {
+UNCERTAINTY_VARIABLE = {
     "standard_name": f"{STANDARD_NAME} standard_error",
     "long_name": "standard error of volumetric soil moisture",
     **_PACKED,
@@ -100,7 +100,9 @@ FLAGS = {
 }
 
 
-DAILY_ATTRIBUTES: dict[str, dict[str, Any]] = dict(zip(DAILY_VARIABLES, (SSM, UNCERTAINTY, FLAGS), strict=True))
+DAILY_ATTRIBUTES: dict[str, dict[str, Any]] = dict(
+    zip(DAILY_VARIABLES, (SSM, UNCERTAINTY_VARIABLE, FLAGS), strict=True)
+)
 LATITUDE = {"standard_name": "latitude", "long_name": "latitude", "units": "degrees_north"}
 LONGITUDE = {"standard_name": "longitude", "long_name": "longitude", "units": "degrees_east"}
 

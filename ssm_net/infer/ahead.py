@@ -21,7 +21,7 @@ def prefetched(items: Iterable[T]) -> Iterator[T]:
             yield item
 
 
-def in_order(pool: ThreadPoolExecutor, jobs: Iterable[Callable[[], T]], most: int) -> Iterator[T]:
+def results_in_order(pool: ThreadPoolExecutor, jobs: Iterable[Callable[[], T]], most: int) -> Iterator[T]:
     """The results of ``jobs`` in their order; at most ``most`` are under way or done before theirs is taken. An error
     of a job is raised in its place."""
     waiting: deque[Future[T]] = deque()

@@ -27,7 +27,7 @@ from ssm_net.estimators.network import NetworkEstimator
 from ssm_net.formats.product import Attribute, Flag, Mosaic
 from ssm_net.grid import Window, upsample
 from ssm_net.infer import quality_flags
-from ssm_net.infer.ahead import in_order, prefetched
+from ssm_net.infer.ahead import prefetched, results_in_order
 from ssm_net.infer.streams import device_stream, tile_pixels, to_host
 from ssm_net.inputs.bands import Band, bands
 from ssm_net.inputs.reading import CoarseDay, padded, read_coarse, read_stored, stored
@@ -199,7 +199,7 @@ def _estimates(
     try:
         jobs = (functools.partial(job, band, together) for band in prefetched(source)
                 for together in joined(band.tiles, tile_pixels(device)))  # fmt: skip
-        yield from in_order(pool, jobs, AHEAD * threads)
+        yield from results_in_order(pool, jobs, AHEAD * threads)
     finally:
         pool.shutdown(cancel_futures=True)
 

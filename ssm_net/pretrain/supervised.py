@@ -20,7 +20,7 @@ from ssm_net.pretrain.truth_samples import TruthBatch
 from ssm_net.train.leave_own_out import hidden, interpolated
 from ssm_net.train.optimiser import Schedule, adamw
 
-ERROR = 0.05  # m3 m-3, scales the loss to order one
+TYPICAL_ERROR = 0.05  # m3 m-3, scales the loss to order one
 CELL_WEIGHT = 0.3  # of the likelihood of cell means next to that of pixels
 
 
@@ -65,7 +65,7 @@ class SupervisedLearner(L.LightningModule):
             has_label = torch.isfinite(cell)
             cell, variance = torch.nan_to_num(cell), torch.nan_to_num(variance, nan=1.0)
             loss = loss + CELL_WEIGHT * masked_mean(beta_nll(cell, variance, torch.zeros_like(cell), 0.5), has_label)
-        loss = loss / (len(self.network.members) * ERROR)
+        loss = loss / (len(self.network.members) * TYPICAL_ERROR)
         self.log("train/loss", loss, batch_size=len(known))
         return loss
 

@@ -24,7 +24,7 @@ from ssm_net.simulate.world.observe import QC_CLOUD, Observer
 from ssm_net.simulate.world.overpass import WorldDay
 
 CLUSTERS = (4, 4, 3, 2)  # points of a cell that lie within a few kilometres of each other
-REACH = 3  # pixels from the middle of a cluster
+NEIGHBOURHOOD_REACH = 3  # pixels from the middle of a cluster
 POINT_ERROR = 0.05  # m3 m-3, of a station as a value of its pixel
 LASTING = (0.1, 0.6)  # fraction of its variance that lasts, drawn for each world
 FADING = (10.0, 60.0)  # days in which the rest fades to 1/e
@@ -53,8 +53,8 @@ class PointRecorder:
         domain, ratio = land.domain, land.domain.ratio
         cells = domain.coarse_shape[0] * domain.coarse_shape[1]
         size = (cells, sum(CLUSTERS))
-        middle = rng.integers(REACH, ratio - REACH, (2, cells, len(CLUSTERS)))
-        offset = rng.integers(-REACH, REACH + 1, (2, *size))
+        middle = rng.integers(NEIGHBOURHOOD_REACH, ratio - NEIGHBOURHOOD_REACH, (2, cells, len(CLUSTERS)))
+        offset = rng.integers(-NEIGHBOURHOOD_REACH, NEIGHBOURHOOD_REACH + 1, (2, *size))
         inside = np.repeat(middle, CLUSTERS, axis=2) + offset
         top, left = np.divmod(np.arange(cells), domain.coarse_shape[1])
         return cls(land, seed, ratio * top[:, None] + inside[0], ratio * left[:, None] + inside[1])

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 MIN_POINTS = 5  # of a cell on a day, fewer give no anomaly
-MIN_PAIRS = 200  # values below which a statistic is not estimated
+FEWEST_PAIRS = 200  # values below which a statistic is not estimated
 SSM_LAGS = (1, 4, 8, 16, 30, 60)  # days
 LST_LAGS = (1, 2, 4, 8, 16, 30, 60)
 MEMORIES = (4, 30, 365)  # e-folding, days
 DISTANCES = (0.8, 1.3, 2.0, 3.2, 5.0, 7.5, 14.0, 28.0)  # km, bounds of the classes of distance
-CLASSES = (1.0, 1.6, 2.5, 4.0, 6.0, 9.0, 20.0)  # their middles
-LAPSE = 6e-3  # K m-1, by which LST is reduced to one height
+DISTANCE_CLASSES = (1.0, 1.6, 2.5, 4.0, 6.0, 9.0, 20.0)  # their middles
+TABLE_LAPSE = 6e-3  # K m-1, by which LST is reduced to one height
 
 # Measured at the stations named above.
 REAL: dict[str, float] = {
@@ -67,7 +67,7 @@ def point_table(points: PointSeries) -> dict[str, float]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # means of nothing are NaN
         moisture = anomalies(points.ssm)
-        heat = anomalies(points.lst + LAPSE * points.elevation)
+        heat = anomalies(points.lst + TABLE_LAPSE * points.elevation)
         return {
             **_spread("SM", moisture),
             "SM e-folding, days": e_folding(_dynamic(moisture)),
@@ -75,7 +75,7 @@ def point_table(points: PointSeries) -> dict[str, float]:
             **_spread("LST", heat),
             **_lst_memory(_dynamic(heat)),
             **_links(points, moisture, heat),
-            **_half_variances("SM", points, moisture, CLASSES),
+            **_half_variances("SM", points, moisture, DISTANCE_CLASSES),
             **_half_variances("LST", points, heat, (1.0, 1.6, 6.0, 20.0)),
         }
 
@@ -116,10 +116,10 @@ def e_folding(dynamic: Array) -> float:
 
 
 def correlation(x: Array, y: Array) -> float:
-    """Correlation over the values that both have; NaN where fewer than ``MIN_PAIRS`` are."""
+    """Correlation over the values that both have; NaN where fewer than ``FEWEST_PAIRS`` are."""
     x, y = np.broadcast_arrays(x, y)
     both = np.isfinite(x) & np.isfinite(y)
-    if both.sum() < MIN_PAIRS or x[both].std() == 0 or y[both].std() == 0:
+    if both.sum() < FEWEST_PAIRS or x[both].std() == 0 or y[both].std() == 0:
         return math.nan
     return float(np.corrcoef(x[both], y[both])[0, 1])
 
@@ -166,9 +166,9 @@ def _half_variances(name: str, points: PointSeries, anomaly: Array, classes: Seq
     distance = np.hypot(points.y[:, first] - points.y[:, second], points.x[:, first] - points.x[:, second])
     half = 0.5 * (anomaly[..., first] - anomaly[..., second]) ** 2
     rows = {}
-    for low, high, middle in zip(DISTANCES[:-1], DISTANCES[1:], CLASSES, strict=True):
+    for low, high, middle in zip(DISTANCES[:-1], DISTANCES[1:], DISTANCE_CLASSES, strict=True):
         if middle in classes:
             within = half[:, (distance >= low) & (distance < high)]
-            enough = np.isfinite(within).sum() >= MIN_PAIRS
+            enough = np.isfinite(within).sum() >= FEWEST_PAIRS
             rows[f"{name} half-variance {middle:g} km"] = float(np.nanmean(within)) if enough else math.nan
     return rows

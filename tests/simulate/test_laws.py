@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from ssm_net.errors import ConfigError
 from ssm_net.simulate.world.laws import FACTORS, FAMILIES, LAWS, WIDE, laws_of
-from ssm_net.simulate.world.traits import ClimateTraits, Hidden, MapErrors, RainTraits, SensorBias, Terrain, Thermal
+from ssm_net.simulate.world.traits import (
+    ClimateTraits,
+    Hidden,
+    MapErrors,
+    RainTraits,
+    SensorBias,
+    TerrainTraits,
+    Thermal,
+)
 
 
 @given(st.sampled_from(["AB", "AC", "BC", "ABC", "AD", "DEF", "CEF"]), st.integers(0, 10_000))
@@ -51,7 +59,7 @@ def test_each_wide_world_has_traits_of_its_own_within_their_ranges(family: str) 
     worlds = [laws_of(family, seed).traits for seed in range(20)]
     assert all(world is not None for world in worlds)
     assert worlds[0] == laws_of(family, 0).traits != worlds[1]
-    groups = (Hidden, Terrain, Thermal, MapErrors, RainTraits, SensorBias, ClimateTraits)
+    groups = (Hidden, TerrainTraits, Thermal, MapErrors, RainTraits, SensorBias, ClimateTraits)
     for group, name in zip(groups, ("hidden", "terrain", "thermal", "maps", "rain", "sensor", "climate"), strict=True):
         for f in fields(group):
             drawn = [asdict(world)[name][f.name] for world in worlds if world is not None]

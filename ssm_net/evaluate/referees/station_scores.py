@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-FLAT = 1e-9  # m3 m-3: a series that varies less varies by rounding only
+FLAT_SERIES = 1e-9  # m3 m-3: a series that varies less varies by rounding only
 SUMMARY_PAIRS = 30  # a station with fewer has a short record, and counts only where all have
 MIN_PAIRS = 10  # fewer are not scored
 
@@ -40,7 +40,7 @@ def lag1(x: np.ndarray, day: np.ndarray) -> float:
     """Autocorrelation of ``x`` from one day to the next, over pairs of consecutive ``day`` numbers; within 0..0.99."""
     pair = np.diff(day) == 1
     a = x - x.mean()
-    if pair.sum() < 5 or a.std() < FLAT:
+    if pair.sum() < 5 or a.std() < FLAT_SERIES:
         return 0.0
     return float(np.clip((a[1:] * a[:-1])[pair].mean() / (a**2).mean(), 0, 0.99))
 
@@ -61,7 +61,7 @@ def score_series(station: np.ndarray, product: np.ndarray, day: np.ndarray, leve
     re = lag1(e, day)
     product_lag1 = lag1(x, day) * lag1(y, day)
     n_r, n_var, n_mean = (max(n * (1 - k) / (1 + k), 4.0) for k in (product_lag1, re**2, re))
-    varies = x.std() >= FLAT and y.std() >= FLAT
+    varies = x.std() >= FLAT_SERIES and y.std() >= FLAT_SERIES
     r = (
         float(np.clip(((x - x.mean()) * (y - y.mean())).mean() / (x.std() * y.std()), -1, 1))
         if varies
@@ -77,7 +77,7 @@ def score_series(station: np.ndarray, product: np.ndarray, day: np.ndarray, leve
         r=ScoreWithInterval(r, float(np.tanh(z - half)), float(np.tanh(z + half))),
         ubrmse=ScoreWithInterval(sd, *(float(v) for v in sd * np.sqrt(n_var / chi))),
         bias=ScoreWithInterval(float(e.mean()), float(e.mean() - t), float(e.mean() + t)),
-        slope=float(((x - x.mean()) * (y - y.mean())).mean() / x.var()) if x.std() >= FLAT else float("nan"),
+        slope=float(((x - x.mean()) * (y - y.mean())).mean() / x.var()) if x.std() >= FLAT_SERIES else float("nan"),
     )
 
 

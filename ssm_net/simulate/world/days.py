@@ -18,7 +18,7 @@ from ssm_net.simulate.world.fields import Array, RandomField, stream
 from ssm_net.simulate.world.land import Land
 from ssm_net.simulate.world.overpass import HALVES, Overpass, WorldDay
 from ssm_net.simulate.world.physics import Forcing, Laws, Surface, step
-from ssm_net.simulate.world.two_layers import SPIN_UP as ROOT_SPIN_UP
+from ssm_net.simulate.world.two_layers import LAYER_SPIN_UP as ROOT_SPIN_UP
 from ssm_net.simulate.world.two_layers import TwoLayerState, TwoLayerWorld
 from ssm_net.simulate.world.weather import Weather, WeatherFields, first_sky, next_weather
 

@@ -49,7 +49,7 @@ class Hidden:
 
 
 @dataclass(frozen=True)
-class Terrain:
+class TerrainTraits:
     """Factors by which the maps of a world vary more or less than its family's."""
 
     relief: float = log_uniform(0.05, 1.5)  # of heights
@@ -131,7 +131,7 @@ class ClimateTraits:
 @dataclass(frozen=True)
 class Traits:
     hidden: Hidden
-    terrain: Terrain
+    terrain: TerrainTraits
     thermal: Thermal
     maps: MapErrors
     rain: RainTraits
@@ -143,7 +143,7 @@ def draw_traits(rng: np.random.Generator, climate: dict[str, Range]) -> Traits:
     """Traits drawn from their ranges; those of ``climate`` by name are narrower than the Earth's."""
     return Traits(
         Hidden(**_numbers(Hidden, rng, {})),
-        Terrain(**_numbers(Terrain, rng, {})),
+        TerrainTraits(**_numbers(TerrainTraits, rng, {})),
         Thermal(**_numbers(Thermal, rng, {})),
         MapErrors(**_numbers(MapErrors, rng, {})),
         RainTraits(**_numbers(RainTraits, rng, {})),

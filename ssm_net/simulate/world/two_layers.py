@@ -26,8 +26,8 @@ MELTING = 273.15  # K
 DEGREE_DAY = 3.5  # mm K-1 d-1
 SNOW_COVERS = 10.0  # mm of water above which snow hides the ground
 EVEN = 41  # pixels over which even rain is spread
-FROZEN = 272.0  # K of air by night, below which the surface does not evaporate
-SPIN_UP = 200  # days before the first, in which the root zone forgets its first state
+FREEZING = 272.0  # K of air by night, below which the surface does not evaporate
+LAYER_SPIN_UP = 200  # days before the first, in which the root zone forgets its first state
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ class TwoLayerWorld:
         """Potential evaporation, mm d-1: less under cloud, of a moist land use, in frost, and none over snow."""
         cloudy = 1 / (1 + np.exp(weather.margin_day / 0.15))
         share = self.traits.hidden.demand
-        of_use = np.exp(-share * use - 0.5 * share**2) * np.clip((weather.air_night - FROZEN + 2) / 4, 0, 1)
+        of_use = np.exp(-share * use - 0.5 * share**2) * np.clip((weather.air_night - FREEZING + 2) / 4, 0, 1)
         mean = self.laws.demand * self.land.climate.potential_evaporation(doy)
         return np.where(snow > 1, 0, mean * (1.2 - 0.6 * cloudy) * of_use)
 
