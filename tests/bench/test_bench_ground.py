@@ -178,6 +178,7 @@ def test_inputs_are_those_that_prepare_would_store(cell: StationCell) -> None:
     assert np.isfinite(memory[45]).all()  # remembered under cloud
 
 
+@pytest.mark.slow
 def test_predictions_have_the_columns_that_a_judge_reads(
     short_file: Path, short: StationCell, prior: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -54,6 +54,7 @@ def test_a_late_granule_is_said_and_left_alone(raw, tmp_path, caplog, folder):
     assert {k: after[k] for k in before} == before
 
 
+@pytest.mark.slow
 def test_a_revision_is_the_record_made_with_all_granules(raw, tmp_path, caplog):
     file = the(raw, "MYD11A1.061", 124)
     file.rename(tmp_path / file.name)
