@@ -1,8 +1,8 @@
 """Reader and writer of the cube's Zarr shards: a seventh of zarr-python's time a chunk, in any thread.
 
 Only one layout is known: a field (y, x) or a day of one is either a Zarr v3 shard of little-endian chunks compressed by
-Blosc, the index at the end with its CRC-32C, or such a chunk by itself. Each chunk ends with its own CRC-32C: of single
-bytes changed in a chunk without one, Blosc notices a quarter. Source: Zarr v3 core specification, "sharding_indexed"
+Blosc, the index at the end with its CRC-32C, or such a chunk by itself. Each chunk ends with its own CRC-32C: Blosc
+itself misses most changes of a single byte. Source: Zarr v3 core specification, "sharding_indexed"
 (ZEP 2): 16 bytes a chunk, offset and length, all ones where the chunk is all fill.
 """
 
