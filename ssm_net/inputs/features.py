@@ -19,6 +19,10 @@ from ssm_net.lst.gap_filling import LAPSE
 VERSION = 1  # of the features' definitions: raised when networks trained on the old ones see other numbers
 
 
+SLOW_SHRINK = 3.0  # views at which a slow memory is shrunk to a half
+SLOW_HALF = 20.0  # views at which it is known half way
+
+
 @dataclass(frozen=True)
 class Feature:
     """A channel: its name, the variables it needs and how it is computed from them (NaN where they are missing)."""
@@ -45,6 +49,17 @@ def _confidence(weight: Tensor) -> Tensor:
     return w / (w + 1)
 
 
+def _slow_memory(memory: Tensor, weight: Tensor) -> Tensor:
+    """The lasting anomaly, shrunk to 0 where it rests on few views of a high sun."""
+    w = torch.nan_to_num(weight)
+    return torch.nan_to_num(memory) * w / (w + SLOW_SHRINK)
+
+
+def _slow_confidence(weight: Tensor) -> Tensor:
+    w = torch.nan_to_num(weight)
+    return w / (w + SLOW_HALF)
+
+
 def _index(a: Tensor, b: Tensor) -> Tensor:
     """Normalised difference, in [-1, 1]."""
     return ((a - b) / (a + b).clamp(min=1e-3)).clamp(-1, 1)
@@ -61,6 +76,8 @@ def _overpass(k: str) -> list[Feature]:
         Feature(f"{lst}_seen", (f"{lst}_seen",), _as_is),
         Feature(f"{lst}_memory", (f"{lst}_memory", f"{lst}_weight"), _memory),
         Feature(f"{lst}_confidence", (f"{lst}_weight",), _confidence),
+        Feature(f"{lst}_slow", (f"{lst}_slow", f"{lst}_slow_weight"), _slow_memory),
+        Feature(f"{lst}_slow_confidence", (f"{lst}_slow_weight",), _slow_confidence),
         Feature(lst, (lst,), _as_is, classics_only=True),
     ]
 

@@ -16,7 +16,7 @@ from ssm_net.simulate.world.fleet import Instrument
 from ssm_net.simulate.world.land import Land
 from ssm_net.simulate.world.overpass import WorldDay
 from ssm_net.simulate.world.physics import Laws, Orbit
-from ssm_net.simulate.world.traits import SensorBias
+from ssm_net.simulate.world.traits import SensorBias, hour_on
 
 WHITE, CORRELATED = 0.7, 0.6  # K, error of a clear-sky LST: of each pixel, and over 20 km
 UNDETECTED = 0.02  # fraction of clear pixels with a thin cloud that the mask misses
@@ -109,11 +109,14 @@ class Observer:
     def lst(self, day: WorldDay, part: str) -> tuple[Array, Array, NDArray[np.uint8]]:
         """The true LST of ``day`` or ``night``, the error of its observation (K), and QC, on the fine grid."""
         margin, true = day.at(part).margin, day.at(part).lst
+        traits = self.laws.traits
+        if traits is not None and part == "day":
+            share = np.float32(hour_on(traits.thermal, day.date.toordinal()))
+            true = day.night.lst + share * (day.noon.lst - day.night.lst)
         rng = stream(self.seed, f"lst {part}", day.date.toordinal())
         error = self._thermal_error(rng, day.date)
         tilt = rng.uniform(-1, 1)  # the viewing angle changes across the scene
         error += (tilt * np.linspace(-1, 1, self._shape[1]) * min(1.0, self._shape[1] / 1000)).astype(np.float32)
-        traits = self.laws.traits
         missed = rng.uniform(size=self._shape) < (UNDETECTED if traits is None else traits.thermal.thin_cloud)
         error = np.where(missed, error - rng.uniform(5, 15, self._shape), error).astype(np.float32)
         qc = np.where(margin <= 0, QC_CLOUD, np.where(margin < EDGE, QC_OTHER, QC_GOOD)).astype(np.uint8)

@@ -8,6 +8,7 @@ of one of them.
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -16,6 +17,8 @@ import numpy as np
 from ssm_net.simulate.world.climate import Climate
 
 Range = tuple[float, float]
+HOUR_FROM = dt.date(2015, 1, 1)  # on which ``Thermal.hour`` holds
+HOURS_SEEN = (0.6, 1.05)  # limits of what a drift leads to
 
 
 def uniform(low: float, high: float) -> Any:
@@ -73,6 +76,8 @@ class Thermal:
     thin_cloud: float = log_uniform(3e-4, 0.02)  # fraction of clear pixels under a cloud that the mask misses
     view: float = log_uniform(0.03, 1.0)  # pattern of the view angle, which repeats with the orbit
     gust: float = log_uniform(0.05, 1.5)  # of wind, over some 15 km, of each day
+    hour: float = uniform(0.7, 1.0)  # fraction of the way from night to noon at which the platform observes by day
+    drift: float = uniform(-0.12, 0.06)  # a year, by which that fraction changes as the platform drifts
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,12 @@ class Traits:
     rain: RainTraits
     sensor: SensorBias
     climate: ClimateTraits
+
+
+def hour_on(thermal: Thermal, ordinal: int) -> float:
+    """``Thermal.hour`` on the day ``ordinal`` (days since year 1), as far as the platform has drifted from 2015 on."""
+    years = (ordinal - HOUR_FROM.toordinal()) / 365.25
+    return float(np.clip(thermal.hour + thermal.drift * years, *HOURS_SEEN))
 
 
 def draw_traits(rng: np.random.Generator, climate: dict[str, Range]) -> Traits:

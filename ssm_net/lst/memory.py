@@ -1,0 +1,50 @@
+"""Thermal memories of a pixel: fading means of its clear-sky LST anomalies against the surroundings.
+
+    m(t) = (d w(t-1) m(t-1) + v s a(t)) / w(t),   w(t) = d w(t-1) + v s^2,   d = exp(-days / e-folding)
+
+a is the anomaly (K), v how much the view counts (0 where there is none), and s the height of the sun. The fast memory
+(four days, s = 1) is the state that still carries the moisture of the last days under cloud. The slow memory (a year)
+carries what lasts: land use, irrigation, drainage. Dry ground warms in proportion to the sun, so an anomaly is that of
+the pixel at full sun times s, and the weighted mean is its least-squares estimate: views of a high sun count most.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+SLOW_DAYS = 365.0  # e-folding of the slow memory
+LEAST_SUN = 0.1  # of the sine of the sun's height
+
+
+class Memory(NamedTuple):
+    """``mean`` K and its ``weight``, the fading number of views, both (y, x); 0 where nothing was ever seen."""
+
+    mean: Tensor
+    weight: Tensor
+
+    @classmethod
+    def empty(cls, like: Tensor) -> Memory:
+        return cls(torch.zeros_like(like), torch.zeros_like(like))
+
+    def faded(self, days: int, e_folding: float) -> Memory:
+        """The same memory ``days`` later: the mean lasts, its weight fades."""
+        return Memory(self.mean, self.weight * math.exp(-days / e_folding))
+
+    def with_views(self, anomaly: Tensor, counted: Tensor, sun: Tensor | float = 1.0) -> Memory:
+        """The memory with the day's ``anomaly`` (K, finite) where ``counted`` (how much a view counts) is above 0."""
+        weight = self.weight + counted * sun**2
+        mean = (self.weight * self.mean + counted * sun * anomaly) / weight
+        return Memory(torch.where(weight > 0, mean, 0.0), weight)
+
+
+def sun_height(latitude: Tensor, day: dt.date, hour: float) -> Tensor:
+    """Sine of the sun's height at ``hour`` local solar time (FAO-56), at least ``LEAST_SUN``; ``latitude`` degrees."""
+    tilt = 0.409 * math.sin(2 * math.pi * day.timetuple().tm_yday / 365 - 1.39)
+    phi = torch.deg2rad(latitude)
+    up = torch.sin(phi) * math.sin(tilt) + torch.cos(phi) * math.cos(tilt) * math.cos(math.pi * (hour - 12) / 12)
+    return up.clamp(min=LEAST_SUN)

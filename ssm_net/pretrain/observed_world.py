@@ -1,0 +1,202 @@
+"""A simulated world as prepared products would show it, day by day, without writing its files.
+
+The instruments are those of ``simulate``, the memories and ages those of ``prepare``; what is left out are file
+formats, sinusoidal tiles and the filling of LST where it was not seen, on which no feature of the networks rests. Half
+a minute of one processor a world of 8 x 8 cells and two years, so that networks can meet hundreds of them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter
+from torch import Tensor
+
+from ssm_net.config import MemoryConfig
+from ssm_net.core.clock import DAY_HOUR, OVERPASSES
+from ssm_net.core.days import ONE_DAY
+from ssm_net.cube.masks import FROZEN, WATER
+from ssm_net.cube.variables import API_DAYS
+from ssm_net.grid import Domain, block_mean, expand, upsample
+from ssm_net.lst.annual_cycle import Cycle
+from ssm_net.lst.background import smooth
+from ssm_net.lst.gap_filling import LAPSE, PERSISTS
+from ssm_net.lst.memory import SLOW_DAYS, Memory, sun_height
+from ssm_net.prepare.static_maps import RELIEF_PIXELS
+from ssm_net.simulate.native_files import REFLECTANCE_EVERY
+from ssm_net.simulate.world.days import simulate_days
+from ssm_net.simulate.world.fields import Array, stream
+from ssm_net.simulate.world.land import make_land
+from ssm_net.simulate.world.laws import laws_of
+from ssm_net.simulate.world.observe import QC_CLOUD, SNOW_MASK, Observer, RainGrid
+from ssm_net.simulate.world.overpass import WorldDay
+
+BANDS = {1: "red", 2: "nir", 6: "swir1", 7: "swir2"}  # of the reflectance that the cube stores
+OLDEST = 254  # days, of a reflectance
+
+
+@dataclass(frozen=True)
+class ObservedWorldDay:
+    """One day of a world: ``fine`` variables by name (y, x), their ``cells`` means (R, C), both as of a cube and NaN
+    where missing; ``ssm`` as observed (R, C) and its ``truth`` (y, x), m3 m-3, NaN on water, snow and frozen ground."""
+
+    date: dt.date
+    fine: Mapping[str, Tensor]
+    cells: Mapping[str, Tensor]
+    ssm: Tensor
+    truth: Tensor
+
+
+@dataclass
+class _Thermal:
+    """The memories of an overpass and its background, which each day replaces."""
+
+    fast: Memory
+    slow: Memory
+    background: Tensor | None = None
+    cycle: Cycle | None = None
+    last: dt.date | None = None
+
+
+@dataclass
+class _Recorder:
+    """Carries from day to day what ``prepare`` carries: memories, antecedent rain, the last reflectance."""
+
+    observer: Observer
+    observed_maps: Mapping[str, Tensor]
+    shift: tuple[float, float]  # pixels, of the grid that LST is delivered on
+    settings: MemoryConfig = field(default_factory=MemoryConfig)
+    thermal: dict[str, _Thermal] = field(default_factory=dict)
+    antecedent: dict[str, Tensor] = field(default_factory=dict)
+    bands: dict[str, Tensor] = field(default_factory=dict)
+    age: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        domain = self.observer.land.domain
+        none = torch.zeros(domain.fine_shape)
+        self.rain_grid = RainGrid.over(domain)
+        self.rain_up = tuple(torch.from_numpy(_linear(at, nodes)) for at, nodes in (
+            (domain.lonlat()[1], self.rain_grid.lat), (domain.lonlat()[0], self.rain_grid.lon)))  # fmt: skip
+        self.thermal = {k: _Thermal(Memory.empty(none), Memory.empty(none)) for k in OVERPASSES}
+        self.antecedent = dict.fromkeys(API_DAYS, none)
+        self.land = self.observed_maps["water_fraction"] < WATER
+        lat = torch.from_numpy(domain.lonlat(coarse=True)[1]).float()
+        self.latitude = lat[:, None].expand(*domain.coarse_shape)
+
+    def lst(self, day: WorldDay, k: str) -> dict[str, Tensor]:
+        true, error, qc = self.observer.lst(day, k)
+        lst = torch.from_numpy(_shifted(true, self.shift) + error)
+        clear = torch.from_numpy(qc != QC_CLOUD)
+        state, ratio = self.thermal[k], self.observer.land.domain.ratio
+        height = self.observed_maps["elevation"]
+        reduced = lst + LAPSE * height
+        if state.background is None or state.cycle is None or state.last is None:
+            expected, cycle = None, Cycle.prior(self.latitude)
+        else:
+            shape = (state.background.shape[0], state.background.shape[1])
+            expected, cycle = state.background + state.cycle.change(state.last, day.date, shape), state.cycle
+        background, _ = smooth(reduced, clear, expected, ratio, self.settings.background)
+        seen = clear.float()
+        up = upsample(background, ratio, (0, reduced.shape[0], 0, reduced.shape[1]))
+        anomaly = torch.nan_to_num(reduced - up)
+        fast = state.fast.faded(1, self.settings.days).with_views(anomaly, seen)
+        sun = expand(sun_height(self.latitude, day.date, DAY_HOUR), ratio) if k == "day" else 1.0
+        slow = state.slow.faded(1, SLOW_DAYS).with_views(anomaly, seen, sun)
+        cycle = cycle.learn(day.date, background, block_mean(seen, ratio))
+        # Where it was not seen, what gap filling mostly rests on; only cell means of it are used.
+        filled = up + torch.where(clear, anomaly, PERSISTS * state.fast.mean) - LAPSE * height
+        self.thermal[k] = _Thermal(fast, slow, background, cycle, day.date)
+        names = {"": filled, "_seen": seen, "_background": up, "_memory": _seen_only(fast), "_weight": fast.weight,
+                 "_slow": _seen_only(slow), "_slow_weight": slow.weight}  # fmt: skip
+        return {f"lst_{k}{suffix}": values for suffix, values in names.items()}
+
+    def reflectance(self, day: WorldDay, first: dt.date) -> None:
+        if self.age is not None:
+            self.age = (self.age + 1).clamp(max=OLDEST)
+        if (day.date - first).days % REFLECTANCE_EVERY:
+            return
+        bands, _ = self.observer.reflectance(day)
+        new = {name: torch.from_numpy(bands[number]) for number, name in BANDS.items()}
+        fresh = torch.isfinite(new["red"])
+        none = torch.full_like(new["red"], torch.nan)
+        self.bands = {name: torch.where(fresh, b, self.bands.get(name, none)) for name, b in new.items()}
+        self.age = torch.where(fresh, 0.0, none if self.age is None else self.age)
+
+    def rain(self, observed: Array | None) -> dict[str, Tensor]:
+        up_y, up_x = self.rain_up
+        none = torch.zeros_like(self.land, dtype=torch.float32)
+        rain = none if observed is None else up_y @ torch.from_numpy(observed) @ up_x.T
+        self.antecedent = {k: v * math.exp(-1 / API_DAYS[k]) + rain for k, v in self.antecedent.items()}
+        return {"rain": rain, **self.antecedent}
+
+    def day(self, day: WorldDay, first: dt.date, rain: Array | None) -> ObservedWorldDay:
+        domain = self.observer.land.domain
+        self.reflectance(day, first)
+        fine = {**self.lst(day, "day"), **self.lst(day, "night"), **self.rain(rain), **self.bands}
+        if self.age is not None:
+            fine["reflectance_age"] = self.age
+        fine |= self.observed_maps
+        hard = (day.night.lst + day.noon.lst) / 2 < FROZEN
+        if day.snow is not None:
+            hard |= day.snow > SNOW_MASK
+        truth = torch.where(self.land & ~torch.from_numpy(hard), torch.from_numpy(day.night.ssm), torch.nan)
+        cells = {name: block_mean(values, domain.ratio, self.land) for name, values in fine.items()}
+        return ObservedWorldDay(day.date, fine, cells, torch.from_numpy(self.observer.coarse(day)), truth)
+
+
+def observed_days(
+    family: str, seed: int, domain: Domain, begin: dt.date, first: dt.date, last: dt.date
+) -> Iterator[ObservedWorldDay]:
+    """The days ``first`` to ``last`` of a world whose record begins on ``begin``: memories know nothing from before."""
+    laws = laws_of(family, seed)
+    land = make_land(domain, laws, seed)
+    observer = Observer(land, laws, seed)
+    z = land.maps.elevation
+    maps = {"elevation": z, "relief": (z - gaussian_filter(z, RELIEF_PIXELS)).astype("float32"),
+            "sand": land.maps.sand, "clay": land.maps.clay, "water_fraction": land.maps.water}  # fmt: skip
+    shift = stream(seed, "grid of LST").uniform(-0.5, 0.5, 2)
+    recorder = _Recorder(observer, {k: torch.from_numpy(v) for k, v in maps.items()}, (shift[0], shift[1]))
+    late = 0 if laws.traits is None else laws.traits.rain.days
+    fallen: deque[Array] = deque(maxlen=3)
+    days = iter(simulate_days(land, laws, seed, begin, last + ONE_DAY))
+    for ahead in days:
+        # Held back by a day, so that rain that is dated a day early is there.
+        fallen.append(observer.rain(ahead, recorder.rain_grid))
+        if len(fallen) > 1 and before.date >= begin:  # noqa: F821
+            position = -2 - late
+            rain = fallen[position] if -position <= len(fallen) else None
+            observed = recorder.day(before, begin, rain)  # noqa: F821
+            if observed.date >= first:
+                yield observed
+        before = ahead
+
+
+def _seen_only(memory: Memory) -> Tensor:
+    return torch.where(memory.weight > 0, memory.mean, torch.nan)
+
+
+def _shifted(field: Array, shift: tuple[float, float]) -> Array:
+    """A field as a grid sees it whose pixels lie ``shift`` (rows, columns) off, linear between them."""
+    for axis, by in enumerate(shift):
+        field = (1 - abs(by)) * field + abs(by) * _neighbour(field, axis, 1 if by > 0 else -1)
+    return np.asarray(field, np.float32)
+
+
+def _neighbour(field: Array, axis: int, step: int) -> Array:
+    edge = [(0, 0), (0, 0)]
+    edge[axis] = (0, 1) if step > 0 else (1, 0)
+    part = [slice(None), slice(None)]
+    part[axis] = slice(1, None) if step > 0 else slice(None, -1)
+    return np.pad(field, edge, mode="edge")[tuple(part)]
+
+
+def _linear(at: Array, nodes: Array) -> Array:
+    """Weights of linear interpolation from ``nodes`` (evenly spaced) to ``at``, (len(at), len(nodes))."""
+    position = np.clip((at - nodes[0]) / (nodes[1] - nodes[0]), 0, len(nodes) - 1)
+    return np.maximum(1 - np.abs(position[:, None] - np.arange(len(nodes))), 0).astype(np.float32)
