@@ -16,7 +16,8 @@ from national_cube import noise
 
 from ssm_net.grid import Domain
 from ssm_net.simulate.native_files import REFLECTANCE_EVERY, missing
-from ssm_net.simulate.world.observe import BAND_NUMBERS, RainGrid
+from ssm_net.simulate.world.observe import RainGrid
+from ssm_net.simulate.world.optics import BAND_NUMBERS
 from ssm_net.simulate.writers import modis, netcdf
 from ssm_net.simulate.writers.sinusoidal import SinusoidalTile, sinusoidal_tiles
 

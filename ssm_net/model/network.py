@@ -148,7 +148,7 @@ class Downscaler(nn.Module):
         self.halo, self.cells = size.kernel // 2, size.cells
         self.stem = nn.Conv2d(size.features, width, size.kernel)
         self.own_out = LeaveOwnOutMean(size.lags, mean_ssm)
-        coarse_inputs = 2 * len(LeaveOwnOutMean.REACH) + (size.features + 2 if size.cells else 0)
+        coarse_inputs = 2 * len(LeaveOwnOutMean.REACH) + (2 * size.features + 2 if size.cells else 0)
         self.coarse = nn.Sequential(
             nn.Conv2d(coarse_inputs, size.coarse_width, 1),
             *(CoarseBlock(size.coarse_width, dropout) for _ in range(size.coarse_depth)),
@@ -184,7 +184,7 @@ class Downscaler(nn.Module):
 
     def context(self, ssm: Tensor, cells: Tensor) -> CoarseContext:
         """The coarse branch on the visible observations: ``ssm`` (B, L, R, C) m3 m-3, NaN where hidden or not observed;
-        ``cells`` (B, F, R, C) cell means of the normalised features."""
+        ``cells`` (B, F, R, C) cell means of the normalised features, NaN where missing."""
         visible = torch.isfinite(ssm).to(self.own_out.mean)
         observed = torch.nan_to_num(ssm).to(visible)
         means, weight = self.own_out(observed, visible)
@@ -192,7 +192,8 @@ class Downscaler(nn.Module):
         if self.cells:
             # Next to the features, the day's own visible observations: their relation may differ by region.
             anomaly = (observed[:, :1] - self.own_out.mean) / SSM_SCALE * visible[:, :1]
-            inputs += [anomaly, visible[:, :1], cells]
+            # What is missing is told apart from what is at its mean.
+            inputs += [anomaly, visible[:, :1], torch.nan_to_num(cells), torch.isfinite(cells).to(cells)]
         return CoarseContext(means[:, :1], self.coarse(torch.cat(inputs, 1)))
 
     def basis(self, fine: Tensor, deep: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from ssm_net.grid import Domain, Footprint, block_mean
 from ssm_net.simulate.world.fields import Array, RandomField, stream
 from ssm_net.simulate.world.fleet import Instrument
 from ssm_net.simulate.world.land import Land
+from ssm_net.simulate.world.optics import reflectance
 from ssm_net.simulate.world.overpass import WorldDay
 from ssm_net.simulate.world.physics import Laws, Orbit
 from ssm_net.simulate.world.traits import SensorBias, hour_on
@@ -21,11 +22,6 @@ from ssm_net.simulate.world.traits import SensorBias, hour_on
 WHITE, CORRELATED = 0.7, 0.6  # K, error of a clear-sky LST: of each pixel, and over 20 km
 UNDETECTED = 0.02  # fraction of clear pixels with a thin cloud that the mask misses
 EDGE = 0.12  # margin to a cloud's edge below which an observation has the second-best quality
-BAND_NUMBERS = (1, 2, 3, 4, 5, 6, 7)
-DRY_SOIL = (0.26, 0.33, 0.16, 0.21, 0.38, 0.41, 0.36)
-CANOPY = (0.04, 0.42, 0.03, 0.08, 0.38, 0.22, 0.09)
-WATER_REFLECTANCE = (0.03, 0.02, 0.05, 0.05, 0.01, 0.01, 0.01)
-DARKENING = (1.0, 1.2, 0.8, 0.9, 1.8, 2.6, 3.2)  # exp(-c theta) of the soil; the short-wave infrared sees water best
 EARTH = 6371.0  # km
 SNOW_MASK, FROZEN_LST = 5.0, 272.0  # mm of snow, K by night, beyond which soil moisture is not retrieved
 VIEW_ORBIT = Orbit()  # of Aqua and Terra
@@ -146,21 +142,9 @@ class Observer:
 
     def reflectance(self, day: WorldDay) -> tuple[dict[int, Array], NDArray[np.uint8]]:
         """Nadir reflectance by band on the fine grid, and the quality of a 16-day composite (255: no value)."""
-        cover, water = self.laws.cover(day.ndvi), self.land.water
-        clear = day.clear_recent
-        quality = np.where(clear < 0.12, 255, np.where(clear < 0.3, 1, 0)).astype(np.uint8)
+        quality = np.where(day.clear_recent < 0.12, 255, np.where(day.clear_recent < 0.3, 1, 0)).astype(np.uint8)
         rng = stream(self.seed, "reflectance", day.date.toordinal())
-        bright = 1 + self.laws.soil_colour * RandomField(self._shape, 4).sample(stream(self.seed, "soil colour"))
-        noise = np.where(quality == 1, 0.02, 0.01)
-        bands = {}
-        for band, dry, leaf, lake, dark in zip(
-            BAND_NUMBERS, DRY_SOIL, CANOPY, WATER_REFLECTANCE, DARKENING, strict=True
-        ):
-            ground = dry * bright * np.exp(-dark * self.laws.darkening * day.soil_recent)
-            value = (1 - cover) * ground + cover * leaf
-            value = (value + water * (lake - value)) * (1 + noise * rng.standard_normal(self._shape, dtype=np.float32))
-            bands[band] = np.where(quality == 255, np.nan, np.clip(value, 0.001, 1)).astype(np.float32)
-        return bands, quality
+        return reflectance(self.land, self.laws, self.seed, day, quality, rng), quality
 
     def rain(self, day: WorldDay, grid: RainGrid) -> Array:
         """Rain on the 0.1 degree grid, mm in the 24 hours before 01:30: unbiased, with local errors."""

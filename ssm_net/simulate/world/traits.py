@@ -81,6 +81,17 @@ class Thermal:
 
 
 @dataclass(frozen=True)
+class Optical:
+    """How much the reflectance tells of moisture, relative to it unless said otherwise."""
+
+    darkening: float = log_uniform(0.05, 1.3)  # multiplies the decrease of soil reflectance with moisture
+    soil: float = log_uniform(0.03, 0.4)  # of bare ground, by colour, residue and roughness
+    leaf: float = log_uniform(0.03, 0.3)  # of the canopy, by crop
+    spectral: float = uniform(0.1, 1.0)  # fraction of both variances that each band has to itself
+    noise: float = log_uniform(0.01, 0.08)  # of each pixel and composite: atmosphere, view and sun
+
+
+@dataclass(frozen=True)
 class MapErrors:
     """Fractions 0 .. 1 of another field that is mixed into each map as it is written; ``exchanged``: above 0.8, clay is
     written as sand and sand as clay."""
@@ -138,6 +149,7 @@ class Traits:
     hidden: Hidden
     terrain: TerrainTraits
     thermal: Thermal
+    optical: Optical
     maps: MapErrors
     rain: RainTraits
     sensor: SensorBias
@@ -156,6 +168,7 @@ def draw_traits(rng: np.random.Generator, climate: dict[str, Range]) -> Traits:
         Hidden(**_numbers(Hidden, rng, {})),
         TerrainTraits(**_numbers(TerrainTraits, rng, {})),
         Thermal(**_numbers(Thermal, rng, {})),
+        Optical(**_numbers(Optical, rng, {})),
         MapErrors(**_numbers(MapErrors, rng, {})),
         RainTraits(**_numbers(RainTraits, rng, {})),
         SensorBias(**_numbers(SensorBias, rng, {})),
