@@ -14,7 +14,7 @@ from ssm_net.grid import Domain, Footprint, block_mean
 from ssm_net.simulate.world.fields import Array, RandomField, stream
 from ssm_net.simulate.world.fleet import Instrument
 from ssm_net.simulate.world.land import Land
-from ssm_net.simulate.world.optics import reflectance
+from ssm_net.simulate.world.optics import Colours, reflectance
 from ssm_net.simulate.world.overpass import WorldDay
 from ssm_net.simulate.world.physics import Laws, Orbit
 from ssm_net.simulate.world.traits import SensorBias, hour_on
@@ -42,6 +42,10 @@ class Observer:
     @cached_property
     def _lst_error(self) -> RandomField:
         return RandomField(self._shape, 20)
+
+    @cached_property
+    def _colours(self) -> Colours:
+        return Colours.of(self.land, self.laws, self.seed)
 
     @cached_property
     def footprint(self) -> Footprint:
@@ -144,7 +148,7 @@ class Observer:
         """Nadir reflectance by band on the fine grid, and the quality of a 16-day composite (255: no value)."""
         quality = np.where(day.clear_recent < 0.12, 255, np.where(day.clear_recent < 0.3, 1, 0)).astype(np.uint8)
         rng = stream(self.seed, "reflectance", day.date.toordinal())
-        return reflectance(self.land, self.laws, self.seed, day, quality, rng), quality
+        return reflectance(self.land, self.laws, self._colours, day, quality, rng), quality
 
     def rain(self, day: WorldDay, grid: RainGrid) -> Array:
         """Rain on the 0.1 degree grid, mm in the 24 hours before 01:30: unbiased, with local errors."""
