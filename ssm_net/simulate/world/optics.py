@@ -6,6 +6,7 @@ tells of moisture anything between nothing and much.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,8 +30,8 @@ class Colours:
     """Factors by which ``ground`` and ``canopy`` of a pixel are brighter than the mean, by band, (rows, cols); they do
     not change."""
 
-    ground: dict[int, Array]
-    canopy: dict[int, Array]
+    ground: Mapping[int, Array]
+    canopy: Mapping[int, Array]
 
     @classmethod
     def of(cls, land: Land, laws: Laws, seed: int) -> Colours:
