@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaincinv, ndtr, ndtri
+from scipy.special import ndtr, ndtri
 
 from ssm_net.simulate.world.climate import season
 from ssm_net.simulate.world.fields import Array, Hat, RandomField, stream
@@ -16,7 +16,6 @@ from ssm_net.simulate.world.physics import Laws
 RHO = 0.45  # of the latent rain field from day to day
 CLOUD_RHO = 0.6  # of the large cloud field from an overpass to the next, half a day later
 DRIFT_A_DAY = (-6.0, 28.0)  # rows, cols a day: weather comes from the west-south-west
-GAMMA = 1.0  # shape of the distribution of wet-day amounts
 
 
 @dataclass(frozen=True)
@@ -122,14 +121,14 @@ def _rain(
     climate = land.climate
     swing = season(doy - climate.rain_phase)
     chance = np.clip(climate.rain * (0.16 + 0.22 * land.moist) * (1.05 + climate.rain_season * swing), 0.02, 0.6)
-    scale = laws.rain_amount * (4.0 + 2.0 * land.moist) * (1 + climate.amount_season * swing) / GAMMA
+    scale = laws.rain_amount * (4.0 + 2.0 * land.moist) * (1 + climate.amount_season * swing)
     if laws.rain == "storms":
-        return _storms(land, chance, scale * GAMMA, seed, ordinal, tex, rain)
+        return _storms(land, chance, scale, seed, ordinal, tex, rain)
     latent = (0.9 * tex.rain.field(rain) + 0.4 * tex.shower.field(shower)) / math.hypot(0.9, 0.4)
     excess = np.clip((ndtr(latent) - (1 - chance)) / chance, 0, 0.9995)
-    amount = (gammaincinv(GAMMA, excess) * scale).astype(np.float32)
+    amount = (-np.log1p(-excess) * scale).astype(np.float32)  # exponential
     if laws.rain == "both":
-        storm, cells = _storms(land, chance, scale * GAMMA, seed, ordinal, tex, rain)
+        storm, cells = _storms(land, chance, scale, seed, ordinal, tex, rain)
         amount, latent = (0.5 * amount + 0.5 * storm).astype(np.float32), (latent + cells) / math.sqrt(2)
     return amount, latent.astype(np.float32)
 
