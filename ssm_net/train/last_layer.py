@@ -30,6 +30,7 @@ from ssm_net.inputs.channels import channels
 from ssm_net.inputs.phases import PHASES, phase_of_cells
 from ssm_net.inputs.reading import CoarseDay, padded, read_coarse, read_stored, usable
 from ssm_net.inputs.scaling import NO_FEATURES, Scaling
+from ssm_net.model.grouped_regression import grouped_normal_equations
 from ssm_net.model.network import SSM_MAX, SSM_MIN, Committee, Downscaler, bounded
 from ssm_net.train.training_stations import TrainingStation
 
@@ -244,24 +245,3 @@ def fit_last_layer(network: Committee, observations: Observations, sensor_bias: 
         with torch.no_grad():
             member.head.bias[0] += step[0]
             member.head.weight[0, :, 0, 0] += step[1:]
-
-
-def grouped_normal_equations(
-    slope: Tensor, residual: Tensor, group: Tensor, sigma: float | None, bias: float
-) -> tuple[Tensor, Tensor]:
-    """Gram matrix (D, D) and moment (D,) of n residuals with the groups' random biases eliminated.
-
-    ``slope`` (n, D), ``residual`` (n,) in float64, ``group`` (n,) numbers; ``sigma`` and ``bias`` are standard
-    deviations (m3 m-3). Without ``sigma`` it is estimated from the variation within groups.
-    """
-    number = int(group.max()) + 1
-    count = torch.zeros(number, dtype=torch.float64).index_add_(0, group, torch.ones_like(residual))
-    total = torch.zeros(number, dtype=torch.float64).index_add_(0, group, residual)
-    slopes = torch.zeros(number, slope.shape[1], dtype=torch.float64).index_add_(0, group, slope)
-    if sigma is None:
-        within = residual - (total / count.clamp(min=1))[group]
-        sigma = float(within.square().mean().sqrt().clamp(min=1e-3))
-    shrunk = 1 / (count + (sigma / bias) ** 2)
-    gram = slope.T @ slope - slopes.T @ (slopes * shrunk[:, None])
-    moment = slope.T @ residual - slopes.T @ (total * shrunk)
-    return gram / sigma**2, moment / sigma**2

@@ -22,9 +22,10 @@ from ssm_net.estimators.network import NetworkEstimator
 from ssm_net.inputs.phases import PHASES
 from ssm_net.inputs.reading import read_coarse
 from ssm_net.inputs.statistics import compute_scaling
+from ssm_net.model.grouped_regression import grouped_normal_equations
 from ssm_net.train.aggregate_loss import AggregateLearner, Objective, SensorFootprint
 from ssm_net.train.batches import PatchBatch, collate
-from ssm_net.train.last_layer import design_rows, grouped_normal_equations
+from ssm_net.train.last_layer import design_rows
 from ssm_net.train.optimiser import Schedule
 from ssm_net.train.patches import Patches, PatchShape
 

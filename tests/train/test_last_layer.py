@@ -15,8 +15,9 @@ from ssm_net.estimators.checkpoint import build
 from ssm_net.estimators.network import NetworkEstimator
 from ssm_net.inputs.reading import read_coarse
 from ssm_net.inputs.statistics import compute_scaling
+from ssm_net.model.grouped_regression import grouped_normal_equations
 from ssm_net.model.network import Committee
-from ssm_net.train.last_layer import Observations, design_rows, fit_last_layer, grouped_normal_equations
+from ssm_net.train.last_layer import Observations, design_rows, fit_last_layer
 from ssm_net.train.training_stations import TrainingStation
 from ssm_net.train.withheld import innovations
 
