@@ -257,7 +257,7 @@ def network_alone(setup: SetUp) -> Numbers:
         for window in together:
             inside, _ = padded(window, estimator.halo, estimator.shape)
             pixels = read_stored(cube, day, inside, estimator.needs, coarse.background)
-            inputs.append((estimator.inputs(pixels, window), window))
+            inputs.append((estimator.inputs(pixels, window)[0], window))
 
         @torch.inference_mode()
         def one_day(estimator: NetworkEstimator = estimator, context: Any = context, inputs: Any = inputs) -> None:

@@ -101,7 +101,7 @@ class Bare:
         for tile in row:
             inside, _ = padded(tile.pixels, network.halo, network.shape)
             pixels = read_stored(band, day, inside, network.needs, coarse.background)
-            self.inputs.append(Inputs(network.inputs(pixels, tile.pixels), tile.pixels))
+            self.inputs.append(Inputs(network.inputs(pixels, tile.pixels)[0], tile.pixels))
 
     @torch.inference_mode()
     def tile(self, n: int) -> Tensor:

@@ -19,6 +19,7 @@ from ssm_net.core.faults import FaultPoint, reached
 from ssm_net.cube.store import write_json
 from ssm_net.errors import SsmNetError
 from ssm_net.estimators.calibration import Calibration
+from ssm_net.inputs import features
 from ssm_net.inputs.scaling import Scaling
 from ssm_net.model.network import Committee, Downscaler, NetworkSize
 
@@ -51,10 +52,12 @@ class Trained:
 def build(model: ModelConfig, scaling: Scaling, mean_ssm: float) -> Committee:
     """Networks of the size ``model`` with new weights for the features of ``scaling``; ``mean_ssm`` in m3 m-3."""
     size = NetworkSize(
-        features=len(scaling.names), lags=model.lags, kernel=model.kernel, width=model.width, depth=model.depth,
-        coarse_width=model.coarse_width, coarse_depth=model.coarse_depth, cells=model.cells, dropout=model.dropout,
+        features=len(scaling.names), groups=len(features.GROUPS), lags=model.lags, kernel=model.kernel,
+        width=model.width, depth=model.depth, coarse_width=model.coarse_width, coarse_depth=model.coarse_depth,
+        cells=model.cells, dropout=model.dropout,
     )  # fmt: skip
-    return Committee(Downscaler(size, mean_ssm) for _ in range(model.members))
+    of_features = features.group_numbers(scaling.names)
+    return Committee(Downscaler(size, mean_ssm, of_features) for _ in range(model.members))
 
 
 def save_trained(run: Path, trained: Trained) -> None:

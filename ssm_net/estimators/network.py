@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from ssm_net.cube.store import Cube
 from ssm_net.estimators.ablation import NO_ABLATION, Ablation
@@ -17,14 +18,13 @@ from ssm_net.estimators.checkpoint import ModelError, Trained
 from ssm_net.estimators.interface import Estimate
 from ssm_net.grid import Window, expand, interpolation_matrix, upsample
 from ssm_net.inputs import features
-from ssm_net.inputs.channels import PackedPixels, channels
+from ssm_net.inputs.channels import PackedPixels, channels_and_extrapolated
 from ssm_net.inputs.phases import PHASES, phase_of_cells
 from ssm_net.inputs.reading import CoarseDay, padded, variables
 from ssm_net.inputs.scaling import NO_FEATURES
 from ssm_net.model import fused
 
 SAME_FWHM = 0.01  # relative difference of footprint widths that is rounding: of kilometres to pixels, say
-FAR = 5.0  # standard deviations beyond which a feature lies outside what was learned on
 
 
 class NetworkEstimator:
@@ -68,22 +68,22 @@ class NetworkEstimator:
 
     @torch.inference_mode()
     def estimate(self, context: NetworkContext, pixels: PackedPixels, window: Window) -> Estimate:
-        x = self.inputs(pixels, window)
+        x, far = self.inputs(pixels, window)
         means, shared, local = self.fused(x, half_upsampled(context.by_phase, self.ratio, window))
         mean, disagreement = means.mean(0), means.var(0, correction=0)
         stated = (shared.mean(0) + disagreement) * upsample(context.scale, self.ratio, window)
         h, (y0, y1, x0, x1) = self.halo, (n // self.ratio for n in window)
-        inner = x[:, h : x.shape[1] - h, h : x.shape[2] - h]
-        far = torch.maximum(inner.amax(0), -inner.amin(0)) > FAR
-        far |= expand(context.alone[y0:y1, x0:x1], self.ratio)
+        far = far[h : far.shape[0] - h, h : far.shape[1] - h] | expand(context.alone[y0:y1, x0:x1], self.ratio)
         known = self.trained.calibration
         inside = known.inside * local.mean(0) + known.level**2
         return Estimate(mean, stated, inside, far)
 
-    def inputs(self, pixels: PackedPixels, window: Window) -> Tensor:
-        """The channels of ``window`` with their halo, (F, y + 2 halo, x + 2 halo), 0 outside the domain."""
-        _, pad = padded(window, self.halo, self.shape)
-        return torch.nn.functional.pad(channels(pixels.to(self.device), self.trained.scaling), pad)
+    def inputs(self, pixels: PackedPixels, window: Window) -> tuple[Tensor, Tensor]:
+        """The channels of ``window`` with their halo, (F, y + 2 halo, x + 2 halo), 0 outside the domain; and where one
+        of them is out of the range that was learned on, (y + 2 halo, x + 2 halo) bool."""
+        _, around = padded(window, self.halo, self.shape)
+        x, far = channels_and_extrapolated(pixels.to(self.device), self.trained.scaling)
+        return pad(x, around), pad(far, around)
 
 
 def _check_sensor(trained: Trained, cube: Cube) -> None:

@@ -10,11 +10,10 @@ from torch import Tensor
 
 from ssm_net.estimators import random_features
 from ssm_net.estimators.interface import Estimate
-from ssm_net.estimators.network import FAR
 from ssm_net.estimators.training_set import FOLDS, LAGS, SEED, TrainingSet
 from ssm_net.grid import Window, interpolation_matrix
 from ssm_net.inputs import features
-from ssm_net.inputs.channels import PackedPixels, channels
+from ssm_net.inputs.channels import PackedPixels, channels_and_extrapolated
 from ssm_net.inputs.phases import upsample_by_phase
 from ssm_net.inputs.reading import CoarseDay
 
@@ -105,7 +104,7 @@ class Ridge:
 
     def estimate(self, context: tuple[Tensor, Tensor], pixels: PackedPixels, window: Window) -> Estimate:
         by_phase, near = context
-        x = channels(pixels, self.scaling)
+        x, far = channels_and_extrapolated(pixels, self.scaling)
         up = upsample_by_phase(by_phase, self.ratio, window)
         z = self._inputs(x, up)
         # A row of cells at a time: all of a tile's random features would take a gigabyte.
@@ -113,4 +112,4 @@ class Ridge:
         y0, y1, x0, x1 = (n // self.ratio for n in window)
         alone = (~near[y0:y1, x0:x1]).repeat_interleave(self.ratio, 0).repeat_interleave(self.ratio, 1)
         inside = torch.full_like(rise, self.UNRESOLVED**2)
-        return Estimate(up[0] + rise, torch.full_like(rise, self.variance), inside, (x.abs() > FAR).any(0) | alone)
+        return Estimate(up[0] + rise, torch.full_like(rise, self.variance), inside, far | alone)

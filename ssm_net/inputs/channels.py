@@ -83,9 +83,19 @@ def unpack_variable(name: str, packed: Tensor) -> Tensor:
 
 
 def channels(pixels: PackedPixels, scaling: Scaling, inside: Tensor | None = None) -> Tensor:
-    """Normalised features, (..., F, y, x); 0 where missing and, where given, not ``inside`` (..., y, x)."""
-    x = scaling(features.stack(scaling.names, pixels.variables()))
+    """Normalised features, (..., F, y, x); 0 where missing or out of range and, where given, not ``inside`` (..., y,
+    x)."""
+    x = scaling(features.stack(scaling.names, pixels.variables())).nan_to_num_()
     return x if inside is None else x.mul_(inside.unsqueeze(-3))
+
+
+def channels_and_extrapolated(pixels: PackedPixels, scaling: Scaling) -> tuple[Tensor, Tensor]:
+    """``channels``, and where a feature is out of the range that was learned on, (..., y, x) bool."""
+    given = features.stack(scaling.names, pixels.variables())
+    x = scaling(given)
+    present = [i for i, name in enumerate(scaling.names) if name not in scaling.absent]
+    extrapolated = (torch.isnan(x) & torch.isfinite(given))[..., present, :, :].any(-3)
+    return x.nan_to_num_(), extrapolated
 
 
 def dry_when_hot(x: Tensor, background: Tensor | None, scaling: Scaling) -> Tensor:

@@ -32,6 +32,11 @@ class Feature:
     make: Callable[..., Tensor]
     classics_only: bool = False  # identifies days: a network would learn a season's record by heart
 
+    @property
+    def group(self) -> str:
+        """What it is measured by: features of a group are right or wrong together."""
+        return GROUP_OF.get(self.needs[0].split("_")[0], "maps")
+
 
 def _today(lst: Tensor, seen: Tensor, background: Tensor, elevation: Tensor) -> Tensor:
     """Today's clear-sky anomaly against the surroundings; 0 where not seen."""
@@ -99,6 +104,25 @@ FEATURES = [
 ]
 
 
+# The group of a feature by the first word of its first variable; all others are static maps.
+GROUP_OF = {
+    "lst": "heat",
+    "nir": "reflectance",
+    "swir1": "reflectance",
+    "swir2": "reflectance",
+    "reflectance": "reflectance",
+    "rain": "rain",
+    "api": "rain",
+}
+GROUPS = ("heat", "reflectance", "rain", "maps")
+
+
+def group_numbers(names: Sequence[str]) -> list[int]:
+    """The number of each feature's group in ``GROUPS``."""
+    table = {f.name: f for f in FEATURES}
+    return [GROUPS.index(table[n].group) for n in names]
+
+
 def available(variables: Sequence[str], *, classics: bool = False) -> list[str]:
     """Names of the features that these variables allow, in the table's order; those for the classics if asked for."""
     have = set(variables)
@@ -123,6 +147,7 @@ def stack(names: Sequence[str], variables: Mapping[str, Tensor]) -> Tensor:
     return torch.stack(fields, -3)
 
 
-def normalise(x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """Zero mean and unit variance, clipped to +-6; what is missing becomes the mean, 0. ``x`` is (..., F, y, x)."""
-    return (x - mean[:, None, None]).div_(std[:, None, None]).nan_to_num_().clamp_(-6, 6)
+def normalise(x: Tensor, mean: Tensor, std: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Zero mean and unit variance; NaN where missing or not between ``low`` and ``high``. ``x`` is (..., F, y, x)."""
+    inside = (x >= low[:, None, None]) & (x <= high[:, None, None])
+    return (x - mean[:, None, None]).div_(std[:, None, None]).masked_fill_(~inside, torch.nan)

@@ -1,4 +1,8 @@
-"""Features to order one: the mean and the standard deviation of each, by name."""
+"""Features to order one: the mean, the standard deviation and the range of each, by name.
+
+A value far outside the range that was learned on is no information that a network can use: it is dropped, as if it were
+missing.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +16,22 @@ from torch import Tensor
 
 from ssm_net.inputs import features
 
+MARGIN = 1.0  # standard deviations beyond the range of what was learned on, up to which a feature is used
+
 
 @dataclass(frozen=True)
 class Scaling:
-    """Mean and standard deviation of each feature, by name, and the days they were computed from.
+    """Mean, standard deviation and range (``low``, ``high``) of each feature, by name, and the days they were computed
+    from.
 
-    Those ``absent`` are given to a network at their mean, whether a cube has them or not: it was trained so.
+    Those ``absent`` are missing to a network, whether a cube has them or not: it was trained so.
     """
 
     names: tuple[str, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
     first: str
     last: str
     absent: tuple[str, ...] = ()
@@ -30,24 +39,30 @@ class Scaling:
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Scaling:
         """From what ``dataclasses.asdict`` gave, read back."""
-        names, mean, std = (tuple(stored[k]) for k in ("names", "mean", "std"))
-        return cls(names, mean, std, stored["first"], stored["last"], tuple(stored.get("absent", ())))
+        names, mean, std, low, high = (tuple(stored[k]) for k in ("names", "mean", "std", "low", "high"))
+        return cls(names, mean, std, low, high, stored["first"], stored["last"], tuple(stored.get("absent", ())))
 
     @property
     def present(self) -> list[str]:
         return [n for n in self.names if n not in self.absent]
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Features (..., F, y, x) in physical units to order one, what is missing at 0."""
+        """Features (..., F, y, x) in physical units to order one, NaN where missing, absent, or more than ``MARGIN``
+        standard deviations outside the range."""
         return features.normalise(x, *_moments(self, x.device, x.dtype))
 
 
 @functools.lru_cache(16)
 @torch.inference_mode(False)
-def _moments(scaling: Scaling, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of each feature, (F,); kept, since a copy to a GPU has to be waited for."""
-    absent = [torch.inf if n in scaling.absent else s for n, s in zip(scaling.names, scaling.std, strict=True)]
-    return torch.tensor(scaling.mean).to(device, dtype), torch.tensor(absent).to(device, dtype)
+def _moments(scaling: Scaling, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Mean, standard deviation and the limits of each feature, (F,); kept, since a copy to a GPU has to be waited
+    for."""
+    mean, std, low, high = (
+        torch.tensor(values).to(device, dtype) for values in (scaling.mean, scaling.std, scaling.low, scaling.high)
+    )
+    absent = torch.tensor([n in scaling.absent for n in scaling.names], dtype=torch.bool, device=device)
+    low = torch.where(absent, torch.inf, low - MARGIN * std)
+    return mean, std, low, high + MARGIN * std
 
 
-NO_FEATURES = Scaling((), (), (), "", "")  # for who asks for the observations only
+NO_FEATURES = Scaling((), (), (), (), (), "", "")  # for who asks for the observations only

@@ -2,8 +2,9 @@
 
 For inference only. All layers but the first convolution are pixel-wise, so with channels last each is a product of
 (pixels, channels) with a matrix. The first convolutions of all members are one convolution; a LayerNorm's weights are
-folded into the product that follows; the context is interpolated along the columns by the product that adds it. In
-bfloat16 only the factors of products are rounded: sums, residuals and heads stay in float32.
+folded into the product that follows, and the regional slopes into the weights of the features; the context is
+interpolated along the columns by the product that adds it. In bfloat16 only the factors of products are rounded: sums,
+residuals and heads stay in float32.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ssm_net.grid import row_blocks
-from ssm_net.model.network import Committee, Downscaler, bounded
+from ssm_net.model.network import PATTERN_SCALE, Committee, Downscaler, bounded
 
 PIXELS_AT_ONCE = 6000  # on a CPU: the activations between two products stay in its cache
 
@@ -48,7 +49,7 @@ class Fused:
         members = list(committee)
         self.precision, self.halo = precision, committee.halo
         self.width = members[0].stem.out_channels
-        stem = torch.cat([m.stem.weight for m in members]).detach().to(precision)
+        stem = torch.cat([_folded(m, m.stem.weight) for m in members]).to(precision)
         self.stem = stem.contiguous(memory_format=torch.channels_last)
         self.bias = torch.cat([_bias(m.stem) for m in members]).to(precision)
         self.members = [self._member(m) for m in members]
@@ -65,9 +66,10 @@ class Fused:
             with_norm = into * norm.norm.weight, widen.bias + into @ norm.norm.bias
             blocks.append((cast(with_norm[0]), cast(with_norm[1]), cast(out), cast(narrow.bias)))
         last: Any = m.last[0]
-        head = m.head.weight.detach()[:, :, 0, 0]
+        head = m.head.weight.detach()[:, : self.width, 0, 0]
+        of_features = _folded(m, m.head.weight[:, self.width :])[:, :, 0, 0]
         norm = (last.norm.weight.detach(), last.norm.bias.detach())
-        return MemberWeights(blocks, norm, head[:, : self.width], head[:, self.width :], _bias(m.head))
+        return MemberWeights(blocks, norm, head, of_features, _bias(m.head))
 
     def __call__(self, x: Tensor, context: HalfUpsampled) -> tuple[Tensor, Tensor, Tensor]:
         """Normalised features with their halo, (F, y + 2 halo, x + 2 halo), to the mean of each member, the variance
@@ -100,6 +102,13 @@ class Fused:
             out.append(F.linear(z, member.of_blocks, member.head) + F.linear(features, member.of_features))
         delta, shared, local = torch.stack(out).reshape(len(out), *shape, 3).unbind(3)
         return bounded(base, delta), shared.clamp(-12, -2).exp(), local.clamp(-12, -2).exp()
+
+
+def _folded(member: Downscaler, weight: Tensor) -> Tensor:
+    """Weights (out, F + G, ..) of features and of their groups as weights (out, F, ..) of the features alone."""
+    of_features = member.groups.shape[1]
+    by_group = torch.einsum("og...,gf,f->of...", weight[:, of_features:], member.groups, member.slopes) / PATTERN_SCALE
+    return (weight[:, :of_features] + by_group).detach()
 
 
 def _bias(layer: torch.nn.Conv2d) -> Tensor:

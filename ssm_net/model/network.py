@@ -29,16 +29,19 @@ from torch.nn import functional as F
 SSM_MIN, SSM_MAX = 0.01, 0.60  # m3 m-3: residual water of any soil; porosity of all but organic soils (Cosby 1984)
 SSM_SCALE = 0.1  # m3 m-3, scales observations to order one
 KERNEL = 5  # cells a side of the leave-own-out mean
+PATTERN_SCALE = 0.03  # m3 m-3, scales what regional slopes say of a pixel to order one
 UNRESOLVED = 0.04  # m3 m-3; what no predictor explains inside a cell is 0.02-0.04; aggregates cannot constrain it
 
 
 @dataclass(frozen=True)
 class NetworkSize:
-    """Size of a ``Downscaler``: ``features`` of a pixel, ``lags`` days of observations, ``kernel`` of the first
-    convolution (pixels a side), channels (``width``) and blocks (``depth``) of the fine branch, the same of the coarse
-    branch; ``cells``: whether the coarse branch is given the features' cell means; ``dropout``, a probability."""
+    """Size of a ``Downscaler``: ``features`` of a pixel, of which each is in one of ``groups``, ``lags`` days of
+    observations, ``kernel`` of the first convolution (pixels a side), channels (``width``) and blocks (``depth``) of
+    the fine branch, the same of the coarse branch; ``cells``: whether the coarse branch is given the features' cell
+    means; ``dropout``, a probability."""
 
     features: int
+    groups: int
     lags: int
     kernel: int
     width: int
@@ -136,19 +139,27 @@ class LeaveOwnOutMean(nn.Module):
 class Downscaler(nn.Module):
     """Mean and variance of soil moisture at the pixels of a window.
 
-    ``mean_ssm`` is the climatological mean of the training observations, m3 m-3. With ``size.cells`` the coarse branch
-    is given the features' cell means as well as the observations. A network pretrained on many worlds can use them; one
-    trained on the few thousand labels of a season fits their noise instead of the pixels' signal (measured:
-    docs/results.md).
+    ``mean_ssm`` is the climatological mean of the training observations, m3 m-3. Beside its features a pixel has a
+    channel for each group of them: their sum, weighted by the regional slopes (``regional_slopes``). ``group_of`` is
+    the number of each feature's group; ``slopes`` (F,) m3 m-3 are those of the target, 0 before they are known.
+
+    With ``size.cells`` the coarse branch is given the features' cell means as well as the observations. A network
+    pretrained on many worlds can use them; one trained on the few thousand labels of a season fits their noise instead
+    of the pixels' signal (measured: docs/results.md).
     """
 
-    def __init__(self, size: NetworkSize, mean_ssm: float) -> None:
+    def __init__(self, size: NetworkSize, mean_ssm: float, group_of: Sequence[int]) -> None:
         super().__init__()
         width, dropout = size.width, size.dropout
         self.halo, self.cells = size.kernel // 2, size.cells
-        self.stem = nn.Conv2d(size.features, width, size.kernel)
+        self.groups: Tensor
+        self.slopes: Tensor
+        self.register_buffer("groups", F.one_hot(torch.tensor(group_of), size.groups).T.float())
+        self.register_buffer("slopes", torch.zeros(size.features))
+        channels = size.features + size.groups
+        self.stem = nn.Conv2d(channels, width, size.kernel)
         self.own_out = LeaveOwnOutMean(size.lags, mean_ssm)
-        coarse_inputs = 2 * len(LeaveOwnOutMean.REACH) + (2 * size.features + 2 if size.cells else 0)
+        coarse_inputs = 2 * len(LeaveOwnOutMean.REACH) + (channels + size.features + 2 if size.cells else 0)
         self.coarse = nn.Sequential(
             nn.Conv2d(coarse_inputs, size.coarse_width, 1),
             *(CoarseBlock(size.coarse_width, dropout) for _ in range(size.coarse_depth)),
@@ -157,7 +168,7 @@ class Downscaler(nn.Module):
         self.blocks = nn.Sequential(*(PixelBlock(width, dropout) for _ in range(size.depth)))
         self.last = nn.Sequential(ChannelNorm(width), nn.GELU(), nn.Dropout(dropout))
         # A pixel's features also reach the head directly, past the blocks.
-        self.head = nn.Conv2d(width + size.features, 3, 1)
+        self.head = nn.Conv2d(width + channels, 3, 1)
         assert self.head.bias is not None
         nn.init.normal_(self.head.weight, std=1e-2)
         nn.init.zeros_(self.head.weight[2])  # the variance inside a cell stays constant where no label constrains it
@@ -165,24 +176,31 @@ class Downscaler(nn.Module):
             # Typical size of an innovation, and what no predictor explains inside a cell, m3 m-3.
             self.head.bias.copy_(torch.tensor([0.0, 2 * math.log(0.03), 2 * math.log(UNRESOLVED)]))
 
-    def fine(self, x: Tensor, stride: int = 1) -> Tensor:
-        """Normalised features with their halo, (B, F, y + 2 halo, x + 2 halo), to (B, W + F, y, x).
+    def with_regional(self, x: Tensor, slopes: Tensor | None = None) -> Tensor:
+        """Features (B, F, y, x), 0 where missing, and the channel of each group, (B, F + G, y, x); ``slopes`` (B, F)
+        are those of the network where they are not given."""
+        weight = self.groups * (self.slopes[None] if slopes is None else slopes)[:, None] / PATTERN_SCALE
+        return torch.cat([x, torch.einsum("bgf,bfyx->bgyx", weight.expand(len(x), -1, -1), x)], 1)
+
+    def fine(self, x: Tensor, stride: int = 1, slopes: Tensor | None = None) -> Tensor:
+        """Normalised features with their halo, (B, F, y + 2 halo, x + 2 halo), to (B, W + F + G, y, x).
 
         With ``stride`` only every ``stride``-th pixel each way, from the first on.
         """
-        h = self.halo
+        x, h = self.with_regional(x, slopes), self.halo
+        x = x.contiguous(memory_format=torch.channels_last)
         centre = x[:, :, h : x.shape[2] - h : stride, h : x.shape[3] - h : stride]
         return torch.cat([F.conv2d(x, self.stem.weight, self.stem.bias, stride), centre], 1)
 
     def warmer(self, fine: Tensor, features: Sequence[int]) -> Tensor:
         """``fine`` with those features a standard deviation higher everywhere."""
-        width, hot = self.stem.out_channels, list(features)
-        more = fine.new_zeros(fine.shape[1])
-        more[:width] = self.stem.weight[:, hot].sum((1, 2, 3))
-        more[[width + n for n in hot]] = 1
+        hot = fine.new_zeros(1, self.groups.shape[1], 1, 1)
+        hot[:, list(features)] = 1
+        rise = self.with_regional(hot)[0, :, 0, 0]
+        more = torch.cat([torch.einsum("wcij,c->w", self.stem.weight, rise), rise])
         return fine + more[:, None, None]
 
-    def context(self, ssm: Tensor, cells: Tensor) -> CoarseContext:
+    def context(self, ssm: Tensor, cells: Tensor, slopes: Tensor | None = None) -> CoarseContext:
         """The coarse branch on the visible observations: ``ssm`` (B, L, R, C) m3 m-3, NaN where hidden or not observed;
         ``cells`` (B, F, R, C) cell means of the normalised features, NaN where missing."""
         visible = torch.isfinite(ssm).to(self.own_out.mean)
@@ -193,11 +211,12 @@ class Downscaler(nn.Module):
             # Next to the features, the day's own visible observations: their relation may differ by region.
             anomaly = (observed[:, :1] - self.own_out.mean) / SSM_SCALE * visible[:, :1]
             # What is missing is told apart from what is at its mean.
-            inputs += [anomaly, visible[:, :1], torch.nan_to_num(cells), torch.isfinite(cells).to(cells)]
+            inputs += [anomaly, visible[:, :1]]
+            inputs += [self.with_regional(torch.nan_to_num(cells), slopes), torch.isfinite(cells).to(cells)]
         return CoarseContext(means[:, :1], self.coarse(torch.cat(inputs, 1)))
 
     def basis(self, fine: Tensor, deep: Tensor) -> Tensor:
-        """Inputs of the head, which is linear in them, (B, W + F, y, x)."""
+        """Inputs of the head, which is linear in them, (B, W + F + G, y, x)."""
         width = deep.shape[1]
         return torch.cat([self.last(self.blocks(fine[:, :width] + deep)), fine[:, width:]], 1)
 

@@ -20,7 +20,7 @@ from ssm_net.model.grouped_regression import grouped_normal_equations
 
 REACH = 1.5  # cells, e-folding of the weight of a neighbour
 SIDE = 5  # cells a side of the neighbourhood
-SLOPE = 0.01  # tau: m3 m-3 for a standard deviation of a feature
+SLOPE = 0.007  # tau: m3 m-3 for a standard deviation of a feature
 LASTING_BIAS = 0.02  # m3 m-3, of the radiometer in a cell
 FEWEST = 20  # observations, below which nothing is learned
 
@@ -62,7 +62,7 @@ class Contrasts:
 
     @classmethod
     def of(cls, ssm: Tensor, cells: Tensor) -> Contrasts:
-        """Of observations ``ssm`` (T, R, C) m3 m-3 and features ``cells`` (T, F, R, C) of order one, NaN where missing."""
+        """Of observations ``ssm`` (T, R, C) m3 m-3 and features ``cells`` (T, F, R, C), NaN where missing."""
         contrast = ssm - neighbour_means(ssm)
         features = cells - neighbour_means(cells.flatten(0, 1)).reshape(cells.shape)
         known = torch.isfinite(contrast)

@@ -8,6 +8,7 @@ a minute of one processor a world of 8 x 8 cells and two years, so that networks
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import math
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -128,14 +129,13 @@ class _Recorder:
         self.bands = {name: torch.where(fresh, b, self.bands.get(name, none)) for name, b in new.items()}
         self.age = torch.where(fresh, 0.0, none if self.age is None else self.age)
 
-    def rain(self, observed: Array | None) -> dict[str, Tensor]:
+    def rain(self, observed: Array) -> dict[str, Tensor]:
         up_y, up_x = self.rain_up
-        none = torch.zeros_like(self.land, dtype=torch.float32)
-        rain = none if observed is None else up_y @ torch.from_numpy(observed) @ up_x.T
+        rain = up_y @ torch.from_numpy(observed) @ up_x.T
         self.antecedent = {k: v * math.exp(-1 / API_DAYS[k]) + rain for k, v in self.antecedent.items()}
         return {"rain": rain, **self.antecedent}
 
-    def day(self, day: WorldDay, first: dt.date, rain: Array | None) -> ObservedWorldDay:
+    def day(self, day: WorldDay, first: dt.date, rain: Array) -> ObservedWorldDay:
         domain = self.observer.land.domain
         self.reflectance(day, first)
         fine = {**self.lst(day, "day"), **self.lst(day, "night"), **self.rain(rain), **self.bands}
@@ -163,18 +163,15 @@ def observed_days(
     shift = stream(seed, "grid of LST").uniform(-0.5, 0.5, 2)
     recorder = _Recorder(observer, {k: torch.from_numpy(v) for k, v in maps.items()}, (shift[0], shift[1]))
     late = 0 if laws.traits is None else laws.traits.rain.days
-    fallen: deque[Array] = deque(maxlen=3)
-    days = iter(simulate_days(land, laws, seed, begin, last + ONE_DAY))
-    for ahead in days:
-        # Held back by a day, so that rain that is dated a day early is there.
-        fallen.append(observer.rain(ahead, recorder.rain_grid))
-        if len(fallen) > 1 and before.date >= begin:  # noqa: F821
-            position = -2 - late
-            rain = fallen[position] if -position <= len(fallen) else None
-            observed = recorder.day(before, begin, rain)  # noqa: F821
+    fallen: deque[Array] = deque(maxlen=3)  # rain of yesterday, today and tomorrow: a product may date it a day off
+    for today, tomorrow in itertools.pairwise(simulate_days(land, laws, seed, begin, last + ONE_DAY)):
+        if not fallen:
+            fallen.extend([observer.rain(today, recorder.rain_grid)] * 2)
+        fallen.append(observer.rain(tomorrow, recorder.rain_grid))
+        if today.date >= begin:
+            observed = recorder.day(today, begin, fallen[1 - late])
             if observed.date >= first:
                 yield observed
-        before = ahead
 
 
 def _seen_only(memory: Memory) -> Tensor:

@@ -11,7 +11,7 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torchmetrics import MeanMetric
 
-from ssm_net.grid import block_mean
+from ssm_net.grid import block_mean, expand
 from ssm_net.inputs.phases import PHASES
 from ssm_net.model.losses import beta_nll, masked_mean
 from ssm_net.model.network import Committee
@@ -21,12 +21,14 @@ from ssm_net.train.leave_own_out import hidden, interpolated
 from ssm_net.train.optimiser import Schedule, adamw
 
 TYPICAL_ERROR = 0.05  # m3 m-3, scales the loss to order one
-CELL_WEIGHT = 0.3  # of the likelihood of cell means next to that of pixels
+CELL_WEIGHT = 0.5  # of the likelihood of cell means next to that of pixels inside them
+BETA = 0.5  # of the beta-NLL
 
 
 class SupervisedLearner(L.LightningModule):
-    """All members learn from the same batches: a likelihood of the pixels, and one of the cell means for the variance
-    that a cell shares.
+    """All members learn from the same batches: a likelihood of the cell means, whose error a cell shares, and one of
+    the differences from them inside the cells. The level of a cell, which the radiometer tells, so takes no part in how
+    its inside is drawn.
 
     With ``bf16`` the pixel-wise part runs in bfloat16, twice as fast on processors and GPUs that have it; the coarse
     branch, which is small and holds the soil moisture itself, stays in float32.
@@ -45,28 +47,25 @@ class SupervisedLearner(L.LightningModule):
         for member in self.network:
             own: Tensor | None = None  # each pixel's context with the phase of its own cell hidden
             for phase in range(PHASES):
-                context = interpolated(member, hidden(batch.coarse, phase), batch.coarse)
+                context = interpolated(member, hidden(batch.coarse, phase), batch.coarse, batch.slopes)
                 own = context if own is None else torch.where((batch.pixel_phase == phase)[:, None], context, own)
             assert own is not None
             own = own.contiguous(memory_format=torch.channels_last)
             with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16):
-                out.append(member.fuse(member.fine(x, NEIGHBOURHOOD), own[:, :1], own[:, 1:]))
+                fine = member.fine(x, NEIGHBOURHOOD, batch.slopes)
+                out.append(member.fuse(fine, own[:, :1], own[:, 1:]))
         return out
 
     def training_step(self, batch: TruthBatch, index: int) -> Tensor:
-        known = batch.known
-        loss = torch.zeros((), device=known.device)
+        loss = torch.zeros((), device=batch.known.device)
         for mean, log_shared, log_local in self.pixels(batch):
-            error = torch.where(known, mean - batch.truth, 0.0)
-            shared, local = log_shared.exp(), log_local.exp()
-            loss = loss + masked_mean(beta_nll(error, shared + local, torch.zeros_like(error), 0.5), known)
-            cell = block_mean(torch.where(known, error, torch.nan), self.per)
-            variance = block_mean(torch.where(known, shared, torch.nan), self.per)
-            has_label = torch.isfinite(cell)
-            cell, variance = torch.nan_to_num(cell), torch.nan_to_num(variance, nan=1.0)
-            loss = loss + CELL_WEIGHT * masked_mean(beta_nll(cell, variance, torch.zeros_like(cell), 0.5), has_label)
+            error = torch.where(batch.known, mean - batch.truth, torch.nan)
+            cell = block_mean(error, self.per)
+            inside = error - expand(cell, self.per)
+            shared = block_mean(torch.where(batch.known, log_shared.exp(), torch.nan), self.per)
+            loss = loss + _likelihood(inside, log_local.exp()) + CELL_WEIGHT * _likelihood(cell, shared)
         loss = loss / (len(self.network.members) * TYPICAL_ERROR)
-        self.log("train/loss", loss, batch_size=len(known))
+        self.log("train/loss", loss, batch_size=len(batch.known))
         return loss
 
     def validation_step(self, batch: TruthBatch, index: int) -> None:
@@ -85,3 +84,10 @@ class SupervisedLearner(L.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return adamw(self, self.schedule)
+
+
+def _likelihood(error: Tensor, variance: Tensor) -> Tensor:
+    """The mean beta-NLL of errors that have a value."""
+    known = torch.isfinite(error)
+    error, variance = torch.nan_to_num(error), torch.where(known, variance, 1.0)
+    return masked_mean(beta_nll(error, variance, torch.zeros_like(error), BETA), known)

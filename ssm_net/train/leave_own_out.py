@@ -21,7 +21,8 @@ def hidden(coarse: CoarseWindow, phase: int) -> Tensor:
     return torch.cat([today, coarse.ssm[:, 1:]], 1)
 
 
-def interpolated(member: Downscaler, ssm: Tensor, coarse: CoarseWindow) -> Tensor:
-    """The context of ``ssm`` at the pixels of a window, (B, 1 + W, y, x), the base first."""
-    context = member.context(ssm, coarse.cells)
+def interpolated(member: Downscaler, ssm: Tensor, coarse: CoarseWindow, slopes: Tensor | None = None) -> Tensor:
+    """The context of ``ssm`` at the pixels of a window, (B, 1 + W, y, x), the base first; ``slopes`` as of
+    ``Downscaler.context``."""
+    context = member.context(ssm, coarse.cells, slopes)
     return coarse.up_y[:, None] @ torch.cat([context.base, context.deep], 1) @ coarse.up_x.transpose(1, 2)[:, None]
