@@ -9,7 +9,7 @@ from ssm_net.config.shared import ModelConfig, TrainerConfig
 
 PRIOR_MODEL = ModelConfig(
     width=64, coarse_width=64, coarse_depth=2, cells=True, lags=10, dropout=0.05
-)  # many worlds leave no room for overfitting
+)  # many worlds leave no room for overfitting; there are as many members as groups of families
 
 
 @dataclass(frozen=True)
@@ -24,15 +24,15 @@ class PretrainConfig:
     """
 
     worlds: str
-    """folder for the worlds' sampled pixels, about 50 MB a world"""
+    """folder for the worlds' sampled pixels, about 30 MB a world"""
     run: str
     """folder for the networks"""
-    families: list[str] = field(default_factory=lambda: ["AB", "AC", "BC"])
-    """of physics, each several letters: laws and numbers are drawn between those families (simulate family=)"""
-    count: int = 20
-    """worlds a family"""
-    days: int = 48
-    """length of a world, days"""
+    families: list[str] = field(default_factory=lambda: ["AD", "BE", "CF"])
+    """groups of families of physics, one network each: laws and numbers are drawn between the letters of a group"""
+    count: int = 44
+    """worlds a group"""
+    days: int = 32
+    """days of a world that samples are taken from"""
     cells: int = 8
     """side of a world, coarse cells, a multiple of 4"""
     model: ModelConfig = field(default_factory=lambda: PRIOR_MODEL)
@@ -41,9 +41,9 @@ class PretrainConfig:
     """what training runs on: a file of conf/trainer"""
     seed: int = 1
     """of worlds, samples and first weights"""
-    epochs: int = 12
+    epochs: int = 30
     """passes over the worlds"""
-    batch_size: int = 16
+    batch_size: int = 8
     """samples a step"""
     lr: float = 2e-3
     """learning rate of AdamW"""
@@ -56,6 +56,7 @@ class PretrainConfig:
 
     def __post_init__(self) -> None:
         require(bool(self.families) and self.count >= 1, "families must name at least one, and count be >= 1")
+        require(len(set(self.families)) == len(self.families), "families must not name a group twice")
         require(self.cells >= 8 and self.cells % 4 == 0, f"cells={self.cells}: a multiple of 4, at least 8")
         require(self.days >= 10 and self.epochs >= 1 and self.batch_size >= 1 and self.workers >= 1,
                 "days must be >= 10; epochs, batch_size and workers >= 1")  # fmt: skip

@@ -70,6 +70,11 @@ def _index(a: Tensor, b: Tensor) -> Tensor:
     return ((a - b) / (a + b).clamp(min=1e-3)).clamp(-1, 1)
 
 
+def _brightness(a: Tensor, b: Tensor) -> Tensor:
+    """Mean reflectance of two bands, which needs no short-wave infrared."""
+    return 0.5 * (a + b)
+
+
 def _as_is(x: Tensor) -> Tensor:
     return x
 
@@ -81,8 +86,6 @@ def _overpass(k: str) -> list[Feature]:
         Feature(f"{lst}_seen", (f"{lst}_seen",), _as_is),
         Feature(f"{lst}_memory", (f"{lst}_memory", f"{lst}_weight"), _memory),
         Feature(f"{lst}_confidence", (f"{lst}_weight",), _confidence),
-        Feature(f"{lst}_slow", (f"{lst}_slow", f"{lst}_slow_weight"), _slow_memory),
-        Feature(f"{lst}_slow_confidence", (f"{lst}_slow_weight",), _slow_confidence),
         Feature(lst, (lst,), _as_is, classics_only=True),
     ]
 
@@ -90,10 +93,13 @@ def _overpass(k: str) -> list[Feature]:
 FEATURES = [
     *_overpass("day"),
     *_overpass("night"),
+    Feature("lst_day_slow", ("lst_day_slow", "lst_day_slow_weight"), _slow_memory),
+    Feature("lst_day_slow_confidence", ("lst_day_slow_weight",), _slow_confidence),
     Feature("ndvi", ("nir", "red"), _index),
     Feature("ndwi", ("nir", "swir1"), _index),
     Feature("swir_index", ("swir1", "swir2"), _index),
     Feature("swir2", ("swir2",), _as_is),
+    Feature("brightness", ("red", "nir"), _brightness),
     Feature("reflectance_age", ("reflectance_age",), torch.log1p),
     *(Feature(v, (v,), torch.log1p) for v in ("rain", *API_DAYS)),
     Feature("elevation", ("elevation",), _as_is),

@@ -59,7 +59,7 @@ class _Thermal:
     """The memories of an overpass and its background, which each day replaces."""
 
     fast: Memory
-    slow: Memory
+    slow: Memory | None  # of the day overpass only
     background: Tensor | None = None
     cycle: Cycle | None = None
     last: dt.date | None = None
@@ -84,7 +84,7 @@ class _Recorder:
         self.rain_grid = RainGrid.over(domain)
         self.rain_up = tuple(torch.from_numpy(_linear(at, nodes)) for at, nodes in (
             (domain.lonlat()[1], self.rain_grid.lat), (domain.lonlat()[0], self.rain_grid.lon)))  # fmt: skip
-        self.thermal = {k: _Thermal(Memory.empty(none), Memory.empty(none)) for k in OVERPASSES}
+        self.thermal = {k: _Thermal(Memory.empty(none), Memory.empty(none) if k == "day" else None) for k in OVERPASSES}
         self.antecedent = dict.fromkeys(API_DAYS, none)
         self.land = self.observed_maps["water_fraction"] < WATER
         lat = torch.from_numpy(domain.lonlat(coarse=True)[1]).float()
@@ -107,14 +107,17 @@ class _Recorder:
         up = upsample(background, ratio, (0, reduced.shape[0], 0, reduced.shape[1]))
         anomaly = torch.nan_to_num(reduced - up)
         fast = state.fast.faded(1, self.settings.days).with_views(anomaly, seen)
-        sun = expand(sun_height(self.latitude, day.date, DAY_HOUR), ratio) if k == "day" else 1.0
-        slow = state.slow.faded(1, SLOW_DAYS).with_views(anomaly, seen, sun)
+        slow = state.slow
+        if slow is not None:
+            sun = expand(sun_height(self.latitude, day.date, DAY_HOUR), ratio)
+            slow = slow.faded(1, SLOW_DAYS).with_views(anomaly, seen, sun)
         cycle = cycle.learn(day.date, background, block_mean(seen, ratio))
         # Where it was not seen, what gap filling mostly rests on; only cell means of it are used.
         filled = up + torch.where(clear, anomaly, PERSISTS * state.fast.mean) - LAPSE * height
         self.thermal[k] = _Thermal(fast, slow, background, cycle, day.date)
-        names = {"": filled, "_seen": seen, "_background": up, "_memory": _seen_only(fast), "_weight": fast.weight,
-                 "_slow": _seen_only(slow), "_slow_weight": slow.weight}  # fmt: skip
+        names = {"": filled, "_seen": seen, "_background": up, "_memory": _seen_only(fast), "_weight": fast.weight}
+        if slow is not None:
+            names |= {"_slow": _seen_only(slow), "_slow_weight": slow.weight}
         return {f"lst_{k}{suffix}": values for suffix, values in names.items()}
 
     def reflectance(self, day: WorldDay, first: dt.date) -> None:
