@@ -69,6 +69,13 @@ def _as_is(x: Tensor) -> Tensor:
     return x
 
 
+def _lasting(lst: str) -> list[Feature]:
+    return [
+        Feature(f"{lst}_slow", (f"{lst}_slow", f"{lst}_slow_weight"), _slow_memory),
+        Feature(f"{lst}_slow_confidence", (f"{lst}_slow_weight",), _slow_confidence),
+    ]
+
+
 def _overpass(k: str) -> list[Feature]:
     lst = f"lst_{k}"
     return [
@@ -76,8 +83,7 @@ def _overpass(k: str) -> list[Feature]:
         Feature(f"{lst}_seen", (f"{lst}_seen",), _as_is),
         Feature(f"{lst}_memory", (f"{lst}_memory", f"{lst}_weight"), _memory),
         Feature(f"{lst}_confidence", (f"{lst}_weight",), _confidence),
-        Feature(f"{lst}_slow", (f"{lst}_slow", f"{lst}_slow_weight"), _slow_memory),
-        Feature(f"{lst}_slow_confidence", (f"{lst}_slow_weight",), _slow_confidence),
+        *(_lasting(lst) if k == "day" else []),
         Feature(lst, (lst,), _as_is, classics_only=True),
     ]
 
