@@ -41,6 +41,7 @@ from ssm_net.inputs.reading import variables
 from ssm_net.train.run import train
 
 MEMORY = [f"lst_{k}_{what}" for k in ("day", "night") for what in ("memory", "confidence")]
+MEMORY += ["lst_day_slow", "lst_day_slow_confidence"]
 RAIN = ["rain", "api_2", "api_10", "api_30"]
 OWN_VALUE_SHOWN = Ablation(own_value_shown=True)
 NO_LASTING_BIAS = Ablation(sensor_bias=1e-6)  # m3 m-3: as good as none, and nothing is divided by zero

@@ -1,7 +1,7 @@
 """Inputs of the networks at the stations of a cell, made by the product's own processing: as a cube would store them.
 
-LST anomalies and their memory come from the product's gap filling, antecedent rain from its recursion, both carried on
-as the cube packs them. What the table lacks is absent as in a cube without that product.
+LST anomalies and their memories come from the product's gap filling, antecedent rain from its recursion, both carried
+on as the cube packs them. What the table lacks is absent as in a cube without that product.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from ground_table import OPTIONAL, StationCell
 from torch import Tensor
 
 from ssm_net.config import MemoryConfig
+from ssm_net.core.clock import DAY_HOUR
 from ssm_net.cube.variables import API_DAYS, FINE
 from ssm_net.inputs import features
 from ssm_net.inputs.reading import variables
 from ssm_net.inputs.scaling import Scaling
 from ssm_net.lst.background import BackgroundLST
 from ssm_net.lst.gap_filling import LAPSE, ClearLST, Terrain, ThermalState, fill_gaps
+from ssm_net.lst.memory import Memory, sun_height
 from ssm_net.prepare.store_day import OLDEST
 
 LST_ERROR = 1.0  # K, standard error of a clear-sky observation of the best quality
@@ -83,7 +85,7 @@ def station_inputs(cell: StationCell) -> StationInputs:
 
 
 def _thermal(cell: StationCell) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """LST, its lineage, memory and weight (T, n), background and seen fraction (T,), by the product's gap filling.
+    """LST, its lineage and memories (T, n), background and seen fraction (T,), by the product's gap filling.
 
     The stations are the pixels of one coarse cell, row by row in a square; pixels that are over are never observed. The
     features rest on each pixel's own observations and on the background, not on what fills the gap between neighbours.
@@ -97,31 +99,36 @@ def _thermal(cell: StationCell) -> tuple[dict[str, np.ndarray], np.ndarray, np.n
 
     elevation = square(np.nan_to_num(cell.static["elevation"]), 0.0)
     terrain = Terrain(elevation, torch.full((1, 1), float(np.nanmean(cell.static["lat"]))), side)
-    names = [f"lst_day{suffix}" for suffix in ("", "_lineage", "_memory", "_weight")]
+    names = [f"lst_day{suffix}" for suffix in ("", "_lineage", "_memory", "_weight", "_slow", "_slow_weight")]
     packed: dict[str, list[np.ndarray]] = {name: [] for name in names}
     background, seen = [], []
     state: ThermalState | None = None
     for day, lst in zip(cell.days, cell.daily["lst_day"], strict=True):
         observed = square(lst, math.nan)
         sigma = torch.where(torch.isfinite(observed), LST_ERROR, torch.nan)
-        filled = fill_gaps(day, ClearLST(observed, sigma), terrain, state, MemoryConfig())
-        memory = torch.where(filled.state.weight > 0, filled.state.memory, torch.nan)
-        fields = (filled.lst, filled.lineage.float(), memory, filled.state.weight)
+        sun = sun_height(terrain.latitude, day, DAY_HOUR)
+        filled = fill_gaps(day, ClearLST(observed, sigma), terrain, state, MemoryConfig(), sun=sun)
+        memories = [m for m in (filled.state.memory, filled.state.slow) if m is not None]
+        fields = [filled.lst, filled.lineage.float()]
+        fields += [f for m in memories for f in (torch.where(m.weight > 0, m.mean, torch.nan), m.weight)]
         stored = [FINE[name].pack(field.numpy()) for name, field in zip(names, fields, strict=True)]
         for name, values in zip(names, stored, strict=True):
             packed[name].append(values.ravel()[:count])
-        memory, weight = (torch.from_numpy(FINE[n].unpack(v)) for n, v in zip(names[2:], stored[2:], strict=True))
-        state = _carried_on(filled.state, memory, weight.nan_to_num())
+        memory, weight, slow, slow_weight = (
+            torch.from_numpy(FINE[n].unpack(v)).nan_to_num() for n, v in zip(names[2:], stored[2:], strict=True)
+        )
+        state = _carried_on(filled.state, Memory(memory, weight), Memory(slow, slow_weight))
         background.append(float(state.background.lst))
         seen.append(float(np.isfinite(lst).mean()))
     return ({name: np.stack(values) for name, values in packed.items()},
             np.array(background, "float32"), np.array(seen, "float32"))  # fmt: skip
 
 
-def _carried_on(state: ThermalState, memory: Tensor, weight: Tensor) -> ThermalState:
-    """``state`` with the memory as stored: each day starts from stored values."""
+def _carried_on(state: ThermalState, memory: Memory, slow: Memory) -> ThermalState:
+    """``state`` with the memories as stored: each day starts from stored values."""
     b = state.background
-    return ThermalState(state.day, memory, weight, BackgroundLST(b.lst, b.sigma, b.weather, b.cycle), state.error)
+    background = BackgroundLST(b.lst, b.sigma, b.weather, b.cycle)
+    return ThermalState(state.day, memory, background, state.error, slow=slow)
 
 
 def _reflectance(ndvi: np.ndarray) -> dict[str, np.ndarray]:

@@ -116,6 +116,9 @@ class _Fine(Mapping[str, np.ndarray]):
             overpass, what = (*name.split("_")[1:], "")[:2]
             if what == "memory":
                 return 3 * self._noise(name)
+            if what == "slow":  # of a year: the same pattern on all days, and little that the day adds
+                lasting, of_day = noise(name, self.domain.fine_shape), self._noise(name)
+                return 40 * (lasting / 4).exp() if name.endswith("_weight") else 2 * lasting + 0.02 * of_day
             if what == "weight":
                 return self._noise(name).exp().clamp(max=6)
             cloudy = self._noise(f"clouds {overpass}") > 0.1

@@ -75,6 +75,7 @@ def test_two_goes_make_the_cube_of_one(tiny_raw: Path, tiny_cube_path: Path, tmp
     prepare(road.preparation(tiny_raw, path, end="2016-05-06"))
     prepare(road.preparation(tiny_raw, path, start="2016-05-07", end="2016-05-08"))
     whole = road.data_of(path)
+    assert {"fine/lst_day_slow/c/7/0/0", "fine/lst_day_slow_weight/c/7/0/0"} <= whole.keys()
     assert {k: whole.get(k) for k in first} == first
     written = {k for k, v in road.stamps(path).items() if stamps.get(k) == v}
     assert written >= {k for k in first if "/c/" in k}

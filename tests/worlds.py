@@ -76,6 +76,8 @@ def _write_world(writer: CubeWriter, rng: np.random.Generator, static: dict[str,
                 f"lst_{k}": lst, f"lst_{k}_sigma": np.where(clear, 1.0, 3.0), f"lst_{k}_lineage": np.where(clear, 0, 2),
                 f"lst_{k}_memory": -amplitude * (theta - 0.22), f"lst_{k}_weight": np.full(shape, 2.0),
             }  # fmt: skip
+            if k == "day":
+                values |= {"lst_day_slow": -amplitude * (soil - 0.22), "lst_day_slow_weight": np.full(shape, 30.0)}
             fine |= {name: FINE[name].pack(v.astype("float32")) for name, v in values.items()}
         fine["red"] = FINE["red"].pack((0.2 - 0.2 * theta).astype("float32"))
         fine["nir"] = FINE["nir"].pack((0.3 + 0.1 * theta).astype("float32"))

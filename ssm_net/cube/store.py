@@ -41,7 +41,7 @@ from ssm_net.errors import SsmNetError
 from ssm_net.grid import Domain, Footprint, Grid, Window
 
 EPOCH = dt.date(2000, 1, 1)
-FORMAT = 3  # raised where the same granules would now give other variables or other values
+FORMAT = 3  # raised where variables of the same name would now hold other values; variables may be added
 CHUNK = 144
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ssm_net.core.clock import OVERPASSES
 from ssm_net.grid import row_blocks
+from ssm_net.lst.memory import SLOW_DAYS
 
 REFLECTANCE_BANDS = {"red": "0.65 um", "nir": "0.86 um", "swir1": "1.64 um", "swir2": "2.13 um"}  # of reflectance
 
@@ -65,7 +66,7 @@ class Variable:
 def _lst(overpass: str) -> list[Variable]:
     hour = {"day": "13:30", "night": "01:30"}[overpass]
     name = f"lst_{overpass}"
-    return [
+    variables = [
         Variable(name, "K", f"land surface temperature as under a clear sky, about {hour}", "uint16", 0.02, 0.0, 0),
         Variable(f"{name}_sigma", "K", f"standard error of {name}", "uint8", 0.1, 0.0, 255),
         Variable(f"{name}_lineage", "1",
@@ -75,6 +76,18 @@ def _lst(overpass: str) -> list[Variable]:
                  "int16", 0.01, 0.0, -32768),
         Variable(f"{name}_weight", "1", f"fading number of clear views behind {name}_memory", "uint16", 1e-4, 0.0,
                  65535),
+    ]  # fmt: skip
+    return variables if overpass == "night" else variables + _slow(name)
+
+
+def _slow(name: str) -> list[Variable]:
+    """The slow memory of an overpass under the sun. Coarser steps than these would stop it: the mean of a year's views
+    moves by less than 0.01 K a day, and ten of them fade by 0.03."""
+    what = f"of clear-sky anomalies of {name} against the surroundings, e-folding {SLOW_DAYS:.0f} days"
+    return [
+        Variable(f"{name}_slow", "K", f"fading mean {what}, at full sun", "int16", 0.002, 0.0, -32768),
+        Variable(f"{name}_slow_weight", "1", f"fading number of clear views behind {name}_slow, at full sun", "uint16",
+                 0.005, 0.0, 65535),
     ]  # fmt: skip
 
 

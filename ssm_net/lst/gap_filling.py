@@ -1,4 +1,4 @@
-"""Gap filling of land surface temperature (LST) in every weather, and the thermal memory, one day at a time.
+"""Gap filling of land surface temperature (LST) in every weather, and the thermal memories, one day at a time.
 
 A clear-sky observation of a pixel is split into what weather gives to the surroundings and what the ground gives to
 the pixel:
@@ -6,11 +6,8 @@ the pixel:
     LST(p, t) = background(p, t) - LAPSE z(p) + anomaly(p, t)
 
 The background LST (``background``) is smooth and changes with the weather. The anomaly lasts from day to day, and its
-fading mean, the thermal memory
-
-    m(t) = (d w(t-1) m(t-1) + s a(t)) / w(t),   w(t) = d w(t-1) + s,   d = exp(-days / memory.days),  s = 1 if observed
-
-is the state that still carries a signal of soil moisture under cloud. A gap is filled in three steps:
+fading mean m, the thermal memory (``memory``), is the state that still carries a signal of soil moisture under cloud. A
+slow memory is carried beside it; nothing is filled with it. A gap is filled in three steps:
 
 1. with observations of the other platform of the day (Terra next to Aqua), corrected by the inter-platform offset:
    the mean difference of the two in the surroundings;
@@ -26,14 +23,13 @@ that was made at once.
 from __future__ import annotations
 
 import datetime as dt
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ssm_net.config import MemoryConfig
-from ssm_net.grid import CACHE_PIXELS, block_mean, row_blocks, upsample
+from ssm_net.grid import CACHE_PIXELS, block_mean, expand, row_blocks, upsample
 from ssm_net.lst.annual_cycle import AirMemory, Cycle
 from ssm_net.lst.background import FIRST_WEATHER, BackgroundLST, smooth, uncertainty
 from ssm_net.lst.filling_error import (
@@ -46,6 +42,7 @@ from ssm_net.lst.filling_error import (
     withheld,
 )
 from ssm_net.lst.inpainting import PIXEL_BLOCK, block_side, distance_to_data, inpaint, neighbour_mean
+from ssm_net.lst.memory import SLOW_DAYS, Memory
 
 SEEN, OTHER_OVERPASS, NEIGHBOURS, CYCLE = 0, 1, 2, 3
 VERSION = 2  # raised when filled LST changes: 1 filled by successive corrections at four scales, not by inpainting
@@ -79,18 +76,18 @@ class Terrain:
 class ThermalState:
     """The state of one overpass that a day hands to the next.
 
-    ``memory`` (K) and its ``weight`` (observations) are (y, x), NaN / 0 where nothing was ever observed. ``error`` (K)
-    is the standard error of filling near observations of the day and far from all of them, where the memory is fresh.
+    ``memory`` is of the last days, ``slow`` of the last year (None where none is kept, as at night). ``error`` (K) is
+    the standard error of filling near observations of the day and far from all of them, where the memory is fresh.
     ``platform_offset`` (row, col) K is this platform minus the other one; ``air`` that of a reanalysis, if given.
     """
 
     day: dt.date
-    memory: Tensor
-    weight: Tensor
+    memory: Memory
     background: BackgroundLST
     error: tuple[float, float]
     platform_offset: Tensor | None = None
     air: AirMemory | None = None
+    slow: Memory | None = None
 
 
 @dataclass(frozen=True)
@@ -108,15 +105,14 @@ class FilledLST:
 class _Observed:
     """The day's observations and what was remembered before them, all (y, x).
 
-    ``own`` and ``clear`` (bool): observed by this platform, by either. ``reduced`` (K): LST at sea level. ``memory``
-    (K), ``weight``: as in ``ThermalState``, faded to the day.
+    ``own`` and ``clear`` (bool): observed by this platform, by either. ``reduced`` (K): LST at sea level. ``memory``:
+    as in ``ThermalState``, faded to the day.
     """
 
     own: Tensor
     clear: Tensor
     reduced: Tensor
-    memory: Tensor
-    weight: Tensor
+    memory: Memory
 
 
 def fill_gaps(
@@ -128,11 +124,13 @@ def fill_gaps(
     *,
     other: ClearLST | None = None,
     air: Tensor | None = None,
+    sun: Tensor | None = None,
 ) -> FilledLST:
     """LST of one overpass without gaps, and the thermal state with the day's observations in it.
 
     ``other`` is the same overpass of the other platform, ``air`` (row, col) K the temperature of a reanalysis at sea
-    level, ``before`` the state of the last day (None on the first). Lineage is ``CYCLE`` where no observation of the
+    level, ``before`` the state of the last day (None on the first). ``sun`` (row, col) is the sine of the sun's height
+    at the overpass: where it is given, a slow memory is kept. Lineage is ``CYCLE`` where no observation of the
     day is near and the memory is stale. LST is NaN only before the first observation in the domain.
     """
     own = torch.isfinite(observation.lst)
@@ -140,23 +138,27 @@ def fill_gaps(
     platform_offset = None if before is None else before.platform_offset
     if other is not None:
         observation, platform_offset = _with_other(observation, other, platform_offset, ratio, settings.background)
-    memory, weight = _faded(before, day, observation.lst, settings.days)
+    if before is None:
+        memory = Memory.empty(observation.lst)
+    else:
+        memory = before.memory.faded((day - before.day).days, settings.days)
     reduced = observation.lst + LAPSE * terrain.elevation
-    observed = _Observed(own, torch.isfinite(observation.lst), reduced, memory, weight)
+    observed = _Observed(own, torch.isfinite(observation.lst), reduced, memory)
     background, air_memory = _background(before, day, observed, terrain, air, settings.background)
 
     background_up = upsample(background.lst, ratio)
     trust = torch.where(observed.clear, observation.sigma.clamp(min=1.0) ** -2, 0.0)  # 1 for an error of 1 K and less
-    guess = background_up + PERSISTS * _remembered(memory, weight)
+    guess = background_up + PERSISTS * _remembered(memory)
     error = _error(before, day, observed, guess, trust, ratio)
     distance = distance_to_data(observed.clear, ratio)
     guess = guess.add_(inpaint(reduced - guess, trust, block_side(ratio, PIXEL_BLOCK))).sub_(LAPSE * terrain.elevation)
     del trust
     sigma_up = upsample(background.sigma, ratio)
-    lst, sigma, lineage, memory, weight = _assemble(
-        observed, observation, guess, distance, background_up, sigma_up, error
-    )
-    state = ThermalState(day, memory, weight, background, error, platform_offset, air_memory)
+    lst, sigma, lineage = _assemble(observed, observation, guess, distance, sigma_up, error)
+    del guess, distance, sigma_up
+    slow = None if sun is None else _slow_memory(before, day, observed, background_up, sun)
+    memory = _with_day(memory, observed, background_up)
+    state = ThermalState(day, memory, background, error, platform_offset, air_memory, slow)
     return FilledLST(lst, sigma, lineage, state)
 
 
@@ -175,13 +177,6 @@ def _with_other(
     error = torch.sqrt(other.sigma**2 + OTHER_ERROR**2)
     lst = torch.where(take, corrected, observation.lst)
     return ClearLST(lst, torch.where(take, error, observation.sigma)), platform_offset
-
-
-def _faded(before: ThermalState | None, day: dt.date, like: Tensor, memory_days: float) -> tuple[Tensor, Tensor]:
-    """Memory (K) and weight on ``day`` before its own observations, (y, x): the mean lasts, its weight fades."""
-    if before is None:
-        return torch.zeros_like(like), torch.zeros_like(like)
-    return torch.nan_to_num(before.memory), before.weight * math.exp(-(day - before.day).days / memory_days)
 
 
 def _background(
@@ -205,10 +200,11 @@ def _background(
     return BackgroundLST(lst, lst_sigma, moves, old.cycle.learn(day, lst, fraction_seen)), air_memory
 
 
-def _remembered(memory: Tensor, weight: Tensor) -> Tensor:
+def _remembered(memory: Memory) -> Tensor:
     """The memory (K), drawn towards the mean of its neighbours the more, the fewer observations it holds; 0 if none."""
-    mean = neighbour_mean(memory, (weight > 0).to(memory.dtype))
-    return torch.where(weight > 0, mean + weight / (weight + NOISY) * (memory - mean), 0.0)
+    weight = memory.weight
+    mean = neighbour_mean(memory.mean, (weight > 0).to(memory.mean.dtype))
+    return torch.where(weight > 0, mean + weight / (weight + NOISY) * (memory.mean - mean), 0.0)
 
 
 def _error(
@@ -226,25 +222,26 @@ def _error(
     filled = inpaint(observed.reduced - guess, trust * shown, block_side(ratio, PIXEL_BLOCK))[hidden]
     missed = filled + (guess - observed.reduced)[hidden]
     del filled
-    now = measured_error(missed, observed.weight[hidden], shown, hidden, ratio)
+    now = measured_error(missed, observed.memory.weight[hidden], shown, hidden, ratio)
     kept = 0.0 if before is None else ERROR_DECAY ** (day - before.day).days
     return fading_mean(error[0], now[0], kept), fading_mean(error[1], now[1], kept)
 
 
 def _assemble(
-    observed: _Observed, observation: ClearLST, guess: Tensor, distance: Tensor, background: Tensor,
-    background_sigma: Tensor, error: tuple[float, float],
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
-    """LST, its standard error, lineage, and the memory and its weight for the next day, all (y, x).
+    observed: _Observed, observation: ClearLST, guess: Tensor, distance: Tensor, background_sigma: Tensor,
+    error: tuple[float, float],
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    """LST, its standard error and lineage, all (y, x).
 
-    ``guess`` (K) is the filled value, ``background`` and its sigma (K) are on the fine pixels. It is pixel-wise: some
-    rows at a time, without fields of a country in between.
+    ``guess`` (K) is the filled value, ``background_sigma`` (K) is on the fine pixels. It is pixel-wise: some rows at a
+    time, without fields of a country in between.
     """
-    lst, sigma, memory, weight = (torch.empty_like(guess) for _ in range(4))
+    lst, sigma = torch.empty_like(guess), torch.empty_like(guess)
     lineage = torch.empty_like(guess, dtype=torch.uint8)
     near_error, far_error = error
     for rows in row_blocks(tuple(guess.shape), 4 * CACHE_PIXELS):
-        own, clear, old_weight, far = observed.own[rows], observed.clear[rows], observed.weight[rows], distance[rows]
+        own, clear, far = observed.own[rows], observed.clear[rows], distance[rows]
+        old_weight = observed.memory.weight[rows]
         known = torch.isfinite(guess[rows])
         stated = (near_error + (far_error - near_error) * far) * torch.sqrt(relative_variance(old_weight))
         stated = torch.where(known, torch.sqrt(stated**2 + background_sigma[rows] ** 2), torch.nan)
@@ -253,8 +250,31 @@ def _assemble(
         lst[rows] = torch.where(clear, observation.lst[rows], guess[rows])
         sigma[rows] = torch.where(clear, observation.sigma[rows], stated)
         lineage[rows] = torch.where(own, SEEN, torch.where(clear, OTHER_OVERPASS, source)).to(torch.uint8)
+    return lst, sigma, lineage
+
+
+def _slow_memory(
+    before: ThermalState | None, day: dt.date, observed: _Observed, background: Tensor, sun: Tensor
+) -> Memory:
+    """The slow memory with the day's observations, each weighted by the height of the ``sun`` (row, col)."""
+    if before is None or before.slow is None:
+        return _with_day(Memory.empty(background), observed, background, sun)
+    return _with_day(before.slow.faded((day - before.day).days, SLOW_DAYS), observed, background, sun)
+
+
+def _with_day(memory: Memory, observed: _Observed, background: Tensor, sun: Tensor | None = None) -> Memory:
+    """A memory, faded to the day, with the day's observations in it.
+
+    ``background`` (K) is on the fine pixels, ``sun`` (row, col) on the coarse cells. It is pixel-wise, as ``_assemble``
+    is.
+    """
+    out = Memory(torch.empty_like(background), torch.empty_like(background))
+    ratio = 1 if sun is None else background.shape[0] // sun.shape[0]
+    for rows in row_blocks(tuple(background.shape), 4 * CACHE_PIXELS, ratio):
+        own, clear = observed.own[rows], observed.clear[rows]
         counted = torch.where(own, 1.0, torch.where(clear, OTHER_WEIGHT, 0.0))
         anomaly = torch.nan_to_num(observed.reduced[rows] - background[rows])
-        weight[rows] = old_weight + counted
-        memory[rows] = (old_weight * observed.memory[rows] + counted * anomaly) / weight[rows]
-    return lst, sigma, lineage, memory, weight
+        height = 1.0 if sun is None else expand(sun[rows.start // ratio : rows.stop // ratio], ratio)
+        new = Memory(memory.mean[rows], memory.weight[rows]).with_views(anomaly, counted, height)
+        out.mean[rows], out.weight[rows] = new
+    return out

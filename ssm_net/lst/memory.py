@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-SLOW_DAYS = 365.0  # e-folding of the slow memory
+SLOW_DAYS = 365.0  # e-folding of the slow memory; the attributes of a cube's variables tell it
 LEAST_SUN = 0.1  # of the sine of the sun's height
 
 

@@ -22,6 +22,7 @@ from ssm_net.lst.annual_cycle import AirMemory, Cycle
 from ssm_net.lst.background import BackgroundLST
 from ssm_net.lst.cloud_effect import Air
 from ssm_net.lst.gap_filling import LAPSE, ClearLST, FilledLST, Terrain, ThermalState, fill_gaps
+from ssm_net.lst.memory import Memory, sun_height
 from ssm_net.prepare.intercalibration import Intercalibration
 from ssm_net.prepare.read_day import ObservedDay
 
@@ -133,8 +134,7 @@ def thermal_state(cube: Cube, day: dt.date | None, k: str) -> ThermalState | Non
     near, far = state[f"lst_{k}_error"]
     return ThermalState(
         day,
-        torch.from_numpy(cube.read(f"lst_{k}_memory", day)),
-        torch.from_numpy(cube.read(f"lst_{k}_weight", day)).nan_to_num(),
+        _stored_memory(cube, day, f"lst_{k}_memory", f"lst_{k}_weight"),
         BackgroundLST(
             torch.from_numpy(cube.read_coarse(f"lst_{k}_background", day)),
             torch.from_numpy(cube.read_coarse(f"lst_{k}_background_sigma", day)),
@@ -144,7 +144,12 @@ def thermal_state(cube: Cube, day: dt.date | None, k: str) -> ThermalState | Non
         (near, far),
         torch.from_numpy(cube.read_coarse(platform_offset, day)) if platform_offset in cube.coarse else None,
         AirMemory(torch.from_numpy(cube.read_coarse(air, day)), Cycle.from_json(air_cycle)) if air_cycle else None,
+        _stored_memory(cube, day, f"lst_{k}_slow", f"lst_{k}_slow_weight") if f"lst_{k}_slow" in cube.fine else None,
     )
+
+
+def _stored_memory(cube: Cube, day: dt.date, mean: str, weight: str) -> Memory:
+    return Memory(*(torch.from_numpy(cube.read(name, day)).nan_to_num_() for name in (mean, weight)))
 
 
 def _thermal(day: _Making, k: str) -> Iterator[PackedField]:
@@ -161,6 +166,7 @@ def _thermal(day: _Making, k: str) -> Iterator[PackedField]:
         thermal_state(cube, day.before, k), MemoryConfig(cube.attrs["memory_days"], cube.attrs["memory_background"]),
         other=None if other is None else ClearLST(torch.from_numpy(other[0]), torch.from_numpy(other[1])),
         air=air if f"lst_{k}_air" in cube.coarse else None,
+        sun=sun_height(_latitude(cube.domain), observed.day, HOURS[k]) if f"lst_{k}_slow" in cube.fine else None,
     )  # fmt: skip
     seen_fraction = block_mean((filled.lineage <= 1).float(), cube.domain.ratio, day.surface.land)
     day.coarse[f"lst_{k}_seen"] = seen_fraction.numpy()
@@ -170,11 +176,18 @@ def _thermal(day: _Making, k: str) -> Iterator[PackedField]:
         if pair is not None and air is not None:
             sky = Air(air, _clear_sky_fraction(k, pair[1], cube.domain, observed.day))
         _keep_cloud_effect(day, k, filled, sky, seen_fraction.nan_to_num())
-    memory = torch.where(filled.state.weight > 0, filled.state.memory, torch.nan)
-    values = {"": filled.lst, "_sigma": filled.sigma, "_lineage": filled.lineage.float(), "_memory": memory,
-              "_weight": filled.state.weight}  # fmt: skip
+    values = {"": filled.lst, "_sigma": filled.sigma, "_lineage": filled.lineage.float()}
     for suffix, values_of in values.items():
         yield f"lst_{k}{suffix}", FINE[f"lst_{k}{suffix}"].pack(values_of.numpy())
+    yield from _packed_memory(filled.state.memory, f"lst_{k}_memory", f"lst_{k}_weight")
+    if filled.state.slow is not None:
+        yield from _packed_memory(filled.state.slow, f"lst_{k}_slow", f"lst_{k}_slow_weight")
+
+
+def _packed_memory(memory: Memory, mean: str, weight: str) -> Iterator[PackedField]:
+    """A thermal memory; its mean is missing where nothing was ever observed."""
+    yield mean, FINE[mean].pack(torch.where(memory.weight > 0, memory.mean, torch.nan).numpy())
+    yield weight, FINE[weight].pack(memory.weight.numpy())
 
 
 def _keep_thermal_state(day: _Making, k: str, thermal: ThermalState) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
+from torch.nn.functional import conv2d
 
 from ssm_net.config import MemoryConfig
 from ssm_net.core.clock import DAY_HOUR, OVERPASSES
@@ -39,6 +40,7 @@ from ssm_net.simulate.world.observe import QC_CLOUD, SNOW_MASK, Observer, RainGr
 from ssm_net.simulate.world.overpass import WorldDay
 
 BANDS = {1: "red", 2: "nir", 6: "swir1", 7: "swir2"}  # of the reflectance that the cube stores
+RESAMPLED = torch.tensor([1.0, 6.0, 1.0]) / 8  # weights of a pixel's neighbours in its reflectance, along one axis
 OLDEST = 254  # days, of a reflectance
 
 
@@ -92,7 +94,9 @@ class _Recorder:
 
     def lst(self, day: WorldDay, k: str) -> dict[str, Tensor]:
         true, error, qc = self.observer.lst(day, k)
-        lst = torch.from_numpy(_shifted(true, self.shift) + error)
+        # Twice between grids, as files are: the errors of pixels are smoothed on the way back.
+        on_tiles = _shifted(true, self.shift) + error
+        lst = torch.from_numpy(_shifted(on_tiles, (-self.shift[0], -self.shift[1])))
         clear = torch.from_numpy(qc != QC_CLOUD)
         state, ratio = self.thermal[k], self.observer.land.domain.ratio
         height = self.observed_maps["elevation"]
@@ -126,7 +130,7 @@ class _Recorder:
         if (day.date - first).days % REFLECTANCE_EVERY:
             return
         bands, _ = self.observer.reflectance(day)
-        new = {name: torch.from_numpy(bands[number]) for number, name in BANDS.items()}
+        new = {name: _smoothed(torch.from_numpy(bands[number])) for number, name in BANDS.items()}
         fresh = torch.isfinite(new["red"])
         none = torch.full_like(new["red"], torch.nan)
         self.bands = {name: torch.where(fresh, b, self.bands.get(name, none)) for name, b in new.items()}
@@ -171,14 +175,24 @@ def observed_days(
         if not fallen:
             fallen.extend([observer.rain(today, recorder.rain_grid)] * 2)
         fallen.append(observer.rain(tomorrow, recorder.rain_grid))
-        if today.date >= begin:
-            observed = recorder.day(today, begin, fallen[1 - late])
-            if observed.date >= first:
-                yield observed
+        if today.date < begin:
+            recorder.rain(fallen[1 - late])  # of which an antecedent index knows, however short the record
+            continue
+        observed = recorder.day(today, begin, fallen[1 - late])
+        if observed.date >= first:
+            yield observed
 
 
 def _seen_only(memory: Memory) -> Tensor:
     return torch.where(memory.weight > 0, memory.mean, torch.nan)
+
+
+def _smoothed(field: Tensor) -> Tensor:
+    """A field after the way to pixels of 500 m and back, (y, x); NaN stays NaN."""
+    known = torch.isfinite(field)
+    kernel = torch.outer(RESAMPLED, RESAMPLED)[None, None]
+    total, weight = (conv2d(v[None, None], kernel, padding=1)[0, 0] for v in (torch.nan_to_num(field), known.float()))
+    return torch.where(known, total / weight.clamp(min=1e-6), torch.nan)
 
 
 def _shifted(field: Array, shift: tuple[float, float]) -> Array:

@@ -68,8 +68,8 @@ def test_the_memory_fades_and_its_weight_with_it() -> None:
     state = step(field()).state
     nothing = torch.full(SHAPE, torch.nan)
     later = step(nothing, state, DAY + dt.timedelta(3)).state
-    assert torch.allclose(later.weight, state.weight * math.exp(-3 / 4))
-    assert torch.allclose(later.memory, state.memory)  # the mean stays, the belief in it fades
+    assert torch.allclose(later.memory.weight, state.memory.weight * math.exp(-3 / 4))
+    assert torch.allclose(later.memory.mean, state.memory.mean)  # the mean stays, the belief in it fades
 
 
 def test_a_gap_of_days_equals_as_many_days_without_an_observation() -> None:
@@ -79,8 +79,8 @@ def test_a_gap_of_days_equals_as_many_days_without_an_observation() -> None:
     for n in (1, 2, 3):
         stepwise = step(nothing, stepwise, DAY + dt.timedelta(n)).state
     at_once = step(nothing, state, DAY + dt.timedelta(3)).state
-    assert torch.allclose(stepwise.weight, at_once.weight, rtol=1e-5)
-    assert torch.allclose(stepwise.memory, at_once.memory, atol=1e-4)
+    assert torch.allclose(stepwise.memory.weight, at_once.memory.weight, rtol=1e-5)
+    assert torch.allclose(stepwise.memory.mean, at_once.memory.mean, atol=1e-4)
 
 
 def test_elevation_is_filled_by_the_lapse_rate() -> None:

@@ -60,6 +60,13 @@ def stored(lock: CubeLock, *days: ObservedDay, sensors: Intercalibration | None 
     return writer.cube
 
 
+def stored_later(lock: CubeLock, day: ObservedDay) -> Cube:
+    """``day`` added to a cube that is there, by this version."""
+    writer = create_cube(lock, CubeLayout(DOMAIN, PRODUCTS.fine(), PRODUCTS.coarse(), [], ATTRS), [day.day])
+    store_day(writer, day, LandSurface.of(writer.cube), Intercalibration())
+    return writer.cube
+
+
 def test_reflectance_stays_with_its_age_until_all_bands_are_observed(lock: CubeLock) -> None:
     first, partly = reflectance(0.2), reflectance(0.4, quality=1)
     partly["swir1"][LEFT] = np.nan  # under cloud in one band
@@ -112,12 +119,34 @@ def test_thermal_memory_is_carried_over_a_gap_and_fades_by_its_days(lock: CubeLo
     assert weight[2] / weight[1] == pytest.approx(np.exp(-8 / 4), rel=0.01)
     memory = [cube.read("lst_day_memory", day) for day in cube.days]
     np.testing.assert_allclose(memory[2], memory[0], atol=0.05)  # fades in weight, not in value
+    slow = [float(np.nanmean(cube.read("lst_day_slow_weight", day))) for day in cube.days]
+    assert slow[2] / slow[0] == pytest.approx(np.exp(-9 / 365), rel=0.02) and slow[0] > 0.5
+    np.testing.assert_allclose(cube.read("lst_day_slow", cube.days[2]), cube.read("lst_day_slow", cube.days[0]))
     assert (cube.read_packed("lst_day_lineage", cube.days[0]) == 0).all()
     assert (cube.read_packed("lst_day_lineage", cube.days[2]) > 0).all()
     assert np.isfinite(cube.read("lst_day", cube.days[2])).all()
     sigma = [float(cube.read("lst_day_sigma", day).mean()) for day in cube.days]
     assert sigma[0] < sigma[1] <= sigma[2]
     assert [float(cube.read_coarse("lst_day_seen", day).mean()) for day in cube.days] == [1, 0, 0]
+
+
+def test_a_cube_made_before_there_was_a_slow_memory_goes_on_without_one(lock: CubeLock) -> None:
+    """A cube keeps the variables it was made with; what else it stores is the same."""
+    rng = np.random.default_rng(0)
+    warm = field(290) + rng.normal(0, 2, DOMAIN.fine_shape).astype("float32")
+    days = [replace(nothing(n), lst={"day": (warm, field(1)), "night": (warm - 15, field(1))}) for n in range(2)]
+    without = [[n for n in names if "_slow" not in n] for names in (PRODUCTS.fine(), PRODUCTS.coarse())]
+    assert len(without[0]) == len(PRODUCTS.fine()) - 2 and len(without[1]) == len(PRODUCTS.coarse()) - 2
+    old = create_cube(lock, CubeLayout(DOMAIN, *without, [], ATTRS), [days[0].day])
+    store_day(old, days[0], LandSurface.of(old.cube), Intercalibration())
+    cube = stored_later(lock, days[1])
+    assert cube.fine == tuple(without[0]) and cube.done_days() == list(cube.days)
+    with write_lock(lock.path.parent / "new.zarr") as other:
+        new = stored(other, *days)
+    for name in cube.fine:
+        np.testing.assert_array_equal(cube.read_packed(name, days[1].day), new.read_packed(name, days[1].day))
+    assert float(np.nanmean(new.read("lst_day_slow_weight", days[1].day))) > 0.5
+    assert "lst_night_slow" not in new.fine
 
 
 def test_what_a_day_was_made_without_stands_in_its_status(lock: CubeLock) -> None:
