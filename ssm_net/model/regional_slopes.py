@@ -43,6 +43,9 @@ class SlopeEvidence:
             return cls(torch.zeros(f, f, dtype=torch.float64), torch.zeros(f, dtype=torch.float64))
         return cls(*grouped_normal_equations(features.double(), ssm.double(), cell, None, LASTING_BIAS))
 
+    def __add__(self, other: SlopeEvidence) -> SlopeEvidence:
+        return SlopeEvidence(self.gram + other.gram, self.moment + other.moment)
+
     def slopes(self, present: Tensor) -> Tensor:
         """The posterior mean of b, (F,) m3 m-3 a standard deviation; 0 of the features that are not ``present``."""
         p = present.double()

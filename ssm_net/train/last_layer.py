@@ -32,6 +32,7 @@ from ssm_net.inputs.reading import CoarseDay, padded, read_coarse, read_stored, 
 from ssm_net.inputs.scaling import NO_FEATURES, Scaling
 from ssm_net.model.grouped_regression import grouped_normal_equations
 from ssm_net.model.network import SSM_MAX, SSM_MIN, Committee, Downscaler, bounded
+from ssm_net.train.target_slopes import STATION_BIAS, STATION_ERROR
 from ssm_net.train.training_stations import TrainingStation
 
 FOOTPRINT_STRIDE = 4  # every 4th pixel each way stands for a footprint
@@ -41,7 +42,6 @@ PRIOR_WEIGHT, PRIOR_LEVEL = (
     0.01,
     0.2,
 )  # tau: prior deviation of a weight and of the intercept, in the logit of soil moisture
-STATION_BIAS, STATION_ERROR = 0.045, 0.046  # m3 m-3: of a point in a pixel, constant and from day to day
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from ssm_net.train.from_scratch import footprint_of, train_from_scratch
 from ssm_net.train.last_layer import design_rows, evenly_chosen, fit_last_layer
 from ssm_net.train.run_folder import deciding_settings, open_run, warn_of_ignored
 from ssm_net.train.start import Start, load_prior, start_from_prior
+from ssm_net.train.target_slopes import target_slopes
 from ssm_net.train.trainer import console, device_of, first_process
 from ssm_net.train.training_stations import TrainingStation, read_training_stations
 from ssm_net.train.withheld import calibrated, scores, withheld_innovations
@@ -88,6 +89,9 @@ def split_of(cfg: TrainConfig, cube: Cube) -> Split:
 
 def _fit_last_layer(start: Start, cube: Cube, parts: Split, stations: list[TrainingStation]) -> None:
     days = evenly_chosen(parts.train_days)
+    slopes = target_slopes(cube, start.scaling, days, ~parts.held_cells, stations)
+    for member in start.network:
+        member.slopes.copy_(slopes)
     observations = design_rows(
         start.network, cube, start.scaling, days, ~parts.held_cells, lags=start.model.lags, stations=stations,
         ablation=start.ablation,

@@ -4,7 +4,6 @@ import datetime as dt
 import itertools
 import os
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +20,17 @@ from ssm_net.config import ModelConfig
 from ssm_net.core.faults import FaultPoint
 from ssm_net.cube.store import Cube, CubeError, open_cube
 from ssm_net.estimators.bilinear import Bilinear
-from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, load_trained
+from ssm_net.estimators.calibration import Calibration
+from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, Trained, build, load_trained
 from ssm_net.estimators.network import NetworkEstimator, half_upsampled
 from ssm_net.formats.mosaic_days import days_done
 from ssm_net.infer import day as infer_day
 from ssm_net.infer.ahead import prefetched
 from ssm_net.infer.day import background, predict_background
 from ssm_net.infer.run import infer
-from ssm_net.inputs import features
 from ssm_net.inputs.bands import bands
 from ssm_net.inputs.phases import PHASES, upsample_by_phase
-from ssm_net.inputs.reading import read_coarse, variables
+from ssm_net.inputs.reading import read_coarse
 from ssm_net.inputs.statistics import compute_scaling
 from ssm_net.inputs.tiling import joined, tiles
 from ssm_net.model.fused import Fused
@@ -50,8 +49,10 @@ def cube(tmp_path_factory: pytest.TempPathFactory) -> Cube:
 @torch.inference_mode()
 def test_products_of_matrices_are_the_networks(kernel: int, window: tuple[int, int, int, int]) -> None:
     torch.manual_seed(0)
-    size = NetworkSize(5, 3, kernel, 12, 2, 8, 1, False, 0.1)
-    members = [Downscaler(size, 0.2).eval() for _ in range(2)]
+    size = NetworkSize(5, 2, 3, kernel, 12, 2, 8, 1, False, 0.1)
+    members = [Downscaler(size, 0.2, [0, 0, 1, 1, 1]).eval() for _ in range(2)]
+    for member in members:
+        member.slopes.normal_(std=0.03)
     for m in members:
         for p in m.parameters():
             p.add_(0.3 * torch.randn_like(p))  # norms and biases too
@@ -110,9 +111,10 @@ def test_no_chunk_is_read_twice(cube: Cube, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_tiles_computed_as_one_give_the_same_numbers(cube: Cube, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a GPU, where a row of tiles is computed at once; a day must not depend on what it was computed on."""
-    size = NetworkSize(len(features.available(variables(cube))), 3, 3, 12, 2, 8, 1, False, 0.1)
-    trained = replace(load_trained(SHIPPED_PRIOR), network=Committee([Downscaler(size, 0.2).eval()]), model=ModelConfig(
-        members=1, lags=3), scaling=compute_scaling(cube, cube.days))  # fmt: skip
+    scaling, model = compute_scaling(cube, cube.days), ModelConfig(members=1, lags=3, width=12, coarse_width=8)
+    trained = Trained(
+        build(model, scaling, 0.2).eval(), scaling, model, 36, "gaussian", cube.fwhm, 0.2, Calibration(), {}
+    )
     estimator, h = NetworkEstimator(trained, cube, CPU), cube.footprint()
     none = np.zeros(cube.domain.fine_shape, np.uint16)
     together = []

@@ -8,14 +8,16 @@ from ssm_net.grid import upsample
 from ssm_net.inputs.phases import PHASES, phase_of_cells, upsample_by_phase
 from ssm_net.model.network import SSM_MAX, SSM_MIN, Downscaler, NetworkSize
 
-LAGS, FEATURES, RATIO = 3, 5, 12
+LAGS, FEATURES, GROUPS, RATIO = 3, 5, 2, 12
 
 
 def network(seed: int = 0) -> Downscaler:
     """Weights far from their small start, so that everything the head is given shows in the result."""
     torch.manual_seed(seed)
-    net = Downscaler(NetworkSize(FEATURES, LAGS, 3, 16, 2, 16, 1, True, 0.1), mean_ssm=0.2).eval()
+    size = NetworkSize(FEATURES, GROUPS, LAGS, 3, 16, 2, 16, 1, True, 0.1)
+    net = Downscaler(size, mean_ssm=0.2, group_of=[0, 0, 1, 1, 1]).eval()
     with torch.no_grad():
+        net.slopes.normal_(std=0.02)
         for p in net.head.parameters():
             p.normal_(std=0.3)
     return net
@@ -105,3 +107,30 @@ def test_nothing_observed_gives_the_climatological_mean() -> None:
     net = network()
     out, _ = net.own_out(torch.zeros(1, LAGS, 4, 4), torch.zeros(1, LAGS, 4, 4))
     assert torch.allclose(out, torch.tensor(0.2))
+
+
+def test_a_missing_cell_mean_differs_from_one_at_its_mean() -> None:
+    """A cube without a product must not pass for one whose product is average everywhere."""
+    net, ssm = network(), 0.1 + 0.2 * torch.rand(1, LAGS, 4, 4)
+    cells = torch.zeros(1, FEATURES, 4, 4)
+    missing = cells.clone()
+    missing[:, 2] = torch.nan
+    with torch.inference_mode():
+        there, gone = net.context(ssm, cells).deep, net.context(ssm, missing).deep
+    assert torch.isfinite(gone).all() and not torch.allclose(there, gone)
+
+
+def test_slopes_given_with_a_batch_are_those_of_the_network() -> None:
+    net, x = network(), torch.randn(2, FEATURES, 6, 6)
+    with torch.inference_mode():
+        assert torch.equal(net.fine(x), net.fine(x, slopes=net.slopes.expand(2, -1)))
+        none = net.fine(x, slopes=torch.zeros(2, FEATURES))
+    assert float(none[:, -GROUPS:].abs().max()) == 0
+
+
+def test_warmer_adds_a_standard_deviation_to_heat_and_to_what_slopes_make_of_it() -> None:
+    net, x = network(), torch.randn(1, FEATURES, 6, 6)
+    hot = x.clone()
+    hot[:, [0, 3]] += 1
+    with torch.inference_mode():
+        torch.testing.assert_close(net.warmer(net.fine(x), [0, 3]), net.fine(hot), atol=1e-5, rtol=1e-5)
