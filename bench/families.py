@@ -62,6 +62,7 @@ METHODS: dict[str, Method] = {
     "without last layer": Method(last_layer=False),
     "without either: the prior": Method(slopes=False, last_layer=False),
     "without the update": Method(update=False),
+    "13 stations in one cell": Method(stations=13),
     "one member": Method(members=1),
     "without texture, relief, water": Method(without=MAPS),
     "without texture": Method(without=("sand", "clay")),
@@ -101,9 +102,10 @@ def means(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
     out: dict[str, dict[str, float]] = {}
     for method in rows[0]["scores"]:
         values = {key: np.array([row["scores"][method][key] for row in rows]) for key in COLUMNS}
+        known = {key: v[np.isfinite(v)] for key, v in values.items()}
         out[method] = {
-            key: float(np.sqrt(np.nanmean(v**2))) if COLUMNS[key].error else float(np.nanmean(v))
-            for key, v in values.items()
+            key: math.nan if not v.size else float(np.sqrt((v**2).mean())) if COLUMNS[key].error else float(v.mean())
+            for key, v in known.items()
         }
     return out
 

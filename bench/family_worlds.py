@@ -22,7 +22,9 @@ from ssm_net.estimators.checkpoint import Trained
 from ssm_net.grid import M36, block_mean, expand
 from ssm_net.inputs.phases import PHASES
 from ssm_net.inputs.scaling import Scaling
+from ssm_net.model.grouped_regression import grouped_normal_equations
 from ssm_net.model.network import SSM_MAX, SSM_MIN, Committee, Downscaler, bounded
+from ssm_net.model.regional_slopes import SlopeEvidence
 from ssm_net.model.update import increments
 from ssm_net.pretrain.samples import NEIGHBOURHOOD, THINNING, World
 from ssm_net.pretrain.truth_samples import TruthBatch, TruthSamples
@@ -30,10 +32,12 @@ from ssm_net.pretrain.worlds import Place, make_world, samples_file
 from ssm_net.train.batches import collate
 from ssm_net.train.last_layer import DesignRows, Observations, fit_last_layer
 from ssm_net.train.leave_own_out import hidden, interpolated
+from ssm_net.train.target_slopes import STATION_BIAS, STATION_ERROR
 from ssm_net.train.withheld import UNSEEN_LAWS, innovations
 
 SEED = 99  # of the worlds that judge; those that networks were trained on have others
 PER = M36.ratio // THINNING  # thinned pixels a side of a cell
+POINT_ERROR = (0.03, 0.04)  # m3 m-3, of a station as a value of its pixel: constant, and of each day
 LEAST_LABELLED = 0.3  # of pixels and days: a world that is frozen for longer judges nothing
 SIGMA = 0.04  # m3 m-3, prepare's error of an observation where the product states none
 ORACLE_RIDGE = 1e-5  # of the oracle's last layer
@@ -59,12 +63,14 @@ class DayMap:
 @dataclass(frozen=True)
 class Method:
     """How a world is mapped: with the features ``without`` missing, with or without regional ``slopes``, the regression
-    of the ``last_layer`` and the ``update``; ``hide`` takes observations (L, R, C) away; ``members`` at most."""
+    of the ``last_layer`` and the ``update``; with that many ``stations``, all in one cell; ``hide`` takes observations
+    (L, R, C) away; ``members`` at most."""
 
     without: tuple[str, ...] = ()
     slopes: bool = True
     last_layer: bool = True
     update: bool = True
+    stations: int = 0
     members: int = 99
     hide: Callable[[Tensor], Tensor] | None = field(default=None, compare=False)
 
@@ -104,9 +110,42 @@ def maps_of(world: World, prior: Trained, method: Method) -> list[DayMap]:
 def _batches(world: World, scaling: Scaling, lags: int, method: Method) -> list[TruthBatch]:
     data = TruthSamples([world], scaling, ratio=M36.ratio, lags=lags, seed=None)
     batches = [collate([data[i]]) for i in range(len(data))]
+    slopes = batches[0].slopes
+    if method.stations:
+        evidence = data.versions[0][0].records[0] + _of_stations(batches, method.stations)
+        slopes = evidence.slopes(slopes[0] != 0)[None]
     if not method.slopes:
-        batches = [replace(b, slopes=torch.zeros_like(b.slopes)) for b in batches]
-    return batches
+        slopes = torch.zeros_like(slopes)
+    return [replace(batch, slopes=slopes) for batch in batches]
+
+
+def _of_stations(batches: Sequence[TruthBatch], number: int) -> SlopeEvidence:
+    """What stations say of the slopes, at the ``number`` pixels of the cell in the middle with the most truth: their
+    contrasts on each day, with the errors of points."""
+    middle = batches[0].coarse.ssm.shape[-1] // 2 * PER
+    cell = (slice(middle, middle + PER), slice(middle, middle + PER))
+    values = torch.stack([torch.where(b.known[0], b.truth[0], torch.nan)[cell].flatten() for b in batches])
+    x = torch.stack([b.x[0, :, 1::NEIGHBOURHOOD, 1::NEIGHBOURHOOD][:, *cell].flatten(1).T for b in batches])
+    at = torch.isfinite(values).sum(0).argsort(descending=True, stable=True)[: number * 2 : 2]
+    g = torch.Generator().manual_seed(SEED)
+    error = [
+        e * torch.randn(shape, generator=g)
+        for e, shape in zip(POINT_ERROR, ((len(at),), (len(x), len(at))), strict=True)
+    ]
+    values, x = values[:, at] + error[0] + error[1], x[:, at]
+    rows, left, station = [], [], []
+    for y, features in zip(values, x, strict=True):
+        there = torch.isfinite(y)
+        if (n := int(there.sum())) > 1:
+            rows.append((features[there] - features[there].mean(0)) * n / (n - 1))
+            left.append((y[there] - y[there].mean()) * n / (n - 1))
+            station.append(torch.nonzero(there)[:, 0])
+    if not rows:
+        f = x.shape[2]
+        return SlopeEvidence(torch.zeros(f, f, dtype=torch.float64), torch.zeros(f, dtype=torch.float64))
+    return SlopeEvidence(*grouped_normal_equations(
+        torch.cat(rows).double(), torch.cat(left).double(), torch.cat(station), STATION_ERROR, STATION_BIAS
+    ))  # fmt: skip
 
 
 def own_context(member: Downscaler, batch: TruthBatch) -> Tensor:
