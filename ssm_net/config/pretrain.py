@@ -29,7 +29,7 @@ class PretrainConfig:
     """folder for the networks"""
     families: list[str] = field(default_factory=lambda: ["AD", "BE", "CF"])
     """groups of families of physics, one network each: laws and numbers are drawn between the letters of a group"""
-    count: int = 44
+    count: int = 32
     """worlds a group"""
     days: int = 32
     """days of a world that samples are taken from"""
@@ -50,7 +50,7 @@ class PretrainConfig:
     weight_decay: float = 0.02
     """weight decay of AdamW"""
     workers: int = 1
-    """processes that simulate worlds"""
+    """processes that simulate worlds and, on a CPU, train networks"""
     plan: bool = False
     """true prints what would be done and does nothing"""
 
