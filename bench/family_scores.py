@@ -30,6 +30,8 @@ COLUMNS = {
     "in 90 %, cloudy": Column("cloudy", 3),
     "in 90 %, gap": Column("gap", 3),
     "stated error": Column("stated", 4, True),
+    "stated error inside": Column("stated inside", 4, True),
+    "disagreement inside": Column("of members", 4, True),
 }
 
 
@@ -46,9 +48,19 @@ def score(maps: Sequence[DayMap], means: Sequence[Tensor] | None = None) -> dict
         cell, true_cell = (block_mean(torch.where(known, v, torch.nan), PER) for v in (mean, day.truth))
         own, true = mean - expand(cell, PER), day.truth - expand(true_cell, PER)
         sigma = (day.shared + day.local).sqrt()
-        fields = (mean - day.truth, own, true, expand(cell - true_cell, PER), sigma, day.seen, day.observed)
+        fields = (
+            mean - day.truth,
+            own,
+            true,
+            expand(cell - true_cell, PER),
+            sigma,
+            day.seen,
+            day.observed,
+            day.local,
+            day.disagreement,
+        )
         columns.append(tuple(f[known].double() for f in fields))
-    error, own, true, of_cell, sigma, seen, observed = (torch.cat(c) for c in zip(*columns, strict=True))
+    error, own, true, of_cell, sigma, seen, observed, local, apart = (torch.cat(c) for c in zip(*columns, strict=True))
     z = (error / sigma).abs()
     out = {
         "RMSE": _rms(error), "RMSE inside": _rms(own - true), "gain inside": 1 - _rms(own - true) / _rms(true),
@@ -57,9 +69,10 @@ def score(maps: Sequence[DayMap], means: Sequence[Tensor] | None = None) -> dict
         "in 68 %": _fraction(z < 1), "in 90 %": _fraction(z < 1.645),
         "in 90 %, cloudy": _fraction((z < 1.645)[seen == 0]), "in 90 %, gap": _fraction((z < 1.645)[observed == 0]),
         "stated error": _rms(sigma),
+        "stated error inside": _rms(local.sqrt()), "disagreement inside": _rms(apart.sqrt()),
     }  # fmt: skip
     if means is not None:
-        out |= dict.fromkeys(("in 68 %", "in 90 %", "in 90 %, cloudy", "in 90 %, gap", "stated error"), float("nan"))
+        out |= {key: float("nan") for key in COLUMNS if key.startswith(("in ", "stated", "disagreement"))}
     return out
 
 

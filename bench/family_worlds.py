@@ -58,6 +58,7 @@ class DayMap:
     observed: Tensor
     seen: Tensor
     bilinear: Tensor
+    disagreement: Tensor  # variance between members of what they draw inside the cell
 
 
 @dataclass(frozen=True)
@@ -223,9 +224,11 @@ def _map(network: Committee, batch: TruthBatch, calibration: Calibration, method
         step, k = increments(p.nan_to_num(), variance.nan_to_num(), ssm[0], torch.full_like(p, SIGMA))
         mean = (mean + up_y @ step @ up_x.T).clamp(SSM_MIN, SSM_MAX)
         of_cell = of_cell * (1 - up_y @ k @ up_x.T)
+    patterns = means - expand(block_mean(torch.where(known, means, torch.nan), PER), PER)
+    disagreement = patterns.var(0) if len(means) > 1 else torch.zeros_like(mean)
     truth = torch.where(known, batch.truth[0], torch.nan)
     observed = expand(torch.isfinite(ssm[0]), PER)
-    return DayMap(mean, of_cell, inside, truth, background, observed, seen > 0, bilinear(ssm, up_y, up_x))
+    return DayMap(mean, of_cell, inside, truth, background, observed, seen > 0, bilinear(ssm, up_y, up_x), disagreement)
 
 
 def bilinear(ssm: Tensor, up_y: Tensor, up_x: Tensor) -> Tensor:
