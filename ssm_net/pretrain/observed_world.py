@@ -89,6 +89,7 @@ class _Recorder:
         self.thermal = {k: _Thermal(Memory.empty(none), Memory.empty(none) if k == "day" else None) for k in OVERPASSES}
         self.antecedent = dict.fromkeys(API_DAYS, none)
         self.land = self.observed_maps["water_fraction"] < WATER
+        self.map_cells = {k: block_mean(v, domain.ratio) for k, v in self.observed_maps.items()}
         lat = torch.from_numpy(domain.lonlat(coarse=True)[1]).float()
         self.latitude = lat[:, None].expand(*domain.coarse_shape)
 
@@ -148,12 +149,13 @@ class _Recorder:
         fine = {**self.lst(day, "day"), **self.lst(day, "night"), **self.rain(rain), **self.bands}
         if self.age is not None:
             fine["reflectance_age"] = self.age
+        # As in a cube: what changes from day to day is averaged over land, a map over the whole cell.
+        cells = {name: block_mean(values, domain.ratio, self.land) for name, values in fine.items()} | self.map_cells
         fine |= self.observed_maps
         hard = (day.night.lst + day.noon.lst) / 2 < FROZEN
         if day.snow is not None:
             hard |= day.snow > SNOW_MASK
         truth = torch.where(self.land & ~torch.from_numpy(hard), torch.from_numpy(day.night.ssm), torch.nan)
-        cells = {name: block_mean(values, domain.ratio, self.land) for name, values in fine.items()}
         return ObservedWorldDay(day.date, fine, cells, torch.from_numpy(self.observer.coarse(day)), truth)
 
 
