@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from ssm_net.inputs.reading import older_mean
 from ssm_net.inputs.scaling import Scaling
 from ssm_net.pretrain.samples import NEIGHBOURHOOD, THINNING, World
 from ssm_net.pretrain.truth_samples import OUTAGE, PRODUCTS, SLOPES_UNKNOWN, TruthBatch, TruthSamples
@@ -101,7 +102,8 @@ def test_what_is_made_of_a_product_is_missing_together() -> None:
 
 def test_an_outage_hides_several_days_and_an_orbit_gap_one(drawn: list[TruthBatch]) -> None:
     """And nothing of the days before: a network that knows no outage loses its level with the first one."""
-    seen_before = [s.coarse.ssm for s in drawn if bool(torch.isfinite(s.coarse.ssm[-1]).any())]
+    lagged = [s.coarse.ssm[:LAGS] for s in drawn]
+    seen_before = [ssm for ssm in lagged if bool(torch.isfinite(ssm[-1]).any())]
     hidden = [torch.isnan(ssm).flatten(1).all(1).tolist() for ssm in seen_before]
     days = [h.index(False) for h in hidden]
     assert all(not any(h[n:]) for h, n in zip(hidden, days, strict=True))
@@ -165,6 +167,7 @@ def test_without_a_seed_nothing_is_dropped_or_exchanged() -> None:
         of_world = world_of(number)
         assert torch.equal(sample.x, of_world.x[day].float()) and torch.equal(sample.coarse.cells, of_world.cells[day])
         assert torch.isfinite(sample.coarse.ssm[: min(day + 1, LAGS)]).all()
+        assert torch.isfinite(sample.coarse.ssm[-1]).all() == (day >= LAGS)
         assert torch.equal(sample.coarse.ssm[0], of_world.ssm[day])
         assert float(sample.slopes[0]) < -0.003
         assert sample.known.all() and torch.equal(sample.truth, of_world.truth[day].float())
@@ -190,10 +193,20 @@ def tensors(batch: TruthBatch) -> list[Tensor]:
 def test_observations_between_the_samples_of_a_world_are_its_context() -> None:
     """Samples of days apart are given the observations of the days before, not those of the samples before."""
     whole = world_of(0)
-    days = torch.tensor([2, 5])
+    days = torch.tensor([2, 12])
     some = World(whole.x[days], whole.truth[days], whole.offset[days], whole.cells[days], whole.ssm, days)
     data = TruthSamples([some], data_of(1, None).scaling, ratio=36, lags=LAGS, seed=None)
     assert len(data) == 2
     first, second = data[0].coarse.ssm, data[1].coarse.ssm
-    assert torch.equal(second, whole.ssm[1:6].flip(0))
+    assert first.shape == second.shape == (LAGS + 1, CELLS, CELLS)
+    assert torch.equal(second[:LAGS], whole.ssm[8:13].flip(0))
+    torch.testing.assert_close(second[-1], older_mean(whole.ssm[:8].flip(0)))
     assert torch.equal(first[:3], whole.ssm[:3].flip(0)) and torch.isnan(first[3:]).all()
+
+
+def test_some_samples_know_nothing_older(drawn: list[TruthBatch]) -> None:
+    """As on the first days of a record; an outage of the last days leaves what was before it."""
+    older = [bool(torch.isfinite(s.coarse.ssm[-1]).any()) for s in drawn]
+    lagged = [bool(torch.isfinite(s.coarse.ssm[:LAGS]).any()) for s in drawn]
+    assert 0.2 < sum(older) / len(older) < 0.95
+    assert (True, False) in zip(older, lagged, strict=True)

@@ -173,6 +173,14 @@ def test_two_processes_pretrain_together(tmp_path: Path) -> None:
     assert prior.provenance["worlds"] == 2 and prior.model.members == 2
 
 
+@pytest.mark.slow
+def test_networks_that_train_beside_each_other_are_those_that_train_in_turn(tmp_path: Path) -> None:
+    cfg = settings(tmp_path)
+    random_worlds(cfg)
+    beside, in_turn = pretrain(replace(cfg, workers=2)), pretrain(replace(cfg, run=str(tmp_path / "turn")))
+    assert beside is not None and in_turn is not None and beside.digest == in_turn.digest
+
+
 def test_a_precision_that_pretraining_does_not_have_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"16-mixed.*bf16-mixed"):
         pretrain(settings(tmp_path, trainer=TrainerConfig(precision="16-mixed")))
