@@ -151,8 +151,12 @@ class _Recorder:
         fine = {**self.lst(day, "day"), **self.lst(day, "night"), **self.rain(rain), **self.bands}
         if self.age is not None:
             fine["reflectance_age"] = self.age
-        # As in a cube: what changes from day to day is averaged over land, a map over the whole cell.
+        # As in a cube: what changes from day to day is averaged over land, a map over the whole cell, and the
+        # background is that of the cell's middle.
         cells = {name: block_mean(values, domain.ratio, self.land) for name, values in fine.items()} | self.map_cells
+        for k, state in self.thermal.items():
+            assert state.background is not None
+            cells[f"lst_{k}_background"] = state.background
         fine |= self.observed_maps
         bare = ((day.night.lst + day.noon.lst) / 2 >= FROZEN) & (self.observer.land.water <= OPEN_WATER)
         if day.snow is not None:
