@@ -119,6 +119,8 @@ def train_member(cfg: PretrainConfig, group: str, scaling: Scaling, mean_ssm: fl
     settings = replace(cfg.trainer, precision="32-true")
     trainer = make_trainer(settings, run, cfg.epochs, [last], [CSVLogger(run, name="log", version=0)])
     fit_or_resume(trainer, learner, data, run)
+    if "val/rmse" not in trainer.callback_metrics:  # stopped between its last epoch and the saving of the network
+        trainer.validate(learner, datamodule=data, verbose=False)
     error = round(float(trainer.callback_metrics["val/rmse"]), 5)
     provenance = _provenance(cfg, [group]) | {"worlds": len(worlds) - held, ERROR: error}
     network = learner.network.eval().cpu()
