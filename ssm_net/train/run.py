@@ -89,9 +89,12 @@ def split_of(cfg: TrainConfig, cube: Cube) -> Split:
 
 def _fit_last_layer(start: Start, cube: Cube, parts: Split, stations: list[TrainingStation]) -> None:
     days = evenly_chosen(parts.train_days)
-    slopes = target_slopes(cube, start.scaling, days, ~parts.held_cells, stations)
-    for member in start.network:
-        member.slopes.copy_(slopes)
+    if start.ablation.regional_slopes:
+        slopes = target_slopes(cube, start.scaling, days, ~parts.held_cells, stations)
+        for member in start.network:
+            member.slopes.copy_(slopes)
+    if not start.ablation.last_layer:
+        return
     observations = design_rows(
         start.network, cube, start.scaling, days, ~parts.held_cells, lags=start.model.lags, stations=stations,
         ablation=start.ablation,
