@@ -43,8 +43,8 @@ from ssm_net.evaluate.report.tables import json_ready
 
 SLOPES = "ground-slopes.json"
 RESULTS = ROOT / "bench" / "results"
-WITHOUT = ("sand", "clay", "ndvi")
-NETWORKS = {"ssm_net": (), "ssm_net without texture, NDVI": WITHOUT}
+NO_LEVEL = ("brightness",)  # an index has none
+NETWORKS = {"ssm_net": NO_LEVEL, "ssm_net without texture, NDVI": (*NO_LEVEL, "sand", "clay", "ndvi")}
 UNDOWNSCALED = "undownscaled"
 INTERVALS = (
     "95 % intervals resample stations. Static: of the stations' means; dynamic: of the rest. R in time: the median of "

@@ -33,7 +33,7 @@ from ssm_net.estimators.network import NetworkContext, NetworkEstimator
 from ssm_net.grid import M36, Domain, Footprint, Grid, Window
 from ssm_net.inputs.channels import PackedPixels, as_tensor
 from ssm_net.inputs.phases import PHASES, phase_of_cells
-from ssm_net.inputs.reading import CoarseDay, stored
+from ssm_net.inputs.reading import OLDER_DAYS, CoarseDay, older_mean, stored
 from ssm_net.inputs.scaling import NO_FEATURES, Scaling
 from ssm_net.model.network import KERNEL, Committee
 from ssm_net.train.last_layer import FOOTPRINT_STRIDE, Observations, design_rows, evenly_chosen, fit_last_layer
@@ -175,15 +175,17 @@ class GroundNetworks:
         side, lags = self.plain.cells, self.trained.model.lags
         scaling = self.trained.scaling if self.trained.model.cells else NO_FEATURES
         cells = self._cell_features(scaling)
-        ssm = np.full((lags, len(days)), np.nan, "float32")
-        for lag in range(lags):
+        ssm = np.full((lags + OLDER_DAYS, len(days)), np.nan, "float32")
+        for lag in range(len(ssm)):
             known = days >= lag
             ssm[lag, known] = self.cell.coarse[days[known] - lag, station]
+        older = older_mean(torch.from_numpy(ssm[lags:])[..., None])[None, :, 0]
+        observations = torch.cat([torch.from_numpy(ssm[:lags]), older])
         estimators = self.estimators(self.trained.network, Calibration())
         vectors: list[list[Tensor]] = [[] for _ in estimators]
         for first in range(0, len(days), PLAINS**2):
             batch = slice(first, first + PLAINS**2)
-            coarse = side_by_side(torch.from_numpy(ssm[:, batch]), cells[:, days[batch]], side)
+            coarse = side_by_side(observations[:, batch], cells[:, days[batch]], side)
             middle = torch.arange(PLAINS) * side + side // 2
             at = phase_of_cells(*coarse.land.shape)[middle[:, None], middle], middle[:, None], middle
             for vector, estimator in zip(vectors, estimators, strict=True):
@@ -273,8 +275,8 @@ class GroundNetworks:
 
 
 def side_by_side(ssm: Tensor, cells: Tensor, side: int) -> CoarseDay:
-    """Up to ``PLAINS``² plains of ``side`` cells a side as one coarse field, the rest of it unobserved: ``ssm`` (L, D)
-    with its lags, ``cells`` (F, D) normalised features.
+    """Up to ``PLAINS``² plains of ``side`` cells a side as one coarse field, the rest of it unobserved: ``ssm``
+    (L + 1, D) with its lags and the mean of older days, ``cells`` (F, D) normalised features.
 
     A plain is as wide as the networks reach, so the middle of each sees no other plain.
     """
@@ -287,7 +289,7 @@ def side_by_side(ssm: Tensor, cells: Tensor, side: int) -> CoarseDay:
     laid = laid_out(ssm, math.nan)
     none = torch.ones(laid.shape[1:])
     sigma = torch.where(torch.isfinite(laid[0]), COARSE_ERROR, torch.nan)
-    return CoarseDay(dt.date.min, laid, sigma, laid_out(cells, 0.0), torch.zeros(2), none, none, {})
+    return CoarseDay(dt.date.min, laid[:-1], laid[-1], sigma, laid_out(cells, 0.0), torch.zeros(2), none, none, {})
 
 
 def anomalies(

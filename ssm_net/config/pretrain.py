@@ -29,7 +29,7 @@ class PretrainConfig:
     """folder for the networks"""
     families: list[str] = field(default_factory=lambda: ["AD", "BE", "CF"])
     """groups of families of physics, one network each: laws and numbers are drawn between the letters of a group"""
-    count: int = 44
+    count: int = 30
     """worlds a group"""
     days: int = 32
     """days of a world that samples are taken from"""
@@ -41,7 +41,7 @@ class PretrainConfig:
     """what training runs on: a file of conf/trainer"""
     seed: int = 1
     """of worlds, samples and first weights"""
-    epochs: int = 30
+    epochs: int = 45
     """passes over the worlds"""
     batch_size: int = 8
     """samples a step"""
@@ -50,7 +50,7 @@ class PretrainConfig:
     weight_decay: float = 0.02
     """weight decay of AdamW"""
     workers: int = 1
-    """processes that simulate worlds"""
+    """processes that simulate worlds and, on a CPU, train networks"""
     plan: bool = False
     """true prints what would be done and does nothing"""
 

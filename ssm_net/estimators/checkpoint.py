@@ -52,7 +52,7 @@ class Trained:
 def build(model: ModelConfig, scaling: Scaling, mean_ssm: float) -> Committee:
     """Networks of the size ``model`` with new weights for the features of ``scaling``; ``mean_ssm`` in m3 m-3."""
     size = NetworkSize(
-        features=len(scaling.names), groups=len(features.GROUPS), lags=model.lags, kernel=model.kernel,
+        features=len(scaling.names), groups=len(features.GROUPS), lags=model.lags + 1, kernel=model.kernel,
         width=model.width, depth=model.depth, coarse_width=model.coarse_width, coarse_depth=model.coarse_depth,
         cells=model.cells, dropout=model.dropout,
     )  # fmt: skip

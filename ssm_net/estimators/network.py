@@ -59,7 +59,7 @@ class NetworkEstimator:
     def context(self, coarse: CoarseDay) -> NetworkContext:
         rows, cols = coarse.ssm.shape[-2:]
         phase = self.ablation.hidden_phases(phase_of_cells(rows, cols))
-        ssm = torch.stack([coarse.without(phase == p).ssm for p in range(PHASES)]).to(self.device)
+        ssm = torch.stack([coarse.without(phase == p).observations for p in range(PHASES)]).to(self.device)
         cells = coarse.features.to(self.device).expand(PHASES, -1, -1, -1)
         contexts = [member.context(ssm, cells) for member in self.network]
         by_phase = tuple(torch.cat([c.base, c.deep], 1).float() for c in contexts)

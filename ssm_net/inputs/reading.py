@@ -24,6 +24,8 @@ from ssm_net.inputs.scaling import Scaling
 from ssm_net.lst.cloud_effect import CONTRAST, contrast_under_cloud
 from ssm_net.lst.gap_filling import LAPSE
 
+OLDER_DAYS, OLDER_FADING = 80, 30.0  # days of older observations that are read, and in which they fade to 1/e
+
 
 class Pixels(Protocol):
     """What windows of a day's pixels are read from: a ``Cube``, or a ``Band`` of one in memory."""
@@ -47,7 +49,8 @@ class CoarseDay:
     """A day on the coarse grid, whole domain.
 
     ``ssm`` (L, R, C): the observation of the day and of the L-1 days before it (lag 0 first), m3 m-3, NaN where there
-    is none; ``sigma`` (R, C) its standard error on the day, NaN where there is none; ``features`` (F, R, C) cell
+    is none; ``older`` (R, C) the fading mean of those before, NaN where there is none and with L = 1; ``sigma`` (R, C)
+    its standard error on the day, NaN where there is none; ``features`` (F, R, C) cell
     means of the features, normalised; ``season`` (2,): sine and cosine of the day of year; ``land`` (R, C) fraction of
     the cell under the production mask; ``seen`` (R, C) fraction of the land whose LST was seen, by day or by night,
     whichever is more; ``background`` maps overpass names to (R, C) temperatures of the surroundings, K.
@@ -55,12 +58,18 @@ class CoarseDay:
 
     day: dt.date
     ssm: Tensor
+    older: Tensor
     sigma: Tensor
     features: Tensor
     season: Tensor
     land: Tensor
     seen: Tensor
     background: dict[str, Tensor]
+
+    @property
+    def observations(self) -> Tensor:
+        """What networks are given, (L + 1, R, C): the observations by lag and, last, the mean of the older ones."""
+        return torch.cat([self.ssm, self.older[None]])
 
     def without(self, hide: Tensor) -> CoarseDay:
         """The same day with its own observation taken away where ``hide`` (R, C) is true."""
@@ -92,10 +101,16 @@ def read_cells(cube: Cube, day: dt.date, names: Sequence[str]) -> Tensor:
 
 
 def read_coarse(cube: Cube, day: dt.date, lags: int, scaling: Scaling) -> CoarseDay:
-    """The coarse fields of ``day`` and the observations of the ``lags - 1`` days before it."""
-    past = [day - dt.timedelta(n) for n in range(lags)]
+    """The coarse fields of ``day``, the observations of the ``lags - 1`` days before it and, where these are any, the
+    mean of the older ones."""
     none = torch.full(cube.domain.coarse_shape, torch.nan)
-    ssm = torch.stack([_coarse(cube, "ssm", d) if "ssm" in cube.coarse and cube.done(d) else none for d in past])
+
+    def observed(n: int) -> Tensor:
+        past = day - dt.timedelta(n)
+        return _coarse(cube, "ssm", past) if "ssm" in cube.coarse and cube.done(past) else none
+
+    ssm = torch.stack([observed(n) for n in range(lags)])
+    older = older_mean(torch.stack([observed(lags + n) for n in range(OLDER_DAYS)])) if lags > 1 else none
     background = {k: _coarse(cube, f"lst_{k}_background", day) for k in OVERPASSES if f"lst_{k}" in cube.fine}
     seen = torch.stack(
         [torch.zeros(cube.domain.coarse_shape), *(_coarse(cube, f"lst_{k}_seen", day) for k in background)]
@@ -105,6 +120,7 @@ def read_coarse(cube: Cube, day: dt.date, lags: int, scaling: Scaling) -> Coarse
     return CoarseDay(
         day,
         ssm,
+        older,
         torch.where(torch.isfinite(ssm[0]), _coarse(cube, "ssm_sigma", day), torch.nan),
         scaling(read_cells(cube, day, scaling.names)) if scaling.names else torch.empty(0, *land.shape),
         torch.tensor([math.sin(angle), math.cos(angle)]),
@@ -112,6 +128,14 @@ def read_coarse(cube: Cube, day: dt.date, lags: int, scaling: Scaling) -> Coarse
         torch.nan_to_num(seen).amax(0),
         background,
     )
+
+
+def older_mean(ssm: Tensor) -> Tensor:
+    """The mean of observations (N, R, C), the latest first, each day of which counts less than the one after it: what a
+    cell is like when nothing was observed for days. NaN where there is none."""
+    known = torch.isfinite(ssm)
+    weight = torch.exp(-torch.arange(len(ssm)) / OLDER_FADING)[:, None, None] * known
+    return (torch.nan_to_num(ssm) * weight).sum(0) / weight.sum(0)
 
 
 def stored(names: Sequence[str]) -> list[str]:

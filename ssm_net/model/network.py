@@ -36,9 +36,9 @@ UNRESOLVED = 0.04  # m3 m-3; what no predictor explains inside a cell is 0.02-0.
 @dataclass(frozen=True)
 class NetworkSize:
     """Size of a ``Downscaler``: ``features`` of a pixel, of which each is in one of ``groups``, ``lags`` days of
-    observations, ``kernel`` of the first convolution (pixels a side), channels (``width``) and blocks (``depth``) of
-    the fine branch, the same of the coarse branch; ``cells``: whether the coarse branch is given the features' cell
-    means; ``dropout``, a probability."""
+    observations (the last may stand for all older ones), ``kernel`` of the first convolution (pixels a side), channels
+    (``width``) and blocks (``depth``) of the fine branch, the same of the coarse branch; ``cells``: whether the coarse
+    branch is given the features' cell means; ``dropout``, a probability."""
 
     features: int
     groups: int

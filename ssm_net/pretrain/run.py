@@ -6,9 +6,13 @@ observations.
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import numpy as np
@@ -34,6 +38,7 @@ from ssm_net.train.optimiser import Schedule
 from ssm_net.train.trainer import console, device_of, first_process, fit_or_resume, make_trainer
 from ssm_net.version import __version__
 
+ERROR = "RMSE in withheld worlds, m3 m-3"
 WITHHELD = 0.1  # fraction of the worlds that the error is measured on
 PRECISIONS = {"32-true": False, "32": False, "bf16-mixed": True, "bf16": True}  # whether pixels are in bfloat16
 FOOTPRINT, FWHM_KM = "gaussian", 43.0  # of simulated worlds, as prepare assumes it
@@ -60,35 +65,43 @@ def pretrain(cfg: PretrainConfig) -> Trained | None:
     run.mkdir(parents=True, exist_ok=True)
     make_worlds(every, folder, cfg.workers)
     console.print("reading the worlds")
-    worlds = {group: [World.load(samples_file(p, folder)) for p in of_group] for group, of_group in places.items()}
-    scaling = scaling_of([w for of_group in worlds.values() for w in of_group], every)
-    mean_ssm = float(np.mean([float(torch.nanmean(w.ssm)) for of_group in worlds.values() for w in of_group]))
-    members, errors = [], {}
-    for group, of_group in worlds.items():
-        console.print(f"training on {len(of_group)} worlds of {group}")
-        network, errors[group] = _train(cfg, of_group, scaling, mean_ssm, run / "members" / group)
-        members += list(network)
+    scaling, mean_ssm = statistics_of([World.load(samples_file(p, folder)) for p in every], every)
+    members = _members(cfg, scaling, mean_ssm)
     if not first_process():
         return None
     held = _withheld(cfg.count)
+    withheld = [p.name for group in places.values() for p in group[:held]]
     save_trained(run, Trained(
-        Committee(members).eval(), scaling, replace(cfg.model, members=len(members)), M36.ratio, FOOTPRINT, FWHM_KM,
-        mean_ssm, Calibration(),
-        provenance={"ssm_net": __version__, "versions": VERSIONS, "families": list(cfg.families),
-                    "worlds": len(cfg.families) * (cfg.count - held), "seed": cfg.seed,
-                    "withheld worlds": [p.name for of_group in places.values() for p in of_group[:held]],
-                    "RMSE there, m3 m-3": {group: round(error, 5) for group, error in errors.items()}},
+        Committee(m for member in members for m in member.network).eval(), scaling,
+        replace(cfg.model, members=len(members)), M36.ratio, FOOTPRINT, FWHM_KM, mean_ssm, Calibration(),
+        provenance=_provenance(cfg, cfg.families) | {
+            "worlds": len(every) - len(withheld), "withheld worlds": withheld,
+            "RMSE there, m3 m-3": {g: m.provenance[ERROR] for g, m in zip(cfg.families, members, strict=True)}},
     ))  # fmt: skip
-    of_groups = ", ".join(f"{group} {error:.4f}" for group, error in errors.items())
+    of_groups = ", ".join(f"{g} {m.provenance[ERROR]:.4f}" for g, m in zip(cfg.families, members, strict=True))
     console.print(f"[green]trained[/] {len(members)} networks; RMSE in {held} other worlds each: {of_groups} m3 m-3; "
                   f"in {run}")  # fmt: skip
     return load_trained(run)
 
 
-def _train(
-    cfg: PretrainConfig, worlds: Sequence[World], scaling: Scaling, mean_ssm: float, run: Path
-) -> tuple[Committee, float]:
-    """A network trained on these worlds, and its RMSE in those of them that are withheld, m3 m-3."""
+def _members(cfg: PretrainConfig, scaling: Scaling, mean_ssm: float) -> list[Trained]:
+    """The network of each group; on a CPU beside each other in ``cfg.workers`` processes."""
+    processes = min(cfg.workers, len(cfg.families))
+    if device_of(cfg.trainer).type != "cpu" or cfg.trainer.devices > 1 or processes == 1:
+        return [train_member(cfg, group, scaling, mean_ssm) for group in cfg.families]
+    console.print(f"training {len(cfg.families)} networks in {processes} processes; curves in {cfg.run}/members")
+    context = multiprocessing.get_context("forkserver")
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        return list(pool.map(partial(train_member, cfg, scaling=scaling, mean_ssm=mean_ssm), cfg.families))
+
+
+def train_member(cfg: PretrainConfig, group: str, scaling: Scaling, mean_ssm: float) -> Trained:
+    """The network of a group, trained on its worlds and kept in ``cfg.run/members``; one that is there is loaded."""
+    run = Path(cfg.run) / "members" / group
+    if (run / "model.json").exists():
+        return load_trained(run)
+    run.mkdir(parents=True, exist_ok=True)
+    worlds = [World.load(samples_file(p, Path(cfg.worlds))) for p in places_of(cfg)[group]]
     held, lags, model = _withheld(len(worlds)), cfg.model.lags, replace(cfg.model, members=1)
     L.seed_everything(cfg.seed, verbose=False)
     data = TrainingData(
@@ -106,7 +119,20 @@ def _train(
     settings = replace(cfg.trainer, precision="32-true")
     trainer = make_trainer(settings, run, cfg.epochs, [last], [CSVLogger(run, name="log", version=0)])
     fit_or_resume(trainer, learner, data, run)
-    return learner.network.eval().cpu(), float(trainer.callback_metrics["val/rmse"])
+    error = round(float(trainer.callback_metrics["val/rmse"]), 5)
+    provenance = _provenance(cfg, [group]) | {"worlds": len(worlds) - held, ERROR: error}
+    network = learner.network.eval().cpu()
+    trained = Trained(
+        network, scaling, model, M36.ratio, FOOTPRINT, FWHM_KM, mean_ssm, Calibration(), provenance
+    )  # fmt: skip
+    if first_process():
+        save_trained(run, trained)
+    return trained
+
+
+def _provenance(cfg: PretrainConfig, families: Sequence[str]) -> dict[str, Any]:
+    return {"ssm_net": __version__, "versions": VERSIONS, "families": list(families), "seed": cfg.seed,
+            "epochs": cfg.epochs}  # fmt: skip
 
 
 def _withheld(worlds: int) -> int:
@@ -121,10 +147,11 @@ def _print_plan(cfg: PretrainConfig, places: Sequence[Place]) -> None:
                   f"{cfg.run}")  # fmt: skip
 
 
-def scaling_of(worlds: Sequence[World], places: Sequence[Place]) -> Scaling:
+def statistics_of(worlds: Sequence[World], places: Sequence[Place]) -> tuple[Scaling, float]:
     """Mean, standard deviation and range of each feature over the pixels of all worlds, each world with the same
-    weight."""
+    weight; and the mean of all observations, m3 m-3."""
     assert worlds[0].x.shape[1] == len(FEATURE_NAMES), "simulated worlds have every product"
     moments = [FeatureMoments.of(w.x[::4, :, ::5, ::5].transpose(0, 1)).as_one() for w in worlds]
     total = sum(moments[1:], start=moments[0])
-    return total.scaling(FEATURE_NAMES, min(p.begin for p in places), max(p.chosen[-1] for p in places))
+    scaling = total.scaling(FEATURE_NAMES, min(p.begin for p in places), max(p.chosen[-1] for p in places))
+    return scaling, float(np.nanmean([float(torch.nanmean(w.ssm)) for w in worlds]))

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ssm_net.grid import expand, interpolation_matrix
 from ssm_net.inputs.phases import phase_of_cells
+from ssm_net.inputs.reading import OLDER_DAYS, older_mean
 from ssm_net.inputs.scaling import Scaling
 from ssm_net.model.regional_slopes import Contrasts, SlopeEvidence
 from ssm_net.pretrain.samples import NEIGHBOURHOOD, THINNING, World
@@ -25,7 +26,7 @@ from ssm_net.train.leave_own_out import MOST_HIDDEN
 
 PART = 4  # cells a side of the part of a world whose pixels make one sample; the context is that of the whole world
 OBSERVATION_DROPOUT = 0.1  # of the samples have no observation of the day at all: practice for orbit gaps
-OUTAGE = 0.08  # of the samples have none for some days either
+OUTAGE, NO_HISTORY = 0.1, 0.1  # of the samples have none for some days either, or none before the lags
 FEATURE_DROPOUT, MOST_DROPPED = 0.5, 0.4  # of the samples lack features, each with a probability up to this one
 PRODUCT_DROPOUT = 0.3  # of the samples lack one product, or what is made of it
 PRODUCTS = (("rain", "api"), ("ndvi", "ndwi", "swir", "reflectance"), ("ndwi", "swir"), ("sand", "clay"), ("relief",),
@@ -195,9 +196,10 @@ class TruthSamples(EpochDataset):
         version = versions[0 if rng is None else int(rng.integers(len(versions)))]
         rows, cols = world.ssm.shape[1:]
         per, at = self.ratio // THINNING, int(world.at[t])
-        ssm = torch.full((self.lags, rows, cols), torch.nan)
-        n = min(at + 1, self.lags)
-        ssm[:n] = world.ssm[at - n + 1 : at + 1].flip(0)
+        past = world.ssm[: at + 1].flip(0)[: self.lags + OLDER_DAYS]
+        ssm = torch.full((self.lags + 1, rows, cols), torch.nan)
+        ssm[: len(past[: self.lags])] = past[: self.lags]
+        ssm[-1] = older_mean(past[self.lags :])
         up_y, up_x = (
             interpolation_matrix(range(size * self.ratio), size, self.ratio)[int(first) :: THINNING][: size * per]
             for size, first in zip((rows, cols), world.offset[t], strict=True)
@@ -223,6 +225,8 @@ class TruthSamples(EpochDataset):
         ssm[0] = torch.where(hide | (rng.random() < OBSERVATION_DROPOUT), torch.nan, ssm[0])
         if rng.random() < OUTAGE:
             ssm[: int(rng.integers(2, self.lags + 1))] = torch.nan
+        if rng.random() < NO_HISTORY:
+            ssm[-1] = torch.nan
 
     def _removed(self, rng: np.random.Generator) -> list[int]:
         """Positions of the features that a sample lacks."""

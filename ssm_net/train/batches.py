@@ -55,7 +55,8 @@ class TensorValue:
 class CoarseWindow(TensorValue):
     """What the coarse branch is given, and how its output reaches the pixels of a window.
 
-    ``ssm`` observations of the day and of those before it (lag 0 first), m3 m-3, NaN where hidden or none; ``cells``
+    ``ssm`` observations of the day and of those before it (lag 0 first) and, last, the mean of older ones, m3 m-3, NaN
+    where hidden or none; ``cells``
     cell means of the normalised features; ``phase`` 0..3 of each cell; ``up_y`` and ``up_x`` bilinear weights of the
     rows and columns of pixels.
     """

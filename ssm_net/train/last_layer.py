@@ -200,7 +200,7 @@ def _station_members(
 def _contexts(member: Downscaler, coarse: CoarseDay, phase: Tensor) -> Tensor:
     """Contexts with each phase hidden and, last, with the whole day hidden: (PHASES + 1, 1 + W, R, C)."""
     device = member.head.weight.device
-    ssm = torch.stack([coarse.without((phase == p) | (p == PHASES)).ssm for p in range(PHASES + 1)])
+    ssm = torch.stack([coarse.without((phase == p) | (p == PHASES)).observations for p in range(PHASES + 1)])
     context = member.context(ssm.to(device), coarse.features.to(device).expand(PHASES + 1, -1, -1, -1))
     return torch.cat([context.base, context.deep], 1)
 

@@ -111,7 +111,7 @@ class Patches(EpochDataset):
             StoredPixels(pixels, torch.nn.functional.pad(in_domain, pad),
                          {k: field[near] for k, field in coarse.background.items()}),
             CoarseWindow(
-                ssm=coarse.without(hide).ssm[:, *near], cells=coarse.features[:, *near],
+                ssm=coarse.without(hide).observations[:, *near], cells=coarse.features[:, *near],
                 phase=phase_of_cells(tall, wide, top, left),
                 up_y=interpolation_matrix(rows_up, tall, ratio), up_x=interpolation_matrix(cols_up, wide, ratio),
             ),
