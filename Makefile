@@ -50,9 +50,9 @@ check: env  ## ruff (rules and format), mypy, and that imports run one way
 test: check  ## check, then all default tests
 	$(BIN)/python -m pytest
 
-smoke: env  ## the skill benchmark at its smallest: every method, the oracle, every score; no goal is reached
+smoke: env  ## the skill benchmark at its smallest: every method, the oracle, every score; too small to judge
 	rm -rf build/smoke  # of an earlier version, with other settings
-	$(BIN)/python bench/skill.py build/smoke --size smoke --families A --seeds 1 --results build/smoke
+	$(BIN)/python bench/skill.py build/smoke --size smoke --families A --all --results build/smoke
 
 real: env  ## the pipeline and the readers on real granules, from ../shared/real or SSM_NET_REAL
 	$(BIN)/python tests/real_road.py

@@ -1,11 +1,13 @@
 """What each part of the method is worth: the same worlds mapped with one part left out or done otherwise.
 
-    python bench/ablations.py runs/skill [--families A,B] [--seeds 31] [--alone-families A] [--size small]
+    python bench/ablations.py runs/skill [--families A,B,C,D,E,F] [--seeds 31] [--alone-families A] [--size small]
 
 The folder is that of bench/skill.py, whose worlds, cubes, models and mosaics are used where they are there and made
-where they are not. Each variant is kept in WORLD/ablations/NAME (model and mosaics): the same command goes on where it
-was cut off. All are scored together, by the code of bench/skill.py, against the 1 km truth. Prints one table and writes
-bench/results/ablations.json. A variant on the prior takes a minute or two a world, one from nothing three to five.
+where they are not. As there, a family is judged by the prior without the members that have met it. Each variant is kept
+in WORLD/ablations/NAME (model and mosaics): the same command goes on where it was cut off. All are scored together, by
+the code of bench/skill.py, against the 1 km truth. Prints one table and writes bench/results/ablations.json. A variant
+on the prior takes a minute or two a world; those trained from nothing, three to five minutes each, are made in the
+families that --alone-families names.
 """
 
 from __future__ import annotations
@@ -18,31 +20,33 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from goals import mean_and_spread
+from goals import METHODS, mean_and_spread
+from judged_places import SIZES
+from left_out import comes_from, one_member, saved
 from provenance import ROOT, command_of, commit_of, machine
 from rich.console import Console
 from rich.table import Table
-from skill import FIRST_SEED, PRIORS, SIZES, Size, flat, timed, world
+from skill import FIRST_SEED, SkillRun, flat, timed, train_config, world
 
 from ssm_net.config import InferConfig, TrainConfig
-from ssm_net.config import TrainerConfig as Trainer
-from ssm_net.cube.store import Cube, open_cube, write_json
+from ssm_net.cube.store import open_cube, write_json
 from ssm_net.estimators.ablation import NO_ABLATION, Ablation
-from ssm_net.estimators.calibration import Calibration
-from ssm_net.estimators.checkpoint import load_trained, save_trained
+from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, load_trained
 from ssm_net.evaluate.daily_pass import EvaluationInputs, score_days
 from ssm_net.evaluate.mosaics import Mosaics
 from ssm_net.evaluate.referees.truth import PRODUCT
 from ssm_net.evaluate.report.tables import format_number, json_ready
 from ssm_net.formats.truth import Truth
 from ssm_net.infer.run import infer
-from ssm_net.inputs import features
-from ssm_net.inputs.reading import variables
+from ssm_net.simulate.world.laws import FAMILIES
 from ssm_net.train.run import train
 
-MEMORY = [f"lst_{k}_{what}" for k in ("day", "night") for what in ("memory", "confidence")]
-MEMORY += ["lst_day_slow", "lst_day_slow_confidence"]
+SLOW_MEMORY = ["lst_day_slow", "lst_day_slow_confidence"]
+MEMORY = [f"lst_{k}_{what}" for k in ("day", "night") for what in ("memory", "confidence")]  # of 4 days
+TODAY = [f"lst_{k}_{what}" for k in ("day", "night") for what in ("today", "seen")]
+REFLECTANCE = ["ndvi", "ndwi", "swir_index", "swir2", "brightness", "reflectance_age"]
 RAIN = ["rain", "api_2", "api_10", "api_30"]
+MAPS = ["sand", "clay", "relief", "water_fraction"]
 OWN_VALUE_SHOWN = Ablation(own_value_shown=True)
 NO_LASTING_BIAS = Ablation(sensor_bias=1e-6)  # m3 m-3: as good as none, and nothing is divided by zero
 COLUMNS = {"RMSE": ("RMSE", 4), "ratio": ("/ ref", 3), "RMSE clear": ("clear", 4), "RMSE cloudy": ("cloudy", 4),
@@ -63,19 +67,26 @@ class Variant:
     ablation: Ablation = NO_ABLATION
     shares: str = ""
     left: str = ""
-    adapted: bool = True
+    members: int = 0  # of the committee; 0: all that have not met the family
     footprint: str = ""
     stations: bool = False
 
 
 VARIANTS = (
     Variant("reference", "reference: prior, adapted, gain", left="network"),
-    Variant("not-adapted", "prior not adapted", adapted=False),
+    Variant("no-slopes", "without regional slopes", ablation=Ablation(regional_slopes=False)),
+    Variant("no-last-layer", "last layer not adapted", ablation=Ablation(last_layer=False)),
+    Variant("not-adapted", "prior not adapted: neither", ablation=Ablation(regional_slopes=False, last_layer=False)),
+    Variant("one-member", "one network", members=1),
     Variant("update-none", "update none (K = 0)", update="none", shares="network"),
     Variant("update-exact", "update exact (K = 1)", update="exact", shares="network"),
-    Variant("no-memory", "without LST memory", change={"exclude": MEMORY}),
+    Variant("no-slow-memory", "without slow LST memory", change={"exclude": SLOW_MEMORY}),
+    Variant("no-memory", "without 4-day LST memory", change={"exclude": MEMORY}),
+    Variant("no-today", "without today's LST", change={"exclude": TODAY}),
+    Variant("no-lst", "without all three", change={"exclude": SLOW_MEMORY + MEMORY + TODAY}),
+    Variant("no-reflectance", "without reflectance", change={"exclude": REFLECTANCE}),
     Variant("no-rain", "without rain", change={"exclude": RAIN}),
-    Variant("no-memory-no-rain", "without LST memory and rain", change={"exclude": MEMORY + RAIN}),
+    Variant("no-maps", "without static maps", change={"exclude": MAPS}),
     Variant("box", "box footprint", footprint="box"),
     Variant("stations", "stations on", stations=True),
     Variant("alone", "from nothing", alone=True, left="alone"),
@@ -83,7 +94,6 @@ VARIANTS = (
     Variant("own-value-none", "  the same, update none", alone=True, ablation=OWN_VALUE_SHOWN, update="none",
             shares="own-value"),
     Variant("no-bias", "  no lasting bias modelled", alone=True, ablation=NO_LASTING_BIAS),
-    Variant("one-member", "  one network", alone=True, change={"model": {"members": 1}}),
     Variant("no-physics", "  without the physics hinge", alone=True, change={"physics": 0.0}),
     Variant("ridge", "ridge", left="ridge"),
 )  # fmt: skip
@@ -100,32 +110,21 @@ def with_footprint(cube: Path, out: Path, footprint: str) -> Path:
     return out
 
 
-def unadapted(prior: Path, cube: Cube, run: Path) -> None:
-    """The prior's networks as they are, saved as a model of this cube: no step of the last layer, no calibration."""
-    if (run / "model.json").exists():
-        return
-    run.mkdir(parents=True, exist_ok=True)
-    known, have, days = load_trained(prior), features.available(variables(cube)), cube.done_days()
-    save_trained(run, replace(
-        known, footprint=cube.attrs["footprint"], calibration=Calibration(),
-        scaling=replace(known.scaling, absent=tuple(n for n in known.scaling.names if n not in have)),
-        provenance={"cube": cube.path.name, "train_days": [str(days[0]), str(days[-1])], "prior": known.provenance},
-    ))  # fmt: skip
-
-
-def settings(variant: Variant, folder: Path, cube: Path, size: Size, family: str, seed: int, run: Path) -> TrainConfig:
+def settings(variant: Variant, folder: Path, cube: Path, run: SkillRun, seed: int) -> TrainConfig:
     """Those of bench/skill.py with what the variant changes."""
-    prior = "none" if variant.alone else str(ROOT / "bench" / "priors" / PRIORS[family])
-    base = TrainConfig(
-        str(cube), str(run), prior=prior, model=size.model, trainer=Trainer(accelerator="auto"), seed=seed,
-        epochs=size.epochs, patch=min(TrainConfig.patch, size.window[1] - size.window[0]),
-        stations=str(folder / "raw" / "ismn") if variant.stations else None,
-    )  # fmt: skip
+    home = folder / "ablations" / variant.name
+    prior = folder / "prior"
+    if variant.members:
+        assert variant.members == 1, "one member is a variant, several of them are not"
+        prior = saved(one_member(load_trained(prior)), home / "prior")
+    base = train_config(home / "run", cube, run.size, seed, None if variant.alone else prior)
+    if variant.stations:
+        base = replace(base, stations=str(folder / "raw" / "ismn"))
     change = {k: replace(getattr(base, k), **v) if isinstance(v, Mapping) else v for k, v in variant.change.items()}
     return replace(base, **change)
 
 
-def mapped(variant: Variant, folder: Path, size: Size, family: str, seed: int, commit: str) -> Path:
+def mapped(variant: Variant, folder: Path, run: SkillRun, seed: int) -> Path:
     """The folder of the variant's mosaics; what is there is not made again."""
     if variant.left:
         return folder / "mosaics" / variant.left
@@ -134,50 +133,49 @@ def mapped(variant: Variant, folder: Path, size: Size, family: str, seed: int, c
     mine.mkdir(parents=True, exist_ok=True)
     if variant.footprint:
         cube = with_footprint(cube, mine / "cube.zarr", variant.footprint)
-    run = mine / "run"
+    model = mine / "run"
     if variant.shares:
-        run = folder / "runs" / variant.shares
+        model = folder / "runs" / variant.shares
         if any(v.name == variant.shares and not v.left for v in VARIANTS):
-            run = home / variant.shares / "run"
-    elif not variant.adapted:
-        unadapted(ROOT / "bench" / "priors" / PRIORS[family], open_cube(cube), run)
+            model = home / variant.shares / "run"
     else:
-        with timed(home, f"train {variant.name}", commit):
-            train(settings(variant, folder, cube, size, family, seed, run), variant.ablation)
-    with timed(home, f"infer {variant.name}", commit):
-        infer(InferConfig(str(cube), str(mine / "mosaics"), run=str(run), update=variant.update), variant.ablation)
+        with timed(home, f"train {variant.name}", run.commit):
+            train(settings(variant, folder, cube, run, seed), variant.ablation)
+    with timed(home, f"infer {variant.name}", run.commit):
+        infer(InferConfig(str(cube), str(mine / "mosaics"), run=str(model), update=variant.update), variant.ablation)
     return mine / "mosaics"
 
 
-def left_whole(folder: Path) -> bool:
-    """Whether bench/skill.py has left all that is used of it."""
-    if not (folder / "cube.zarr" / "cube.json").exists():
+def left_whole(folder: Path, prior: Path, methods: Sequence[str]) -> bool:
+    """Whether bench/skill.py has left all that is used of it: the mosaics of ``methods``, made with ``prior``."""
+    if not (folder / "cube.zarr" / "cube.json").exists() or not comes_from(folder / "prior", prior):
         return False
     cube = open_cube(folder / "cube.zarr")
-    mosaics = [folder / "mosaics" / v.left for v in VARIANTS if v.left]
+    mosaics = [folder / "mosaics" / m for m in methods]
     return all(m.is_dir() and Mosaics.open(m, cube.domain).days == tuple(cube.done_days()) for m in mosaics)
 
 
 def ablate(
-    folder: Path, size: Size, family: str, seed: int, commit: str, chosen: Sequence[Variant], console: Console
+    folder: Path, run: SkillRun, family: str, seed: int, chosen: Sequence[Variant], console: Console
 ) -> dict[str, Any]:
     """Make and score the variants in one world. Returns its record for the results."""
-    if not left_whole(folder):
+    used = tuple(m for m in METHODS if m in {v.left for v in chosen})
+    if not left_whole(folder, run.prior, used):
         console.print(f"{folder}: not there as a whole; made as bench/skill.py makes it")
-        world(folder, size, family, seed, commit)
+        world(folder, replace(run, methods=used), family, seed)
     cube = open_cube(folder / "cube.zarr")
     truth = Truth.open(folder / "raw" / "truth.zarr", cube.domain)
     methods = {}
     for n, variant in enumerate(chosen, 1):
         console.print(f"[bold]{n} of {len(chosen)}: {variant.what.strip()}[/] ({variant.name})")
-        out = mapped(variant, folder, size, family, seed, commit)
+        out = mapped(variant, folder, run, seed)
         # The product says where it is clear or cloudy, and gives these strata their pixels: the reference here too.
         methods[PRODUCT if variant.name == "reference" else variant.name] = Mosaics.open(out, cube.domain)
     console.print(f"scoring {len(methods)} variants")
     found = score_days(EvaluationInputs(methods, truth, cube), methods[PRODUCT].days).scores
     scores = flat(found, list(methods))
     scores["reference"] = scores.pop("network")  # as the product is named in the tables of bench/skill.py
-    kept = {v.name: {k: scores[v.name][k] for k in COLUMNS if k != "ratio"} for v in chosen}
+    kept = {v.name: {k: scores[v.name][k] for k in COLUMNS if k in scores[v.name]} for v in chosen}
     for row in kept.values():
         row["ratio"] = round(row["RMSE"] / kept["reference"]["RMSE"], 4)
     steps: dict[str, Any] = json.loads((folder / "steps.json").read_text())
@@ -212,7 +210,7 @@ def table_of(families: Mapping[str, Any]) -> Table:
         rows = [v for v in VARIANTS if v.name in found["scores"]]
         for v in rows:
             score = found["scores"][v.name]
-            cells = [format_number(score[k]["mean"], digits) for k, (_, digits) in COLUMNS.items()]
+            cells = [format_number(score[k]["mean"], n) if k in score else "" for k, (_, n) in COLUMNS.items()]
             table.add_row(family, v.what, *cells, end_section=v is rows[-1])
     return table
 
@@ -222,27 +220,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="that of bench/skill.py")
     parser.add_argument("--size", choices=SIZES, default="small")
-    parser.add_argument("--families", default="A,B")
+    parser.add_argument("--families", default=",".join(FAMILIES))
     parser.add_argument("--seeds", default=str(FIRST_SEED), help="of the worlds, with commas")
-    parser.add_argument("--alone-families", help="families in which networks are trained from nothing too: all of them")
+    parser.add_argument("--alone-families", default="", help="families in which networks are trained from nothing too")
+    parser.add_argument("--prior", type=Path, default=SHIPPED_PRIOR, help="a folder of pretrain.py; the shipped one")
     parser.add_argument("--results", type=Path, default=ROOT / "bench" / "results", help="folder of the JSON")
     args = parser.parse_args(words)
-    console, commit = Console(), commit_of(ROOT)
+    console, run = Console(), SkillRun(SIZES[args.size], args.prior, (), commit_of(ROOT))
     console.width = max(console.width, 120)  # a log file has no width of its own
-    families = args.families.split(",")
-    alone = families if args.alone_families is None else args.alone_families.split(",")
     worlds = []
     for seed in map(int, args.seeds.split(",")):
-        for family in families:
+        for family in args.families.split(","):
             console.rule(f"family {family}, seed {seed}")
-            # What bench/skill.py left costs nothing.
-            chosen = [v for v in VARIANTS if family in alone or not v.alone or v.left]
+            chosen = [v for v in VARIANTS if not v.alone or family in args.alone_families.split(",")]
             where = args.folder / f"{args.size}-{family}{seed}"
-            worlds.append(ablate(where, SIZES[args.size], family, seed, commit, chosen, console))
+            worlds.append(ablate(where, run, family, seed, chosen, console))
     found = summary(worlds)
     command = command_of("ablations.py", words, args.folder)
     file = args.results / "ablations.json"
-    write_json(file, json_ready({"command": command, "commit": commit, "machine": machine(),
+    write_json(file, json_ready({"command": command, "commit": run.commit, "machine": machine(),
                             "variants": {v.name: v.what.strip() for v in VARIANTS},
                             "families": found, "worlds": worlds}))  # fmt: skip
     console.print(table_of(found))

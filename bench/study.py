@@ -21,10 +21,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from judged_places import SIZES, Size
 from provenance import ROOT, command_of, commit_of, machine
 from rich.console import Console
 from rich.table import Table
-from skill import SIZES, Size, flat
+from skill import flat
 
 from ssm_net.cli import settings
 from ssm_net.config import DomainConfig, InferConfig, PrepareConfig, SimulateConfig, TrainConfig
@@ -76,7 +77,7 @@ def suggested(trial: Chooser) -> dict[str, float]:
 
 def composed(cube: Path, run: Path, size: Size, values: dict[str, float]) -> TrainConfig:
     """What ``python train.py cube=CUBE run=RUN prior=none KEY=VALUE ..`` would train with."""
-    patch = min(TrainConfig.patch, size.window[1] - size.window[0])
+    patch = min(TrainConfig.patch, size.cells)
     words = [f"cube='{cube}'", f"run='{run}'", "prior=none", f"patch={patch}", f"seed={SEED}"]
     words += [f"{key}={value!r}" for key, value in values.items()]
     cfg = settings("train", words)

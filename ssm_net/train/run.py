@@ -89,10 +89,13 @@ def split_of(cfg: TrainConfig, cube: Cube) -> Split:
 
 def _fit_last_layer(start: Start, cube: Cube, parts: Split, stations: list[TrainingStation]) -> None:
     days = evenly_chosen(parts.train_days)
-    if start.prior is not None:  # networks trained from nothing have learned without, and keep slopes of 0
+    # Networks trained from nothing have learned without regional slopes, and keep those of 0.
+    if start.prior is not None and start.ablation.regional_slopes:
         slopes = target_slopes(cube, start.scaling, days, ~parts.held_cells, stations)
         for member in start.network:
             member.slopes.copy_(slopes)
+    if not start.ablation.last_layer:
+        return
     observations = design_rows(
         start.network, cube, start.scaling, days, ~parts.held_cells, lags=start.model.lags, stations=stations,
         ablation=start.ablation,

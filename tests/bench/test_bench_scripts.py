@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from untrained import untrained_prior
 from worlds import tiny_cube
 
 from ssm_net.config import ModelConfig, TrainConfig
@@ -23,17 +24,21 @@ from ssm_net.inputs.phases import PHASES
 from ssm_net.inputs.reading import read_coarse
 from ssm_net.inputs.statistics import compute_scaling
 from ssm_net.model.grouped_regression import grouped_normal_equations
+from ssm_net.pretrain.worlds import FEATURE_NAMES
 from ssm_net.train.aggregate_loss import AggregateLearner, Objective, SensorFootprint
 from ssm_net.train.batches import PatchBatch, collate
 from ssm_net.train.last_layer import design_rows
 from ssm_net.train.optimiser import Schedule
 from ssm_net.train.patches import Patches, PatchShape
+from ssm_net.train.run import train
 
 BENCH = Path(__file__).parents[2] / "bench"
 sys.path.insert(0, str(BENCH))  # scripts, not a package
 import ablations  # noqa: E402
+import judged_places  # noqa: E402
+import left_out  # noqa: E402
 import study  # noqa: E402
-from skill import SIZES  # noqa: E402
+from skill import SkillRun  # noqa: E402
 
 MODEL = ModelConfig(members=1, width=8, depth=1, coarse_width=8, lags=3)
 
@@ -50,7 +55,7 @@ def trained(cube: Cube) -> Trained:
     return Trained(build(MODEL, scaling, 0.22).eval(), scaling, MODEL, 36, "gaussian", 43.0, 0.22, Calibration(), {})
 
 
-@pytest.mark.parametrize("script", ["ablations.py", "study.py", "loader.py", "prepare.py", "train.py"])
+@pytest.mark.parametrize("script", ["skill.py", "ablations.py", "study.py", "loader.py", "prepare.py", "train.py"])
 def test_help(script: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", [script, "--help"])
     with pytest.raises(SystemExit) as end:
@@ -69,16 +74,62 @@ def test_variants_differ_in_name_and_in_what_they_are() -> None:
         trained_before.add(variant.name)
 
 
-def test_what_variants_change_is_a_setting(tmp_path: Path) -> None:
-    size = SIZES["small"]
+@pytest.fixture(scope="module")
+def world_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What bench/skill.py leaves of a world of family A before its networks are trained: the prior without it."""
+    home = tmp_path_factory.mktemp("skill")
+    left_out.saved_without(untrained_prior(home / "prior"), "A", home / "small-A31" / "prior")
+    return home / "small-A31"
+
+
+def test_what_variants_change_is_a_setting(world_folder: Path) -> None:
+    run = SkillRun(judged_places.SIZES["small"], world_folder, (), "")
     found = {
-        v.name: ablations.settings(v, tmp_path, tmp_path / "cube.zarr", size, "A", 31, tmp_path / "run")
-        for v in ablations.VARIANTS
+        v.name: ablations.settings(v, world_folder, world_folder / "cube.zarr", run, 31) for v in ablations.VARIANTS
     }
-    assert found["reference"].prior.endswith("priors/BC") and found["alone"].prior == "none"
-    assert found["one-member"].model == ModelConfig(members=1) and found["no-physics"].physics == 0
-    assert found["stations"].stations == str(tmp_path / "raw" / "ismn")
-    assert found["no-memory-no-rain"].exclude == [*found["no-memory"].exclude, *found["no-rain"].exclude]
+    assert found["reference"].prior == str(world_folder / "prior") and found["alone"].prior == "none"
+    assert found["one-member"].prior == str(world_folder / "ablations" / "one-member" / "prior")
+    assert load_trained(found["one-member"].prior).provenance["families"] == ["BE"]
+    assert found["no-physics"].physics == 0
+    assert found["stations"].stations == str(world_folder / "raw" / "ismn")
+    assert {*found["no-lst"].exclude} == {n for n in FEATURE_NAMES if n.startswith("lst_")}
+
+
+def test_what_variants_leave_out_are_features_each_of_one_kind() -> None:
+    """A feature that is named wrongly would be left in."""
+    left = [v.change["exclude"] for v in ablations.VARIANTS if "exclude" in v.change and v.name != "no-lst"]
+    names = [name for exclude in left for name in exclude]
+    assert len(names) == len(set(names)) and set(names) == set(FEATURE_NAMES)
+
+
+@pytest.mark.parametrize(
+    "ablation", [v.ablation for v in ablations.VARIANTS if not v.alone and v.ablation != NO_ABLATION]
+)
+def test_slopes_and_the_last_layer_are_left_as_they_were(
+    cube: Cube, world_folder: Path, ablation: Ablation, tmp_path: Path
+) -> None:
+    cfg = TrainConfig(str(cube.path), str(tmp_path / "run"), prior=str(world_folder / "prior"))
+    before, after = load_trained(cfg.prior), train(cfg, ablation)
+    assert after is not None
+    for old, new in zip(before.network, after.network, strict=True):
+        assert bool(new.slopes.any()) == ablation.regional_slopes
+        assert torch.equal(old.head.weight, new.head.weight) != ablation.last_layer
+
+
+def test_worlds_of_another_prior_are_not_taken_for_this_ones(cube: Cube, world_folder: Path, tmp_path: Path) -> None:
+    folder, prior = tmp_path / "small-A31", world_folder.parent / "prior"
+    folder.mkdir()
+    (folder / "cube.zarr").symlink_to(cube.path)
+    assert not ablations.left_whole(folder, prior, ())
+    (folder / "prior").symlink_to(world_folder / "prior")
+    assert ablations.left_whole(folder, prior, ())
+    assert not ablations.left_whole(folder, prior, ("network",))
+    other = load_trained(prior)
+    (tmp_path / "other").mkdir()
+    with torch.no_grad():
+        next(iter(other.network)).head.weight.add_(1.0)
+    save_trained(tmp_path / "other", other)
+    assert not ablations.left_whole(folder, tmp_path / "other", ())
 
 
 def contexts_of(trained: Trained, cube: Cube, ablation: Ablation) -> torch.Tensor:
@@ -167,21 +218,10 @@ def test_a_cube_with_another_footprint_is_links(cube: Cube, tmp_path: Path) -> N
     assert (other.read("lst_day", day) == cube.read("lst_day", day)).all()
 
 
-def test_the_prior_as_it_is(cube: Cube, trained: Trained, tmp_path: Path) -> None:
-    prior, run = tmp_path / "prior", tmp_path / "run"
-    prior.mkdir()
-    save_trained(prior, trained)
-    ablations.unadapted(prior, cube, run)
-    found = load_trained(run)
-    assert found.calibration == Calibration() and found.scaling == trained.scaling
-    for a, b in zip(found.network.parameters(), trained.network.parameters(), strict=True):
-        assert torch.equal(a, b)
-
-
 def test_the_table_leaves_out_what_was_not_made() -> None:
     scores = dict.fromkeys(ablations.COLUMNS, 0.5)
     worlds = [{"family": "A", "seed": 31, "scores": {v.name: scores for v in ablations.VARIANTS}},
-              {"family": "B", "seed": 31, "scores": {"reference": scores, "ridge": scores}}]  # fmt: skip
+              {"family": "B", "seed": 31, "scores": {"reference": scores, "ridge": {"RMSE": 0.5}}}]  # fmt: skip
     table = ablations.table_of(ablations.summary(worlds))
     assert table.row_count == len(ablations.VARIANTS) + 2
 
