@@ -133,8 +133,10 @@ def train_member(cfg: PretrainConfig, group: str, scaling: Scaling, mean_ssm: fl
 
 
 def _provenance(cfg: PretrainConfig, families: Sequence[str]) -> dict[str, Any]:
-    return {"ssm_net": __version__, "versions": VERSIONS, "families": list(families), "seed": cfg.seed,
-            "epochs": cfg.epochs}  # fmt: skip
+    keys = ("count", "days", "cells", "epochs", "batch_size", "lr", "weight_decay", "seed")
+    settings = " ".join(f"{key}={getattr(cfg, key)}" for key in keys)
+    command = f"python pretrain.py worlds=WORLDS run=PRIOR families=[{','.join(cfg.families)}] {settings}"
+    return {"ssm_net": __version__, "versions": VERSIONS, "families": list(families), "command": command}
 
 
 def _withheld(worlds: int) -> int:
