@@ -133,7 +133,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, default=ROOT / "bench" / "results", help="folder of the JSON")
     args = parser.parse_args(words)
     console = Console()
-    console.width = max(console.width, 132)
+    console.width = max(console.width, 170)  # a log file has no width of its own
     rows = []
     for family in args.families:
         worlds = judged_worlds(family, args.count, args.folder, args.workers)
