@@ -10,7 +10,7 @@ import functools
 import logging
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,12 +34,12 @@ from ssm_net.infer.streams import tile_pixels
 from ssm_net.infer.writer import DayWriter
 from ssm_net.inputs import features
 from ssm_net.inputs.reading import padded, read_coarse, read_stored, variables
-from ssm_net.inputs.scaling import Scaling
+from ssm_net.inputs.scaling import unscaled
 from ssm_net.inputs.tiling import joined, window_of
 from ssm_net.pretrain.samples import NEIGHBOURHOOD, THINNING, World
 from ssm_net.pretrain.supervised import SupervisedLearner
 from ssm_net.pretrain.truth_samples import TruthSamples
-from ssm_net.pretrain.worlds import feature_names
+from ssm_net.pretrain.worlds import FEATURE_NAMES
 from ssm_net.train.aggregate_loss import AggregateLearner
 from ssm_net.train.batches import collate
 from ssm_net.train.from_scratch import footprint_of, objective_of
@@ -157,7 +157,7 @@ def training_step(setup: SetUp) -> Numbers:
     """Networks from nothing, as train.py trains them with prior=none on a cube."""
     cube, cfg, out = setup.part, TrainConfig("cube", "run", prior="none"), {}
     names = features.available(variables(cube))
-    scaling = Scaling(tuple(names), (0.0,) * len(names), (1.0,) * len(names), "", "")
+    scaling = unscaled(names)
     every = np.ones(cube.domain.coarse_shape, bool)
     shape = PatchShape(cfg.patch, cfg.model.kernel // 2, cfg.model.lags, cfg.model.cells)
     data = Patches(cube, cube.days, [every] * len(cube.days), scaling, shape, seed=cfg.seed)
@@ -173,7 +173,7 @@ def training_step(setup: SetUp) -> Numbers:
     return {**out, "batch": cfg.batch_size, "patch, cells": cfg.patch}
 
 
-def simulated_world(days: int, cells: int, names: list[str]) -> World:
+def simulated_world(days: int, cells: int, names: Sequence[str]) -> World:
     """Samples of a world of ``cells`` a side whose values are noise."""
     random = torch.Generator().manual_seed(0)
     n = cells * M36.ratio // THINNING
@@ -184,23 +184,22 @@ def simulated_world(days: int, cells: int, names: list[str]) -> World:
     x = noise(days, len(names), n * NEIGHBOURHOOD, n * NEIGHBOURHOOD).half()
     truth, ssm = 0.2 + 0.05 * noise(days, n, n), 0.2 + 0.04 * noise(days, cells, cells)
     offset = torch.zeros(days, 2, dtype=torch.int64)
-    return World(x, truth.half(), offset, noise(days, len(names), cells, cells), ssm)
+    return World(x, truth.half(), offset, noise(days, len(names), cells, cells), ssm, torch.arange(days))
 
 
 def pretraining_step(setup: SetUp) -> Numbers:
-    """Networks of the size of a prior, as pretrain.py trains them, and what fits into ten minutes."""
+    """A network of the size of a prior's, as pretrain.py trains one a group, and what fits into ten minutes."""
     cfg, out = PretrainConfig("worlds", "prior"), {}
-    names = feature_names(variables(setup.part))
-    scaling = Scaling(tuple(names), (0.0,) * len(names), (1.0,) * len(names), "", "")
-    world = simulated_world(setup.size.world, cfg.cells, names)
+    scaling = unscaled(FEATURE_NAMES)
+    world = simulated_world(setup.size.world, cfg.cells, FEATURE_NAMES)
     data = TruthSamples([world], scaling, ratio=M36.ratio, lags=cfg.model.lags, seed=cfg.seed)
     begun = time.perf_counter()
     samples = [data[n] for n in range(cfg.batch_size)]
     made = cfg.batch_size / (time.perf_counter() - begun)
-    batch, worlds = collate(samples), cfg.count * len(cfg.families)
+    batch, worlds, model = collate(samples), cfg.count * len(cfg.families), replace(PRIOR_MODEL, members=1)
     for name, bf16 in (("float32", False), ("bfloat16", True)):
         L.seed_everything(cfg.seed, verbose=False)
-        learner = SupervisedLearner(network_of(PRIOR_MODEL, scaling, 0.2), ratio=M36.ratio, bf16=bf16,
+        learner = SupervisedLearner(network_of(model, scaling, 0.2), ratio=M36.ratio, bf16=bf16,
                                     schedule=Schedule(cfg.lr, cfg.weight_decay, 1000, cfg.seed))  # fmt: skip
         took = seconds_a_step(setup, learner, batch, "32-true")  # the learner itself runs its pixels in bfloat16
         samples_a_second = cfg.batch_size / took

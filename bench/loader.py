@@ -45,7 +45,7 @@ from ssm_net.cube.store import Cube, write_json
 from ssm_net.grid import Window
 from ssm_net.inputs import features
 from ssm_net.inputs.reading import padded, variables
-from ssm_net.inputs.scaling import Scaling
+from ssm_net.inputs.scaling import unscaled
 from ssm_net.train.batches import PatchSample, collate
 from ssm_net.train.data_module import TrainingData
 from ssm_net.train.patches import Patches, PatchShape
@@ -134,10 +134,9 @@ def same(found: dict[str, Any], cube: Cube, names: Sequence[str], place: Place) 
 
 def samples(cube: Cube) -> Patches:
     names = features.available(variables(cube))
-    scaling = Scaling(tuple(names), (0.0,) * len(names), (1.0,) * len(names), "", "")
     every = np.ones(cube.domain.coarse_shape, bool)
     shape = PatchShape(side=PATCH, halo=HALO, lags=LAGS, cells=False)
-    return Patches(cube, cube.days, [every] * len(cube.days), scaling, shape, seed=1)
+    return Patches(cube, cube.days, [every] * len(cube.days), unscaled(names), shape, seed=1)
 
 
 def feeders(cube: Cube, data: Patches) -> dict[str, Callable[[Place], Any]]:

@@ -29,7 +29,7 @@ class PretrainConfig:
     """folder for the networks"""
     families: list[str] = field(default_factory=lambda: ["AD", "BE", "CF"])
     """groups of families of physics, one network each: laws and numbers are drawn between the letters of a group"""
-    count: int = 30
+    count: int = 50
     """worlds a group"""
     days: int = 32
     """days of a world that samples are taken from"""
@@ -41,7 +41,7 @@ class PretrainConfig:
     """what training runs on: a file of conf/trainer"""
     seed: int = 1
     """of worlds, samples and first weights"""
-    epochs: int = 45
+    epochs: int = 28
     """passes over the worlds"""
     batch_size: int = 8
     """samples a step"""

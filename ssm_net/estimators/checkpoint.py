@@ -75,20 +75,26 @@ def save_trained(run: Path, trained: Trained) -> None:
 
 
 def load_trained(run: str | Path) -> Trained:
-    """Raises ``ModelError`` where training has not finished in ``run`` or its files do not belong together."""
+    """Raises ``ModelError`` where training has not finished in ``run``, its files do not belong together, or its
+    networks are those of another version."""
     run = Path(run)
     if not (run / "model.json").exists():
         raise ModelError(f"{run} holds no finished model; train one, or go on: python train.py cube=CUBE run={run}")
     meta = json.loads((run / "model.json").read_text())
     if _digest(run / "model.pt") != meta["digest"]:
         raise ModelError(f"{run}/model.pt is not the file that model.json describes; train again with restart=true")
-    scaling = Scaling.from_json(meta.pop("scaling"))
-    model = ModelConfig(**meta.pop("model"))
-    meta["calibration"] = Calibration(**meta["calibration"])
-    network = build(model, scaling, meta["mean_ssm"])
-    network.load_state_dict(torch.load(run / "model.pt", map_location="cpu", weights_only=True))
-    network.eval()
-    return Trained(network, scaling, model, **meta)
+    weights = torch.load(run / "model.pt", map_location="cpu", weights_only=True)
+    try:
+        scaling = Scaling.from_json(meta.pop("scaling"))
+        model = ModelConfig(**meta.pop("model"))
+        meta["calibration"] = Calibration(**meta["calibration"])
+        network = build(model, scaling, meta["mean_ssm"])
+        network.load_state_dict(weights)
+    except (KeyError, TypeError, RuntimeError) as err:
+        made = meta.get("provenance", {}).get("ssm_net", "unknown")
+        raise ModelError(f"{run} holds networks of another version of ssm_net ({made}), which this one cannot use: "
+                         "train with restart=true, or with a prior of this version") from err  # fmt: skip
+    return Trained(network.eval(), scaling, model, **meta)
 
 
 def _digest(path: Path) -> str:

@@ -7,7 +7,8 @@ missing.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,4 +66,10 @@ def _moments(scaling: Scaling, device: torch.device, dtype: torch.dtype) -> tupl
     return mean, std, low, high + MARGIN * std
 
 
-NO_FEATURES = Scaling((), (), (), (), (), "", "")  # for who asks for the observations only
+def unscaled(names: Sequence[str]) -> Scaling:
+    """Features as they are, of any size."""
+    nothing, one, limit = ((value,) * len(names) for value in (0.0, 1.0, math.inf))
+    return Scaling(tuple(names), nothing, one, tuple(-v for v in limit), limit, "", "")
+
+
+NO_FEATURES = unscaled(())  # for who asks for the observations only

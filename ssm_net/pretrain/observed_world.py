@@ -32,6 +32,7 @@ from ssm_net.lst.gap_filling import LAPSE, PERSISTS
 from ssm_net.lst.memory import SLOW_DAYS, Memory, sun_height
 from ssm_net.prepare.static_maps import RELIEF_PIXELS
 from ssm_net.simulate.native_files import REFLECTANCE_EVERY
+from ssm_net.simulate.truth import OPEN_WATER
 from ssm_net.simulate.world.days import simulate_days
 from ssm_net.simulate.world.fields import Array, stream
 from ssm_net.simulate.world.land import make_land
@@ -47,7 +48,8 @@ OLDEST = 254  # days, of a reflectance
 @dataclass(frozen=True)
 class ObservedWorldDay:
     """One day of a world: ``fine`` variables by name (y, x), their ``cells`` means (R, C), both as of a cube and NaN
-    where missing; ``ssm`` as observed (R, C) and its ``truth`` (y, x), m3 m-3, NaN on water, snow and frozen ground."""
+    where missing; ``ssm`` as observed (R, C) and its ``truth`` (y, x), m3 m-3, NaN on snow, frozen ground and water, be
+    it on the map or not."""
 
     date: dt.date
     fine: Mapping[str, Tensor]
@@ -89,6 +91,7 @@ class _Recorder:
         self.thermal = {k: _Thermal(Memory.empty(none), Memory.empty(none) if k == "day" else None) for k in OVERPASSES}
         self.antecedent = dict.fromkeys(API_DAYS, none)
         self.land = self.observed_maps["water_fraction"] < WATER
+        self.map_cells = {k: block_mean(v, domain.ratio) for k, v in self.observed_maps.items()}
         lat = torch.from_numpy(domain.lonlat(coarse=True)[1]).float()
         self.latitude = lat[:, None].expand(*domain.coarse_shape)
 
@@ -148,12 +151,17 @@ class _Recorder:
         fine = {**self.lst(day, "day"), **self.lst(day, "night"), **self.rain(rain), **self.bands}
         if self.age is not None:
             fine["reflectance_age"] = self.age
+        # As in a cube: what changes from day to day is averaged over land, a map over the whole cell, and the
+        # background is that of the cell's middle.
+        cells = {name: block_mean(values, domain.ratio, self.land) for name, values in fine.items()} | self.map_cells
+        for k, state in self.thermal.items():
+            assert state.background is not None
+            cells[f"lst_{k}_background"] = state.background
         fine |= self.observed_maps
-        hard = (day.night.lst + day.noon.lst) / 2 < FROZEN
+        bare = ((day.night.lst + day.noon.lst) / 2 >= FROZEN) & (self.observer.land.water <= OPEN_WATER)
         if day.snow is not None:
-            hard |= day.snow > SNOW_MASK
-        truth = torch.where(self.land & ~torch.from_numpy(hard), torch.from_numpy(day.night.ssm), torch.nan)
-        cells = {name: block_mean(values, domain.ratio, self.land) for name, values in fine.items()}
+            bare &= day.snow <= SNOW_MASK
+        truth = torch.where(self.land & torch.from_numpy(bare), torch.from_numpy(day.night.ssm), torch.nan)
         return ObservedWorldDay(day.date, fine, cells, torch.from_numpy(self.observer.coarse(day)), truth)
 
 

@@ -119,6 +119,8 @@ def train_member(cfg: PretrainConfig, group: str, scaling: Scaling, mean_ssm: fl
     settings = replace(cfg.trainer, precision="32-true")
     trainer = make_trainer(settings, run, cfg.epochs, [last], [CSVLogger(run, name="log", version=0)])
     fit_or_resume(trainer, learner, data, run)
+    if "val/rmse" not in trainer.callback_metrics:  # stopped between its last epoch and the saving of the network
+        trainer.validate(learner, datamodule=data, verbose=False)
     error = round(float(trainer.callback_metrics["val/rmse"]), 5)
     provenance = _provenance(cfg, [group]) | {"worlds": len(worlds) - held, ERROR: error}
     network = learner.network.eval().cpu()
@@ -131,8 +133,10 @@ def train_member(cfg: PretrainConfig, group: str, scaling: Scaling, mean_ssm: fl
 
 
 def _provenance(cfg: PretrainConfig, families: Sequence[str]) -> dict[str, Any]:
-    return {"ssm_net": __version__, "versions": VERSIONS, "families": list(families), "seed": cfg.seed,
-            "epochs": cfg.epochs}  # fmt: skip
+    keys = ("count", "days", "cells", "epochs", "batch_size", "lr", "weight_decay", "seed")
+    settings = " ".join(f"{key}={getattr(cfg, key)}" for key in keys)
+    command = f"python pretrain.py worlds=WORLDS run=PRIOR families=[{','.join(cfg.families)}] {settings}"
+    return {"ssm_net": __version__, "versions": VERSIONS, "families": list(families), "command": command}
 
 
 def _withheld(worlds: int) -> int:

@@ -1,7 +1,8 @@
 """The simulated worlds of pretraining: where and when each lies, and its samples on disk.
 
-A group of families, written as its letters, has worlds whose laws are drawn between them, anywhere on land or sea of
-the Earth between 44 S and 64 N; and some of its narrow families alone, which lie in China as these are made for.
+A group of families, written as its letters, has worlds whose laws are drawn between them, between 44 S and 6 S or
+5 N and 59 N, on land or sea of the Earth; and some of its narrow families alone, which lie in China as these are made
+for it.
 """
 
 from __future__ import annotations
@@ -140,7 +141,8 @@ FEATURE_NAMES = [f.name for f in features.FEATURES if not f.classics_only and f.
 
 
 def make_worlds(places: Sequence[Place], folder: Path, workers: int) -> None:
-    """Make the samples that are not there, in ``workers`` processes."""
+    """Make the samples that are not there, in ``workers`` processes; a world that several groups have is made once."""
+    places = list(dict.fromkeys(places))
     missing = [p for p in places if not samples_file(p, folder).exists()]
     if not missing:
         return

@@ -89,7 +89,8 @@ def split_of(cfg: TrainConfig, cube: Cube) -> Split:
 
 def _fit_last_layer(start: Start, cube: Cube, parts: Split, stations: list[TrainingStation]) -> None:
     days = evenly_chosen(parts.train_days)
-    if start.ablation.regional_slopes:
+    # Networks trained from nothing have learned without regional slopes, and keep those of 0.
+    if start.prior is not None and start.ablation.regional_slopes:
         slopes = target_slopes(cube, start.scaling, days, ~parts.held_cells, stations)
         for member in start.network:
             member.slopes.copy_(slopes)

@@ -77,7 +77,8 @@ def cell(file: Path) -> StationCell:
 def prior(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Networks whose weights are random, large enough that every feature counts."""
     torch.manual_seed(0)
-    scaling = Scaling(tuple(NAMES), (0.0, 0.0, 0.4, 1.0, 40.0, 20.0, 0.1), tuple(NAMES.values()), "2016-01-01",
+    mean, limit = (0.0, 0.0, 0.4, 1.0, 40.0, 20.0, 0.1), (1e6,) * len(NAMES)
+    scaling = Scaling(tuple(NAMES), mean, tuple(NAMES.values()), tuple(-v for v in limit), limit, "2016-01-01",
                       "2016-04-29")  # fmt: skip
     network = build(MODEL, scaling, 0.2).eval()
     for member in network:

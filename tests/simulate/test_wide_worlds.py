@@ -221,7 +221,14 @@ def southern_raw(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     raw = tmp_path_factory.mktemp("wide") / "raw"
     raw.mkdir()
     laws = replace(
-        with_traits(laws_of("D", 3), rain={"shift": 1.8}, climate={"moist": 0.3}), cloud_cover=0.1, lst_error=0.3
+        with_traits(
+            laws_of("D", 3),
+            rain={"shift": 1.8},
+            climate={"moist": 0.3},
+            thermal={"hour": 1.0, "drift": 0.0},  # that of the truth, with which images are compared
+        ),
+        cloud_cover=0.1,
+        lst_error=0.3,
     )
     observer = Observer(make_land(domain, laws, 3), laws, 3)
     content = Content(dt.date(2016, 1, 10), dt.date(2016, 1, 12), record=False, auxiliary=False)

@@ -51,7 +51,7 @@ def rows_of(
 def test_the_derivative_is_that_of_the_footprint_mean(cube: Cube) -> None:
     network = loud(cube)
     before = rows_of(cube, network)
-    step = 1e-3 * torch.randn(before.rows[0].slope.shape[1])
+    step = 3e-4 * torch.randn(before.rows[0].slope.shape[1])  # of so little the curvature does not show
     with torch.no_grad():
         for member in network:
             assert member.head.bias is not None
@@ -59,7 +59,7 @@ def test_the_derivative_is_that_of_the_footprint_mean(cube: Cube) -> None:
             member.head.weight[0, :, 0, 0] += step[1:]
     after = rows_of(cube, network)
     for a, b in zip(before.rows, after.rows, strict=True):
-        assert torch.allclose(b.mean - a.mean, a.slope @ step, atol=2e-6)
+        assert torch.allclose(b.mean - a.mean, a.slope @ step, atol=6e-7)
 
 
 def test_an_observation_does_not_reach_the_background_it_is_compared_with(cube: Cube) -> None:
@@ -99,7 +99,7 @@ def test_a_shift_of_all_observations_is_learned_and_that_of_one_cell_is_not(cube
     moved = type(found)(**{**vars(found), "value": found.value + 0.03})
     fit_last_layer(other, moved)
     rise = (rows_of(cube, other).rows[0].mean - rows_of(cube, network).rows[0].mean).mean()
-    assert 0.015 < float(rise) < 0.03
+    assert 0.015 < float(rise) < 0.033  # a linear step may go a little too far
     assert abs(float(calm.mean())) < abs(float(innovations(rows_of(cube, loud(cube))).innovation.mean())) + 1e-3
     # A cell that is wrong all the time is taken for the sensor's bias.
     third = loud(cube)

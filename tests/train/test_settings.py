@@ -14,7 +14,7 @@ from worlds import tiny_cube
 from ssm_net.config import InferConfig, ModelConfig, TrainConfig, TrainerConfig
 from ssm_net.cube.store import Cube
 from ssm_net.errors import ConfigError
-from ssm_net.estimators.checkpoint import load_trained
+from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, load_trained, save_trained
 from ssm_net.estimators.versions import VERSIONS
 from ssm_net.infer.run import infer
 from ssm_net.train import last_layer
@@ -77,7 +77,11 @@ def test_settings_without_effect_on_a_prior_are_named(
 def test_the_processing_a_prior_was_trained_on_is_compared_with_this(
     cube: Cube, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    trained = train(TrainConfig(str(cube.path), str(tmp_path / "run")))
+    shipped = load_trained(SHIPPED_PRIOR)
+    older = {**VERSIONS, "gap filling of LST": 1, "resampling": 1}
+    (tmp_path / "older").mkdir()
+    save_trained(tmp_path / "older", replace(shipped, provenance=shipped.provenance | {"versions": older}))
+    trained = train(TrainConfig(str(cube.path), str(tmp_path / "run"), prior=str(tmp_path / "older")))
     printed = " ".join(capsys.readouterr().out.split())
     for name in ("gap filling of LST", "resampling"):
         assert f"{name} 1 (now {VERSIONS[name]})" in printed

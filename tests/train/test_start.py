@@ -1,0 +1,62 @@
+"""Where training starts: a prior's networks, what the cube lacks of their features, and priors that do not fit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from worlds import tiny_cube
+
+from ssm_net.config import ModelConfig, TrainConfig
+from ssm_net.cube.store import Cube
+from ssm_net.errors import ConfigError
+from ssm_net.estimators.calibration import Calibration
+from ssm_net.estimators.checkpoint import Trained, build, save_trained
+from ssm_net.estimators.network import NetworkEstimator
+from ssm_net.inputs.scaling import Scaling
+from ssm_net.inputs.statistics import compute_scaling
+from ssm_net.train.run import train
+
+MODEL = ModelConfig(members=2, width=8, depth=1, coarse_width=8, coarse_depth=1, cells=True, lags=3)
+
+
+@pytest.fixture(scope="module")
+def cube(tmp_path_factory: pytest.TempPathFactory) -> Cube:
+    return tiny_cube(tmp_path_factory.mktemp("w") / "c.zarr", cells=(8, 8), days=6)
+
+
+def save_prior(folder: Path, scaling: Scaling) -> Path:
+    torch.manual_seed(1)
+    network = build(MODEL, scaling, 0.22).eval()
+    save_trained(folder, Trained(network, scaling, MODEL, 36, "gaussian", 43.0, 0.22, Calibration(), {"worlds": 1}))
+    return folder
+
+
+def with_rain(scaling: Scaling) -> Scaling:
+    more = {"names": "rain", "mean": 1.0, "std": 1.0, "low": 0.0, "high": 4.0}
+    return replace(scaling, **{key: (*getattr(scaling, key), value) for key, value in more.items()})
+
+
+def test_training_starts_from_a_prior_and_says_what_it_lacks(
+    cube: Cube, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prior = save_prior(tmp_path, with_rain(compute_scaling(cube, cube.days)))
+    cfg = TrainConfig(str(cube.path), str(tmp_path / "run"), prior=str(prior), exclude=["sand"])
+    trained = train(cfg)
+    assert trained is not None and set(trained.scaling.absent) == {"rain", "sand"}
+    assert "without sand, rain" in capsys.readouterr().out.replace("\n", " ")
+    # What was not used in training is not used for mosaics: sand may be anything.
+    estimator = NetworkEstimator(trained, cube, torch.device("cpu"))
+    assert "sand" not in estimator.needs and "rain" not in estimator.needs
+    assert train(cfg).digest == trained.digest  # type: ignore[union-attr]
+    with pytest.raises(ConfigError, match="exclude"):
+        train(replace(cfg, exclude=["gravel"], run=str(tmp_path / "other")))
+
+
+def test_a_prior_of_other_products_is_refused(cube: Cube, tmp_path: Path) -> None:
+    rain = Scaling(("rain",), (0.0,), (1.0,), (0.0,), (4.0,), "2016-04-01", "2016-04-30")
+    prior = save_prior(tmp_path, rain)
+    with pytest.raises(ConfigError, match="prior=none"):
+        train(TrainConfig(str(cube.path), str(tmp_path / "run"), prior=str(prior)))
