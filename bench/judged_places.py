@@ -25,7 +25,8 @@ from ssm_net.pretrain.observed_world import observed_days
 from ssm_net.pretrain.worlds import Place
 from ssm_net.simulate.world.laws import WIDE
 
-ORACLE_EPOCHS = 60  # so many labels do not overfit, and the line must be a low one
+# Two minutes of one core a world of size small; so many labels do not overfit, and the line must be a low one.
+ORACLE_EPOCHS = 120
 LEAST_SCORED = 0.3  # of the land's pixel-days with soil moisture, and of the cell-days with an observation
 MOST_PASSED_OVER = 20
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from untrained import GROUPS, untrained_prior
 
 from ssm_net.estimators.checkpoint import ModelError, Trained, load_trained, save_trained
+from ssm_net.pretrain.observed_world import ObservedWorldDay
 from ssm_net.simulate.world.laws import FAMILIES, WIDE
 
 BENCH = Path(__file__).parents[2] / "bench"
@@ -118,6 +120,21 @@ def test_wide_families_lie_elsewhere_and_frozen_places_are_passed_over(
     assert judged_places.place_of(tmp_path, SMOKE, "F", 31) == place and len(drawn) == 3  # drawn once
 
 
+def observed_day(truth: list[float], ssm: list[float]) -> ObservedWorldDay:
+    """A day of one row: a lake, then land."""
+    water = {"water_fraction": torch.tensor([[1.0, 0.0, 0.0, 0.0]])}
+    return ObservedWorldDay(dt.date.min, water, {}, torch.tensor([ssm]), torch.tensor([[math.nan, *truth]]))
+
+
+def test_what_can_be_judged_is_a_part_of_the_land_and_of_the_observations(monkeypatch: pytest.MonkeyPatch) -> None:
+    nan = math.nan
+    days = [observed_day([0.2, 0.2, 0.2], [0.2, nan]), observed_day([nan, nan, 0.2], [nan, nan])]
+    monkeypatch.setattr(judged_places, "observed_days", lambda *of: days)
+    found = judged_places.judged_parts("F", 1, (0, 1, 0, 1), dt.date.min, dt.date.min)
+    assert found == (pytest.approx(4 / 6), pytest.approx(1 / 4))
+
+
+@pytest.mark.slow
 def test_a_frozen_world_leaves_nothing_to_judge_and_a_warm_one_enough() -> None:
     """The same window and weather of family F in January and in July."""
     window = (48, 52, 700, 704)  # 53 degrees north
