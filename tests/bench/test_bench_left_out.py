@@ -130,7 +130,7 @@ def test_what_can_be_judged_is_a_part_of_the_land_and_of_the_observations(monkey
     nan = math.nan
     days = [observed_day([0.2, 0.2, 0.2], [0.2, nan]), observed_day([nan, nan, 0.2], [nan, nan])]
     monkeypatch.setattr(judged_places, "observed_days", lambda *of: days)
-    found = judged_places.judged_parts("F", 1, (0, 1, 0, 1), dt.date.min, dt.date.min)
+    found = judged_places.judged_parts("F", 1, (0, 4, 0, 4), dt.date.min, dt.date.min)
     assert found == (pytest.approx(4 / 6), pytest.approx(1 / 4))
 
 
