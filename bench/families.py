@@ -44,26 +44,21 @@ RAIN = ("rain", "api_2", "api_10", "api_30")
 SEEN = ("lst_day_seen", "lst_night_seen")
 
 
-class Outage:
-    """Takes the observations of the last ``days`` days away."""
-
-    def __init__(self, days: int) -> None:
-        self.days = days
-
-    def __call__(self, ssm: torch.Tensor) -> torch.Tensor:
-        hidden = ssm.clone()
-        hidden[:, : min(self.days, ssm.shape[1] - 1)] = torch.nan
-        return hidden
-
+KEPT = ("bilinear", "regional slopes alone", "networks", "oracle")  # of each world in the results
 
 METHODS: dict[str, Method] = {
     "networks": Method(),
     "without regional slopes": Method(slopes=False),
     "without last layer": Method(last_layer=False),
+    "last layer of 0.003": Method(weight=0.003),
+    "last layer of 0.03": Method(weight=0.03),
+    "level of 0.01, pattern of 0.003": Method(pattern=0.003),
+    "level of 0.03, pattern of 0.003": Method(weight=0.03, pattern=0.003),
+    "drawn back where members disagree": Method(drawn_back=True),
     "without either: the prior": Method(slopes=False, last_layer=False),
     "without the update": Method(update=False),
     "13 stations in one cell": Method(stations=13),
-    "one member": Method(members=1),
+    "one member": Method(alone=True),
     "without texture, relief, water": Method(without=MAPS),
     "without texture": Method(without=("sand", "clay")),
     "without reflectance": Method(without=GREEN),
@@ -75,10 +70,10 @@ METHODS: dict[str, Method] = {
     "without the slow memory": Method(without=SLOW),
     "without LST": Method(without=HEAT + FAST + SLOW + SEEN),
     "without rain": Method(without=RAIN),
-    "1 day without observations": Method(hide=Outage(1)),
-    "3 days without observations": Method(hide=Outage(3)),
-    "10 days without observations": Method(hide=Outage(10)),
-    "10 days without, and no LST": Method(hide=Outage(10), without=HEAT + FAST + SEEN),
+    "1 day without observations": Method(outage=1),
+    "3 days without observations": Method(outage=3),
+    "10 days without observations": Method(outage=10),
+    "10 days without, and no LST": Method(outage=10, without=HEAT + FAST + SEEN),
 }
 
 
@@ -147,7 +142,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     file = args.results / "families.json"
     write_json(file, json_ready({
         "command": command_of("families.py", words, args.folder), "commit": commit_of(ROOT), "machine": machine(),
-        "prior": load_trained(args.prior).digest, "families": families, "all": means(rows), "worlds": rows,
+        "prior": load_trained(args.prior).digest, "families": families, "all": means(rows),
+        "worlds": [row | {"scores": {m: row["scores"][m] for m in KEPT}} for row in rows],
     }))  # fmt: skip
     console.print(f"Numbers: {file}", soft_wrap=True)
     return 0

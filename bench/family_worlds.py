@@ -8,9 +8,9 @@ thinned pixels here.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -22,17 +22,15 @@ from ssm_net.estimators.checkpoint import Trained
 from ssm_net.grid import M36, block_mean, expand
 from ssm_net.inputs.phases import PHASES
 from ssm_net.inputs.scaling import Scaling
-from ssm_net.model.grouped_regression import grouped_normal_equations
 from ssm_net.model.network import SSM_MAX, SSM_MIN, Committee, Downscaler, bounded
-from ssm_net.model.regional_slopes import SlopeEvidence
+from ssm_net.model.regional_slopes import PointContrasts, SlopeEvidence
 from ssm_net.model.update import increments
 from ssm_net.pretrain.samples import NEIGHBOURHOOD, THINNING, World
 from ssm_net.pretrain.truth_samples import TruthBatch, TruthSamples
 from ssm_net.pretrain.worlds import Place, make_world, samples_file
 from ssm_net.train.batches import collate
-from ssm_net.train.last_layer import DesignRows, Observations, fit_last_layer
+from ssm_net.train.last_layer import PRIOR_WEIGHT, DesignRows, Observations, fit_last_layer
 from ssm_net.train.leave_own_out import hidden, interpolated
-from ssm_net.train.target_slopes import STATION_BIAS, STATION_ERROR
 from ssm_net.train.withheld import UNSEEN_LAWS, innovations
 
 SEED = 99  # of the worlds that judge; those that networks were trained on have others
@@ -41,6 +39,7 @@ POINT_ERROR = (0.03, 0.04)  # m3 m-3, of a station as a value of its pixel: cons
 LEAST_LABELLED = 0.3  # of pixels and days: a world that is frozen for longer judges nothing
 SIGMA = 0.04  # m3 m-3, prepare's error of an observation where the product states none
 ORACLE_RIDGE = 1e-5  # of the oracle's last layer
+DRAW_BACK = 2.0  # of the variance between members, against the square of what they draw
 FITTED = 2  # every second day is fitted, the others calibrate
 
 
@@ -63,17 +62,24 @@ class DayMap:
 
 @dataclass(frozen=True)
 class Method:
-    """How a world is mapped: with the features ``without`` missing, with or without regional ``slopes``, the regression
-    of the ``last_layer`` and the ``update``; with that many ``stations``, all in one cell; ``hide`` takes observations
-    (L, R, C) away; ``members`` at most."""
+    """How a world is mapped: with the features ``without`` missing, with or without regional ``slopes``, the
+    regression of the ``last_layer`` and the ``update``; with that many ``stations``, all in one cell; by the first
+    member ``alone``; after an ``outage`` of so many days without observations.
+
+    ``weight`` is the prior deviation of a weight of the last layer; with ``pattern`` the inside of cells is drawn by a
+    last layer of that deviation, under the level of the other. ``drawn_back`` draws a pixel's pattern back to its cell
+    the more, the more members disagree."""
 
     without: tuple[str, ...] = ()
     slopes: bool = True
     last_layer: bool = True
     update: bool = True
     stations: int = 0
-    members: int = 99
-    hide: Callable[[Tensor], Tensor] | None = field(default=None, compare=False)
+    alone: bool = False
+    outage: int = 0
+    weight: float = PRIOR_WEIGHT
+    pattern: float | None = None
+    drawn_back: bool = False
 
 
 def judged_worlds(family: str, count: int, folder: Path, workers: int) -> dict[str, World]:
@@ -99,13 +105,32 @@ def maps_of(world: World, prior: Trained, method: Method) -> list[DayMap]:
     """The maps of all days of a world by the networks of ``prior``, adapted to its record."""
     scaling = replace(prior.scaling, absent=method.without)
     batches = _batches(world, scaling, prior.model.lags, method)
-    network = Committee([copy.deepcopy(m) for m in list(prior.network)[: method.members]])
     calibration = Calibration(inside=UNSEEN_LAWS)
-    if method.last_layer and (fitted := _observations(network, batches[::FITTED])) is not None:
-        fit_last_layer(network, fitted)
-        if (withheld := _observations(network, batches[1::FITTED])) is not None:
-            calibration = calibrate(innovations(withheld), least=1.0, inside=UNSEEN_LAWS, level=0.0)
-    return [_map(network, batch, calibration, method) for batch in batches]
+    network = _copy(prior, method)
+    if not method.last_layer or (fitted := _observations(network, batches[::FITTED])) is None:
+        return [_map(network, batch, calibration, method) for batch in batches]
+    fit_last_layer(network, fitted, weight=method.weight)
+    if (withheld := _observations(network, batches[1::FITTED])) is not None:
+        calibration = calibrate(innovations(withheld), least=1.0, inside=UNSEEN_LAWS, level=0.0)
+    maps = [_map(network, batch, calibration, method) for batch in batches]
+    if method.pattern is not None:
+        other = _copy(prior, method)
+        fit_last_layer(other, fitted, weight=method.pattern)
+        patterns = [_map(other, batch, calibration, method) for batch in batches]
+        maps = [_level_of(level, pattern, b) for level, pattern, b in zip(maps, patterns, batches, strict=True)]
+    return maps
+
+
+def _copy(prior: Trained, method: Method) -> Committee:
+    members = list(prior.network)[:1] if method.alone else prior.network
+    return Committee(copy.deepcopy(m) for m in members)
+
+
+def _level_of(level: DayMap, pattern: DayMap, batch: TruthBatch) -> DayMap:
+    """The map ``pattern`` with its cells at the level of the map ``level``."""
+    up_y, up_x = batch.coarse.up_y[0], batch.coarse.up_x[0]
+    rise = block_mean(torch.where(batch.known[0], level.mean - pattern.mean, torch.nan), PER).nan_to_num()
+    return replace(level, mean=pattern.mean + up_y @ rise @ up_x.T)
 
 
 def _batches(world: World, scaling: Scaling, lags: int, method: Method) -> list[TruthBatch]:
@@ -134,19 +159,12 @@ def _of_stations(batches: Sequence[TruthBatch], number: int) -> SlopeEvidence:
         for e, shape in zip(POINT_ERROR, ((len(at),), (len(x), len(at))), strict=True)
     ]
     values, x = values[:, at] + error[0] + error[1], x[:, at]
-    rows, left, station = [], [], []
+    points = []
     for y, features in zip(values, x, strict=True):
         there = torch.isfinite(y)
-        if (n := int(there.sum())) > 1:
-            rows.append((features[there] - features[there].mean(0)) * n / (n - 1))
-            left.append((y[there] - y[there].mean()) * n / (n - 1))
-            station.append(torch.nonzero(there)[:, 0])
-    if not rows:
-        f = x.shape[2]
-        return SlopeEvidence(torch.zeros(f, f, dtype=torch.float64), torch.zeros(f, dtype=torch.float64))
-    return SlopeEvidence(*grouped_normal_equations(
-        torch.cat(rows).double(), torch.cat(left).double(), torch.cat(station), STATION_ERROR, STATION_BIAS
-    ))  # fmt: skip
+        if int(there.sum()) > 1:
+            points.append(PointContrasts.of(features[there], y[there], torch.nonzero(there)[:, 0]))
+    return SlopeEvidence.of_points(points) if points else SlopeEvidence.none(x.shape[2])
 
 
 def own_context(member: Downscaler, batch: TruthBatch) -> Tensor:
@@ -179,7 +197,7 @@ def _observations(network: Committee, batches: Sequence[TruthBatch]) -> Observat
         label = torch.isfinite(value) & (block_mean(known.float(), PER) > 0.5)
         if not bool(label.any()):
             continue
-        day_hidden = replace(batch, coarse=replace(batch.coarse, ssm=_no_observation(batch.coarse.ssm)))
+        day_hidden = replace(batch, coarse=replace(batch.coarse, ssm=_after_outage(batch.coarse.ssm, 1)))
         for m, member in enumerate(network):
             slope, mean, variance, _ = linearised(member, batch, own_context(member, batch))
             _, alone, alone_variance, _ = linearised(member, day_hidden, own_context(member, day_hidden))
@@ -197,8 +215,11 @@ def _observations(network: Committee, batches: Sequence[TruthBatch]) -> Observat
     return Observations(value, sigma, seen, cell, of_members, torch.empty(0), torch.empty(0, dtype=torch.long), ())
 
 
-def _no_observation(ssm: Tensor) -> Tensor:
-    return torch.cat([torch.full_like(ssm[:, :1], torch.nan), ssm[:, 1:]], 1)
+def _after_outage(ssm: Tensor, days: int) -> Tensor:
+    """Observations (B, L + 1, R, C) without those of the last ``days``; what was before the lags is kept."""
+    hidden = ssm.clone()
+    hidden[:, : min(days, ssm.shape[1] - 1)] = torch.nan
+    return hidden
 
 
 def _seen(batch: TruthBatch) -> Tensor:
@@ -207,15 +228,21 @@ def _seen(batch: TruthBatch) -> Tensor:
 
 
 def _map(network: Committee, batch: TruthBatch, calibration: Calibration, method: Method) -> DayMap:
-    if method.hide is not None:
-        batch = replace(batch, coarse=replace(batch.coarse, ssm=method.hide(batch.coarse.ssm)))
+    if method.outage:
+        batch = replace(batch, coarse=replace(batch.coarse, ssm=_after_outage(batch.coarse.ssm, method.outage)))
     each = [linearised(m, batch, own_context(m, batch))[1:] for m in network]
     means, shared, local = (torch.stack(values) for values in zip(*each, strict=True))
     known, up_y, up_x = batch.known[0], batch.coarse.up_y[0], batch.coarse.up_x[0]
     seen, ssm = _seen(batch), batch.coarse.ssm[0]
     factor = calibration.cloudy + (calibration.clear - calibration.cloudy) * seen
     alone = calibration.alone if not bool(torch.isfinite(ssm[0]).any()) else 1.0
+    patterns = means - expand(block_mean(torch.where(known, means, torch.nan), PER), PER)
+    disagreement = patterns.var(0) if len(means) > 1 else torch.zeros_like(known, dtype=means.dtype)
     mean = means.mean(0)
+    if method.drawn_back:
+        pattern = patterns.mean(0).nan_to_num()
+        away = pattern**2 / (pattern**2 + DRAW_BACK * disagreement.nan_to_num() + 1e-12)
+        mean = mean - (1 - away) * pattern
     of_cell = (shared.mean(0) + means.var(0, correction=0)) * factor * alone
     inside = calibration.inside * local.mean(0) + calibration.level**2
     background = mean
@@ -224,8 +251,6 @@ def _map(network: Committee, batch: TruthBatch, calibration: Calibration, method
         step, k = increments(p.nan_to_num(), variance.nan_to_num(), ssm[0], torch.full_like(p, SIGMA))
         mean = (mean + up_y @ step @ up_x.T).clamp(SSM_MIN, SSM_MAX)
         of_cell = of_cell * (1 - up_y @ k @ up_x.T)
-    patterns = means - expand(block_mean(torch.where(known, means, torch.nan), PER), PER)
-    disagreement = patterns.var(0) if len(means) > 1 else torch.zeros_like(mean)
     truth = torch.where(known, batch.truth[0], torch.nan)
     observed = expand(torch.isfinite(ssm[0]), PER)
     return DayMap(mean, of_cell, inside, truth, background, observed, seen > 0, bilinear(ssm, up_y, up_x), disagreement)

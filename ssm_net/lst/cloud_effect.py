@@ -26,6 +26,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ssm_net.lst.sun import sine_of_sun
+
 DAY_MEAN, DAY_SEASON, DAY_ERROR = -5.2, 0.9, 1.8  # K, relative, K
 DAY_RESPONSE = 0.29  # relative standard error: (3 - 1) / sqrt(12) K per 100 W m-2 around a mean of 2
 NIGHT_MEAN, NIGHT_ERROR = 3.5, 0.7
@@ -102,8 +104,5 @@ def air_effect(k: str, air: Air, background: Tensor, minus_air: Tensor, seen: Te
 def clear_sky_radiation(latitude: Tensor, day: dt.date, hour: float) -> Tensor:
     """Shortwave radiation (W m-2) at the ground under a clear sky at ``hour`` local solar time (FAO-56)."""
     doy = day.timetuple().tm_yday
-    tilt = 0.409 * math.sin(2 * math.pi * doy / 365 - 1.39)
     near = 1 + 0.033 * math.cos(2 * math.pi * doy / 365)
-    phi = torch.deg2rad(latitude)
-    up = torch.sin(phi) * math.sin(tilt) + torch.cos(phi) * math.cos(tilt) * math.cos(math.pi * (hour - 12) / 12)
-    return CLEAR_TRANSMITS * 1361.0 * near * up.clamp(min=0.0)
+    return CLEAR_TRANSMITS * 1361.0 * near * sine_of_sun(latitude, day, hour).clamp(min=0.0)

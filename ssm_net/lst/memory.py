@@ -17,6 +17,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ssm_net.lst.sun import sine_of_sun
+
 SLOW_DAYS = 365.0  # e-folding of the slow memory; the attributes of a cube's variables tell it
 LEAST_SUN = 0.1  # of the sine of the sun's height
 
@@ -43,8 +45,5 @@ class Memory(NamedTuple):
 
 
 def sun_height(latitude: Tensor, day: dt.date, hour: float) -> Tensor:
-    """Sine of the sun's height at ``hour`` local solar time (FAO-56), at least ``LEAST_SUN``; ``latitude`` degrees."""
-    tilt = 0.409 * math.sin(2 * math.pi * day.timetuple().tm_yday / 365 - 1.39)
-    phi = torch.deg2rad(latitude)
-    up = torch.sin(phi) * math.sin(tilt) + torch.cos(phi) * math.cos(tilt) * math.cos(math.pi * (hour - 12) / 12)
-    return up.clamp(min=LEAST_SUN)
+    """Sine of the sun's height as a view is weighted by it, at least ``LEAST_SUN``; arguments as of ``sine_of_sun``."""
+    return sine_of_sun(latitude, day, hour).clamp(min=LEAST_SUN)

@@ -10,7 +10,9 @@ they can be trusted.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,6 +23,7 @@ from ssm_net.model.grouped_regression import grouped_normal_equations
 REACH = 1.5  # cells, e-folding of the weight of a neighbour
 SIDE = 5  # cells a side of the neighbourhood
 SLOPE = 0.007  # tau: m3 m-3 for a standard deviation of a feature
+POINT_BIAS, POINT_ERROR = 0.045, 0.046  # m3 m-3: of a station in a pixel, constant and from day to day
 LASTING_BIAS = 0.02  # m3 m-3, of the radiometer in a cell
 FEWEST = 20  # observations, below which nothing is learned
 
@@ -33,14 +36,27 @@ class SlopeEvidence:
     moment: Tensor
 
     @classmethod
+    def none(cls, features: int) -> SlopeEvidence:
+        """Of a record that says nothing."""
+        zero = torch.zeros(features, features, dtype=torch.float64)
+        return cls(zero, zero[0])
+
+    @classmethod
+    def of_points(cls, points: Sequence[PointContrasts]) -> SlopeEvidence:
+        """Of stations that share a cell, each of which has a bias of its own."""
+        if not points:
+            raise ValueError("no points: use SlopeEvidence.none")
+        features, ssm, station = (torch.cat(column) for column in zip(*points, strict=True))
+        return cls(*grouped_normal_equations(features.double(), ssm.double(), station, POINT_ERROR, POINT_BIAS))
+
+    @classmethod
     def of(cls, contrasts: Contrasts, which: Tensor | None = None) -> SlopeEvidence:
         """Of the observations ``which`` (n,) bool, all by default."""
         features, ssm, cell = contrasts.features, contrasts.ssm, contrasts.cell
         if which is not None:
             features, ssm, cell = features[which], ssm[which], cell[which]
         if len(ssm) < FEWEST:
-            f = features.shape[1]
-            return cls(torch.zeros(f, f, dtype=torch.float64), torch.zeros(f, dtype=torch.float64))
+            return cls.none(features.shape[1])
         return cls(*grouped_normal_equations(features.double(), ssm.double(), cell, None, LASTING_BIAS))
 
     def __add__(self, other: SlopeEvidence) -> SlopeEvidence:
@@ -73,6 +89,21 @@ class Contrasts:
         cell = torch.arange(rows * cols).reshape(1, rows, cols).expand(ssm.shape)
         day = torch.arange(days)[:, None, None].expand(ssm.shape)
         return cls(torch.nan_to_num(features).permute(0, 2, 3, 1)[known], contrast[known], cell[known], day[known])
+
+
+class PointContrasts(NamedTuple):
+    """Differences of n points of a cell from the mean of the others on a day: ``features`` (n, F), ``ssm`` (n,) m3 m-3,
+    and the number of each ``station`` (n,)."""
+
+    features: Tensor
+    ssm: Tensor
+    station: Tensor
+
+    @classmethod
+    def of(cls, features: Tensor, ssm: Tensor, station: Tensor) -> PointContrasts:
+        """Of at least two points. The mean of the others is what a point would be given without a pattern."""
+        others = len(ssm) / (len(ssm) - 1)
+        return cls((features - features.mean(0)) * others, (ssm - ssm.mean()) * others, station)
 
 
 def neighbour_means(fields: Tensor) -> Tensor:

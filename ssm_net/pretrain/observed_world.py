@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter
+from scipy import ndimage
 from torch import Tensor
 from torch.nn.functional import conv2d
 
@@ -31,6 +31,7 @@ from ssm_net.lst.background import smooth
 from ssm_net.lst.gap_filling import LAPSE, PERSISTS
 from ssm_net.lst.memory import SLOW_DAYS, Memory, sun_height
 from ssm_net.prepare.static_maps import RELIEF_PIXELS
+from ssm_net.prepare.store_day import OLDEST
 from ssm_net.simulate.native_files import REFLECTANCE_EVERY
 from ssm_net.simulate.truth import OPEN_WATER
 from ssm_net.simulate.world.days import simulate_days
@@ -42,7 +43,6 @@ from ssm_net.simulate.world.overpass import WorldDay
 
 BANDS = {1: "red", 2: "nir", 6: "swir1", 7: "swir2"}  # of the reflectance that the cube stores
 RESAMPLED = torch.tensor([1.0, 6.0, 1.0]) / 8  # weights of a pixel's neighbours in its reflectance, along one axis
-OLDEST = 254  # days, of a reflectance
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def observed_days(
     land = make_land(domain, laws, seed)
     observer = Observer(land, laws, seed)
     z = land.maps.elevation
-    maps = {"elevation": z, "relief": (z - gaussian_filter(z, RELIEF_PIXELS)).astype("float32"),
+    maps = {"elevation": z, "relief": (z - ndimage.gaussian_filter(z, RELIEF_PIXELS)).astype("float32"),
             "sand": land.maps.sand, "clay": land.maps.clay, "water_fraction": land.maps.water}  # fmt: skip
     shift = stream(seed, "grid of LST").uniform(-0.5, 0.5, 2)
     recorder = _Recorder(observer, {k: torch.from_numpy(v) for k, v in maps.items()}, (shift[0], shift[1]))
@@ -205,17 +205,8 @@ def _smoothed(field: Tensor) -> Tensor:
 
 def _shifted(field: Array, shift: tuple[float, float]) -> Array:
     """A field as a grid sees it whose pixels lie ``shift`` (rows, columns) off, linear between them."""
-    for axis, by in enumerate(shift):
-        field = (1 - abs(by)) * field + abs(by) * _neighbour(field, axis, 1 if by > 0 else -1)
-    return np.asarray(field, np.float32)
-
-
-def _neighbour(field: Array, axis: int, step: int) -> Array:
-    edge = [(0, 0), (0, 0)]
-    edge[axis] = (0, 1) if step > 0 else (1, 0)
-    part = [slice(None), slice(None)]
-    part[axis] = slice(1, None) if step > 0 else slice(None, -1)
-    return np.pad(field, edge, mode="edge")[tuple(part)]
+    rows, cols = shift
+    return np.asarray(ndimage.shift(field, (-rows, -cols), np.float32, order=1, mode="nearest"))
 
 
 def _linear(at: Array, nodes: Array) -> Array:

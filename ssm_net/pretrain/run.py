@@ -7,7 +7,7 @@ observations.
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -56,6 +56,9 @@ def pretrain(cfg: PretrainConfig) -> Trained | None:
     if cfg.trainer.precision not in PRECISIONS:
         raise ConfigError(f"trainer.precision={cfg.trainer.precision}: pretraining knows 32-true and bf16-mixed")
     device_of(cfg.trainer)
+    if cfg.model.members != len(cfg.families):
+        console.print(f"model.members={cfg.model.members} does not count: {len(cfg.families)} groups of families give "
+                      "a network each")  # fmt: skip
     if cfg.plan:
         _print_plan(cfg, every)
         return None
@@ -65,7 +68,7 @@ def pretrain(cfg: PretrainConfig) -> Trained | None:
     run.mkdir(parents=True, exist_ok=True)
     make_worlds(every, folder, cfg.workers)
     console.print("reading the worlds")
-    scaling, mean_ssm = statistics_of([World.load(samples_file(p, folder)) for p in every], every)
+    scaling, mean_ssm = statistics_of((World.load(samples_file(p, folder)) for p in every), every)
     members = _members(cfg, scaling, mean_ssm)
     if not first_process():
         return None
@@ -151,11 +154,13 @@ def _print_plan(cfg: PretrainConfig, places: Sequence[Place]) -> None:
                   f"{cfg.run}")  # fmt: skip
 
 
-def statistics_of(worlds: Sequence[World], places: Sequence[Place]) -> tuple[Scaling, float]:
+def statistics_of(worlds: Iterable[World], places: Sequence[Place]) -> tuple[Scaling, float]:
     """Mean, standard deviation and range of each feature over the pixels of all worlds, each world with the same
-    weight; and the mean of all observations, m3 m-3."""
-    assert worlds[0].x.shape[1] == len(FEATURE_NAMES), "simulated worlds have every product"
-    moments = [FeatureMoments.of(w.x[::4, :, ::5, ::5].transpose(0, 1)).as_one() for w in worlds]
-    total = sum(moments[1:], start=moments[0])
+    weight; and the mean of all observations, m3 m-3. One world is held at a time."""
+    total, means = FeatureMoments.none(len(FEATURE_NAMES)), []
+    for world in worlds:
+        assert world.x.shape[1] == len(FEATURE_NAMES), "simulated worlds have every product"
+        total += FeatureMoments.of(world.x[::4, :, ::5, ::5].transpose(0, 1)).as_one()
+        means.append(float(torch.nanmean(world.ssm)))
     scaling = total.scaling(FEATURE_NAMES, min(p.begin for p in places), max(p.chosen[-1] for p in places))
-    return scaling, float(np.nanmean([float(torch.nanmean(w.ssm)) for w in worlds]))
+    return scaling, float(np.nanmean(means))

@@ -32,7 +32,7 @@ from ssm_net.inputs.reading import CoarseDay, padded, read_coarse, read_stored, 
 from ssm_net.inputs.scaling import NO_FEATURES, Scaling
 from ssm_net.model.grouped_regression import grouped_normal_equations
 from ssm_net.model.network import SSM_MAX, SSM_MIN, Committee, Downscaler, bounded
-from ssm_net.train.target_slopes import STATION_BIAS, STATION_ERROR
+from ssm_net.model.regional_slopes import POINT_BIAS, POINT_ERROR
 from ssm_net.train.training_stations import TrainingStation
 
 FOOTPRINT_STRIDE = 4  # every 4th pixel each way stands for a footprint
@@ -224,9 +224,11 @@ def _linearised(member: Downscaler, fine: Tensor, context: Tensor) -> Tensor:
     return torch.cat([slope, (basis * slope[:, None])[0], mean, shared.clamp(-12, -2).exp()])
 
 
-def fit_last_layer(network: Committee, observations: Observations, sensor_bias: float = SENSOR_BIAS) -> None:
+def fit_last_layer(
+    network: Committee, observations: Observations, sensor_bias: float = SENSOR_BIAS, weight: float = PRIOR_WEIGHT
+) -> None:
     """Move the last layer of each member to its posterior mean given the observations, in place; ``sensor_bias``
-    (m3 m-3) is the standard deviation of b."""
+    (m3 m-3) is the standard deviation of b, ``weight`` the prior one of a weight."""
     for m, member in enumerate(network):
         rows = observations.rows[m]
         innovation = (observations.value - rows.mean).double()
@@ -235,10 +237,10 @@ def fit_last_layer(network: Committee, observations: Observations, sensor_bias: 
             at = observations.station_rows[m]
             residual = (observations.station_value - at.mean).double()
             of_stations = grouped_normal_equations(
-                at.slope.double(), residual, observations.station, STATION_ERROR, STATION_BIAS
+                at.slope.double(), residual, observations.station, POINT_ERROR, POINT_BIAS
             )
             gram, moment = gram + of_stations[0], moment + of_stations[1]
-        prior = torch.full_like(moment, PRIOR_WEIGHT**-2)
+        prior = torch.full_like(moment, weight**-2)
         prior[0] = PRIOR_LEVEL**-2
         step = torch.linalg.solve(gram + torch.diag(prior), moment).to(member.head.weight)
         assert member.head.bias is not None

@@ -7,7 +7,7 @@ observations of the same slopes, so that stations of one cell improve the patter
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -17,11 +17,8 @@ from ssm_net.cube.store import Cube
 from ssm_net.inputs.channels import channels
 from ssm_net.inputs.reading import read_coarse, read_stored, usable
 from ssm_net.inputs.scaling import NO_FEATURES, Scaling
-from ssm_net.model.grouped_regression import grouped_normal_equations
-from ssm_net.model.regional_slopes import Contrasts, SlopeEvidence
+from ssm_net.model.regional_slopes import Contrasts, PointContrasts, SlopeEvidence
 from ssm_net.train.training_stations import TrainingStation
-
-STATION_BIAS, STATION_ERROR = 0.045, 0.046  # m3 m-3: of a point in a pixel, constant and from day to day
 
 
 def target_slopes(
@@ -46,22 +43,15 @@ def station_evidence(
     cube: Cube, scaling: Scaling, days: Sequence[dt.date], stations: Sequence[TrainingStation]
 ) -> SlopeEvidence:
     """What contrasts between stations of the same cell say of the slopes."""
-    rows, values, number = [], [], []
+    points = []
     for day in days:
-        for together in _by_cell(cube, day, stations):
-            x = torch.stack([_features(cube, scaling, day, station) for _, station in together])
-            y = torch.tensor([station.value[day] for _, station in together])
-            n = len(together)
-            # The mean of the others is what the pixel would be given without a pattern.
-            rows.append((x - x.mean(0)) * n / (n - 1))
-            values.append((y - y.mean()) * n / (n - 1))
-            number += [i for i, _ in together]
-    if not rows:
-        f = len(scaling.names)
-        return SlopeEvidence(torch.zeros(f, f, dtype=torch.float64), torch.zeros(f, dtype=torch.float64))
-    return SlopeEvidence(*grouped_normal_equations(
-        torch.cat(rows).double(), torch.cat(values).double(), torch.tensor(number), STATION_ERROR, STATION_BIAS
-    ))  # fmt: skip
+        if cells := _by_cell(cube, day, stations):
+            background = read_coarse(cube, day, 1, NO_FEATURES).background
+            for together in cells:
+                x = torch.stack([_features(cube, scaling, day, station, background) for _, station in together])
+                y = torch.tensor([station.value[day] for _, station in together])
+                points.append(PointContrasts.of(x, y, torch.tensor([number for number, _ in together])))
+    return SlopeEvidence.of_points(points) if points else SlopeEvidence.none(len(scaling.names))
 
 
 def _by_cell(cube: Cube, day: dt.date, stations: Sequence[TrainingStation]) -> list[list[tuple[int, TrainingStation]]]:
@@ -74,9 +64,10 @@ def _by_cell(cube: Cube, day: dt.date, stations: Sequence[TrainingStation]) -> l
     return [together for together in cells.values() if len(together) > 1]
 
 
-def _features(cube: Cube, scaling: Scaling, day: dt.date, station: TrainingStation) -> Tensor:
-    """The normalised features of a station's pixel, (F,), 0 where missing."""
+def _features(
+    cube: Cube, scaling: Scaling, day: dt.date, station: TrainingStation, background: Mapping[str, Tensor]
+) -> Tensor:
+    """The normalised features of a station's pixel, (F,), 0 where missing; ``background`` as of ``CoarseDay``."""
     window = (station.row, station.row + 1, station.col, station.col + 1)
-    background = read_coarse(cube, day, 1, NO_FEATURES).background
     pixels = read_stored(cube, day, window, usable(cube, scaling.present), background)
     return channels(pixels, scaling)[:, 0, 0]
