@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import xarray as xr
 from scipy.ndimage import gaussian_filter
 
 from ssm_net.cube.layout import CubeLayout, create_cube
@@ -17,6 +18,7 @@ from ssm_net.cube.store import Cube
 from ssm_net.cube.variables import FINE
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.formats.product import Mosaic
+from ssm_net.formats.truth import Truth
 from ssm_net.grid import Domain, Footprint, block_mean
 from ssm_net.infer.day import predict_background
 from ssm_net.infer.quality_flags import static_flags
@@ -47,6 +49,18 @@ def tiny_cube(
         writer = create_cube(lock, layout, [FIRST + dt.timedelta(n) for n in range(days)])
         _write_world(writer, rng, static or {})
     return writer.cube
+
+
+def tiny_truth(cube: Cube) -> Truth:
+    """What the remembered temperatures of a tiny cube were made of, written beside it."""
+    ssm = np.stack([0.22 - cube.read("lst_day_memory", day) / 60 for day in cube.days])
+    ssm[:, cube.read_static("water_fraction") > 0.5] = np.nan
+    where = {d: np.asarray(cube.domain.fine.coordinates[d].values) for d in cube.domain.fine.dims}
+    data = {"ssm": (("time", "y", "x"), ssm), "water": (("y", "x"), cube.read_static("water_fraction"))}
+    path = cube.path.with_name("truth.zarr")
+    dataset = xr.Dataset(data, {"time": np.array(cube.days, "datetime64[ns]"), **where})
+    dataset.to_zarr(path, zarr_format=3, consolidated=False)
+    return Truth.open(path, cube.domain)
 
 
 def _write_world(writer: CubeWriter, rng: np.random.Generator, static: dict[str, tuple[slice, slice]]) -> None:

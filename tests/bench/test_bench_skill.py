@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import xarray as xr
 from untrained import untrained_prior
-from worlds import tiny_cube
+from worlds import tiny_cube, tiny_truth
 
 from ssm_net.config import ModelConfig, TrainConfig
 from ssm_net.cube.store import Cube
@@ -166,15 +165,7 @@ def cube(tmp_path_factory: pytest.TempPathFactory) -> Cube:
 
 @pytest.fixture(scope="module")
 def truth(cube: Cube) -> Truth:
-    """What the remembered temperatures of the tiny cube were made of."""
-    ssm = np.stack([0.22 - cube.read("lst_day_memory", day) / 60 for day in cube.days])
-    ssm[:, cube.read_static("water_fraction") > 0.5] = np.nan
-    where = {d: np.asarray(cube.domain.fine.coordinates[d].values) for d in cube.domain.fine.dims}
-    data = {"ssm": (("time", "y", "x"), ssm), "water": (("y", "x"), cube.read_static("water_fraction"))}
-    times = np.array(cube.days, "datetime64[ns]")
-    path = cube.path.with_name("truth.zarr")
-    xr.Dataset(data, {"time": times, **where}).to_zarr(path, zarr_format=3, consolidated=False)
-    return Truth.open(path, cube.domain)
+    return tiny_truth(cube)
 
 
 @pytest.fixture(scope="module")
