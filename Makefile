@@ -47,8 +47,8 @@ check: env  ## ruff (rules and format), mypy, and that imports run one way
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check  ## check, then all default tests
-	$(BIN)/python -m pytest
+test: check  ## check, then all default tests on all cores
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 smoke: env  ## the skill benchmark at its smallest: every method, the oracle, every score; too small to judge
 	rm -rf build/smoke  # of an earlier version, with other settings

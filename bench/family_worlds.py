@@ -212,7 +212,7 @@ def _observations(network: Committee, batches: Sequence[TruthBatch]) -> Observat
         return None
     value, sigma, seen, cell = (torch.cat(c) for c in columns)
     of_members = tuple(DesignRows(*(torch.cat(c) for c in zip(*days, strict=True))) for days in rows)
-    return Observations(value, sigma, seen, cell, of_members, torch.empty(0), torch.empty(0, dtype=torch.long), ())
+    return Observations(value, sigma, seen, cell, of_members)
 
 
 def _after_outage(ssm: Tensor, days: int) -> Tensor:

@@ -12,6 +12,10 @@ import torch
 from ssm_net.prepare.run import prepare
 from ssm_net.simulate import simulate
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # one thread for each of the processes that share the cores
+    os.environ["OMP_NUM_THREADS"] = "1"
+    torch.set_num_threads(1)
+
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A test that is marked ``gpu`` is skipped where there is none."""

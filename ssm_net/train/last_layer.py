@@ -47,8 +47,9 @@ PRIOR_WEIGHT, PRIOR_LEVEL = (
 @dataclass(frozen=True)
 class DesignRows:
     """Rows of one member's regression for n observations of cells or stations: ``slope`` (n, D) derivatives by the
-    last layer's weights (intercept first), ``mean`` (n,) its estimate, m3 m-3. For cells also the ``variance`` (n,) it
-    states, and mean and variance with every observation of the day hidden."""
+    last layer's weights (intercept first), ``mean`` (n,) its estimate, m3 m-3, and the ``variance`` (n,) it states: for
+    cells that of the error a cell shares, for stations that of the error inside a cell. For cells also mean and
+    variance with every observation of the day hidden."""
 
     slope: Tensor
     mean: Tensor
@@ -58,27 +59,40 @@ class DesignRows:
 
 
 @dataclass(frozen=True)
+class StationValues:
+    """n values of stations: ``value`` (m3 m-3), number of the ``station``, number of the ``cell``, ``day`` (ordinal),
+    and the ``rows`` of each member at the station's pixel."""
+
+    value: Tensor
+    station: Tensor
+    cell: Tensor
+    day: Tensor
+    rows: tuple[DesignRows, ...]
+
+
+@dataclass(frozen=True)
 class Observations:
     """Observations of n cells: ``value`` and standard error ``sigma`` (m3 m-3), fraction ``seen`` of the cell's LST,
-    number of the ``cell``, and the ``rows`` of each member; the same of stations, ``station`` being their number."""
+    number of the ``cell``, and the ``rows`` of each member; and the values of ``stations``, where any reports."""
 
     value: Tensor
     sigma: Tensor
     seen: Tensor
     cell: Tensor
     rows: tuple[DesignRows, ...]
-    station_value: Tensor
-    station: Tensor
-    station_rows: tuple[DesignRows, ...]
+    stations: StationValues | None = None
 
 
 @dataclass(frozen=True)
 class _StationRow:
-    """A station's value on a day, its number, and of each member the slopes (D,) and the mean at its pixel."""
+    """A station's value on a day, the numbers of station and cell, the day's ordinal, and of each member the slopes
+    (D,), the mean and the variance inside the cell at its pixel."""
 
     value: float
     number: int
-    members: list[tuple[Tensor, Tensor]]
+    cell: int
+    day: int
+    members: list[tuple[Tensor, Tensor, Tensor]]
 
 
 def evenly_chosen(days: Sequence[dt.date]) -> list[dt.date]:
@@ -128,21 +142,21 @@ def design_rows(
     return Observations(
         value, sigma, seen, cell,
         tuple(DesignRows(*(torch.cat(column) for column in zip(*days_rows, strict=True))) for days_rows in rows),
-        torch.tensor([r.value for r in station_rows]),
-        torch.tensor([r.number for r in station_rows], dtype=torch.long),
-        _of_members(station_rows, len(rows)),
+        _station_values(station_rows),
     )  # fmt: skip
 
 
-def _of_members(rows: Sequence[_StationRow], members: int) -> tuple[DesignRows, ...]:
-    """Stations' rows member by member; none where no station reports."""
-    none = torch.empty(0)
+def _station_values(rows: Sequence[_StationRow]) -> StationValues | None:
+    """The rows of stations member by member; None where no station reports."""
     if not rows:
-        return ()
-    return tuple(
-        DesignRows(torch.stack([r.members[m][0] for r in rows]), torch.stack([r.members[m][1] for r in rows]),
-                   none, none, none) for m in range(members)
-    )  # fmt: skip
+        return None
+    none = torch.empty(0)
+    station, cell, day = torch.tensor([(r.number, r.cell, r.day) for r in rows]).T
+    of_members = []
+    for member in zip(*(r.members for r in rows), strict=True):
+        slope, mean, inside = (torch.stack(column) for column in zip(*member, strict=True))
+        of_members.append(DesignRows(slope, mean, inside, none, none))
+    return StationValues(torch.tensor([r.value for r in rows]), station, cell, day, tuple(of_members))
 
 
 def _day_rows(
@@ -179,21 +193,25 @@ def _day_rows(
                 own = [c[int(phase[station.row // ratio, station.col // ratio])] for c in contexts]
                 at_pixel = [up_y[station.row - y0] @ c @ up_x[station.col] for c in own]
                 members = _station_members(network, x, at_pixel, (station.row - y0, station.col))
-                stations.append(_StationRow(station.value[coarse.day], number, members))
+                cell = station.row // ratio * cols + station.col // ratio
+                stations.append(_StationRow(station.value[coarse.day], number, cell, coarse.day.toordinal(), members))
     return [h.mean_of_sums(s).cpu() for s in sums], stations
 
 
 def _station_members(
     network: Committee, x: Tensor, contexts: Sequence[Tensor], pixel: tuple[int, int]
-) -> list[tuple[Tensor, Tensor]]:
-    """Slopes (D,) and mean of each member at a pixel of a band ``x`` with its halo; ``contexts`` (1 + W,) each."""
+) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Slopes (D,), mean and variance inside the cell of each member at a pixel of a band ``x`` with its halo;
+    ``contexts`` (1 + W,) each."""
     row, col = pixel
     out = []
     for member, context in zip(network, contexts, strict=True):
         size = 2 * member.halo + 1
         fine = member.fine(x[:, :, row : row + size, col : col + size])
-        one = _linearised(member, fine, context[None, :, None, None])[:, 0, 0].cpu()
-        out.append((one[:-2], one[-2]))
+        at_pixel = context[None, :, None, None]
+        one = _linearised(member, fine, at_pixel)[:, 0, 0].cpu()
+        inside = member.fuse(fine, at_pixel[:, :1], at_pixel[:, 1:])[2][0, 0, 0].exp().cpu()
+        out.append((one[:-2], one[-2], inside))
     return out
 
 
@@ -233,11 +251,11 @@ def fit_last_layer(
         rows = observations.rows[m]
         innovation = (observations.value - rows.mean).double()
         gram, moment = grouped_normal_equations(rows.slope.double(), innovation, observations.cell, None, sensor_bias)
-        if observations.station_rows:
-            at = observations.station_rows[m]
-            residual = (observations.station_value - at.mean).double()
+        if (stations := observations.stations) is not None:
+            at = stations.rows[m]
+            residual = (stations.value - at.mean).double()
             of_stations = grouped_normal_equations(
-                at.slope.double(), residual, observations.station, POINT_ERROR, POINT_BIAS
+                at.slope.double(), residual, stations.station, POINT_ERROR, POINT_BIAS
             )
             gram, moment = gram + of_stations[0], moment + of_stations[1]
         prior = torch.full_like(moment, weight**-2)

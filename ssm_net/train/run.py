@@ -15,7 +15,6 @@ from ssm_net.config import TrainConfig
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.errors import ConfigError
 from ssm_net.estimators.ablation import NO_ABLATION, Ablation
-from ssm_net.estimators.calibration import Innovations
 from ssm_net.estimators.checkpoint import Trained, load_trained, save_trained
 from ssm_net.estimators.versions import VERSIONS
 from ssm_net.inputs import features
@@ -29,7 +28,7 @@ from ssm_net.train.start import Start, load_prior, start_from_prior
 from ssm_net.train.target_slopes import target_slopes
 from ssm_net.train.trainer import console, device_of, first_process
 from ssm_net.train.training_stations import TrainingStation, read_training_stations
-from ssm_net.train.withheld import calibrated, scores, withheld_innovations
+from ssm_net.train.withheld import Withheld, calibrated, measure_withheld, scores
 from ssm_net.version import __version__
 
 
@@ -63,9 +62,9 @@ def train(cfg: TrainConfig, ablation: Ablation = NO_ABLATION) -> Trained | None:
     with console.status(f"fitting the last layer to the coarse observations on {device.type}"):
         _fit_last_layer(start, cube, parts, stations)
     with console.status("measuring the error on withheld observations"):
-        withheld = withheld_innovations(start, cube, parts)
+        withheld = measure_withheld(start, cube, parts, stations)
     _save(run, cfg, cube, parts, start, withheld, [s.name for s in stations])
-    numbers = scores(withheld)
+    numbers = scores(withheld.innovations)
     console.print(
         f"[green]trained[/]: innovation RMSE {numbers['innovation_rmse']:.4f} m3 m-3 "
         f"(bias {numbers['innovation_bias']:+.4f}) on {numbers['observations']:,} withheld observations; model in {run}"
@@ -106,7 +105,7 @@ def _fit_last_layer(start: Start, cube: Cube, parts: Split, stations: list[Train
 
 
 def _save(
-    run: Path, cfg: TrainConfig, cube: Cube, parts: Split, start: Start, withheld: Innovations, stations: list[str]
+    run: Path, cfg: TrainConfig, cube: Cube, parts: Split, start: Start, withheld: Withheld, stations: list[str]
 ) -> None:
     prior, footprint = start.prior, footprint_of(cube)
     provenance = {
@@ -114,7 +113,7 @@ def _save(
         "cube": cube.path.name, "domain": cube.domain.name, "inputs": dict(cube.attrs),
         "train_days": [str(d) for d in (parts.train_days[0], parts.train_days[-1])],
         "held_cells": np.argwhere(parts.held_cells).tolist(), "settings": deciding_settings(cfg, prior),
-        "validation": scores(withheld), "prior": prior.provenance if prior else None, "stations": stations,
+        "validation": scores(withheld.innovations), "prior": prior.provenance if prior else None, "stations": stations,
     }  # fmt: skip
     save_trained(run, Trained(
         start.network.cpu(), start.scaling, start.model, cube.domain.ratio, footprint.kind, footprint.fwhm,

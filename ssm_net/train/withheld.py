@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,6 +15,8 @@ from ssm_net.inputs.split import Split
 from ssm_net.train.errors import TrainingError
 from ssm_net.train.last_layer import Observations, design_rows, evenly_chosen
 from ssm_net.train.start import Start
+from ssm_net.train.station_spread import inside_factor
+from ssm_net.train.training_stations import TrainingStation
 
 CORRELATED_CELLS = 4  # cells a side that share a lasting bias of the sensor
 # By how much the squared error inside cells exceeds the stated variance in worlds whose laws a prior has not seen:
@@ -20,30 +24,36 @@ CORRELATED_CELLS = 4  # cells a side that share a lasting bias of the sensor
 UNSEEN_LAWS = 1.1
 
 
-def withheld_innovations(start: Start, cube: Cube, parts: Split) -> Innovations:
+@dataclass(frozen=True)
+class Withheld:
+    """What withheld observations say of a model: their ``innovations``, and the factor of the variance ``inside``
+    cells, from stations that share a cell where there are any."""
+
+    innovations: Innovations
+    inside: float
+
+
+def measure_withheld(start: Start, cube: Cube, parts: Split, stations: Sequence[TrainingStation] = ()) -> Withheld:
     """Innovations of the days held out, and of the training days in the cells held out; of all cells where the networks
-    start from a prior, which has hardly been fitted to these observations.
+    start from a prior, which has hardly been fitted to these observations. The ``stations`` are those of training: they
+    moved the pattern by a few weights only.
 
     Raises ``TrainingError`` where no observation was withheld.
     """
     all_cells = np.ones_like(parts.held_cells)
     withheld = [(parts.train_days, all_cells if start.prior else parts.held_cells), (parts.held_days, all_cells)]
-    rows = [
-        design_rows(
-            start.network,
-            cube,
-            start.scaling,
-            evenly_chosen(days),
-            cells,
-            lags=start.model.lags,
-            ablation=start.ablation,
-        )
-        for days, cells in withheld
-    ]
-    several = [innovations(r) for r in rows if r is not None]
+    observed = [
+        design_rows(start.network, cube, start.scaling, evenly_chosen(days), cells, lags=start.model.lags,
+                    stations=stations, ablation=start.ablation) for days, cells in withheld
+    ]  # fmt: skip
+    several = [rows for rows in observed if rows is not None]
     if not several:
         raise TrainingError("nothing was held out to measure the background error on; raise validation_fraction")
-    return Innovations.joined(several)
+    inside = UNSEEN_LAWS if start.prior else 1.0
+    for rows in several:
+        if rows.stations is not None and start.prior:
+            inside = inside_factor(rows.stations, inside)
+    return Withheld(Innovations.joined([innovations(rows) for rows in several]), inside)
 
 
 def innovations(observations: Observations) -> Innovations:
@@ -62,13 +72,13 @@ def innovations(observations: Observations) -> Innovations:
     )  # fmt: skip
 
 
-def calibrated(withheld: Innovations, start: Start, cube: Cube) -> Calibration:
+def calibrated(withheld: Withheld, start: Start, cube: Cube) -> Calibration:
     """The calibration from innovations on withheld observations. A prior's variances are never scaled down."""
     rows, cols = cube.domain.coarse_shape
     # Neighbours within 4 cells share the sensor's lasting bias; its mean over the domain is an error of the level.
     level = float(start.ablation.sensor_bias / math.sqrt(max(1.0, rows * cols / CORRELATED_CELLS**2)))
-    least, inside = (1.0, UNSEEN_LAWS) if start.prior else (0.0, 1.0)
-    return calibrate(withheld, least=least, inside=inside, level=level)
+    least = 1.0 if start.prior else 0.0
+    return calibrate(withheld.innovations, least=least, inside=withheld.inside, level=level)
 
 
 def scores(withheld: Innovations) -> dict[str, float | int]:

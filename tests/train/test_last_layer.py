@@ -141,9 +141,10 @@ def test_a_station_moves_the_estimate_towards_it_but_for_its_bias(cube: Cube) ->
         )
 
     found = rows_of(cube, network, stations=stations)
-    which = [i for i in range(len(found.station_value)) if int(found.station[i]) == 1]
+    assert found.stations is not None
+    which = [i for i in range(len(found.stations.value)) if int(found.stations.station[i]) == 1]
     # What is gathered at a station is what inference makes of its pixel.
-    assert float(sum(r.mean[which[2]] for r in found.station_rows) / 2) == pytest.approx(at((80, 200)), abs=1e-5)
+    assert float(sum(r.mean[which[2]] for r in found.stations.rows) / 2) == pytest.approx(at((80, 200)), abs=1e-5)
     before = at((80, 200))
     fit_last_layer(network, rows_of(cube, network))
     without = at((80, 200))
