@@ -14,9 +14,11 @@ Linear = tuple[float, float]  # factor and offset that bring a number to the uni
 class Quantity:
     """What a layer holds.
 
-    Values lie in ``low`` .. ``high``, in ``unit``. ``units`` are the other units a file may state, ``refused`` those
-    that cannot be converted, with the reason. ``zero_is_missing``: some files fill with 0, which it never is.
-    ``optional``: a file is used without it where it is in no known unit. ``often_zero``: 0 is what a sound file mostly holds (rain). ``not_all_below``: where no value of a file is above it, the file is in another unit.
+    Values lie in ``low`` .. ``high``, in ``unit``, or beyond by no more than ``slack``, the rounding of packed and
+    resampled numbers. ``units`` are the other units a file may state, ``refused`` those that cannot be converted, with
+    the reason. ``zero_is_missing``: some files fill with 0, which it never is. ``often_zero``: 0 is what a sound file
+    mostly holds (rain). ``optional``: a file is used without it where it is in no known unit. ``not_all_below``: where
+    no value of a file is above it, the file is in another unit.
     """
 
     name: str
@@ -28,7 +30,13 @@ class Quantity:
     zero_is_missing: bool = False
     often_zero: bool = False
     optional: bool = False
+    slack: float = 0.0
     not_all_below: float = -math.inf
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The lowest and the highest number that is taken for a value."""
+        return self.low - self.slack, self.high + self.slack
 
     @property
     def range(self) -> str:
@@ -71,9 +79,11 @@ SOIL_MOISTURE_ERROR = Quantity("error of soil moisture", "m3 m-3", 0.0, 1.0, SOI
 LST = Quantity("land surface temperature", "K", 150.0, 360.0, _TEMPERATURE, zero_is_missing=True)
 LST_ERROR = Quantity("error of land surface temperature", "K", 0.0, 50.0, optional=True)
 AIR_TEMPERATURE = Quantity("air temperature", "K", 180.0, 340.0, _TEMPERATURE, zero_is_missing=True)
-RADIATION = Quantity("shortwave radiation", "W m-2", -20.0, 1500.0, optional=True)  # a difference of two rounded sums may be negative
-# Packed numbers miss 0 by their rounding; 1825 mm fell in a day on La Reunion (World Meteorological Organization).
-RAIN = Quantity("rain", "mm", -0.1, 2000.0, often_zero=True)
+RADIATION = Quantity(
+    "shortwave radiation", "W m-2", 0.0, 1500.0, optional=True, slack=20.0
+)  # a difference of rounded sums
+# 1825 mm fell in a day on La Reunion (World Meteorological Organization).
+RAIN = Quantity("rain", "mm", 0.0, 2000.0, often_zero=True, slack=0.1)
 REFLECTANCE = Quantity("reflectance", "", -0.01, 1.6)
 NDVI = Quantity("NDVI", "", -1.0, 1.0)
 ELEVATION = Quantity(
@@ -83,13 +93,13 @@ ELEVATION = Quantity(
      **_all("km, kilometre, kilometres", (1000.0, 0.0))},
 )  # fmt: skip
 TEXTURE = Quantity(
-    "a fraction of soil", "percent", 0.0, 100.0,
+    "fraction of the soil", "percent", 0.0, 100.0,
     {**_all(_PERCENT_NAMES, _ONE), **_all("g/kg, g kg-1, g.kg-1, permille, per mille, ‰", (0.1, 0.0)),
      **_all("fraction, g/g, g g-1, kg/kg, kg kg-1", (100.0, 0.0))},
-    not_all_below=1.0,
+    not_all_below=1.0, slack=0.5,
 )  # fmt: skip
-FRACTION = Quantity("a fraction of the pixel", "(0 .. 1)", 0.0, 1.0, {**_FRACTIONS, **_all(_PERCENT_NAMES, _PERCENT)})
-ANY_MAP = Quantity("a static map", "", -math.inf, math.inf)
+FRACTION = Quantity("fraction of a pixel", "", 0.0, 1.0, {**_FRACTIONS, **_all(_PERCENT_NAMES, _PERCENT)}, slack=0.01)
+ANY_MAP = Quantity("value of a map", "", -math.inf, math.inf)
 
 
 def of_variable(variable: str) -> Quantity:

@@ -10,7 +10,19 @@ import numpy as np
 
 from ssm_net.ingest.encoding import Encoding
 from ssm_net.ingest.notes import make_note
-from ssm_net.ingest.quantities import AIR_TEMPERATURE, ANY_MAP, LST, SOIL_MOISTURE, Linear, Quantity, plain_unit
+from ssm_net.ingest.quantities import (
+    AIR_TEMPERATURE,
+    ANY_MAP,
+    ELEVATION,
+    FRACTION,
+    LST,
+    RAIN,
+    SOIL_MOISTURE,
+    TEXTURE,
+    Linear,
+    Quantity,
+    plain_unit,
+)
 from ssm_net.ingest.raster import GranuleError
 
 # Numbers that files use for "no value". Those inside the range of a quantity are values of it, of course.
@@ -40,8 +52,14 @@ def conversion(quantity: Quantity, encoding: Encoding) -> Linear:
 
 
 def plausible(
-    values: np.ndarray, quantity: Quantity, path: Path, layer: str, day: dt.date | None = None,
-    *, linear: Linear = (1.0, 0.0), remedies: Mapping[str, str] | None = None,
+    values: np.ndarray,
+    quantity: Quantity,
+    path: Path,
+    layer: str,
+    day: dt.date | None = None,
+    *,
+    linear: Linear = (1.0, 0.0),
+    remedies: Mapping[str, str] | None = None,
 ) -> np.ndarray:
     """``values`` of one file in the unit of ``quantity``, NaN where they lie outside its range; may change ``values``.
 
@@ -62,7 +80,12 @@ def plausible(
 
 
 def _checked(
-    values: np.ndarray, quantity: Quantity, path: Path, layer: str, day: dt.date | None, linear: Linear,
+    values: np.ndarray,
+    quantity: Quantity,
+    path: Path,
+    layer: str,
+    day: dt.date | None,
+    linear: Linear,
     remedies: Mapping[str, str],
 ) -> np.ndarray:
     factor, offset = linear
@@ -76,20 +99,35 @@ def _checked(
     if linear != (1.0, 0.0):
         values = values * factor + offset
         lowest, highest = lowest * factor + offset, highest * factor + offset
-    clean = quantity.low <= lowest and highest <= quantity.high and (lowest > 0 or not quantity.zero_is_missing)
+    low, high = quantity.limits
+    clean = low <= lowest and highest <= high and (lowest > 0 or not quantity.zero_is_missing)
     if fill is not None or not clean:
         _mask(values, fill, numbers, quantity, path, layer, day, remedies)
-        lowest, highest = _extremes(values)
-    if lowest >= 0 and 0 < highest <= quantity.not_all_below:
-        _refuse(values, np.isfinite(values), quantity, path, layer, day, remedies)
     return values
 
 
-def _fills(
-    values: np.ndarray, extremes: tuple[float, float], quantity: Quantity, linear: Linear
-) -> np.ndarray | None:
+def has_impossible(values: np.ndarray, quantity: Quantity, linear: Linear) -> bool:
+    """Whether ``plausible`` would leave out any of ``values``, or refuse them."""
+    extremes = _extremes(values)
+    lowest, highest = (v * linear[0] + linear[1] for v in extremes)
+    low, high = quantity.limits
+    if np.isnan(lowest):
+        return False
+    return lowest < low or highest > high or _fills(values, extremes, quantity, linear) is not None
+
+
+def require_size(
+    values: np.ndarray, quantity: Quantity, path: Path, layer: str, *, remedies: Mapping[str, str]
+) -> None:
+    """Raises ``GranuleError`` where all values are so small that they are in another unit (sand as 0 .. 1)."""
+    lowest, highest = _extremes(values)
+    if lowest >= 0 and 0 < highest <= quantity.not_all_below:
+        _refuse(values, np.isfinite(values), quantity, path, layer, None, remedies)
+
+
+def _fills(values: np.ndarray, extremes: tuple[float, float], quantity: Quantity, linear: Linear) -> np.ndarray | None:
     """Where ``values``, as the file has them, are numbers that stand for a missing one; None where there are none."""
-    low, high = ((limit - linear[1]) / linear[0] for limit in (quantity.low, quantity.high))
+    low, high = ((limit - linear[1]) / linear[0] for limit in quantity.limits)
     numbers = FILLS_OF_ANY_MAP if quantity is ANY_MAP else FILLS[(low > FILLS) | (high < FILLS)]
     if max(low, FILLS_OF_ANY_MAP.max()) < extremes[0] and extremes[1] <= min(high, HUGE):
         return None
@@ -99,8 +137,14 @@ def _fills(
 
 
 def _mask(
-    values: np.ndarray, fill: np.ndarray | None, numbers: str, quantity: Quantity, path: Path, layer: str,
-    day: dt.date | None, remedies: Mapping[str, str],
+    values: np.ndarray,
+    fill: np.ndarray | None,
+    numbers: str,
+    quantity: Quantity,
+    path: Path,
+    layer: str,
+    day: dt.date | None,
+    remedies: Mapping[str, str],
 ) -> None:
     """Make missing, and note, what lies outside; refuse the file where that is most of it."""
     known = np.isfinite(values)
@@ -110,7 +154,7 @@ def _mask(
         known &= ~fill
         values[fill] = np.nan
     with np.errstate(invalid="ignore"):
-        below, above = values < quantity.low, values > quantity.high
+        below, above = values < quantity.limits[0], values > quantity.limits[1]
     zero = values == 0
     if quantity.zero_is_missing:
         below &= ~zero
@@ -148,38 +192,43 @@ def likely_unit(values: np.ndarray, quantity: Quantity) -> str:
         if -100 <= middle <= 100:
             return "degrees C"
         return "stored numbers whose scale_factor is missing or wrong" if middle > quantity.high else ""
-    if middle < quantity.low and not quantity.name == "elevation":
+    if middle < quantity.low and quantity is not ELEVATION:
         return "negative numbers used as a fill value that is not declared"
-    if quantity.high == 100:  # percent
+    if quantity is TEXTURE:
         return "fractions (0 .. 1)" if highest <= 1 else "g/kg" if highest <= 1000 else ""
     if quantity.high <= 1.6:
         if highest <= 1.6:
             return "degree of saturation (0 .. 1)" if quantity is SOIL_MOISTURE else ""
         if highest <= 100:
             return "percent"
-        if highest <= 255 and quantity.unit == "(0 .. 1)":
+        if highest <= 255 and quantity is FRACTION:
             return "bytes (0 .. 255)"
         return "g/kg or per mille" if highest <= 1000 else "stored numbers whose scale_factor is missing or wrong"
-    if quantity.name == "elevation":
+    if quantity is ELEVATION:
         return "feet, decimetres or centimetres" if middle > 0 else ""
-    if quantity.name == "rain":
+    if quantity is RAIN:
         return "rain in another unit than the one that it states"
     return ""
 
 
 def _refuse(
-    values: np.ndarray, wrong: np.ndarray, quantity: Quantity, path: Path, layer: str, day: dt.date | None,
+    values: np.ndarray,
+    wrong: np.ndarray,
+    quantity: Quantity,
+    path: Path,
+    layer: str,
+    day: dt.date | None,
     remedies: Mapping[str, str],
 ) -> None:
     found = values[wrong]
     unit = likely_unit(found, quantity)
     known = int(np.isfinite(values).sum())
-    what = f"{found.size} of {known} values ({_span(found)}) are no {quantity.name} in {quantity.unit or 'its unit'}"
+    what = f"{found.size} of {known} values ({_span(found)}) are outside {quantity.range}, the range of {quantity.name}"
     if quantity.low <= found.min() and found.max() <= quantity.high:
-        what = f"all values are at most {found.max():g}, too small for {quantity.name} in {quantity.unit}"
-    what += f", {quantity.range} ({'likely ' + unit if unit else 'of another unit, or damaged'})"
-    remedy = remedies.get(unit, f"check its units: give it in {quantity.unit or 'its unit'} or state its units "
-              "attribute, or remove the file")  # fmt: skip
+        what = f"no value is above {found.max():g}, too small for {quantity.name} in {quantity.unit}"
+    what += f": likely {unit}" if unit else ": in another unit, or damaged"
+    wanted = f"in {quantity.unit}" if quantity.unit else f"as {quantity.range}"
+    remedy = remedies.get(unit, f"check its units: give it {wanted}, or state its units attribute, or remove the file")
     raise GranuleError(path, what, layer=layer, day=day, remedy=remedy)
 
 

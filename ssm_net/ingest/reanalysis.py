@@ -47,8 +47,8 @@ def read_reanalysis(
             sun = np.full_like(air, np.nan)
             radiation = next((n for n in SUN if n in dataset.variables), None)
             if radiation is not None:
-                sun = plausible(_hourly(granule, dataset, radiation, grid, stamps, at), RADIATION, granule.path, radiation,
-                                granule.day)  # fmt: skip
+                sun = _hourly(granule, dataset, radiation, grid, stamps, at)
+                sun = plausible(sun, RADIATION, granule.path, radiation, granule.day)
             down, across = latlon.overlaps(grid, domain)
             return _means(down, air, across), _means(down, sun, across)
     return None

@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes: names the kind of a file that is not what its ending says, and the remedy."""
+"""What a file is, by its first bytes: names a file that is not what its ending says, and the remedy."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ _OTHERS = (
     (b"7z\xbc\xaf", "a 7-Zip archive", "unpack it"),
     (b"Rar!", "a RAR archive", "unpack it"),
     (b"GRIB", "a GRIB file", "download it as NetCDF, or convert it: cdo -f nc4 copy IN.grib OUT.nc"),
-    (b"II*\0", "a TIFF", "put it into the folder of its product"),
-    (b"MM\0*", "a TIFF", "put it into the folder of its product"),
     (b"%PDF", "a PDF", "remove it"),
 )
 _TEXT = (
@@ -52,14 +50,21 @@ def require(path: Path, wanted: str, *kinds: str) -> str:
     kind = kind_of(path)
     if kind in kinds:
         return kind
-    head = _head(path)
-    if not head:
-        raise GranuleError(path, "the file is empty (0 bytes)")
     if kind == CDF5:
         raise GranuleError(path, f"a CDF-5 file (64-bit data), not {wanted}", remedy=to_netcdf4(path))
     if kind != OTHER:
         raise GranuleError(path, f"a file of the format {kind}, not {wanted}",
                            remedy="put it into the folder of its product, or remove it")  # fmt: skip
+    what, remedy = other_kind(path) or ("", REMEDY)
+    raise GranuleError(path, f"{what}, not {wanted}" if what else f"not {wanted}", remedy=remedy)
+
+
+def other_kind(path: Path) -> tuple[str, str] | None:
+    """What a file is that is no file of data (an archive, a web page, a GRIB file), in words, and the remedy; None
+    where its first bytes do not tell. Raises ``GranuleError`` where there is no file."""
+    head = _head(path)
+    if not head:
+        return "an empty file (0 bytes)", REMEDY
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     found = [(what, remedy) for start, what, remedy in _OTHERS if head.startswith(start)]
     found += [(what, remedy) for start, what, remedy in _TEXT if text.startswith(start)]
@@ -67,8 +72,7 @@ def require(path: Path, wanted: str, *kinds: str) -> str:
         found.append(("a tar archive", "unpack it, and put the files that are in it in its place"))
     if not head.strip(b"\0"):
         found.append(("zeros from its beginning on: a download that stopped", REMEDY))
-    what, remedy = found[0] if found else ("", REMEDY)
-    raise GranuleError(path, f"{what}, not {wanted}" if what else f"not {wanted}", remedy=remedy)
+    return found[0] if found else None
 
 
 def to_netcdf4(path: Path) -> str:

@@ -28,8 +28,8 @@ def volumetric(encoding: Encoding, *, percent_is_volumetric: bool = True) -> Lin
     percent = SOIL_MOISTURE.units.get(plain_unit(encoding.text("units"))) == (0.01, 0.0)
     if relative or SATURATION_NAME.search(encoding.path.name) or (percent and not known and not percent_is_volumetric):
         raise GranuleError(
-            encoding.path, "holds the degree of saturation (percent of the wettest state, as ACTIVE products do), which "
-            "is not volumetric", layer=encoding.name,
+            encoding.path, "holds the degree of saturation (percent of the wettest state, as ACTIVE products do), "
+            "which is not volumetric", layer=encoding.name,
             remedy="put the PASSIVE product (m3 m-3) in its place",
         )  # fmt: skip
     return conversion(SOIL_MOISTURE, encoding)
