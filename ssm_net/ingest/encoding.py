@@ -131,9 +131,7 @@ class Encoding:
     def _limits(self) -> tuple[Any, Any]:
         both, low, high = (self._typed(key) for key in ("valid_range", "valid_min", "valid_max"))
         if both.size not in (0, 2):
-            if both.size > 2:
-                raise self._error(f"its valid_range is {both.tolist()}, where two numbers are needed")
-            both = np.array([-np.inf, both[0]])  # a lone number is where the class codes begin
+            raise self._error(f"its attribute valid_range is {both.tolist()}, where two numbers are needed")
         pair = both if both.size else np.array([-np.inf, np.inf])
         return (low[0] if low.size else pair[0]), (high[0] if high.size else pair[1])
 
@@ -160,7 +158,7 @@ class Encoding:
         return stored.astype(np.uint8) if stored.dtype.kind == "b" else stored
 
     def _error(self, what: str) -> GranuleError:
-        return GranuleError(self.path, what, layer=self.name, remedy="correct the attribute, or remove the file")
+        return GranuleError(self.path, what, layer=self.name, remedy="correct it, download the file again, or remove it")
 
 
 def _name(key: Any) -> str:
