@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ssm_net.ingest.notes import make_note
 from ssm_net.ingest.raster import GranuleError
 
 FILL_NAMES = ("_fillvalue", "missing_value", "fillvalue", "fill_value", "codemissingvalue")
@@ -56,15 +57,20 @@ class Encoding:
                 unpacked_fills.append(value)
             else:
                 bad |= mask
-        low, high = self._limits
-        if self._limits_are_packed(stored.dtype):
-            bad |= _outside(stored, _as_stored(low, stored.dtype), _as_stored(high, stored.dtype))
         out = stored.astype(np.float64) * self.scale + self.offset
-        if not self._limits_are_packed(stored.dtype):
-            with np.errstate(invalid="ignore"):
-                bad |= _outside(out, low, high)
         for value in unpacked_fills:
             bad |= np.isclose(out, float(value), rtol=ROUNDING, atol=0)
+        if self._has_range and not bad.all():
+            low, high = self._limits
+            if self._limits_are_packed(stored.dtype):
+                outside = _outside(stored, _as_stored(low, stored.dtype), _as_stored(high, stored.dtype))
+            else:
+                outside = _outside(out, low, high)
+            if (outside | bad).all():
+                numbers = ", ".join(map(str, np.unique(stored[~bad])[:3]))
+                make_note(self.path, self.name, "all values lie outside its valid range: missing",
+                          f"valid range {low} .. {high}, stored numbers ({numbers})")  # fmt: skip
+            bad |= outside
         out[bad | ~np.isfinite(out)] = np.nan
         return out
 
@@ -158,7 +164,9 @@ class Encoding:
         return stored.astype(np.uint8) if stored.dtype.kind == "b" else stored
 
     def _error(self, what: str) -> GranuleError:
-        return GranuleError(self.path, what, layer=self.name, remedy="correct it, download the file again, or remove it")
+        return GranuleError(
+            self.path, what, layer=self.name, remedy="correct it, download the file again, or remove it"
+        )
 
 
 def _name(key: Any) -> str:

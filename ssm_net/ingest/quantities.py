@@ -93,12 +93,12 @@ ELEVATION = Quantity(
      **_all("km, kilometre, kilometres", (1000.0, 0.0))},
 )  # fmt: skip
 TEXTURE = Quantity(
-    "fraction of the soil", "percent", 0.0, 100.0,
+    "sand, clay or silt", "percent", 0.0, 100.0,
     {**_all(_PERCENT_NAMES, _ONE), **_all("g/kg, g kg-1, g.kg-1, permille, per mille, ‰", (0.1, 0.0)),
      **_all("fraction, g/g, g g-1, kg/kg, kg kg-1", (100.0, 0.0))},
     not_all_below=1.0, slack=0.5,
 )  # fmt: skip
-FRACTION = Quantity("fraction of a pixel", "", 0.0, 1.0, {**_FRACTIONS, **_all(_PERCENT_NAMES, _PERCENT)}, slack=0.01)
+FRACTION = Quantity("pixel fraction", "", 0.0, 1.0, {**_FRACTIONS, **_all(_PERCENT_NAMES, _PERCENT)}, slack=0.01)
 ANY_MAP = Quantity("value of a map", "", -math.inf, math.inf)
 
 

@@ -21,6 +21,7 @@ from ssm_net.ingest.catalog import Granule, granules_of
 from ssm_net.ingest.encoding import Encoding
 from ssm_net.ingest.eos_metadata import identity
 from ssm_net.ingest.fine import read_lst
+from ssm_net.ingest.notes import collected
 from ssm_net.ingest.products import product
 from ssm_net.ingest.rain import rain_between
 from ssm_net.ingest.raster import GranuleError
@@ -48,7 +49,7 @@ f4, i2, u2, i1, u1 = np.float32, np.int16, np.uint16, np.int8, np.uint8
         pytest.param(f4([1, 9.969209968386869e36]), {}, [1, NAN], id="the library's own fill"),
         pytest.param(f4([1, -9, -8]), {"missing_value": [-9.0, -8.0]}, [1, NAN, NAN], id="several"),
         pytest.param(f4([1, -9, -8]), {"missing_value": "-9, -8"}, [1, NAN, NAN], id="as text"),
-        pytest.param(i2([1, -9999]), {"missing_value": -9999.0, "scale_factor": 0.5}, [0.5, NAN], id="packed, as float"),
+        pytest.param(i2([1, -9999]), {"missing_value": -9999.0, "scale_factor": 0.5}, [0.5, NAN], id="packed fill"),
         pytest.param(i2([1, -9999]), {"missing_value": -999.9, "scale_factor": 0.1}, [0.1, NAN], id="unpacked fill"),
         pytest.param(u1([1, 241, 255]), {"_FillValue": -9999}, [1, 241, 255], id="a fill no byte can be"),
         pytest.param(u1([1, 241, 255]), {"_FillValue": i1(-1)}, [1, 241, NAN], id="the same bits"),
@@ -63,7 +64,7 @@ f4, i2, u2, i1, u1 = np.float32, np.int16, np.uint16, np.int8, np.uint8
         pytest.param(i2([100, 6000]), {"valid_max": np.array([50.0]), "scale_factor": 0.01}, [1, NAN],
                      id="unpacked maximum"),
         pytest.param(i2([3]), {"scale_factor": [0.5], "add_offset": [1.0]}, [2.5], id="F4 lists"),
-        pytest.param(f4([0.02, 0.5, 0.6]), {"valid_min": 0.02, "valid_max": 0.5}, [0.02, 0.5, NAN], id="rounded limits"),
+        pytest.param(f4([0.02, 0.5, 0.6]), {"valid_min": 0.02, "valid_max": 0.5}, [0.02, 0.5, NAN], id="rounded"),
         pytest.param(f4([1, np.inf, -np.inf]), {}, [1, NAN, NAN], id="infinite"),
         pytest.param(i2([5, 6]), {b"_FillValue": 5, "caf\udce9": "\udce9"}, [NAN, 6], id="F4 names in another code"),
     ],
@@ -129,8 +130,16 @@ def test_versions_of_era5_are_one_field_R28_E7(tmp_path: Path, expver: list[int]
     out = sum_of_day(rain(tmp_path / "tp.nc", stored[order], {}, **how))
     np.testing.assert_allclose(out, 4, rtol=1e-6)
     path = lonlat.write(tmp_path / "t2m.nc", "t2m", two_versions(280, 290)[order], {"units": "K"}, **how)
-    air, _ = read_reanalysis([Granule("ERA5-Land", path, DAY)], np.datetime64("2016-06-07"), DOMAIN)
-    assert set(np.unique(air.round())) <= {280.0, 285.0, 290.0} or (air.min() >= 280 and air.max() <= 290)
+    air = read_reanalysis([Granule("ERA5-Land", path, DAY)], np.datetime64("2016-06-07"), DOMAIN)
+    assert air is not None and np.isfinite(air[0]).all() and 280 <= air[0].min() <= air[0].max() <= 290
+
+
+def test_a_range_that_holds_no_value_is_said(tmp_path: Path) -> None:
+    stored = np.full((1, *SHAPE), 3000, i2)
+    attributes = {"scale_factor": 0.001, "valid_range": i2([0, 100])}  # meant for unpacked numbers, of the packed type
+    with collected() as notes:
+        assert np.isnan(sum_of_day(rain(tmp_path / "a.nc", stored, attributes))).all()
+    assert "all values lie outside its valid range" in str(notes[0]) and "(3000)" in str(notes[0])
 
 
 def test_another_dimension_is_refused_with_a_fitting_remedy(tmp_path: Path) -> None:
