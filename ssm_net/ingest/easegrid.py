@@ -49,8 +49,8 @@ def read_map(path: Path, domain: Domain) -> np.ndarray:
     with latlon.open_netcdf(path) as dataset:
         lat_name = latlon.find_variable(path, dataset, LAT, "latitude")
         lon_name = latlon.find_variable(path, dataset, LON, "longitude")
-        lat = _coordinate(dataset[lat_name])
-        lon = _coordinate(dataset[lon_name])
+        lat = _coordinate(path, dataset[lat_name])
+        lon = _coordinate(path, dataset[lon_name])
         name = _variable(path, dataset, {lat_name, lon_name})
         encoding = latlon.encoding_of(path, dataset[name])
         data = np.squeeze(latlon.physical_values(path, dataset[name], [FILL]))
@@ -132,8 +132,8 @@ def cells_from_points(domain: Domain, row: np.ndarray, col: np.ndarray, value: n
     return mean.reshape(shape).astype(np.float32)
 
 
-def _coordinate(variable: xr.DataArray) -> np.ndarray:
-    data = np.squeeze(np.asarray(variable.values, np.float64))
+def _coordinate(path: Path, variable: xr.DataArray) -> np.ndarray:
+    data = np.squeeze(latlon.physical_values(path, variable))
     return np.where(np.abs(data) > 360, np.nan, data)
 
 

@@ -109,10 +109,14 @@ class Encoding:
         if value.dtype.kind in "SUO":
             text = " ".join(v.decode("latin-1") if isinstance(v, bytes) else str(v) for v in value.tolist())
             parts = [p for p in re.split(r"[\s,;]+", text.strip("[](){} \0")) if p and p.lower() not in ("to", "none")]
+            parts = [re.sub(r"(?<=[\d.])[fFdDsSbBlL]$", "", p) for p in parts]  # -9999.f, as ncdump prints it
             try:
                 whole = all(re.fullmatch(r"[-+]?\d+", p) for p in parts)
                 return np.array([int(p) for p in parts] if whole else [float(p) for p in parts])
             except (ValueError, OverflowError) as err:
+                if key in FILL_NAMES:
+                    make_note(self.path, self.name, f"its attribute {key} is no number, and counts for nothing", text)
+                    return np.empty(0)
                 raise self._error(f"its attribute {key} is {text!r}, which is no number") from err
         if value.dtype.kind not in "iufb":
             raise self._error(f"its attribute {key} is of type {value.dtype}, which is no number")

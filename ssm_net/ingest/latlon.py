@@ -86,7 +86,7 @@ def axes(path: Path, dataset: xr.Dataset) -> Axes:
     lon_name = find_variable(path, dataset, ("lon", "longitude", "nav_lon", "x"), "longitude")
     centres_of = []
     for name in (lat_name, lon_name):
-        centres = np.asarray(dataset[name].values, np.float64)
+        centres = physical_values(path, dataset[name])
         if centres.ndim != 1 or centres.size < 2:
             raise GranuleError(path, f"has shape {centres.shape}; a regular grid with one axis is needed", layer=name)
         step = (centres[-1] - centres[0]) / (centres.size - 1)

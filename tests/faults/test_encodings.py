@@ -49,6 +49,8 @@ f4, i2, u2, i1, u1 = np.float32, np.int16, np.uint16, np.int8, np.uint8
         pytest.param(f4([1, 9.969209968386869e36]), {}, [1, NAN], id="the library's own fill"),
         pytest.param(f4([1, -9, -8]), {"missing_value": [-9.0, -8.0]}, [1, NAN, NAN], id="several"),
         pytest.param(f4([1, -9, -8]), {"missing_value": "-9, -8"}, [1, NAN, NAN], id="as text"),
+        pytest.param(f4([1, -9999]), {"missing_value": "-9999.f"}, [1, NAN], id="as ncdump prints it"),
+        pytest.param(f4([1, -9999]), {"missing_value": "N/A"}, [1, -9999], id="as a word"),
         pytest.param(i2([1, -9999]), {"missing_value": -9999.0, "scale_factor": 0.5}, [0.5, NAN], id="packed fill"),
         pytest.param(i2([1, -9999]), {"missing_value": -999.9, "scale_factor": 0.1}, [0.1, NAN], id="unpacked fill"),
         pytest.param(u1([1, 241, 255]), {"_FillValue": -9999}, [1, 241, 255], id="a fill no byte can be"),
@@ -140,6 +142,15 @@ def test_a_range_that_holds_no_value_is_said(tmp_path: Path) -> None:
     with collected() as notes:
         assert np.isnan(sum_of_day(rain(tmp_path / "a.nc", stored, attributes))).all()
     assert "all values lie outside its valid range" in str(notes[0]) and "(3000)" in str(notes[0])
+
+
+def test_packed_axes(tmp_path: Path) -> None:
+    path = lonlat.write(tmp_path / "a.nc", "tp", np.full((1, *SHAPE), 3, f4), {"units": "mm"})
+    with h5py.File(path, "r+") as file:
+        for name, axis in (("lat", LAT), ("lon", LON)):
+            file[name][:] = np.rint((axis - 10) * 100)
+            file[name].attrs.update(scale_factor=np.array([0.01]), add_offset=f4(10))
+    np.testing.assert_allclose(sum_of_day([Granule("precip", path, DAY, path.name)]), 3, rtol=1e-6)
 
 
 def test_another_dimension_is_refused_with_a_fitting_remedy(tmp_path: Path) -> None:

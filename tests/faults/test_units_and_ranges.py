@@ -14,10 +14,12 @@ import lonlat_file as lonlat
 import numpy as np
 import pytest
 import rasterio
+import road
 import xarray as xr
 from affine import Affine
 from lonlat_file import DAY, DOMAIN, SHAPE
 from pyproj import Transformer
+from worlds import tiny_cube
 
 from ssm_net.grid import M36
 from ssm_net.ingest.catalog import Granule
@@ -31,6 +33,8 @@ from ssm_net.ingest.ssm import read_ssm
 from ssm_net.ingest.static import read_static
 from ssm_net.prepare.day_plan import DayPlan, RainInterval
 from ssm_net.prepare.read_day import read_granules
+from ssm_net.train.errors import TrainingError
+from ssm_net.train.run import split_of
 
 MIDNIGHT, NEXT = np.datetime64("2016-06-07", "s"), np.datetime64("2016-06-08", "s")
 f4 = np.float32
@@ -331,3 +335,9 @@ def test_a_day_carries_its_notes_and_a_run_tells_each_once(tmp_path: Path) -> No
     (line,) = summary(notes)
     assert line == ("precip, layer 'precip': -9999 is no rain and is not declared as its fill value: missing; "
                     "1 of 690 values in rain_20160601.nc, and the like in 2 more files")  # fmt: skip
+
+
+def test_a_cube_of_water_is_named_as_such_Q12(tmp_path: Path) -> None:
+    cube = tiny_cube(tmp_path / "cube.zarr", days=2, static={"urban": (slice(None), slice(None))})
+    with pytest.raises(TrainingError, match=r"cube\.zarr: no pixel is land.*Check the static maps water_fraction"):
+        split_of(road.training(cube.path, tmp_path / "run"), cube)
