@@ -10,6 +10,7 @@ import datetime as dt
 import logging
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -17,9 +18,13 @@ from pyproj import Transformer
 
 from ssm_net.core.clock import NIGHT_HOUR
 from ssm_net.grid import Domain, Grid
-from ssm_net.ingest import latlon
+from ssm_net.ingest import latlon, signature
+from ssm_net.ingest.encoding import Encoding, attributes_of
 from ssm_net.ingest.naming import day_in_name
+from ssm_net.ingest.quantities import SOIL_MOISTURE, SOIL_MOISTURE_ERROR, Quantity
+from ssm_net.ingest.ranges import conversion, plausible
 from ssm_net.ingest.raster import GranuleError
+from ssm_net.ingest.volumetric import volumetric
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +32,7 @@ LAT = ("lat", "latitude")
 LON = ("lon", "longitude")
 NOT_VALUES = re.compile(r"uncert|error|err$|flag|qual|qc|std|count|num|time|option|dca|scv|sigma", re.I)
 SSM_NAME = re.compile(r"soil_?moisture|^s?sm(_|$)|^ssm|^vsm|(_|^)sm$", re.I)
+FILL = -9999.0  # of NNsm and SMAP, whether they say so or not
 NIGHT_NAME = re.compile(r"desc|night|(?<![a-z])(d|am|0130)(?![a-z])", re.I)
 
 
@@ -34,21 +40,21 @@ def read_map(path: Path, domain: Domain) -> np.ndarray:
     """Soil moisture of a NetCDF map or point list on the coarse cells of ``domain``: (R, C) m3 m-3, NaN where missing.
 
     Names of the variable and coordinates may vary; of several overpasses the night (descending) one is used, and the
-    choice logged. Cells that occur twice in a point list are averaged. Values are not checked for range here.
+    choice logged. Cells that occur twice in a point list are averaged. Values outside the range of soil moisture are
+    missing, as ``plausible`` says.
 
-    Raises ``GranuleError`` where there is no soil moisture, or the coordinates are not those of the grid.
+    Raises ``GranuleError`` where there is no soil moisture, or the coordinates are not those of the grid, and as
+    ``plausible`` where most values are no soil moisture.
     """
     with latlon.open_netcdf(path) as dataset:
         lat_name = latlon.find_variable(path, dataset, LAT, "latitude")
         lon_name = latlon.find_variable(path, dataset, LON, "longitude")
-        lat = _coordinate(dataset[lat_name])
-        lon = _coordinate(dataset[lon_name])
+        lat = _coordinate(path, dataset[lat_name])
+        lon = _coordinate(path, dataset[lon_name])
         name = _variable(path, dataset, {lat_name, lon_name})
-        data = np.squeeze(latlon.physical_values(path, dataset[name]))
-        units = str(dataset[name].attrs.get("units", ""))
-    if units.strip().startswith("%"):
-        data = data / 100
-    data = np.where(data <= -9000, np.nan, data)
+        encoding = latlon.encoding_of(path, dataset[name])
+        data = np.squeeze(latlon.physical_values(path, dataset[name], [FILL]))
+    data = plausible(data, SOIL_MOISTURE, path, name, linear=volumetric(encoding))
     if lat.ndim == 1 and data.ndim == 1 and lat.shape == lon.shape == data.shape:
         row, _ = _rows(lat, domain.grid)
         col, _ = _cols(lon, domain.grid)
@@ -82,8 +88,7 @@ def read_smap(path: Path, domain: Domain, day: dt.date) -> tuple[np.ndarray, np.
     """
     import h5py
 
-    if not path.is_file():
-        raise GranuleError(path, "no such file")
+    signature.require(path, "a SMAP HDF5 file", signature.HDF5)
     try:
         with h5py.File(path, "r") as file:
             names = ("Soil_Moisture_Retrieval_Data_AM", "Soil_Moisture_Retrieval_Data")
@@ -94,9 +99,11 @@ def read_smap(path: Path, domain: Domain, day: dt.date) -> tuple[np.ndarray, np.
             missing = [n for n in ("soil_moisture", "retrieval_qual_flag") if n not in group]
             if missing:
                 raise GranuleError(path, "is missing", layer=missing[0], day=day)
-            ssm = _smap_values(group["soil_moisture"])
             recommended = (group["retrieval_qual_flag"][()] & 1) == 0
-            error = _smap_values(group["soil_moisture_error"]) if "soil_moisture_error" in group else ssm * np.nan
+            ssm = _smap_values(path, group, "soil_moisture", SOIL_MOISTURE, recommended)
+            error = np.full_like(ssm, np.nan)
+            if "soil_moisture_error" in group:
+                error = _smap_values(path, group, "soil_moisture_error", SOIL_MOISTURE_ERROR, recommended)
             if ssm.ndim == 2:
                 rows, cols = np.indices(ssm.shape)
                 if ssm.shape != (domain.grid.rows, domain.grid.cols):
@@ -125,8 +132,8 @@ def cells_from_points(domain: Domain, row: np.ndarray, col: np.ndarray, value: n
     return mean.reshape(shape).astype(np.float32)
 
 
-def _coordinate(variable: xr.DataArray) -> np.ndarray:
-    data = np.squeeze(np.asarray(variable.values, np.float64))
+def _coordinate(path: Path, variable: xr.DataArray) -> np.ndarray:
+    data = np.squeeze(latlon.physical_values(path, variable))
     return np.where(np.abs(data) > 360, np.nan, data)
 
 
@@ -163,12 +170,11 @@ def _variable(path: Path, dataset: xr.Dataset, coordinates: set[str]) -> str:
     return name
 
 
-def _smap_values(dataset: object) -> np.ndarray:
-    data = np.asarray(dataset[()], np.float64)  # type: ignore[index]
-    attributes = dataset.attrs  # type: ignore[attr-defined]
-    low, high = float(attributes.get("valid_min", -np.inf)), float(attributes.get("valid_max", np.inf))
-    data[(data == float(attributes.get("_FillValue", -9999.0))) | (data < low) | (data > high)] = np.nan
-    return data
+def _smap_values(path: Path, group: Any, name: str, quantity: Quantity, recommended: np.ndarray) -> np.ndarray:
+    """The recommended values of a layer, NaN elsewhere."""
+    encoding = Encoding(path, name, attributes_of(group[name]))
+    values = np.where(recommended, encoding.decode(group[name][()], [FILL]), np.nan)
+    return plausible(values, quantity, path, name, linear=conversion(quantity, encoding))
 
 
 def _belongs_to_night(group: object, day: dt.date, path: Path) -> np.ndarray:

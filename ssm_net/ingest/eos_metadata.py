@@ -94,8 +94,8 @@ def identity(path: Path) -> Identity:
     h, v = _value(text, "HORIZONTALTILENUMBER"), _value(text, "VERTICALTILENUMBER")
     tile = f"h{int(h):02d}v{int(v):02d}" if h and v and h.isdigit() and v.isdigit() else None
     return Identity(
-        _day(_value(text, "RANGEBEGINNINGDATE")),
-        _day(_value(text, "RANGEENDINGDATE")),
+        _day(path, text, "RANGEBEGINNINGDATE"),
+        _day(path, text, "RANGEENDINGDATE"),
         _value(text, "LOCALGRANULEID"),
         _value(text, "SHORTNAME"),
         tile,
@@ -107,8 +107,14 @@ def _value(text: str, key: str) -> str | None:
     return match.group(1).strip() if match else None
 
 
-def _day(text: str | None) -> dt.date | None:
-    return dt.date.fromisoformat(text[:10]) if text and re.match(r"\d{4}-\d\d-\d\d", text) else None
+def _day(path: Path, text: str, key: str) -> dt.date | None:
+    stated = _value(text, key)
+    if not stated or not re.match(r"\d{4}-\d\d-\d\d", stated):
+        return None
+    try:
+        return dt.date.fromisoformat(stated[:10])
+    except ValueError as err:
+        raise GranuleError(path, f"its metadata states {key} {stated}, which is no date") from err
 
 
 def _odl(path: Path, block: str, pattern: str, key: str) -> str:

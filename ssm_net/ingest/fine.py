@@ -9,9 +9,11 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 
 from ssm_net.core.clock import OVERPASSES
-from ssm_net.ingest import hdfeos, latlon
+from ssm_net.ingest import hdfeos, latlon, quantities
 from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.products import Layer, product
+from ssm_net.ingest.quantities import LST
+from ssm_net.ingest.ranges import conversion, plausible
 from ssm_net.ingest.raster import GranuleError, LazyRaster
 from ssm_net.ingest.resample import regrid_each
 
@@ -103,8 +105,11 @@ def _read_cci(granule: Granule) -> list[LazyRaster]:
         grid = latlon.axes(path, dataset)
         name = latlon.find_variable(path, dataset, ("lst",), "LST")
         lst = latlon.field(path, dataset, name, grid, granule.day)
+        linear = conversion(LST, latlon.encoding_of(path, dataset[name]))
+        lst = plausible(lst, LST, path, name, granule.day, linear=linear)
         if "lst_uncertainty" in dataset.variables:
             sigma = latlon.field(path, dataset, "lst_uncertainty", grid, granule.day)
+            sigma = plausible(sigma, quantities.LST_ERROR, path, "lst_uncertainty", granule.day)
             sigma = np.where(np.isnan(sigma), LST_ERROR, sigma)
         else:
             sigma = np.full(lst.shape, LST_ERROR)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ssm_net.ingest import signature
 from ssm_net.ingest.raster import GranuleError
 
 
@@ -28,8 +29,7 @@ def open_hdf4(path: Path) -> Iterator[Any]:
         from pyhdf.SD import SD, SDC
     except ImportError as err:
         raise ImportError("HDF4 files need pyhdf: pip install 'ssm_net[ingest]'") from err
-    if not path.is_file():
-        raise GranuleError(path, "no such file")
+    signature.require(path, "an HDF4 file", signature.HDF4)
     try:
         sd = SD(str(path), SDC.READ)
     except HDF4Error as err:

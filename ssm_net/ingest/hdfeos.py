@@ -12,10 +12,13 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 
 from ssm_net.grid import row_blocks
+from ssm_net.ingest.encoding import Encoding
 from ssm_net.ingest.eos_metadata import EosGrid, geobox_of, grids_of
 from ssm_net.ingest.hdf4 import first_layer, open_hdf4, read_window
 from ssm_net.ingest.modis_tiles import SINUSOIDAL
 from ssm_net.ingest.products import Bits, Layer, Quality
+from ssm_net.ingest.quantities import of_variable
+from ssm_net.ingest.ranges import plausible
 from ssm_net.ingest.raster import GranuleError, LazyRaster
 
 log = logging.getLogger(__name__)
@@ -58,7 +61,7 @@ def _read(path: Path, layer: Layer, name: str, window: tuple[slice, slice]) -> t
     geobox = geobox_of(path, grids, name)
     with open_hdf4(path) as sd:
         data, attributes = read_window(path, sd, name, geobox.shape, window)
-        values = _lookup(data, lambda stored: _physical(path, name, stored, attributes))
+        values = _lookup(data, partial(_physical, Encoding(path, name, attributes)))
         sigma = None
         if layer.sigma_bits is not None:
             stored = _quality_layer(path, sd, grids, layer.sigma_bits.layer, geobox, window)
@@ -75,6 +78,7 @@ def _read(path: Path, layer: Layer, name: str, window: tuple[slice, slice]) -> t
                 log.warning("%s: no quality layer %s; its values are taken as they are", path, quality.bits.layer[0])
                 continue
             np.copyto(values, np.nan, where=_lookup(stored, partial(_is_bad, quality)))
+    values = plausible(values, of_variable(layer.variable), path, name)
     if sigma is None:
         return (values,)
     np.copyto(sigma, np.nan, where=np.isnan(values))
@@ -122,26 +126,15 @@ def _is_bad(quality: Quality, stored: np.ndarray) -> np.ndarray:
     return ~np.isin(quality.bits.of(stored), quality.good)
 
 
-def _physical(path: Path, name: str, data: np.ndarray, attributes: dict[str, Any]) -> np.ndarray:
+def _physical(encoding: Encoding, data: np.ndarray) -> np.ndarray:
     """Stored numbers in physical units, float32, NaN where they are no values."""
-    # What lies between the valid range and the fill value are class codes (water, no retrieval): no values either.
-    bad = np.zeros(data.shape, bool)
-    if "valid_range" in attributes:
-        low, high = (int(np.asarray(v).astype(data.dtype)) if data.dtype.kind in "iu" else v
-                     for v in attributes["valid_range"])  # fmt: skip
-        bad |= (data < low) | (data > high)
-    if "_FillValue" in attributes:
-        bad |= data == np.asarray(attributes["_FillValue"]).astype(data.dtype)
-    if "scale_factor" not in attributes and data.dtype.kind in "iu":
-        raise GranuleError(path, "has no scale_factor", layer=name)
-    scale = float(attributes.get("scale_factor", 1.0))
-    if not scale > 0:
-        raise GranuleError(path, f"has scale_factor {scale}", layer=name)
+    if "scale_factor" not in encoding.attributes and data.dtype.kind in "iu":
+        raise GranuleError(encoding.path, "has no scale_factor", layer=encoding.name)
+    if not encoding.scale > 0:
+        raise GranuleError(encoding.path, f"has scale_factor {encoding.scale}", layer=encoding.name)
     # Both conventions are met: 10000 means divide, 0.0001 and 0.02 mean multiply.
-    factor = 1.0 / scale if scale > 1 else scale
-    values = (data * factor + float(attributes.get("add_offset", 0.0))).astype(np.float32)
-    values[bad] = np.nan
-    return values
+    factor = 1.0 / encoding.scale if encoding.scale > 1 else encoding.scale
+    return encoding.scaled_by(factor).decode(data).astype(np.float32)
 
 
 def _quality_layer(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -16,31 +17,30 @@ from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
 from ssm_net.grid import Domain
+from ssm_net.ingest import signature
+from ssm_net.ingest.encoding import Encoding
 from ssm_net.ingest.naming import day_in_name
 from ssm_net.ingest.raster import GranuleError, Raster
 
 TIME_NAMES = ("time", "valid_time", "t")
+ENGINES = {signature.HDF5: "h5netcdf", signature.CLASSIC: "scipy", signature.CDF5: "netcdf4"}
+VERSIONS = ("expver",)  # dimensions along which a file holds the same hours twice, the final ones first (ERA5, ERA5T)
 ONE_UTC_DAY = np.timedelta64(1, "D")
 
 
 @contextmanager
 def open_netcdf(path: Path) -> Iterator[xr.Dataset]:
-    """A NetCDF file, decoded only in its times: NetCDF-4 by h5netcdf, NetCDF-3 by scipy, chosen by the signature.
+    """A NetCDF file, decoded only in its times: NetCDF-4 by h5netcdf, NetCDF-3 by scipy, CDF-5 by netCDF4 where that is
+    installed, chosen by the signature.
 
-    Raises ``GranuleError`` where it is neither, or damaged.
+    Raises ``GranuleError`` where it is none of these, which says what it is, or damaged.
     """
-    if not path.is_file():
-        raise GranuleError(path, "no such file")
-    with open(path, "rb") as file:
-        head = file.read(4)
-    if head == b"\x89HDF":
-        engine = "h5netcdf"
-    elif head in (b"CDF\x01", b"CDF\x02"):
-        engine = "scipy"
-    else:
-        raise GranuleError(path, "not a NetCDF file")
+    kind = signature.require(path, "a NetCDF file", *ENGINES)
+    if kind == signature.CDF5 and find_spec("netCDF4") is None:
+        raise GranuleError(path, "a CDF-5 file (64-bit data), which needs the package netCDF4",
+                           remedy=f"pip install netCDF4, or {signature.to_netcdf4(path)}")  # fmt: skip
     try:
-        dataset = xr.open_dataset(path, engine=engine, mask_and_scale=False, decode_timedelta=False)
+        dataset = xr.open_dataset(path, engine=ENGINES[kind], mask_and_scale=False, decode_timedelta=False)
     except (OSError, ValueError, KeyError, RuntimeError, TypeError) as err:
         raise GranuleError(path, f"not a whole NetCDF file ({err})") from err
     with dataset:
@@ -56,27 +56,18 @@ def find_variable(path: Path, dataset: xr.Dataset, names: Sequence[str], what: s
     raise GranuleError(path, f"holds no {what} (looked for {', '.join(names)}; found {', '.join(sorted(lower))})")
 
 
-def physical_values(path: Path, variable: xr.DataArray) -> np.ndarray:
-    """A variable in physical units, float64, NaN where missing.
+def encoding_of(path: Path, variable: xr.DataArray) -> Encoding:
+    """What the attributes of a variable say of its numbers."""
+    return Encoding(path, str(variable.name), variable.attrs)
 
-    Numbers outside the stored valid range are missing, too: those between it and the fill value are class codes.
-    """
+
+def physical_values(path: Path, variable: xr.DataArray, fills: Sequence[float] = ()) -> np.ndarray:
+    """A variable in physical units, float64, NaN where missing, by ``Encoding.decode``. Raises ``GranuleError``."""
     try:
         data = np.asarray(variable.values)
     except (OSError, ValueError, RuntimeError, KeyError) as err:
         raise GranuleError(path, f"damaged or cut short ({err})", layer=str(variable.name)) from err
-    attributes = variable.attrs
-    bad = np.zeros(data.shape, bool)
-    for key in ("_FillValue", "missing_value"):
-        if key in attributes:
-            bad |= np.isin(data, np.atleast_1d(attributes[key]))
-    low, high = np.ravel(attributes.get("valid_range", (-np.inf, np.inf)))
-    low = float(np.ravel(attributes.get("valid_min", low))[0])
-    high = float(np.ravel(attributes.get("valid_max", high))[0])
-    out = data.astype(np.float64)
-    out[bad | (out < low) | (out > high)] = np.nan
-    scale = float(np.ravel(attributes.get("scale_factor", 1.0))[0])
-    return out * scale + float(np.ravel(attributes.get("add_offset", 0.0))[0])
+    return encoding_of(path, variable).decode(data, fills)
 
 
 @dataclass(frozen=True)
@@ -95,7 +86,7 @@ def axes(path: Path, dataset: xr.Dataset) -> Axes:
     lon_name = find_variable(path, dataset, ("lon", "longitude", "nav_lon", "x"), "longitude")
     centres_of = []
     for name in (lat_name, lon_name):
-        centres = np.asarray(dataset[name].values, np.float64)
+        centres = physical_values(path, dataset[name])
         if centres.ndim != 1 or centres.size < 2:
             raise GranuleError(path, f"has shape {centres.shape}; a regular grid with one axis is needed", layer=name)
         step = (centres[-1] - centres[0]) / (centres.size - 1)
@@ -132,6 +123,8 @@ def rasters(grid: Axes, field: np.ndarray) -> tuple[Raster, ...]:
 def field(path: Path, dataset: xr.Dataset, name: str, grid: Axes, day: dt.date | None = None) -> np.ndarray:
     """One variable as (lat, lon) float64, NaN where missing; of ``day`` where the file has a time axis.
 
+    Of several versions of the same hours (``expver`` of ERA5) the first with a value counts.
+
     Raises ``GranuleError`` where the day is not in the file, or dimensions other than time, lat, lon are longer than 1.
     """
     variable = dataset[name]
@@ -145,12 +138,21 @@ def field(path: Path, dataset: xr.Dataset, name: str, grid: Axes, day: dt.date |
                 raise GranuleError(path, f"holds {held}, not this day", layer=name, day=day,
                                    remedy="rename it after the day it holds, or remove it")  # fmt: skip
             variable = variable.isel({time_name: index[0]})
+    versions = [dim for dim in variable.dims if dim in VERSIONS]
     for dim in variable.dims:
-        if dim not in (grid.lat_dim, grid.lon_dim):
+        if dim not in (grid.lat_dim, grid.lon_dim, *versions):
             if variable.sizes[dim] != 1:
-                raise GranuleError(path, f"has {variable.sizes[dim]} values along {dim}", layer=name, day=day)
+                raise GranuleError(path, f"has {variable.sizes[dim]} values along {dim}", layer=name, day=day,
+                                   remedy=f"give a file with one value along {dim}, or remove it")  # fmt: skip
             variable = variable.isel({dim: 0})
-    return physical_values(path, variable.transpose(grid.lat_dim, grid.lon_dim))
+    values = physical_values(path, variable.transpose(*versions, grid.lat_dim, grid.lon_dim))
+    for dim in versions:
+        order = np.argsort(dataset[dim].values.astype(str)) if dim in dataset.coords else range(len(values))
+        first, *others = (values[n] for n in order)
+        for other in others:
+            np.copyto(first, other, where=np.isnan(first))
+        values = first
+    return values
 
 
 def times(path: Path, dataset: xr.Dataset) -> np.ndarray:

@@ -14,6 +14,8 @@ from odc.geo.geobox import GeoBox
 from ssm_net.core.files import stamp
 from ssm_net.ingest import latlon
 from ssm_net.ingest.catalog import Granule
+from ssm_net.ingest.quantities import RAIN
+from ssm_net.ingest.ranges import plausible
 from ssm_net.ingest.raster import GranuleError, Raster
 from ssm_net.ingest.resample import regrid
 
@@ -120,8 +122,9 @@ def _field(
 ) -> np.ndarray:
     start, end = bounds[step]
     at = dataset[[name]].isel({time_name: [step]}) if time_name else dataset[[name]]
-    mm = latlon.field(path, at, name, grid) * _to_mm(path, dataset[name], (end - start) / ONE_SECOND)
-    return mm.astype(np.float32)  # up to eight are cached, and may cover the globe
+    factor = _to_mm(path, dataset[name], (end - start) / ONE_SECOND)
+    mm = plausible(latlon.field(path, at, name, grid), RAIN, path, name, linear=(factor, 0.0))
+    return np.maximum(mm, 0, out=mm).astype(np.float32)  # up to eight are cached, and may cover the globe
 
 
 def _add(sums: list[Raster], covers: list[Raster], total: Raster, cover: Raster) -> None:

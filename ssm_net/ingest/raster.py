@@ -27,6 +27,7 @@ class GranuleError(SsmNetError):
         where = f"{path}" + (f", layer {layer!r}" if layer else "") + (f", day {day}" if day else "")
         super().__init__(f"{where}: {what}; {remedy}")
         self.path = Path(path)
+        self.what = what
         self.layer = layer
         self.day = day
         self._given = path, what, layer, day, remedy

@@ -14,7 +14,8 @@ import xarray as xr
 from ssm_net.grid import Domain
 from ssm_net.ingest import latlon
 from ssm_net.ingest.catalog import Granule
-from ssm_net.ingest.raster import GranuleError
+from ssm_net.ingest.quantities import AIR_TEMPERATURE, RADIATION
+from ssm_net.ingest.ranges import conversion, plausible
 
 HOUR = np.timedelta64(3600, "s")
 NEAREST = np.timedelta64(5400, "s")  # the largest distance of a time step from the overpass
@@ -28,7 +29,7 @@ def read_reanalysis(
     """Air temperature at 2 m (K) and shortwave radiation (W m-2, the mean of the hour before) at ``when`` (UTC), (R, C)
     float32; radiation is NaN where no file has it. None where no file holds the hour.
 
-    Raises ``GranuleError`` where a file is damaged, without air temperature, or in other units than kelvins.
+    Raises ``GranuleError`` where a file is damaged, without air temperature, or in units that cannot be brought to K.
     """
     when = when.astype("datetime64[s]")
     for granule in granules:
@@ -39,25 +40,23 @@ def read_reanalysis(
             grid = latlon.axes(granule.path, dataset)
             name = latlon.find_variable(granule.path, dataset, AIR, "air temperature")
             at = int(np.abs(stamps - when).argmin())
-            air = _step(granule, dataset, name, grid, at)
-            if np.nanmedian(air) < 180:
-                raise GranuleError(granule.path, f"has a median of {np.nanmedian(air):.0f}, not kelvins", layer=name,
-                                   day=granule.day, remedy="give air temperature in K")  # fmt: skip
+            air = plausible(
+                _step(granule, dataset, name, grid, at), AIR_TEMPERATURE, granule.path, name, granule.day,
+                linear=conversion(AIR_TEMPERATURE, latlon.encoding_of(granule.path, dataset[name])),
+            )  # fmt: skip
             sun = np.full_like(air, np.nan)
             radiation = next((n for n in SUN if n in dataset.variables), None)
             if radiation is not None:
                 sun = _hourly(granule, dataset, radiation, grid, stamps, at)
+                sun = plausible(sun, RADIATION, granule.path, radiation, granule.day)
             down, across = latlon.overlaps(grid, domain)
             return _means(down, air, across), _means(down, sun, across)
     return None
 
 
 def _step(granule: Granule, dataset: xr.Dataset, name: str, grid: latlon.Axes, at: int) -> np.ndarray:
-    variable = dataset[name]
-    time = next(d for d in variable.dims if d not in (grid.lat_dim, grid.lon_dim))
-    return latlon.physical_values(
-        granule.path, variable.isel({time: at}).squeeze().transpose(grid.lat_dim, grid.lon_dim)
-    )
+    times = {time: at for time in latlon.TIME_NAMES if time in dataset[name].dims}
+    return latlon.field(granule.path, dataset.isel(times), name, grid)
 
 
 def _hourly(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,13 +13,12 @@ from ssm_net.ingest import easegrid, latlon
 from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.naming import is_fengyun
 from ssm_net.ingest.products import product
+from ssm_net.ingest.quantities import SOIL_MOISTURE, SOIL_MOISTURE_ERROR
+from ssm_net.ingest.ranges import plausible
 from ssm_net.ingest.raster import GranuleError
+from ssm_net.ingest.volumetric import volumetric
 
-log = logging.getLogger(__name__)
-
-HIGHEST_SSM = 0.7  # m3 m-3, above any porosity of a footprint; passive CCI reaches 1.0 where the retrieval fails
 MIN_COVER = 0.25  # fraction of a coarse cell that valid quarter-degree cells must cover
-OUTSIDE = "%s: %d of %d values outside (0, %.1f] m3 m-3, missing"
 CCI_AMSR2, CCI_SMOS = 32, 64  # bits of the CCI variable "sensor"
 
 
@@ -41,9 +39,9 @@ def read_ssm(granules: Sequence[Granule], domain: Domain, sigma_default: float) 
     """The coarse soil moisture of one day's granules of one product.
 
     Where several granules observe a cell, the first is used (AMSR before FY-3B). ``sigma_default`` (m3 m-3) is the
-    error where the product gives none. Values outside (0, 0.7] are set to missing, and their number is logged.
+    error where the product gives none. Values outside (0, 0.7] are missing, and noted.
 
-    Raises ``GranuleError`` where a file is damaged or not of the product of its folder.
+    Raises ``GranuleError`` where a file is damaged, not of the product of its folder or not volumetric soil moisture.
     """
     out = CoarseSSM(
         np.full(domain.coarse_shape, np.nan, np.float32),
@@ -52,16 +50,7 @@ def read_ssm(granules: Sequence[Granule], domain: Domain, sigma_default: float) 
     )
     for granule in sorted(granules, key=lambda g: (is_fengyun(g.path.name), g.path.name)):
         ssm, sigma, source = _read(granule, domain)
-        seen = np.isfinite(ssm)
-        outside = seen & ~((ssm > 0) & (ssm <= HIGHEST_SSM))
-        if outside.any():
-            # 0 is the fill value of some files: a dry cell is never exactly 0.
-            log.info(OUTSIDE, granule.path, outside.sum(), seen.sum(), HIGHEST_SSM)
-            if (seen & (ssm > HIGHEST_SSM)).sum() > 0.9 * (seen & (ssm != 0)).sum():
-                what = f"{outside.sum()} of {seen.sum()} values are above {HIGHEST_SSM} m3 m-3"
-                raise GranuleError(granule.path, what,
-                                   layer="soil moisture", day=granule.day, remedy="check its units")  # fmt: skip
-        new = seen & ~outside & np.isnan(out.ssm)
+        new = np.isfinite(ssm) & np.isnan(out.ssm)
         sigma = np.where(np.isfinite(sigma) & (sigma > 0), sigma, sigma_default)
         out.ssm[new], out.sigma[new], out.source[new] = ssm[new], sigma[new], source[new]
     return out
@@ -108,6 +97,7 @@ def _quarter_degree(granule: Granule, domain: Domain) -> tuple[np.ndarray, np.nd
         grid = latlon.axes(path, dataset)
         name = latlon.find_variable(path, dataset, ("sm", "ssm", "soil_moisture"), "soil moisture")
         sm = latlon.field(path, dataset, name, grid, granule.day)
+        linear = volumetric(latlon.encoding_of(path, dataset[name]), percent_is_volumetric=False)
         extra = {
             key: latlon.field(path, dataset, key, grid, granule.day) if key in dataset.variables else None
             for key in ("sm_uncertainty", "flag", "sensor")
@@ -115,10 +105,8 @@ def _quarter_degree(granule: Granule, domain: Domain) -> tuple[np.ndarray, np.nd
     valid = np.isfinite(sm)
     if extra["flag"] is not None:
         valid &= extra["flag"] == 0  # every other bit: frozen or snow, dense vegetation, no convergence
-    outside = valid & ~((sm > 0) & (sm <= HIGHEST_SSM))
-    if outside.any():
-        log.info(OUTSIDE, path, outside.sum(), valid.sum(), HIGHEST_SSM)
-    valid &= ~outside
+    sm = plausible(np.where(valid, sm, np.nan), SOIL_MOISTURE, path, name, granule.day, linear=linear)
+    valid = np.isfinite(sm)
     down, across = latlon.overlaps(grid, domain)
     cover = down @ valid.astype(np.float64) @ across.T
     enough = cover >= MIN_COVER
@@ -132,8 +120,10 @@ def _quarter_degree(granule: Granule, domain: Domain) -> tuple[np.ndarray, np.nd
     ssm = mean(sm, valid)
     sigma = np.full(ssm.shape, np.nan, np.float32)
     if extra["sm_uncertainty"] is not None:
+        error = plausible(np.where(valid, extra["sm_uncertainty"], np.nan), SOIL_MOISTURE_ERROR, path, "sm_uncertainty",
+                          granule.day, linear=linear)  # fmt: skip
         with np.errstate(invalid="ignore"):
-            sigma = mean(extra["sm_uncertainty"], valid & (extra["sm_uncertainty"] > 0))
+            sigma = mean(error, error > 0)
     source = np.full(ssm.shape, 6, np.uint8)
     if extra["sensor"] is not None:
         for code, bit in ((5, CCI_AMSR2), (7, CCI_SMOS)):

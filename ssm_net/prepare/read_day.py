@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from ssm_net.core.workers import in_order
 from ssm_net.cube.variables import API_DAYS
 from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.fine import read_lst, read_reflectance
+from ssm_net.ingest.notes import Note, collected
 from ssm_net.ingest.rain import rain_between
 from ssm_net.ingest.raster import GranuleError
 from ssm_net.ingest.reanalysis import read_reanalysis
@@ -41,6 +42,7 @@ class ObservedDay:
     problems: tuple[str, ...]
     left_out: Mapping[str, int]  # files that could not be read, with their size in bytes
     missing_tiles: tuple[str, ...]  # "product tile (kind)" of tiles that see the domain
+    notes: Mapping[str, tuple[Note, ...]] = field(default_factory=dict)  # by product, of the files that were used
 
 
 def read_granules(plan: DayPlan) -> ObservedDay:
@@ -48,23 +50,29 @@ def read_granules(plan: DayPlan) -> ObservedDay:
     problems: list[str] = []
     files: list[str] = []
     left_out: dict[str, int] = {}
+    notes: dict[str, tuple[Note, ...]] = {}
     fine = plan.domain.fine
 
     def read_usable(granules: Sequence[Granule], read: Callable[[Sequence[Granule]], T]) -> T | None:
         """``read`` of those granules that can be read; None where there are none."""
         usable = list(granules)
-        while usable:
-            try:
-                out = read(usable)
-            except GranuleError as err:
-                if not any(g.path == err.path for g in usable):
-                    raise
-                problems.append(str(err))
-                left_out[Path(err.path).name] = _size(Path(err.path))
-                usable = [g for g in usable if g.path != err.path]
-            else:
-                files.extend(g.path.name for g in usable)
-                return out
+        with collected() as made:  # by all tries: a file that is cached is not read again
+            while usable:
+                try:
+                    out = read(usable)
+                except GranuleError as err:
+                    if not any(g.path == err.path for g in usable):
+                        raise
+                    problems.append(str(err))
+                    left_out[Path(err.path).name] = _size(Path(err.path))
+                    usable = [g for g in usable if g.path != err.path]
+                else:
+                    files.extend(g.path.name for g in usable)
+                    products = {g.path: g.product for g in usable}
+                    for note in made:
+                        if name := products.get(note.path):
+                            notes[name] = tuple(dict.fromkeys((*notes.get(name, ()), note)))
+                    return out
         return None
 
     granules = plan.granules
@@ -82,7 +90,7 @@ def read_granules(plan: DayPlan) -> ObservedDay:
     return ObservedDay(
         day=plan.day, ssm=ssm, lst=lst, other_lst=other_lst, air=air, reflectance=reflectance, rain=rain,
         antecedent=antecedent, files=tuple(sorted(set(files))), problems=tuple(problems), left_out=left_out,
-        missing_tiles=plan.missing_tiles,
+        missing_tiles=plan.missing_tiles, notes=notes,
     )  # fmt: skip
 
 

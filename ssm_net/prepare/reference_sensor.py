@@ -17,6 +17,7 @@ from ssm_net.core.radiometers import name_of
 from ssm_net.cube.record import INTERCALIBRATION
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.ingest.catalog import Granule, list_granules
+from ssm_net.ingest.notes import collected
 from ssm_net.ingest.raster import GranuleError
 from ssm_net.ingest.ssm import read_ssm, record_in
 from ssm_net.prepare.day_plan import DayPlan
@@ -57,7 +58,8 @@ def fit_reference_sensor(
 
     def read(code: int, day: dt.date) -> np.ndarray | None:
         try:
-            return read_ssm(archive[code][day], cube.domain, cfg.sigma_ssm).ssm
+            with collected():  # the days themselves report what is noted of their files
+                return read_ssm(archive[code][day], cube.domain, cfg.sigma_ssm).ssm
         except GranuleError as err:
             log.warning("%s", err)
             return None

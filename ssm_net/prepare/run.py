@@ -23,6 +23,7 @@ from ssm_net.cube.layout import create_cube
 from ssm_net.cube.lock import CubeLock, write_lock
 from ssm_net.cube.store import Cube
 from ssm_net.cube.writer import CubeWriter
+from ssm_net.ingest.notes import Note, summary
 from ssm_net.prepare.intercalibration import Intercalibration
 from ssm_net.prepare.plan import PreparePlan, make_plan
 from ssm_net.prepare.read_day import read_ahead
@@ -77,7 +78,8 @@ def _make_days(
     without each kind of granule."""
     cfg, surface = plan.cfg, LandSurface.of(writer.cube)
     problems, missing = 0, defaultdict(list)
-    with _leaving_processors(cfg), Progress(console=console) as bar:
+    notes: dict[str, list[Note]] = defaultdict(list)
+    with _reporting(notes), _leaving_processors(cfg), Progress(console=console) as bar:
         progress = bar.add_task(
             "prepare: days", total=len(plan.day_plans), completed=len(plan.day_plans) - len(plan.todo)
         )
@@ -85,10 +87,22 @@ def _make_days(
             for problem in observed.problems:
                 log.warning("%s: %s", observed.day, problem)
             problems += len(observed.problems)
+            for name, of_product in observed.notes.items():
+                notes[name] += of_product
             for kind in store_day(writer, observed, surface, sensors):
                 missing[kind].append(observed.day)
             bar.advance(progress)
     return problems, missing
+
+
+@contextlib.contextmanager
+def _reporting(notes: Mapping[str, Sequence[Note]]) -> Iterator[None]:
+    """Warn once of each thing noted of files, with the number of files, also where the run is broken off."""
+    try:
+        yield
+    finally:
+        for line in summary(notes):
+            log.warning("%s", line)
 
 
 def _report_missing(missing: Mapping[str, Sequence[dt.date]]) -> None:

@@ -17,6 +17,7 @@ from ssm_net.cube.store import Cube
 from ssm_net.cube.variables import API_DAYS, FINE, REFLECTANCE_BANDS
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.grid import Domain, block_mean
+from ssm_net.ingest.notes import summary
 from ssm_net.lst import cloud_effect
 from ssm_net.lst.annual_cycle import AirMemory, Cycle
 from ssm_net.lst.background import BackgroundLST
@@ -79,6 +80,8 @@ def store_day(writer: CubeWriter, observed: ObservedDay, surface: LandSurface, s
         "left_out": dict(observed.left_out), "missing_tiles": list(observed.missing_tiles),
         "observed": int(np.isfinite(day.coarse["ssm"]).sum()) if "ssm" in cube.coarse else 0,
     }  # fmt: skip
+    if observed.notes:
+        info["notes"] = list(summary(observed.notes))
     writer.write_day(observed.day, _with_cell_means(day), day.coarse, info, day.state)
     return missing
 

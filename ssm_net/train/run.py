@@ -73,11 +73,16 @@ def train(cfg: TrainConfig, ablation: Ablation = NO_ABLATION) -> Trained | None:
 
 
 def split_of(cfg: TrainConfig, cube: Cube) -> Split:
-    """The days and cells to train on and those held out. Raises ``TrainingError`` where no day has an observation,
-    ``ConfigError`` where settings do not fit the cube."""
+    """The days and cells to train on and those held out. Raises ``TrainingError`` where no day has an observation or no
+    pixel is land, ``ConfigError`` where settings do not fit the cube."""
     days = [d for d in cube.done_days() if (cube.status(d) or {}).get("observed", 0) > 0]
     if not days:
         raise TrainingError(f"{cube.path}: no day with a coarse observation; was its product in raw/? See prepare.py")
+    if not cube.land_fraction.any():
+        raise TrainingError(
+            f"{cube.path}: no pixel is land to train on: all are water, built over or outside the boundary. Check the "
+            "static maps water_fraction and urban (fractions 0 .. 1) and the boundary, and prepare a new cube"
+        )
     if cube.domain.ratio % cfg.stride:
         raise ConfigError(f"stride={cfg.stride} must divide the {cube.domain.ratio} pixels of a cell's side")
     have = features.available(variables(cube))

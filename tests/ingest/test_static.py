@@ -42,8 +42,8 @@ def test_no_folder_is_no_statics(tmp_path):
 def test_same_grid_is_taken_as_it_is(tmp_path):
     data = np.arange(144 * 144, dtype=np.float32).reshape(144, 144)
     a = DOMAIN.fine.affine
-    tif(tmp_path / "static" / "sand.tif", data, a.c, a.f, a.a, crs="EPSG:6933")
-    np.testing.assert_allclose(read_static(tmp_path, DOMAIN.fine)["sand"], data)
+    tif(tmp_path / "static" / "soil_depth.tif", data, a.c, a.f, a.a, crs="EPSG:6933")
+    np.testing.assert_allclose(read_static(tmp_path, DOMAIN.fine)["soil_depth"], data)
 
 
 def test_broken_files_are_named(tmp_path):
