@@ -20,6 +20,7 @@ from ssm_net.ingest.rain import rain_between
 from ssm_net.ingest.raster import GranuleError
 from ssm_net.ingest.reanalysis import read_reanalysis
 from ssm_net.ingest.ssm import CoarseSSM, read_ssm
+from ssm_net.prepare.antecedent_rain import RainSum, fading
 from ssm_net.prepare.day_plan import DayPlan
 
 T = TypeVar("T")
@@ -35,8 +36,8 @@ class ObservedDay:
     other_lst: Mapping[str, tuple[np.ndarray, np.ndarray] | None]
     air: Mapping[str, tuple[np.ndarray, np.ndarray] | None]  # temperature (K) and radiation (W m-2) at the overpasses
     reflectance: Mapping[str, np.ndarray] | None
-    rain: np.ndarray | None  # mm, of the day, 0 where nothing is known
-    antecedent: Mapping[str, np.ndarray]  # mm, by API_DAYS: of it and of days before it that no stored day counted
+    rain: np.ndarray | None  # mm, of the day, NaN where it is not known
+    antecedent: RainSum  # of it and of days before it that no stored day counted
     files: tuple[str, ...]
     problems: tuple[str, ...]
     left_out: Mapping[str, int]  # files that could not be read, with their size in bytes
@@ -94,20 +95,29 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _sum_rain(fields: Iterable[np.ndarray | None]) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
-    """The first of some days of rain (mm, the latest first), and their sums by ``API_DAYS``, each of which fades in its
-    own time. A day is let go before the next is read: the first of a record counts sixty."""
-    first, sums = None, dict[str, np.ndarray]()
+def _sum_rain(fields: Iterable[np.ndarray | None]) -> tuple[np.ndarray | None, RainSum]:
+    """The first of some days of rain (mm, the latest first, NaN where missing), and their sums by ``API_DAYS``, each of
+    which fades in its own time. A day is let go before the next is read: the first of a record counts sixty."""
+    first, n, sums = None, -1, dict[str, np.ndarray]()
+    known: np.ndarray | bool = False
+    unknown: dict[str, np.ndarray | float] = dict.fromkeys(API_DAYS, 0.0)
     for n, mm in enumerate(fields):
-        if n == 0:
-            first = mm
-        if mm is None:
+        first = mm if n == 0 else first
+        missing = None if mm is None else np.isnan(mm)
+        if mm is None or missing is None or missing.all():
+            # Days before the latest of which no file tells anything count as dry: a record begins there, or a season.
+            unknown = {name: 1 - fading(name) for name in API_DAYS} if n == 0 else unknown
             continue
-        np.copyto(mm, 0, where=np.isnan(mm))
+        complete = not missing.any()
+        known = True if complete or known is True else known | ~missing
+        if not complete:
+            mm = np.where(missing, np.float32(0), mm)
         for name, memory in API_DAYS.items():
             faded = np.float32(np.exp(-n / memory)) * mm if n else mm
             sums[name] = sums[name] + faded if name in sums else faded
-    return first, sums
+            if not complete:
+                unknown[name] = unknown[name] + missing * np.float32((1 - fading(name)) * fading(name, n))
+    return first, RainSum(sums, unknown, known, n + 1)
 
 
 def read_ahead(plans: Sequence[DayPlan], workers: int, engine: EngineConfig) -> Iterator[ObservedDay]:
