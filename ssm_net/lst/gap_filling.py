@@ -153,7 +153,9 @@ def fill_gaps(
     background, air_memory = _background(before, day, observed, terrain, air, settings.background)
 
     background_up = upsample(background.lst, ratio)
-    trust = torch.where(observed.comparable, observation.sigma.clamp(min=1.0) ** -2, 0.0)  # 1 for an error of 1 K and less
+    trust = torch.where(
+        observed.comparable, observation.sigma.clamp(min=1.0) ** -2, 0.0
+    )  # 1 for an error of 1 K and less
     guess = background_up + PERSISTS * _remembered(memory)
     error = _error(before, day, observed, guess, trust, ratio)
     distance = distance_to_data(observed.comparable, ratio)

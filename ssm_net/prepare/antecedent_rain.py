@@ -51,7 +51,11 @@ def antecedent_rain(cube: Cube, day: dt.date, before: dt.date | None, since: Rai
     none = np.zeros(cube.domain.fine_shape, "float32")
     total, unknown = since.total.get(name, none), since.unknown.get(name, 0.0)
     if before is None:
-        first = total if np.isscalar(unknown) and not unknown else _of_known(total, np.broadcast_to(1 - np.asarray(unknown), total.shape))
+        first = (
+            total
+            if np.isscalar(unknown) and not unknown
+            else _of_known(total, np.broadcast_to(1 - np.asarray(unknown), total.shape))
+        )
         return first if since.known is True else np.where(since.known, first, np.float32(np.nan))
     old = cube.read(name, before)
     out = np.asarray(old * np.float32(np.exp(-(day - before).days / API_DAYS[name])) + total)

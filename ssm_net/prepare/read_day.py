@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,8 +14,10 @@ from ssm_net.config import EngineConfig
 from ssm_net.core.clock import HOURS, OVERPASSES, overpass_utc
 from ssm_net.core.workers import in_order
 from ssm_net.cube.variables import API_DAYS
+from ssm_net.ingest import flag_costs
 from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.fine import read_lst, read_reflectance
+from ssm_net.ingest.flag_costs import Cost
 from ssm_net.ingest.rain import rain_between
 from ssm_net.ingest.raster import GranuleError
 from ssm_net.ingest.reanalysis import read_reanalysis
@@ -42,10 +44,18 @@ class ObservedDay:
     problems: tuple[str, ...]
     left_out: Mapping[str, int]  # files that could not be read, with their size in bytes
     missing_tiles: tuple[str, ...]  # "product tile (kind)" of tiles that see the domain
+    flags: Mapping[str, Cost] = field(default_factory=dict)  # what quality flags cost, "product: flag (effect)"
 
 
 def read_granules(plan: DayPlan) -> ObservedDay:
     """Read and warp the granules of a day. What cannot be read is named in ``problems`` and left out."""
+    with flag_costs.collected() as costs:
+        observed = _read(plan)
+    used = {g.path: g.product for of_kind in plan.granules.values() for g in of_kind if g.path.name in observed.files}
+    return replace(observed, flags=flag_costs.of_day(costs, used))
+
+
+def _read(plan: DayPlan) -> ObservedDay:
     problems: list[str] = []
     files: list[str] = []
     left_out: dict[str, int] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from ssm_net.lst.cloud_effect import Air
 from ssm_net.lst.gap_filling import LAPSE, ClearLST, FilledLST, Terrain, ThermalState, fill_gaps
 from ssm_net.lst.memory import Memory, sun_height
 from ssm_net.prepare.antecedent_rain import antecedent_rain
+from ssm_net.prepare.coverage import covered
 from ssm_net.prepare.intercalibration import Intercalibration
 from ssm_net.prepare.read_day import ObservedDay
 
@@ -84,6 +85,10 @@ def store_day(writer: CubeWriter, observed: ObservedDay, surface: LandSurface, s
         "left_out": dict(observed.left_out), "missing_tiles": list(observed.missing_tiles),
         "observed": int(np.isfinite(day.coarse["ssm"]).sum()) if "ssm" in cube.coarse else 0,
     }  # fmt: skip
+    if observed.flags:
+        info["flags"] = {flag: asdict(cost) for flag, cost in observed.flags.items()}
+    if partly := covered(observed, surface.land.numpy()):
+        info["covered"] = partly
     writer.write_day(observed.day, _with_cell_means(day), day.coarse, info, day.state)
     return missing
 
