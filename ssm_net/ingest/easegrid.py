@@ -38,7 +38,8 @@ def read_map(path: Path, domain: Domain, product_name: str) -> np.ndarray:
 
     Names of the variable and coordinates may vary; of several overpasses the night (descending) one is used, and the
     choice logged. Cells that occur twice in a point list are averaged. Values that a quality flag of the product takes
-    away (``ssm_flags``) are missing, under whatever names a conversion gave to its layers. Values are not checked for range here.
+    away (``ssm_flags``) are missing, under whatever names a conversion gave to its layers. Values are not checked for
+    range here.
 
     Raises ``GranuleError`` where there is no soil moisture, or the coordinates are not those of the grid.
     """
@@ -85,8 +86,8 @@ def read_smap(path: Path, domain: Domain, day: dt.date) -> tuple[np.ndarray, np.
     """SMAP L2 or L3 passive HDF5: (soil moisture, its standard error), each (R, C) m3 m-3, NaN where missing.
 
     Only retrievals that their flags allow (recommended, not frozen: see the table of products) within the stated valid
-    range are used: of L3 the morning (06:00) map, of a half orbit (L2) the cells whose nearest night overpass, about 01:30 local solar time,
-    is that of ``day``.
+    range are used: of L3 the morning (06:00) map, of a half orbit (L2) the cells whose nearest night overpass, about
+    01:30 local solar time, is that of ``day``.
 
     Raises ``GranuleError`` where the file is damaged or holds no such group.
     """

@@ -124,8 +124,8 @@ def _sigma_of(sigma: np.ndarray, bits: Bits, stored: np.ndarray) -> np.ndarray:
 
 
 def _without_flags(path: Path, names: Sequence[str], flags: Sequence[Flag], sigma: np.ndarray | None) -> None:
-    """What follows where a file has no layer of these flags: the file is refused, or of the lower quality; nothing where
-    they only tell more of a quality that another layer sums up."""
+    """What follows where a file has no layer of these flags: the file is refused, or of the lower quality. Nothing
+    where they only tell more of a quality that another layer sums up."""
     if any(flag.required for flag in flags):
         raise GranuleError(path, "this quality layer is missing and clouds show nowhere else", layer=names[0],
                            remedy="download the file with its quality layers")  # fmt: skip

@@ -3,10 +3,10 @@
 Layer names and quality bits: user guides of MOD11 C6 (Wan 2013), MOD21 (Hulley et al. 2016), MCD43 V006 (Schaaf),
 MOD09 (Vermote et al. 2015), MOD13 (Didan et al. 2015), ESA CCI soil moisture (v08) and SPL3SMP (O'Neill et al. 2021).
 
-What a flag does to a value follows one rule. Where it says that the ground was not seen (cloud, shadow, high cirrus), or
-that the number is no measurement of it, the value is missing. Where it makes the value less certain (next to a cloud,
-thin cirrus, haze, a replaced detector), the value is of lower quality: a larger error, or the second quality of a
-reflectance. A flag that only describes the ground (snow in reflectance, from which snow is found; bare ground) takes
+What a flag does to a value follows one rule. Where it says that the ground was not seen (cloud, shadow, high cirrus),
+or that the number is no measurement of it, the value is missing. Where it makes the value less certain (next to a
+cloud, thin cirrus, haze, a replaced detector), the value is of lower quality: a larger error, or the second quality of
+a reflectance. A flag that only describes the ground (snow in reflectance, from which snow is found; bare ground) takes
 nothing away.
 """
 
@@ -46,10 +46,10 @@ KEPT: Effect = "kept"
 class Flag:
     """A quality flag: a value has it where ``bits`` hold one of ``values``.
 
-    Its ``effect``: the value is missing; or of lower quality, with a standard error of at least ``error`` (K for LST; 1,
-    the second quality, for a reflectance); or kept as it is, and only counted. ``required``: a file without this layer
-    is refused, because nothing else marks bad pixels (clouds in MOD09). Otherwise a missing layer is logged, and only
-    the fill value and the valid range mask the values.
+    Its ``effect``: the value is missing; or of lower quality, with a standard error of at least ``error`` (K for LST;
+    1, the second quality, for a reflectance); or kept as it is, and only counted. ``required``: a file without this
+    layer is refused, because nothing else marks bad pixels (clouds in MOD09). Otherwise a missing layer is logged, and
+    only the fill value and the valid range mask the values.
     """
 
     meaning: str

@@ -69,8 +69,8 @@ class ClearLST:
 
 @dataclass(frozen=True)
 class Terrain:
-    """``elevation`` (y, x) m of the fine pixels, NaN where it is not known, ``latitude`` (row, col) degrees of the coarse cells, and the ``ratio``
-    of the two grids."""
+    """``elevation`` (y, x) m of the fine pixels, NaN where it is not known, ``latitude`` (row, col) degrees of the
+    coarse cells, and the ``ratio`` of the two grids."""
 
     elevation: Tensor
     latitude: Tensor

@@ -12,8 +12,8 @@ from ssm_net.core.days import runs
 from ssm_net.prepare.read_day import ObservedDay
 
 STATIC_REST = {
-    "elevation": "the rest is not taken for sea level: its LST stands as observed, tells nothing of its surroundings, and "
-    "gaps in it are filled without a correction for height",
+    "elevation": "the rest is not taken for sea level: its LST stands as observed, tells nothing of its surroundings, "
+    "and gaps in it are filled without a correction for height",
     "water_fraction": "no pixel of the rest is masked as water",
     "urban": "no pixel of the rest is masked as built-up",
 }
