@@ -86,7 +86,7 @@ def _read(plan: DayPlan) -> ObservedDay:
     moment = {k: overpass_utc(plan.day, (west + east) / 2, hour) for k, hour in HOURS.items()}
     air = {k: read_usable(granules.get(f"air_{k}", ()), lambda g, k=k: read_reanalysis(g, moment[k], plan.domain))  # type: ignore[misc]
            for k in OVERPASSES}  # fmt: skip
-    rain, antecedent = _sum_rain(read_usable(i.granules, lambda g, i=i: rain_between(g, i.start, i.end, fine))  # type: ignore[misc]
+    rain, antecedent = sum_rain(read_usable(i.granules, lambda g, i=i: rain_between(g, i.start, i.end, fine))  # type: ignore[misc]
                                  for i in plan.rain)  # fmt: skip
     ssm = read_usable(granules.get("ssm", ()), lambda g: read_ssm(g, plan.domain, plan.sigma_ssm))
     reflectance = read_usable(granules.get("reflectance", ()), lambda g: read_reflectance(g, fine))
@@ -105,7 +105,7 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _sum_rain(fields: Iterable[np.ndarray | None]) -> tuple[np.ndarray | None, RainSum]:
+def sum_rain(fields: Iterable[np.ndarray | None]) -> tuple[np.ndarray | None, RainSum]:
     """The first of some days of rain (mm, the latest first, NaN where missing), and their sums by ``API_DAYS``, each of
     which fades in its own time. A day is let go before the next is read: the first of a record counts sixty."""
     first, n, sums = None, -1, dict[str, np.ndarray]()
