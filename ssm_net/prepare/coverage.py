@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,17 +18,26 @@ STATIC_REST = {
     "water_fraction": "no pixel of the rest is masked as water",
     "urban": "no pixel of the rest is masked as built-up",
 }
+DERIVED = ("relief", "inside")  # maps that are made of others
 OTHER_REST = "the rest is missing, and the networks go without it there"
-RAIN_REST = "the rest is missing there, not 0, and so is the antecedent rain that rests on it for more than a third"
+DAILY_REST = {
+    "rain": "the rest is missing there, not 0, and so is the antecedent rain that rests on it for more than a third",
+    "reanalysis": "beyond it the effect of cloud on LST is that of the climate, not of the day",
+}
 
 
 def covered(observed: ObservedDay, land: np.ndarray) -> dict[str, float]:
-    """The share of the domain's ``land`` (y, x) bool that the rain of a day covers, by kind, 0..1, where it is not all
-    of it."""
-    if observed.rain is None or not land.any():
-        return {}
-    share = float(np.isfinite(observed.rain)[land].mean())
-    return {"rain": share} if share < 1 else {}
+    """The share of the domain's ``land`` (y, x) bool that the rain and the reanalysis of a day cover, by kind, 0..1,
+    where it is not all of it."""
+    shares = {}
+    if observed.rain is not None and land.any():
+        shares["rain"] = float(np.isfinite(observed.rain)[land].mean())
+    air = [pair[0] for pair in observed.air.values() if pair is not None]
+    if air and land.any():
+        (rows, cols), (height, width) = air[0].shape, land.shape
+        cells = land.reshape(rows, height // rows, cols, width // cols).any((1, 3))
+        shares["reanalysis"] = min(float(np.isfinite(temperature)[cells].mean()) for temperature in air)
+    return {kind: share for kind, share in shares.items() if share < 1}
 
 
 def lines(
@@ -37,14 +47,24 @@ def lines(
     the ``static`` maps."""
     for name, values in sorted(static.items()):
         share = float(np.isfinite(values)[land].mean()) if land.any() else 1.0
-        if share < 1 and name not in ("relief", "inside"):
+        if share < 1 and name not in DERIVED:
             rest = STATIC_REST.get(name, OTHER_REST)
             yield f"static map {name} covers {percent(share)} of the domain's land: {rest}"
-    partly = {day: status["covered"]["rain"] for day, status in statuses.items() if "rain" in status.get("covered", {})}
-    if partly:
-        low, high = min(partly.values()), max(partly.values())
-        shares = percent(low) if percent(low) == percent(high) else f"{percent(low)} to {percent(high)}"
-        yield f"rain covers {shares} of the domain's land on {runs(sorted(partly))}: {RAIN_REST}"
+    for kind, rest in DAILY_REST.items():
+        partly = {day: s["covered"][kind] for day, s in statuses.items() if kind in s.get("covered", {})}
+        if partly:
+            low, high = percent(min(partly.values())), percent(max(partly.values()))
+            shares = low if low == high else f"{low} to {high}"
+            yield f"{kind} covers {shares} of the domain's land on {runs(sorted(partly))}: {rest}"
+    without: dict[str, list[dt.date]] = defaultdict(list)
+    for day, status in statuses.items():
+        for tile in status.get("missing_tiles", ()):
+            without[tile].append(day)
+    for tile, days in sorted(without.items()):
+        yield (
+            f"no file of {tile} on {runs(sorted(days))}, while there are other tiles of it: what it would show is "
+            "missing, as under cloud (of a tile that is all sea there is none)"
+        )
 
 
 def percent(share: float) -> str:
