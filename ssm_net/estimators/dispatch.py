@@ -72,7 +72,7 @@ class Dispatch(Bilinear):
     def estimate(self, context: tuple[Tensor, Tensor], pixels: PackedPixels, window: Window) -> Estimate:
         field, error = (upsample(c, self.ratio, window) for c in context)
         fine = pixels.variables()
-        lst = fine["lst_day"] + (LAPSE * torch.nan_to_num(fine["elevation"]) if self.elevation else 0.0)
+        lst = fine["lst_day"] + (LAPSE * fine["elevation"] if self.elevation else 0.0)
         ndvi = (fine["nir"] - fine["red"]) / (fine["nir"] + fine["red"]).clamp(min=1e-3)
         mean = dispatch(field, lst, ndvi, self.ratio)
         return plain(mean.clamp(0.01, 0.6), error**2, SUBGRID_STD)

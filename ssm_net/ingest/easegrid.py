@@ -18,7 +18,7 @@ from pyproj import Transformer
 
 from ssm_net.core.clock import NIGHT_HOUR
 from ssm_net.grid import Domain, Grid
-from ssm_net.ingest import latlon, signature
+from ssm_net.ingest import latlon, signature, ssm_flags
 from ssm_net.ingest.encoding import Encoding, attributes_of
 from ssm_net.ingest.naming import day_in_name
 from ssm_net.ingest.quantities import SOIL_MOISTURE, SOIL_MOISTURE_ERROR, Quantity
@@ -30,18 +30,21 @@ log = logging.getLogger(__name__)
 
 LAT = ("lat", "latitude")
 LON = ("lon", "longitude")
+GROUPS = ("Soil_Moisture_Retrieval_Data_AM", "Soil_Moisture_Retrieval_Data")  # of SMAP
+OF_GROUP = re.compile(r"^soil_moisture_retrieval_data(_am|_pm)?[_/.]", re.I)  # a conversion may begin names with it
 NOT_VALUES = re.compile(r"uncert|error|err$|flag|qual|qc|std|count|num|time|option|dca|scv|sigma", re.I)
 SSM_NAME = re.compile(r"soil_?moisture|^s?sm(_|$)|^ssm|^vsm|(_|^)sm$", re.I)
 FILL = -9999.0  # of NNsm and SMAP, whether they say so or not
 NIGHT_NAME = re.compile(r"desc|night|(?<![a-z])(d|am|0130)(?![a-z])", re.I)
 
 
-def read_map(path: Path, domain: Domain) -> np.ndarray:
+def read_map(path: Path, domain: Domain, product_name: str) -> np.ndarray:
     """Soil moisture of a NetCDF map or point list on the coarse cells of ``domain``: (R, C) m3 m-3, NaN where missing.
 
     Names of the variable and coordinates may vary; of several overpasses the night (descending) one is used, and the
-    choice logged. Cells that occur twice in a point list are averaged. Values outside the range of soil moisture are
-    missing, as ``plausible`` says.
+    choice logged. Cells that occur twice in a point list are averaged. Values that a quality flag of the product takes
+    away (``ssm_flags``) are missing, under whatever names a conversion gave to its layers, and so are values outside
+    the range of soil moisture, as ``plausible`` says.
 
     Raises ``GranuleError`` where there is no soil moisture, or the coordinates are not those of the grid, and as
     ``plausible`` where most values are no soil moisture.
@@ -54,10 +57,15 @@ def read_map(path: Path, domain: Domain) -> np.ndarray:
         name = _variable(path, dataset, {lat_name, lon_name})
         encoding = latlon.encoding_of(path, dataset[name])
         data = np.squeeze(latlon.physical_values(path, dataset[name], [FILL]))
+        flags = ssm_flags.layers(
+            product_name, [str(n) for n in dataset.variables],
+            lambda n: np.squeeze(latlon.physical_values(path, dataset[n])), beside=name,
+        )  # fmt: skip
     data = plausible(data, SOIL_MOISTURE, path, name, linear=volumetric(encoding))
     if lat.ndim == 1 and data.ndim == 1 and lat.shape == lon.shape == data.shape:
         row, _ = _rows(lat, domain.grid)
         col, _ = _cols(lon, domain.grid)
+        data = np.where(ssm_flags.usable(path, product_name, flags, _inside(domain, row, col, data)), data, np.nan)
         return cells_from_points(domain, row, col, data)
     if lat.ndim == 2:
         if lon.shape != lat.shape or data.shape not in (lat.shape, lat.shape[::-1]):
@@ -65,7 +73,7 @@ def read_map(path: Path, domain: Domain) -> np.ndarray:
         along = 0 if np.nanmax(np.ptp(lat, axis=0)) > 0 and np.nanmax(np.ptp(lat, axis=1)) == 0 else 1
         lat, lon = (lat[:, 0], lon[0]) if along == 0 else (lat[0], lon[:, 0])
     if data.shape == (lon.size, lat.size) and lat.size != lon.size:
-        data = data.T
+        data, flags = data.T, {names: stored.T for names, stored in flags.items()}
     elif data.shape != (lat.size, lon.size):
         raise GranuleError(path, f"has shape {data.shape} for {lat.size} latitudes, {lon.size} longitudes", layer=name)
     row, off_row = _rows(lat, domain.grid)
@@ -74,15 +82,16 @@ def read_map(path: Path, domain: Domain) -> np.ndarray:
         raise GranuleError(path, f"its coordinates are not cell centres of the {domain.grid.cell / 1000:.0f} km grid",
                            layer=name, remedy="put it into the folder of its product")  # fmt: skip
     rows, cols = np.meshgrid(row, col, indexing="ij")
+    data = np.where(ssm_flags.usable(path, product_name, flags, _inside(domain, rows, cols, data)), data, np.nan)
     return cells_from_points(domain, rows.ravel(), cols.ravel(), data.ravel())
 
 
 def read_smap(path: Path, domain: Domain, day: dt.date) -> tuple[np.ndarray, np.ndarray]:
     """SMAP L2 or L3 passive HDF5: (soil moisture, its standard error), each (R, C) m3 m-3, NaN where missing.
 
-    Only recommended retrievals (bit 0 of ``retrieval_qual_flag`` clear) within the stated valid range are used: of L3
-    the morning (06:00) map, of a half orbit (L2) the cells whose nearest night overpass, about 01:30 local solar time,
-    is that of ``day``.
+    Only retrievals that their flags allow (recommended, not frozen: see the table of products) within the stated valid
+    range are used: of L3 the morning (06:00) map, of a half orbit (L2) the cells whose nearest night overpass, about
+    01:30 local solar time, is that of ``day``.
 
     Raises ``GranuleError`` where the file is damaged or holds no such group.
     """
@@ -91,10 +100,9 @@ def read_smap(path: Path, domain: Domain, day: dt.date) -> tuple[np.ndarray, np.
     signature.require(path, "a SMAP HDF5 file", signature.HDF5)
     try:
         with h5py.File(path, "r") as file:
-            names = ("Soil_Moisture_Retrieval_Data_AM", "Soil_Moisture_Retrieval_Data")
-            name = next((n for n in names if n in file), None)
+            name = next((n for n in GROUPS if n in file), None)
             if name is None:
-                raise GranuleError(path, f"holds no group {' or '.join(names)}", day=day)
+                raise GranuleError(path, f"holds no group {' or '.join(GROUPS)}", day=day)
             group = file[name]
             missing = [n for n in ("soil_moisture", "retrieval_qual_flag") if n not in group]
             if missing:
@@ -104,6 +112,7 @@ def read_smap(path: Path, domain: Domain, day: dt.date) -> tuple[np.ndarray, np.
             error = np.full_like(ssm, np.nan)
             if "soil_moisture_error" in group:
                 error = _smap_values(path, group, "soil_moisture_error", SOIL_MOISTURE_ERROR, recommended)
+            of_night = np.ones(ssm.shape, bool)
             if ssm.ndim == 2:
                 rows, cols = np.indices(ssm.shape)
                 if ssm.shape != (domain.grid.rows, domain.grid.cols):
@@ -111,13 +120,31 @@ def read_smap(path: Path, domain: Domain, day: dt.date) -> tuple[np.ndarray, np.
             else:
                 rows = group["EASE_row_index"][()].astype(np.int64)
                 cols = group["EASE_column_index"][()].astype(np.int64)
-                recommended &= _belongs_to_night(group, day, path)
+                of_night = _belongs_to_night(group, day, path)
+            flags = ssm_flags.layers("SMAP", list(group), lambda n: group[n][()])
     except (OSError, KeyError, RuntimeError) as err:
         raise GranuleError(path, f"not a whole SMAP HDF5 file ({err})", day=day) from err
+    recommended = of_night & ssm_flags.usable(path, "SMAP", flags, of_night & _inside(domain, rows, cols, ssm))
     ssm = np.where(recommended, ssm, np.nan)
     error = np.where(recommended & (error > 0), error, np.nan)
     flat = rows.ravel(), cols.ravel()
     return cells_from_points(domain, *flat, ssm.ravel()), cells_from_points(domain, *flat, error.ravel())
+
+
+def has_groups(path: Path) -> bool:
+    """Whether a file is SMAP's own HDF5, whatever it is called: a copy of it as NetCDF keeps its groups."""
+    import h5py
+
+    if not path.is_file() or not h5py.is_hdf5(path):
+        return False
+    with h5py.File(path, "r") as file:
+        return any(name in file for name in GROUPS)
+
+
+def _inside(domain: Domain, row: Any, col: Any, values: np.ndarray) -> np.ndarray:
+    """Where there is a value in a cell of the domain, bool."""
+    r0, r1, c0, c1 = domain.window
+    return np.isfinite(values) & (row >= r0) & (row < r1) & (col >= c0) & (col < c1)
 
 
 def cells_from_points(domain: Domain, row: np.ndarray, col: np.ndarray, value: np.ndarray) -> np.ndarray:
@@ -159,7 +186,8 @@ def _index(position: np.ndarray, count: int) -> tuple[np.ndarray, float]:
 def _variable(path: Path, dataset: xr.Dataset, coordinates: set[str]) -> str:
     """The soil moisture to read; of several, the night's."""
     names = [str(n) for n in dataset.data_vars if str(n) not in coordinates and dataset[n].ndim > 0]
-    candidates = [n for n in names if SSM_NAME.search(n) and not NOT_VALUES.search(n)]
+    layers = {n: OF_GROUP.sub("", n) for n in names}
+    candidates = [n for n in names if SSM_NAME.search(layers[n]) and not NOT_VALUES.search(layers[n])]
     if not candidates:
         raise GranuleError(path, f"holds no soil moisture (found {', '.join(sorted(names)) or 'nothing'})")
     plain = [n for n in candidates if n.lower() in ("soil_moisture", "sm", "ssm", "soilmoisture")]

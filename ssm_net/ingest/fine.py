@@ -63,7 +63,7 @@ def read_reflectance(granules: Sequence[Granule], geobox: GeoBox) -> dict[str, n
             log.info("%s: no layer %s on %s", entry.name, layer.names[0], granules[0].day)
             continue
         files = [f for granule in granules if (f := hdfeos.find_layer(granule.path, layer, geobox)) is not None]
-        has_quality = layer.variable == "red" and layer.sigma_bits is not None
+        has_quality = layer.variable == "red" and layer.has_error
         fields = regrid_each(files, geobox, [layer.resampling, *["nearest"] * has_quality])
         out[layer.variable] = fields[0]
         if layer.variable == "red":

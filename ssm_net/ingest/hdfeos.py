@@ -14,9 +14,10 @@ from odc.geo.geobox import GeoBox
 from ssm_net.grid import row_blocks
 from ssm_net.ingest.encoding import Encoding
 from ssm_net.ingest.eos_metadata import EosGrid, geobox_of, grids_of
+from ssm_net.ingest.flag_costs import counts_of, note_costs
 from ssm_net.ingest.hdf4 import first_layer, open_hdf4, read_window
 from ssm_net.ingest.modis_tiles import SINUSOIDAL
-from ssm_net.ingest.products import Bits, Layer, Quality
+from ssm_net.ingest.products import LOWER, MISSING, Bits, Flag, Layer, by_layer
 from ssm_net.ingest.quantities import of_variable
 from ssm_net.ingest.ranges import plausible
 from ssm_net.ingest.raster import GranuleError, LazyRaster
@@ -62,22 +63,26 @@ def _read(path: Path, layer: Layer, name: str, window: tuple[slice, slice]) -> t
     with open_hdf4(path) as sd:
         data, attributes = read_window(path, sd, name, geobox.shape, window)
         values = _lookup(data, partial(_physical, Encoding(path, name, attributes)))
-        sigma = None
+        sigma = np.zeros(values.shape, np.float32) if layer.has_error else None
         if layer.sigma_bits is not None:
             stored = _quality_layer(path, sd, grids, layer.sigma_bits.layer, geobox, window)
             meaning = partial(_sigma_of, np.asarray(layer.sigma, np.float32), layer.sigma_bits)
             sigma = np.full(values.shape, max(layer.sigma), np.float32) if stored is None else _lookup(stored, meaning)
-        for quality in layer.quality:
-            stored = _quality_layer(path, sd, grids, quality.bits.layer, geobox, window)
+        there = np.isfinite(values)
+        costs: dict[str, int] = {}
+        for names, flags in by_layer(layer.flags).items():
+            stored = _quality_layer(path, sd, grids, names, geobox, window)
             if stored is None:
-                if quality.required:
-                    raise GranuleError(
-                        path, "this quality layer is missing and clouds show nowhere else",
-                        layer=quality.bits.layer[0], remedy="download the file with its quality layers",
-                    )  # fmt: skip
-                log.warning("%s: no quality layer %s; its values are taken as they are", path, quality.bits.layer[0])
+                _without_flags(path, names, flags, sigma)
                 continue
-            np.copyto(values, np.nan, where=_lookup(stored, partial(_is_bad, quality)))
+            codes = _lookup(stored, partial(Flag.codes, flags))
+            costs |= counts_of(flags, codes, there)
+            np.copyto(values, np.nan, where=codes & Flag.bit_of(flags, MISSING) > 0)
+            if sigma is not None:
+                for n, flag in enumerate(flags):
+                    if flag.effect == LOWER:
+                        np.copyto(sigma, np.maximum(sigma, np.float32(flag.error)), where=codes & (1 << n) > 0)
+    note_costs(path, layer.variable, int(np.count_nonzero(there)), costs)
     values = plausible(values, of_variable(layer.variable), path, name)
     if sigma is None:
         return (values,)
@@ -122,8 +127,17 @@ def _sigma_of(sigma: np.ndarray, bits: Bits, stored: np.ndarray) -> np.ndarray:
     return sigma[bits.of(stored)]
 
 
-def _is_bad(quality: Quality, stored: np.ndarray) -> np.ndarray:
-    return ~np.isin(quality.bits.of(stored), quality.good)
+def _without_flags(path: Path, names: Sequence[str], flags: Sequence[Flag], sigma: np.ndarray | None) -> None:
+    """What follows where a file has no layer of these flags: the file is refused, or of the lower quality. Nothing
+    where they only tell more of a quality that another layer sums up."""
+    if any(flag.required for flag in flags):
+        raise GranuleError(path, "this quality layer is missing and clouds show nowhere else", layer=names[0],
+                           remedy="download the file with its quality layers")  # fmt: skip
+    if not any(flag.effect == MISSING for flag in flags):
+        return
+    log.warning("%s: no quality layer %s; its values are taken as they are", path, names[0])
+    if sigma is not None:
+        np.maximum(sigma, max((f.error for f in flags if f.effect == LOWER), default=0.0), out=sigma)
 
 
 def _physical(encoding: Encoding, data: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ssm_net.core.radiometers import BY_CODE, MERGED
 from ssm_net.grid import Domain
-from ssm_net.ingest import easegrid, latlon
+from ssm_net.ingest import easegrid, latlon, ssm_flags
 from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.naming import is_fengyun
 from ssm_net.ingest.products import product
@@ -74,11 +74,11 @@ def _read(granule: Granule, domain: Domain) -> tuple[np.ndarray, np.ndarray, np.
     family = entry.family if entry is not None else None
     if family == "latlon_ssm":
         return _quarter_degree(granule, domain)
-    if family == "smap" and granule.path.suffix.lower() == ".h5":
+    if family == "smap" and (granule.path.suffix.lower() == ".h5" or easegrid.has_groups(granule.path)):
         ssm, sigma = easegrid.read_smap(granule.path, domain, granule.day)
         return ssm, sigma, np.full(domain.coarse_shape, 4, np.uint8)
     if family in ("easegrid", "smap"):
-        ssm = easegrid.read_map(granule.path, domain)
+        ssm = easegrid.read_map(granule.path, domain, granule.product)
         code = record_in(granule)
         error = BY_CODE[code].sigma or np.nan
         return ssm, np.full(ssm.shape, error, np.float32), np.full(ssm.shape, code, np.uint8)
@@ -100,14 +100,18 @@ def _quarter_degree(granule: Granule, domain: Domain) -> tuple[np.ndarray, np.nd
         linear = volumetric(latlon.encoding_of(path, dataset[name]), percent_is_volumetric=False)
         extra = {
             key: latlon.field(path, dataset, key, grid, granule.day) if key in dataset.variables else None
-            for key in ("sm_uncertainty", "flag", "sensor")
+            for key in ("sm_uncertainty", "sensor")
         }
+        flags = ssm_flags.layers(
+            granule.product, [str(n) for n in dataset.variables],
+            lambda n: latlon.field(path, dataset, n, grid, granule.day),
+        )  # fmt: skip
+    down, across = latlon.overlaps(grid, domain)
     valid = np.isfinite(sm)
-    if extra["flag"] is not None:
-        valid &= extra["flag"] == 0  # every other bit: frozen or snow, dense vegetation, no convergence
+    inside = np.outer(down.any(0), across.any(0))
+    valid &= ssm_flags.usable(path, granule.product, flags, valid & inside)
     sm = plausible(np.where(valid, sm, np.nan), SOIL_MOISTURE, path, name, granule.day, linear=linear)
     valid = np.isfinite(sm)
-    down, across = latlon.overlaps(grid, domain)
     cover = down @ valid.astype(np.float64) @ across.T
     enough = cover >= MIN_COVER
 

@@ -39,8 +39,9 @@ class Feature:
 
 
 def _today(lst: Tensor, seen: Tensor, background: Tensor, elevation: Tensor) -> Tensor:
-    """Today's clear-sky anomaly against the surroundings; 0 where not seen."""
-    return torch.nan_to_num(lst + LAPSE * torch.nan_to_num(elevation) - background) * seen
+    """Today's clear-sky anomaly against the surroundings; 0 where not seen, missing where seen at unknown height."""
+    anomaly = torch.nan_to_num(lst + LAPSE * elevation - background) * seen
+    return anomaly.masked_fill_(torch.isnan(elevation) & (seen > 0), torch.nan)
 
 
 def _memory(memory: Tensor, weight: Tensor) -> Tensor:

@@ -171,9 +171,10 @@ def lst_under_sky(cube: Pixels, day: dt.date, k: str, window: Window) -> tuple[n
         effect = upsample(_coarse(cube, f"lst_{k}_cloud", day), cube.domain.ratio, window).numpy()
         under = lst
         if "elevation" in cube.static:  # without it relief would pass for a contrast
-            height = LAPSE * np.nan_to_num(cube.read_static("elevation", window))
+            height = LAPSE * cube.read_static("elevation", window)
             background = upsample(_coarse(cube, f"lst_{k}_background", day), cube.domain.ratio, window)
             under = contrast_under_cloud(k, torch.from_numpy(lst), background - torch.from_numpy(height)).numpy()
+            under = np.where(np.isnan(height), lst, under)
         lst = np.where(lineage > 1, under + effect, lst)
     return lst, lineage
 
@@ -184,7 +185,9 @@ def all_weather(cube: Pixels, day: dt.date, k: str, window: Window) -> tuple[np.
     sigma = cube.read(f"lst_{k}_sigma", day, window)
     if f"lst_{k}_cloud_sigma" in cube.coarse:
         error = upsample(_coarse(cube, f"lst_{k}_cloud_sigma", day), cube.domain.ratio, window).numpy()
-        kept = CONTRAST[k] if "elevation" in cube.static else 1.0
+        kept = np.ones_like(sigma)
+        if "elevation" in cube.static:
+            kept[np.isfinite(cube.read_static("elevation", window))] = CONTRAST[k]
         sigma = np.where(lineage > 1, np.sqrt((kept * sigma) ** 2 + error**2), sigma)
     return lst, sigma, lineage
 

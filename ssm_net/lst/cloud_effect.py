@@ -83,8 +83,8 @@ def minus_air_of(before: Tensor | None, days: int, background: Tensor, air: Tens
         return torch.where(seen > 0, today, torch.nan)
     kept = math.exp(-days / MINUS_AIR_DAYS)
     gain = (1 - kept) * seen.clamp(0, 1)
-    moved = before + gain * (today - before)
-    return torch.where(torch.isnan(before), torch.where(seen > 0, today, torch.nan), torch.nan_to_num(moved))
+    moved = before + gain * torch.nan_to_num(today - before)  # no news where the air of the day is not known
+    return torch.where(torch.isnan(before), torch.where(seen > 0, today, torch.nan), moved)
 
 
 def air_effect(k: str, air: Air, background: Tensor, minus_air: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,6 +15,10 @@ slow memory is carried beside it; nothing is filled with it. A gap is filled in 
    of its neighbours;
 3. with the day's observations minus step 2, inpainted into the gap (``inpainting``), each weighted by its error.
 
+Where the elevation is not known (``LAPSE z`` cannot be added), an observation stands as it is and tells nothing of its
+surroundings: it counts neither in the background nor in a memory nor in the gaps of other pixels. A gap there takes the
+background as it is at sea level, with the error ``UNKNOWN_HEIGHT`` in its height.
+
 The filled value is what a clear sky would show; ``cloud_effect`` estimates what cloud does to it. Soil moisture is
 never an input. The state is carried as the cube stores it (rounded), so a record that is extended by a day equals one
 that was made at once.
@@ -51,6 +55,7 @@ PERSISTS = 0.8  # fraction of a remembered anomaly that is present today, howeve
 NOISY = 0.5  # observations in a memory at which it counts as much as the mean of its neighbours
 OTHER_ERROR = 2.0  # K: how the two platforms differ at a pixel, apart from the offset of their surroundings
 OTHER_WEIGHT = 0.5  # of the other platform's observation in the memory
+UNKNOWN_HEIGHT = 1000.0  # m: standard error of the height of a pixel whose elevation is not known
 STALE, NO_DATA_NEAR = 0.05, 0.99  # weight of a memory and distance to data at which only the cycle is left
 
 
@@ -64,8 +69,8 @@ class ClearLST:
 
 @dataclass(frozen=True)
 class Terrain:
-    """``elevation`` (y, x) m of the fine pixels, ``latitude`` (row, col) degrees of the coarse cells, and the ``ratio``
-    of the two grids."""
+    """``elevation`` (y, x) m of the fine pixels, NaN where it is not known, ``latitude`` (row, col) degrees of the
+    coarse cells, and the ``ratio`` of the two grids."""
 
     elevation: Tensor
     latitude: Tensor
@@ -105,13 +110,14 @@ class FilledLST:
 class _Observed:
     """The day's observations and what was remembered before them, all (y, x).
 
-    ``own`` and ``clear`` (bool): observed by this platform, by either. ``reduced`` (K): LST at sea level. ``memory``:
-    as in ``ThermalState``, faded to the day.
+    ``own`` and ``clear`` (bool): observed by this platform, by either. ``reduced`` (K): LST at sea level, NaN where the
+    elevation is not known; ``comparable`` (bool): where it is. ``memory``: as in ``ThermalState``, faded to the day.
     """
 
     own: Tensor
     clear: Tensor
     reduced: Tensor
+    comparable: Tensor
     memory: Memory
 
 
@@ -143,18 +149,24 @@ def fill_gaps(
     else:
         memory = before.memory.faded((day - before.day).days, settings.days)
     reduced = observation.lst + LAPSE * terrain.elevation
-    observed = _Observed(own, torch.isfinite(observation.lst), reduced, memory)
+    observed = _Observed(own, torch.isfinite(observation.lst), reduced, torch.isfinite(reduced), memory)
     background, air_memory = _background(before, day, observed, terrain, air, settings.background)
 
     background_up = upsample(background.lst, ratio)
-    trust = torch.where(observed.clear, observation.sigma.clamp(min=1.0) ** -2, 0.0)  # 1 for an error of 1 K and less
+    trust = torch.where(
+        observed.comparable, observation.sigma.clamp(min=1.0) ** -2, 0.0
+    )  # 1 for an error of 1 K and less
     guess = background_up + PERSISTS * _remembered(memory)
     error = _error(before, day, observed, guess, trust, ratio)
-    distance = distance_to_data(observed.clear, ratio)
-    guess = guess.add_(inpaint(reduced - guess, trust, block_side(ratio, PIXEL_BLOCK))).sub_(LAPSE * terrain.elevation)
+    distance = distance_to_data(observed.comparable, ratio)
+    guess = guess.add_(inpaint(reduced - guess, trust, block_side(ratio, PIXEL_BLOCK)))
+    guess = guess.sub_(LAPSE * torch.nan_to_num(terrain.elevation))
     del trust
     sigma_up = upsample(background.sigma, ratio)
     lst, sigma, lineage = _assemble(observed, observation, guess, distance, sigma_up, error)
+    if bool(torch.isnan(terrain.elevation).any()):
+        unknown = torch.isnan(terrain.elevation) & ~observed.clear
+        sigma = torch.where(unknown, torch.sqrt(sigma**2 + (LAPSE * UNKNOWN_HEIGHT) ** 2), sigma)
     del guess, distance, sigma_up
     slow = None if sun is None else _slow_memory(before, day, observed, background_up, sun)
     memory = _with_day(memory, observed, background_up)
@@ -183,9 +195,9 @@ def _background(
     before: ThermalState | None, day: dt.date, observed: _Observed, terrain: Terrain, air: Tensor | None, sigma: float
 ) -> tuple[BackgroundLST, AirMemory | None]:
     """The day's background, ``sigma`` cells wide, and the state of the air of a reanalysis."""
-    fraction_seen = block_mean(observed.clear.to(observed.reduced.dtype), terrain.ratio)
+    fraction_seen = block_mean(observed.comparable.to(observed.reduced.dtype), terrain.ratio)
     if before is None:
-        lst, _ = smooth(observed.reduced, observed.clear, None, terrain.ratio, sigma)
+        lst, _ = smooth(observed.reduced, observed.comparable, None, terrain.ratio, sigma)
         cycle = Cycle.prior(terrain.latitude).learn(day, lst, fraction_seen)
         first_air = None if air is None else AirMemory.first(day, air, terrain.latitude)
         return BackgroundLST(lst, torch.zeros_like(lst), FIRST_WEATHER, cycle), first_air
@@ -195,7 +207,7 @@ def _background(
     if before.air is not None:
         weather, air_memory = before.air.follow(before.day, day, air)
         expected = expected + weather
-    lst, fraction = smooth(observed.reduced, observed.clear, expected, terrain.ratio, sigma)
+    lst, fraction = smooth(observed.reduced, observed.comparable, expected, terrain.ratio, sigma)
     lst_sigma, moves = uncertainty(old, (day - before.day).days, lst, expected, fraction)
     return BackgroundLST(lst, lst_sigma, moves, old.cycle.learn(day, lst, fraction_seen)), air_memory
 
@@ -215,8 +227,8 @@ def _error(
     ``guess`` (y, x) K at sea level is what is known without today's observations, ``trust`` (y, x) their weights.
     """
     error = FIRST_ERROR if before is None else before.error
-    shown = observed.clear & ~withheld(observed.reduced, day, ratio)
-    hidden = observed.own & ~shown
+    shown = observed.comparable & ~withheld(observed.reduced, day, ratio)
+    hidden = observed.own & observed.comparable & ~shown
     if int(hidden.sum()) < LEAST_WITHHELD or not bool(shown.any()):
         return error
     filled = inpaint(observed.reduced - guess, trust * shown, block_side(ratio, PIXEL_BLOCK))[hidden]
@@ -271,8 +283,8 @@ def _with_day(memory: Memory, observed: _Observed, background: Tensor, sun: Tens
     out = Memory(torch.empty_like(background), torch.empty_like(background))
     ratio = 1 if sun is None else background.shape[0] // sun.shape[0]
     for rows in row_blocks(tuple(background.shape), 4 * CACHE_PIXELS, ratio):
-        own, clear = observed.own[rows], observed.clear[rows]
-        counted = torch.where(own, 1.0, torch.where(clear, OTHER_WEIGHT, 0.0))
+        own, comparable = observed.own[rows], observed.comparable[rows]
+        counted = torch.where(comparable, torch.where(own, 1.0, OTHER_WEIGHT), 0.0)
         anomaly = torch.nan_to_num(observed.reduced[rows] - background[rows])
         height = 1.0 if sun is None else expand(sun[rows.start // ratio : rows.stop // ratio], ratio)
         new = Memory(memory.mean[rows], memory.weight[rows]).with_views(anomaly, counted, height)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,13 +14,16 @@ from ssm_net.config import EngineConfig
 from ssm_net.core.clock import HOURS, OVERPASSES, overpass_utc
 from ssm_net.core.workers import in_order
 from ssm_net.cube.variables import API_DAYS
+from ssm_net.ingest import flag_costs
 from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.fine import read_lst, read_reflectance
+from ssm_net.ingest.flag_costs import Cost
 from ssm_net.ingest.notes import Note, collected
 from ssm_net.ingest.rain import rain_between
 from ssm_net.ingest.raster import GranuleError
 from ssm_net.ingest.reanalysis import read_reanalysis
 from ssm_net.ingest.ssm import CoarseSSM, read_ssm
+from ssm_net.prepare.antecedent_rain import RainSum, fading
 from ssm_net.prepare.day_plan import DayPlan
 
 T = TypeVar("T")
@@ -36,17 +39,25 @@ class ObservedDay:
     other_lst: Mapping[str, tuple[np.ndarray, np.ndarray] | None]
     air: Mapping[str, tuple[np.ndarray, np.ndarray] | None]  # temperature (K) and radiation (W m-2) at the overpasses
     reflectance: Mapping[str, np.ndarray] | None
-    rain: np.ndarray | None  # mm, of the day, 0 where nothing is known
-    antecedent: Mapping[str, np.ndarray]  # mm, by API_DAYS: of it and of days before it that no stored day counted
+    rain: np.ndarray | None  # mm, of the day, NaN where it is not known
+    antecedent: RainSum  # of it and of days before it that no stored day counted
     files: tuple[str, ...]
     problems: tuple[str, ...]
     left_out: Mapping[str, int]  # files that could not be read, with their size in bytes
     missing_tiles: tuple[str, ...]  # "product tile (kind)" of tiles that see the domain
     notes: Mapping[str, tuple[Note, ...]] = field(default_factory=dict)  # by product, of the files that were used
+    flags: Mapping[str, Cost] = field(default_factory=dict)  # what quality flags cost, "product: flag (effect)"
 
 
 def read_granules(plan: DayPlan) -> ObservedDay:
     """Read and warp the granules of a day. What cannot be read is named in ``problems`` and left out."""
+    with flag_costs.collected() as costs:
+        observed = _read(plan)
+    used = {g.path: g.product for of_kind in plan.granules.values() for g in of_kind if g.path.name in observed.files}
+    return replace(observed, flags=flag_costs.of_day(costs, used))
+
+
+def _read(plan: DayPlan) -> ObservedDay:
     problems: list[str] = []
     files: list[str] = []
     left_out: dict[str, int] = {}
@@ -83,7 +94,7 @@ def read_granules(plan: DayPlan) -> ObservedDay:
     moment = {k: overpass_utc(plan.day, (west + east) / 2, hour) for k, hour in HOURS.items()}
     air = {k: read_usable(granules.get(f"air_{k}", ()), lambda g, k=k: read_reanalysis(g, moment[k], plan.domain))  # type: ignore[misc]
            for k in OVERPASSES}  # fmt: skip
-    rain, antecedent = _sum_rain(read_usable(i.granules, lambda g, i=i: rain_between(g, i.start, i.end, fine))  # type: ignore[misc]
+    rain, antecedent = sum_rain(read_usable(i.granules, lambda g, i=i: rain_between(g, i.start, i.end, fine))  # type: ignore[misc]
                                  for i in plan.rain)  # fmt: skip
     ssm = read_usable(granules.get("ssm", ()), lambda g: read_ssm(g, plan.domain, plan.sigma_ssm))
     reflectance = read_usable(granules.get("reflectance", ()), lambda g: read_reflectance(g, fine))
@@ -102,20 +113,29 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _sum_rain(fields: Iterable[np.ndarray | None]) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
-    """The first of some days of rain (mm, the latest first), and their sums by ``API_DAYS``, each of which fades in its
-    own time. A day is let go before the next is read: the first of a record counts sixty."""
-    first, sums = None, dict[str, np.ndarray]()
+def sum_rain(fields: Iterable[np.ndarray | None]) -> tuple[np.ndarray | None, RainSum]:
+    """The first of some days of rain (mm, the latest first, NaN where missing), and their sums by ``API_DAYS``, each of
+    which fades in its own time. A day is let go before the next is read: the first of a record counts sixty."""
+    first, n, sums = None, -1, dict[str, np.ndarray]()
+    known: np.ndarray | bool = False
+    unknown: dict[str, np.ndarray | float] = dict.fromkeys(API_DAYS, 0.0)
     for n, mm in enumerate(fields):
-        if n == 0:
-            first = mm
-        if mm is None:
+        first = mm if n == 0 else first
+        missing = None if mm is None else np.isnan(mm)
+        if mm is None or missing is None or missing.all():
+            # Days before the latest of which no file tells anything count as dry: a record begins there, or a season.
+            unknown = {name: 1 - fading(name) for name in API_DAYS} if n == 0 else unknown
             continue
-        np.copyto(mm, 0, where=np.isnan(mm))
+        complete = not missing.any()
+        known = True if complete or known is True else known | ~missing
+        if not complete:
+            mm = np.where(missing, np.float32(0), mm)
         for name, memory in API_DAYS.items():
             faded = np.float32(np.exp(-n / memory)) * mm if n else mm
             sums[name] = sums[name] + faded if name in sums else faded
-    return first, sums
+            if not complete:
+                unknown[name] = unknown[name] + missing * np.float32((1 - fading(name)) * fading(name, n))
+    return first, RainSum(sums, unknown, known, n + 1)
 
 
 def read_ahead(plans: Sequence[DayPlan], workers: int, engine: EngineConfig) -> Iterator[ObservedDay]:

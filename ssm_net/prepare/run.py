@@ -12,6 +12,7 @@ import datetime as dt
 import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -24,6 +25,7 @@ from ssm_net.cube.lock import CubeLock, write_lock
 from ssm_net.cube.store import Cube
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.ingest.notes import Note, summary
+from ssm_net.prepare import coverage
 from ssm_net.prepare.intercalibration import Intercalibration
 from ssm_net.prepare.plan import PreparePlan, make_plan
 from ssm_net.prepare.read_day import read_ahead
@@ -79,6 +81,7 @@ def _make_days(
     cfg, surface = plan.cfg, LandSurface.of(writer.cube)
     problems, missing = 0, defaultdict(list)
     notes: dict[str, list[Note]] = defaultdict(list)
+    statuses: dict[dt.date, Mapping[str, Any]] = {}
     with _reporting(notes), _leaving_processors(cfg), Progress(console=console) as bar:
         progress = bar.add_task(
             "prepare: days", total=len(plan.day_plans), completed=len(plan.day_plans) - len(plan.todo)
@@ -91,7 +94,10 @@ def _make_days(
                 notes[name] += of_product
             for kind in store_day(writer, observed, surface, sensors):
                 missing[kind].append(observed.day)
+            statuses[observed.day] = writer.cube.status(observed.day) or {}
             bar.advance(progress)
+    for line in coverage.lines(statuses, plan.static, surface.land.numpy()):
+        log.warning("%s", line)
     return problems, missing
 
 
@@ -110,9 +116,9 @@ def _report_missing(missing: Mapping[str, Sequence[dt.date]]) -> None:
     kinds = [f"{kind} on {runs(days)}" for kind, days in missing.items() if kind != "reflectance"]
     if kinds:
         log.warning(
-            "no usable granule: %s. Temperature is filled from the days before and around these; rain counts as 0. "
-            "Once the granules are in raw/, revise=true makes these days and all days after them again, as a new "
-            "revision",
+            "no usable granule: %s. Temperature is filled from the days before and around these; rain is missing "
+            "there, and is not 0. Once the granules are in raw/, revise=true makes these days and all days after them "
+            "again, as a new revision",
             "; ".join(kinds),
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,8 @@ from ssm_net.lst.background import BackgroundLST
 from ssm_net.lst.cloud_effect import Air
 from ssm_net.lst.gap_filling import LAPSE, ClearLST, FilledLST, Terrain, ThermalState, fill_gaps
 from ssm_net.lst.memory import Memory, sun_height
+from ssm_net.prepare.antecedent_rain import antecedent_rain
+from ssm_net.prepare.coverage import covered
 from ssm_net.prepare.intercalibration import Intercalibration
 from ssm_net.prepare.read_day import ObservedDay
 
@@ -33,7 +35,11 @@ OLDEST = 254  # days; a reflectance is kept until then, with its age
 
 @dataclass(frozen=True)
 class LandSurface:
-    """The maps that each day needs: ``terrain`` (elevation 0 where unknown), and ``land`` (y, x) bool."""
+    """The maps that each day needs: ``terrain``, and ``land`` (y, x) bool.
+
+    Without a map of elevation all pixels count as equally high; one that ends inside the domain leaves the rest
+    unknown: a missing map is not sea level.
+    """
 
     terrain: Terrain
     land: Tensor
@@ -43,7 +49,7 @@ class LandSurface:
         """As the cube stores them, so that all its days rest on the same."""
         elevation = torch.zeros(cube.domain.fine_shape)
         if "elevation" in cube.static:
-            elevation = torch.from_numpy(cube.read_static("elevation")).nan_to_num()
+            elevation = torch.from_numpy(cube.read_static("elevation"))
         return cls(Terrain(elevation, _latitude(cube.domain), cube.domain.ratio), cube.land())
 
 
@@ -82,6 +88,10 @@ def store_day(writer: CubeWriter, observed: ObservedDay, surface: LandSurface, s
     }  # fmt: skip
     if observed.notes:
         info["notes"] = list(summary(observed.notes))
+    if observed.flags:
+        info["flags"] = {flag: asdict(cost) for flag, cost in observed.flags.items()}
+    if partly := covered(observed, surface.land.numpy()):
+        info["covered"] = partly
     writer.write_day(observed.day, _with_cell_means(day), day.coarse, info, day.state)
     return missing
 
@@ -269,11 +279,9 @@ def _reflectance(day: _Making, bands: Sequence[str]) -> Iterator[PackedField]:
 
 
 def _rain(day: _Making) -> Iterator[PackedField]:
-    """The day's rain, and the antecedent rain: that of the last stored day, faded, and what fell since."""
-    cube, observed, before = day.cube, day.observed, day.before
-    none = np.zeros(cube.domain.fine_shape, "float32")
-    yield "rain", FINE["rain"].pack(none if observed.rain is None else observed.rain)
-    for name, memory in API_DAYS.items():
-        old = none if before is None else np.nan_to_num(cube.read(name, before))
-        new = observed.antecedent.get(name, none)
-        yield name, FINE[name].pack(old * np.float32(np.exp(-day.days_since / memory)) + new)
+    """The day's rain, missing where it is not known, and the antecedent rain."""
+    cube, observed = day.cube, day.observed
+    unknown = np.full(cube.domain.fine_shape, np.nan, "float32")
+    yield "rain", FINE["rain"].pack(unknown if observed.rain is None else observed.rain)
+    for name in API_DAYS:
+        yield name, FINE[name].pack(antecedent_rain(cube, observed.day, day.before, observed.antecedent, name))

@@ -79,7 +79,7 @@ def test_coarser_state_masks_its_fine_pixels(tmp_path):
 
 
 def test_band_quality_bits_are_those_of_the_band(tmp_path):
-    other, own = 0b1100 << 2, 0b1100 << (2 + 4 * 5)  # band 1 bad, band 6 bad
+    other, own = 0b1110 << 2, 0b1110 << (2 + 4 * 5)  # band 1 bad, band 6 bad
     layer = product("MYD09GA").layer("swir1")
     assert np.isfinite(read_layer(mod09(tmp_path, np.zeros((2, 2)), other), layer)[0].data).all()
     assert np.isnan(read_layer(mod09(tmp_path, np.zeros((2, 2)), own), layer)[0].data).all()

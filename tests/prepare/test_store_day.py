@@ -17,6 +17,7 @@ from ssm_net.cube.store import Cube
 from ssm_net.cube.variables import API_DAYS
 from ssm_net.grid import Domain
 from ssm_net.ingest.ssm import CoarseSSM
+from ssm_net.prepare.antecedent_rain import RainSum, fading
 from ssm_net.prepare.intercalibration import Intercalibration
 from ssm_net.prepare.products import CubeProducts
 from ssm_net.prepare.read_day import ObservedDay
@@ -39,12 +40,18 @@ def field(value: float) -> np.ndarray:
     return np.full(DOMAIN.fine_shape, value, "float32")
 
 
+def fell(mm: float, days: int = 1, known: bool = True) -> RainSum:
+    """Rain since the last stored day, ``days`` before: ``mm`` everywhere, or of the last of them nothing is known."""
+    unknown = {name: 0.0 if known else 1 - fading(name) for name in API_DAYS}
+    return RainSum(dict.fromkeys(API_DAYS, field(mm)) if known else {}, unknown, known, days)
+
+
 def nothing(n: int) -> ObservedDay:
     """Day ``n`` of the record, without any observation."""
     unseen = {"day": None, "night": None}
     return ObservedDay(
         day=FIRST + dt.timedelta(n), ssm=None, lst=unseen, other_lst=unseen, air=unseen, reflectance=None, rain=None,
-        antecedent={}, files=(), problems=(), left_out={}, missing_tiles=(),
+        antecedent=fell(0, known=False), files=(), problems=(), left_out={}, missing_tiles=(),
     )  # fmt: skip
 
 
@@ -96,13 +103,14 @@ def test_an_old_reflectance_is_kept_and_its_age_does_not_wrap(lock: CubeLock) ->
 def test_a_reflectance_that_was_never_observed_has_no_age(lock: CubeLock) -> None:
     cube = stored(lock, nothing(0))
     assert np.isnan(cube.read("reflectance_age", FIRST)).all() and np.isnan(cube.read("red", FIRST)).all()
-    assert (cube.read("rain", FIRST) == 0).all()
+    assert all(np.isnan(cube.read(name, FIRST)).all() for name in ("rain", *API_DAYS))  # missing is not 0
 
 
 def test_antecedent_rain_fades_over_a_gap_by_the_days_of_the_gap(lock: CubeLock) -> None:
-    wet = replace(nothing(0), rain=field(10), antecedent=dict.fromkeys(API_DAYS, field(10)))
-    after = replace(nothing(5), rain=field(2), antecedent=dict.fromkeys(API_DAYS, field(3)))  # 2 mm today, 1 before
-    cube = stored(lock, wet, nothing(1), after)
+    wet = replace(nothing(0), rain=field(10), antecedent=fell(10))
+    dry = replace(nothing(1), rain=field(0), antecedent=fell(0))
+    after = replace(nothing(5), rain=field(2), antecedent=fell(3, days=4))  # 2 mm today, 1 before
+    cube = stored(lock, wet, dry, after)
     for name, days in API_DAYS.items():
         np.testing.assert_allclose(cube.read(name, cube.days[1]), 10 * np.exp(-1 / days), atol=0.011)
         np.testing.assert_allclose(cube.read(name, cube.days[2]), 10 * np.exp(-5 / days) + 3, atol=0.03)
@@ -151,7 +159,7 @@ def test_a_cube_made_before_there_was_a_slow_memory_goes_on_without_one(lock: Cu
 
 def test_what_a_day_was_made_without_stands_in_its_status(lock: CubeLock) -> None:
     rain = replace(
-        nothing(1), rain=field(1), antecedent=dict.fromkeys(API_DAYS, field(1)), reflectance=reflectance(0.1),
+        nothing(1), rain=field(1), antecedent=fell(1), reflectance=reflectance(0.1),
         files=("a.nc",), problems=("b.hdf: broken",), left_out={"b.hdf": 7}, missing_tiles=("t",),
     )  # fmt: skip
     cube = stored(lock, nothing(0), rain)
