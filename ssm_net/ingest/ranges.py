@@ -97,8 +97,9 @@ def _checked(
     fill = _fills(values, (lowest, highest), quantity, linear)
     numbers = "" if fill is None else ", ".join(f"{v:.7g}" for v in np.unique(values[fill])[:3])
     if linear != (1.0, 0.0):
-        values = values * factor + offset
-        lowest, highest = lowest * factor + offset, highest * factor + offset
+        # Divided where that is exact: 70 percent is 0.7, and not above it.
+        values = (values / (1 / factor) if (1 / factor).is_integer() else values * factor) + offset
+        lowest, highest = _extremes(values)
     low, high = quantity.limits
     clean = low <= lowest and highest <= high and (lowest > 0 or not quantity.zero_is_missing)
     if fill is not None or not clean:

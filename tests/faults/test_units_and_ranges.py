@@ -121,6 +121,12 @@ def test_a_global_map_in_any_unit_with_undeclared_fills(tmp_path: Path, value: f
     assert "-32768, 1e+20 is no soil moisture and is not declared" in said and "2 of 391383 values" in said
 
 
+def test_the_highest_percent_is_still_soil_moisture(tmp_path: Path) -> None:
+    out = read_ssm(quarter(tmp_path / PASSIVE, moist(70.0), units="%"), DOMAIN, 0.05)
+    np.testing.assert_allclose(out.ssm[np.isfinite(out.ssm)], 0.7, rtol=1e-6)
+    assert np.isfinite(out.ssm).any()
+
+
 def test_an_unknown_unit_is_said(tmp_path: Path) -> None:
     _, said = noted(lambda: read_ssm(global_map(tmp_path / "NNsm-AMSR2-2016159.nc", 0.2, units="bushel"), DOMAIN, 0.05))
     assert "units 'bushel' are not known for soil moisture; taken for m3 m-3" in said
