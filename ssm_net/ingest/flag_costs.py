@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -55,13 +55,10 @@ def note_costs(path: Path, layer: str, values: int, counts: Mapping[str, int]) -
         costs.append(LayerCosts(path, layer, values, dict(counts)))
 
 
-def counts_of(flags: Collection[Flag], codes: np.ndarray, there: np.ndarray) -> dict[str, int]:
-    """How many of the values that are ``there`` (bool) have each of ``flags``, by words for the account; ``codes`` are
-    those of ``Flag.codes``."""
-    hit = codes[there & (codes > 0)]
-    counts = {f"{f.meaning} ({WORDS.get(f.effect, 'kept')})": int(np.count_nonzero(hit & (1 << n)))
-              for n, f in enumerate(flags)}  # fmt: skip
-    return {words: count for words, count in counts.items() if count}
+def counts_by_words(flags: Sequence[Flag], counts: Sequence[int] | np.ndarray) -> dict[str, int]:
+    """The counts of ``flags`` by words for the account; those that no value has are left out."""
+    words = [f"{flag.meaning} ({WORDS.get(flag.effect, 'kept')})" for flag in flags]
+    return {word: int(count) for word, count in zip(words, counts, strict=True) if count}
 
 
 def of_day(costs: Collection[LayerCosts], products: Mapping[Path, str]) -> dict[str, Cost]:

@@ -14,7 +14,7 @@ from odc.geo.geobox import GeoBox
 from ssm_net.grid import row_blocks
 from ssm_net.ingest.encoding import Encoding
 from ssm_net.ingest.eos_metadata import EosGrid, geobox_of, grids_of
-from ssm_net.ingest.flag_costs import counts_of, note_costs
+from ssm_net.ingest.flag_costs import counts_by_words, note_costs
 from ssm_net.ingest.hdf4 import first_layer, open_hdf4, read_window
 from ssm_net.ingest.modis_tiles import SINUSOIDAL
 from ssm_net.ingest.products import LOWER, MISSING, Bits, Flag, Layer, by_layer
@@ -75,13 +75,7 @@ def _read(path: Path, layer: Layer, name: str, window: tuple[slice, slice]) -> t
             if stored is None:
                 _without_flags(path, names, flags, sigma)
                 continue
-            codes = _lookup(stored, partial(Flag.codes, flags))
-            costs |= counts_of(flags, codes, there)
-            np.copyto(values, np.nan, where=codes & Flag.bit_of(flags, MISSING) > 0)
-            if sigma is not None:
-                for n, flag in enumerate(flags):
-                    if flag.effect == LOWER:
-                        np.copyto(sigma, np.maximum(sigma, np.float32(flag.error)), where=codes & (1 << n) > 0)
+            costs |= _apply(flags, stored, values, sigma, there)
     note_costs(path, layer.variable, int(np.count_nonzero(there)), costs)
     values = plausible(values, of_variable(layer.variable), path, name)
     if sigma is None:
@@ -125,6 +119,33 @@ def _lookup(stored: np.ndarray, meaning: Callable[[np.ndarray], np.ndarray]) -> 
 
 def _sigma_of(sigma: np.ndarray, bits: Bits, stored: np.ndarray) -> np.ndarray:
     return sigma[bits.of(stored)]
+
+
+def _apply(
+    flags: tuple[Flag, ...], stored: np.ndarray, values: np.ndarray, sigma: np.ndarray | None, there: np.ndarray
+) -> dict[str, int]:
+    """Apply the flags of one layer to ``values`` and ``sigma`` in place; how many of the values that were ``there``
+    have each of them."""
+    table = _codes_table(flags, stored.dtype) if stored.itemsize <= 2 else None
+    missing = Flag.bit_of(flags, MISSING)
+    counts = np.zeros(len(flags), int)
+    for rows in row_blocks(stored.shape):
+        some = stored[rows]
+        codes = Flag.codes(flags, some) if table is None else table.take(some.view(f"u{some.itemsize}"), mode="clip")
+        bad, known = (codes & missing) != 0, there[rows]
+        for n, flag in enumerate(flags):
+            has = (codes & codes.dtype.type(1 << n)) != 0
+            counts[n] += np.count_nonzero(has & known)
+            if sigma is not None and flag.effect == LOWER:
+                np.maximum(sigma[rows], has * np.float32(flag.error), out=sigma[rows])
+        np.copyto(values[rows], np.nan, where=bad)
+    return counts_by_words(flags, counts)
+
+
+@lru_cache(maxsize=64)
+def _codes_table(flags: tuple[Flag, ...], dtype: np.dtype) -> np.ndarray:
+    """``Flag.codes`` of every number that a layer of 8 or 16 bits can hold."""
+    return Flag.codes(flags, np.arange(1 << (8 * dtype.itemsize), dtype=f"u{dtype.itemsize}").view(dtype))
 
 
 def _without_flags(path: Path, names: Sequence[str], flags: Sequence[Flag], sigma: np.ndarray | None) -> None:

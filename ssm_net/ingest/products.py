@@ -61,16 +61,18 @@ class Flag:
 
     @staticmethod
     def codes(flags: Sequence[Flag], stored: np.ndarray) -> np.ndarray:
-        """Which of at most 16 ``flags`` of one layer each stored number has: bit n of a uint16 is that of flag n."""
-        out = np.zeros(stored.shape, np.uint16)
+        """Which of at most 16 ``flags`` of one layer each stored number has: bit n of a uint8, or of a uint16 where
+        there are more than eight, is that of flag n."""
+        kind = np.uint8 if len(flags) <= 8 else np.uint16
+        out = np.zeros(stored.shape, kind)
         for n, flag in enumerate(flags):
-            out |= np.isin(flag.bits.of(stored), flag.values) * np.uint16(1 << n)
+            out |= np.isin(flag.bits.of(stored), flag.values) * kind(1 << n)
         return out
 
     @staticmethod
-    def bit_of(flags: Sequence[Flag], effect: Effect) -> np.uint16:
+    def bit_of(flags: Sequence[Flag], effect: Effect) -> int:
         """The bits in ``codes`` of the flags with an effect."""
-        return np.uint16(sum(1 << n for n, flag in enumerate(flags) if flag.effect == effect))
+        return sum(1 << n for n, flag in enumerate(flags) if flag.effect == effect)
 
 
 def by_layer(flags: Sequence[Flag]) -> dict[tuple[str, ...], tuple[Flag, ...]]:

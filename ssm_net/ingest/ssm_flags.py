@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ssm_net.ingest.flag_costs import WORDS, counts_of, note_costs
+from ssm_net.ingest.flag_costs import WORDS, counts_by_words, note_costs
 from ssm_net.ingest.products import MISSING, Flag, by_layer, product
 
 NO_NUMBER = 65534  # SMAP's fill value of flags, stated or not
@@ -56,9 +56,9 @@ def usable(
             continue
         numbers = np.where(stored[names] == NO_NUMBER, np.nan, stored[names].astype(np.float64)).reshape(there.shape)
         known = np.isfinite(numbers)
-        codes = np.where(known, Flag.codes(flags, np.where(known, numbers, 0)), np.uint16(0))
+        codes = Flag.codes(flags, np.where(known, numbers, 0)) * known
         good &= codes & Flag.bit_of(flags, MISSING) == 0
-        costs |= counts_of(flags, codes, there)
+        costs |= counts_by_words(flags, [int(np.count_nonzero(codes[there] & (1 << n))) for n in range(len(flags))])
         if n == 0:
             good &= known
             costs |= {EMPTY: int((there & ~known).sum())}
