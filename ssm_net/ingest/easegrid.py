@@ -21,7 +21,7 @@ from ssm_net.grid import Domain, Grid
 from ssm_net.ingest import latlon, signature, ssm_flags
 from ssm_net.ingest.encoding import Encoding, attributes_of
 from ssm_net.ingest.naming import day_in_name
-from ssm_net.ingest.quantities import SOIL_MOISTURE, SOIL_MOISTURE_ERROR, Quantity
+from ssm_net.ingest.quantities import SOIL_MOISTURE, SOIL_MOISTURE_ERROR, Linear, Quantity
 from ssm_net.ingest.ranges import conversion, plausible
 from ssm_net.ingest.raster import GranuleError
 from ssm_net.ingest.volumetric import volumetric
@@ -107,11 +107,10 @@ def read_smap(path: Path, domain: Domain, day: dt.date) -> tuple[np.ndarray, np.
             missing = [n for n in ("soil_moisture", "retrieval_qual_flag") if n not in group]
             if missing:
                 raise GranuleError(path, "is missing", layer=missing[0], day=day)
-            recommended = (group["retrieval_qual_flag"][()] & 1) == 0
-            ssm = _smap_values(path, group, "soil_moisture", SOIL_MOISTURE, recommended)
-            error = np.full_like(ssm, np.nan)
+            ssm, linear = _smap_values(path, group, "soil_moisture", SOIL_MOISTURE)
+            error, error_linear = np.full_like(ssm, np.nan), linear
             if "soil_moisture_error" in group:
-                error = _smap_values(path, group, "soil_moisture_error", SOIL_MOISTURE_ERROR, recommended)
+                error, error_linear = _smap_values(path, group, "soil_moisture_error", SOIL_MOISTURE_ERROR)
             of_night = np.ones(ssm.shape, bool)
             if ssm.ndim == 2:
                 rows, cols = np.indices(ssm.shape)
@@ -125,8 +124,10 @@ def read_smap(path: Path, domain: Domain, day: dt.date) -> tuple[np.ndarray, np.
     except (OSError, KeyError, RuntimeError) as err:
         raise GranuleError(path, f"not a whole SMAP HDF5 file ({err})", day=day) from err
     recommended = of_night & ssm_flags.usable(path, "SMAP", flags, of_night & _inside(domain, rows, cols, ssm))
-    ssm = np.where(recommended, ssm, np.nan)
-    error = np.where(recommended & (error > 0), error, np.nan)
+    ssm = plausible(np.where(recommended, ssm, np.nan), SOIL_MOISTURE, path, "soil_moisture", linear=linear)
+    error = np.where(recommended, error, np.nan)
+    error = plausible(error, SOIL_MOISTURE_ERROR, path, "soil_moisture_error", linear=error_linear)
+    error = np.where(error > 0, error, np.nan)
     flat = rows.ravel(), cols.ravel()
     return cells_from_points(domain, *flat, ssm.ravel()), cells_from_points(domain, *flat, error.ravel())
 
@@ -198,11 +199,10 @@ def _variable(path: Path, dataset: xr.Dataset, coordinates: set[str]) -> str:
     return name
 
 
-def _smap_values(path: Path, group: Any, name: str, quantity: Quantity, recommended: np.ndarray) -> np.ndarray:
-    """The recommended values of a layer, NaN elsewhere."""
+def _smap_values(path: Path, group: Any, name: str, quantity: Quantity) -> tuple[np.ndarray, Linear]:
+    """The values of a layer, and what brings them to the unit of ``quantity``."""
     encoding = Encoding(path, name, attributes_of(group[name]))
-    values = np.where(recommended, encoding.decode(group[name][()], [FILL]), np.nan)
-    return plausible(values, quantity, path, name, linear=conversion(quantity, encoding))
+    return encoding.decode(group[name][()], [FILL]), conversion(quantity, encoding)
 
 
 def _belongs_to_night(group: object, day: dt.date, path: Path) -> np.ndarray:
