@@ -18,7 +18,7 @@ from ssm_net.core.files import stamp
 from ssm_net.ingest import latlon, time_axis
 from ssm_net.ingest.accumulation import since_midnight
 from ssm_net.ingest.catalog import Granule
-from ssm_net.ingest.rain_products import rain_product
+from ssm_net.ingest.rain_products import ERA5, ERA5_LAND, rain_product
 from ssm_net.ingest.rain_steps import ONE_SECOND, RainHeader, RainStep, Say, rain_steps
 from ssm_net.ingest.rain_units import mm_per_unit
 from ssm_net.ingest.raster import GranuleError, Raster
@@ -132,12 +132,14 @@ def _opened(path: Path, at: tuple[int, int]) -> tuple[RainHeader, np.ndarray | N
         step_type = str(variable.attrs.get("GRIB_stepType", "")).lower()
         units = " ".join(str(variable.attrs.get("units", "")).split())
         product = rain_product(marks)
+        if product == ERA5 and abs(grid.lat[1] - grid.lat[0]) < 0.15:  # 0.1 degrees; ERA5 has 0.25
+            product = ERA5_LAND
         header = RainHeader(
             path, stamps if stated is None else stated[:, 1], stated, grid, name, time_name, units, product,
             since_midnight=False, backward=step_type in ("accum", "avg"),
         )  # fmt: skip
         if stated is None and mm_per_unit(units, 1.0) == mm_per_unit(units, 2.0):  # an amount, not a rate
-            if step_type == "accum" or (product is not None and product.name.startswith("ERA5")):
+            if step_type == "accum" or product in (ERA5, ERA5_LAND):
                 header = replace(header, since_midnight=_since_midnight(path, dataset, header))
         only = _field(path, dataset, header, 0) if header.stamps.size == 1 else None
         return header, only
@@ -170,7 +172,7 @@ def _since_midnight(path: Path, dataset: xr.Dataset, header: RainHeader) -> bool
     if told is not None:
         return told
     if header.product is not None:
-        return header.product.name == "ERA5-Land"
+        return header.product == ERA5_LAND
     return bool((header.stamps == header.stamps.astype("datetime64[D]")).all())
 
 

@@ -27,14 +27,16 @@ class RainProduct:
     hour_before: bool = False
 
 
+ERA5_LAND = RainProduct("ERA5-Land", re.compile(r"era[-_ ]?5[-_ ]?land"), ENDS, ENDS)
+ERA5 = RainProduct("ERA5", re.compile(r"era[-_ ]?5"), UTC_DAY, ENDS, hour_before=True)
 RAIN_PRODUCTS = (
-    RainProduct("ERA5-Land", re.compile(r"era5[-_ ]?land|reanalysis-era5-land"), ENDS, ENDS),
+    ERA5_LAND,
     RainProduct("CMFD", re.compile(r"cmfd|china meteorological forcing|itpcas"), UTC_DAY, ENDS),
     RainProduct("CN05.1", re.compile(r"cn05"), RainDay.hour(20 - 8), ENDS),
     RainProduct("CHIRPS", re.compile(r"chirps?\b|chirps?[-_.]"), UTC_DAY, BEGINS),
     RainProduct("IMERG", re.compile(r"imerg|3b-(hhr|day)"), UTC_DAY, BEGINS),
     RainProduct("GLDAS", re.compile(r"gldas"), UTC_DAY, ENDS),
-    RainProduct("ERA5", re.compile(r"era[-_ ]?5"), UTC_DAY, ENDS, hour_before=True),
+    ERA5,
 )
 
 

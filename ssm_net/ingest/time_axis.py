@@ -59,10 +59,7 @@ def stated_intervals(path: Path, dataset: xr.Dataset) -> np.ndarray | None:
     bounds = next((b for b in named if b and b in dataset.variables), None)
     if bounds is not None and name is not None:
         raw = np.asarray(dataset[bounds].values).reshape(-1, 2)
-        attributes = {
-            **attributes,
-            **dataset[bounds].attrs,
-        }  # those of the axis, where the bounds have none of their own
+        attributes = {**attributes, **dataset[bounds].attrs}  # most bounds have none of their own
         edges = np.sort(_decoded(path, bounds, raw.ravel(), attributes).reshape(-1, 2), axis=1)
         if _calendar(attributes) in NO_LEAP:  # 28 February does not last until 1 March of a leap year
             edges[:, 1] = edges[:, 0] + _lengths(str(attributes["units"]), raw)

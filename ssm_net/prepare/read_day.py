@@ -41,11 +41,13 @@ class ObservedDay:
     problems: tuple[str, ...]
     left_out: Mapping[str, int]  # files that could not be read, with their size in bytes
     missing_tiles: tuple[str, ...]  # "product tile (kind)" of tiles that see the domain
+    remarks: tuple[str, ...] = ()  # what was guessed or left out of many days in the same way: said once a run
 
 
 def read_granules(plan: DayPlan) -> ObservedDay:
     """Read and warp the granules of a day. What cannot be read is named in ``problems`` and left out."""
     problems: list[str] = []
+    remarks: list[str] = []
     files: list[str] = []
     left_out: dict[str, int] = {}
     fine = plan.domain.fine
@@ -67,22 +69,28 @@ def read_granules(plan: DayPlan) -> ObservedDay:
                 return out
         return None
 
+    def air_at(usable: Sequence[Granule], when: np.datetime64) -> tuple[np.ndarray, np.ndarray] | None:
+        return read_reanalysis(usable, when, plan.domain, remarks.append)
+
+    def rain_of(usable: Sequence[Granule], start: np.datetime64, end: np.datetime64) -> np.ndarray:
+        return rain_between(usable, start, end, fine, plan.rain_day, remarks.append)
+
     granules = plan.granules
     lst = {k: read_usable(granules.get(f"lst_{k}", ()), lambda g, k=k: read_lst(g, k, fine)) for k in OVERPASSES}  # type: ignore[misc]
     other_lst = {k: read_usable(granules.get(f"other_lst_{k}", ()), lambda g, k=k: read_lst(g, k, fine))  # type: ignore[misc]
                  for k in OVERPASSES}  # fmt: skip
     west, _, east, _ = plan.domain.bounds_lonlat()
     moment = {k: overpass_utc(plan.day, (west + east) / 2, hour) for k, hour in HOURS.items()}
-    air = {k: read_usable(granules.get(f"air_{k}", ()), lambda g, k=k: read_reanalysis(g, moment[k], plan.domain))  # type: ignore[misc]
+    air = {k: read_usable(granules.get(f"air_{k}", ()), lambda g, k=k: air_at(g, moment[k]))  # type: ignore[misc]
            for k in OVERPASSES}  # fmt: skip
-    rain, antecedent = _sum_rain(read_usable(i.granules, lambda g, i=i: rain_between(g, i.start, i.end, fine))  # type: ignore[misc]
+    rain, antecedent = _sum_rain(read_usable(i.granules, lambda g, i=i: rain_of(g, i.start, i.end))  # type: ignore[misc]
                                  for i in plan.rain)  # fmt: skip
     ssm = read_usable(granules.get("ssm", ()), lambda g: read_ssm(g, plan.domain, plan.sigma_ssm))
     reflectance = read_usable(granules.get("reflectance", ()), lambda g: read_reflectance(g, fine))
     return ObservedDay(
         day=plan.day, ssm=ssm, lst=lst, other_lst=other_lst, air=air, reflectance=reflectance, rain=rain,
         antecedent=antecedent, files=tuple(sorted(set(files))), problems=tuple(problems), left_out=left_out,
-        missing_tiles=plan.missing_tiles,
+        missing_tiles=plan.missing_tiles, remarks=tuple(dict.fromkeys(remarks)),
     )  # fmt: skip
 
 

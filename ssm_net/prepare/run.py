@@ -77,6 +77,7 @@ def _make_days(
     without each kind of granule."""
     cfg, surface = plan.cfg, LandSurface.of(writer.cube)
     problems, missing = 0, defaultdict(list)
+    said: set[str] = set()
     with _leaving_processors(cfg), Progress(console=console) as bar:
         progress = bar.add_task(
             "prepare: days", total=len(plan.day_plans), completed=len(plan.day_plans) - len(plan.todo)
@@ -84,6 +85,10 @@ def _make_days(
         for observed in read_ahead([plan.day_plans[day] for day in plan.todo], cfg.workers, cfg.engine):
             for problem in observed.problems:
                 log.warning("%s: %s", observed.day, problem)
+            for remark in observed.remarks:
+                if remark not in said:
+                    said.add(remark)
+                    log.warning("%s", remark)
             problems += len(observed.problems)
             for kind in store_day(writer, observed, surface, sensors):
                 missing[kind].append(observed.day)
@@ -91,15 +96,23 @@ def _make_days(
     return problems, missing
 
 
+WITHOUT = {
+    "ssm": "a day without soil moisture is filled by the model from the days before it and the cells around",
+    "lst_day": "temperature is filled from the days before and the pixels around",
+    "rain": "rain is not filled: it counts as 0 on these days and in the antecedent rain of the days after",
+}
+
+
 def _report_missing(missing: Mapping[str, Sequence[dt.date]]) -> None:
     # Of composites there is no file on most days: the last one stands, and its age is stored.
-    kinds = [f"{kind} on {runs(days)}" for kind, days in missing.items() if kind != "reflectance"]
+    kinds = {kind: days for kind, days in missing.items() if kind != "reflectance"}
     if kinds:
+        consequences = dict.fromkeys(WITHOUT["lst_day" if kind.startswith("lst") else kind] for kind in kinds)
         log.warning(
-            "no usable granule: %s. Temperature is filled from the days before and around these; rain counts as 0. "
-            "Once the granules are in raw/, revise=true makes these days and all days after them again, as a new "
-            "revision",
-            "; ".join(kinds),
+            "no usable granule: %s. That is: %s. Once the granules are in raw/, revise=true makes these days and all "
+            "days after them again, as a new revision",
+            "; ".join(f"{kind} on {runs(days)}" for kind, days in kinds.items()),
+            "; ".join(consequences),
         )
 
 
