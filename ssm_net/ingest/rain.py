@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import lru_cache
 from itertools import groupby, pairwise
@@ -56,9 +57,10 @@ def rain_between(
     headers = [_header(path, stamp(path)) for path in {g.path: None for g in granules}]
     within = [s for s in rain_steps(headers, rain_day, say) if s.start < t1 and s.end > t0]
     _refuse_overlaps(within)
-    for _, steps in groupby(within, key=lambda s: s.header.path):
-        for total, cover in zip(*_contribution(list(steps), t0, t1), strict=True):
-            _add(sums, covers, total, cover)
+    with _OpenFiles() as files:
+        for _, steps in groupby(within, key=lambda s: s.header.path):
+            for total, cover in zip(*_contribution(list(steps), t0, t1, files), strict=True):
+                _add(sums, covers, total, cover)
     out = np.full(tuple(geobox.shape), np.nan, np.float32)
     for total, cover in zip(sums, covers, strict=True):
         # Weighted means on the source grid first: NaN pixels of one file do not spread over the others.
@@ -89,14 +91,14 @@ def _refuse_overlaps(steps: Sequence[RainStep]) -> None:
 
 
 def _contribution(
-    steps: Sequence[RainStep], t0: np.datetime64, t1: np.datetime64
+    steps: Sequence[RainStep], t0: np.datetime64, t1: np.datetime64, files: _OpenFiles
 ) -> tuple[tuple[Raster, ...], tuple[Raster, ...]]:
     """The (rain in mm, covered fraction of [t0, t1]) of the steps of one file, on its own grid."""
     grid = steps[0].header.grid
     total = np.zeros((grid.lat.size, grid.lon.size))
     cover = np.zeros_like(total)
     for step in steps:
-        mm = _mm(step)
+        mm = _mm(step, files)
         both = (min(step.end, t1) - max(step.start, t0)) / ONE_SECOND
         known = np.isfinite(mm)
         total += np.where(known, mm, 0.0) * both / ((step.end - step.start) / ONE_SECOND)
@@ -104,17 +106,16 @@ def _contribution(
     return latlon.rasters(grid, total), latlon.rasters(grid, cover)
 
 
-def _mm(step: RainStep) -> np.ndarray:
+def _mm(step: RainStep, files: _OpenFiles) -> np.ndarray:
     """Rain over the interval of a step, (lat, lon) mm, NaN where missing."""
     header = step.header
     factor = mm_per_unit(header.units, float((step.end - step.start) / ONE_SECOND))
     if factor is None:
         raise GranuleError(header.path, f"units {header.units!r} are not known for rain (mm, m, kg m-2, mm/day, "
                            "mm h-1, kg m-2 s-1 ...)", layer=header.name, remedy="set its units attribute")  # fmt: skip
-    values = _step(header.path, stamp(header.path), step.step)
+    values = files.step(header, step.step)
     if step.less is not None:  # packing may let a sum that stands still fall by a little
-        other, n = step.less
-        values = np.maximum(values - _step(other.path, stamp(other.path), n), 0)
+        values = np.maximum(values - files.step(*step.less), 0)
     return (values * factor).astype(np.float32)
 
 
@@ -150,14 +151,25 @@ def _header(path: Path, at: tuple[int, int]) -> RainHeader:
     return _opened(path, at)[0]
 
 
-@lru_cache(4)
-def _step(path: Path, at: tuple[int, int], step: int) -> np.ndarray:
-    """The stored numbers of one step, (lat, lon) float32, NaN where missing."""
-    header = _header(path, at)
-    if header.stamps.size == 1 and (only := _opened(path, at)[1]) is not None:
-        return only
-    with latlon.open_netcdf(path) as dataset:
-        return _field(path, dataset, header, step)
+class _OpenFiles(ExitStack):
+    """Files that are read step after step, each opened once, and the last steps that were read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.datasets: dict[Path, xr.Dataset] = {}
+        self.last: dict[tuple[Path, int], np.ndarray] = {}
+
+    def step(self, header: RainHeader, step: int) -> np.ndarray:
+        """The stored numbers of one step, (lat, lon) float32, NaN where missing."""
+        path, key = header.path, (header.path, step)
+        if header.stamps.size == 1 and (only := _opened(path, stamp(path))[1]) is not None:
+            return only
+        if key not in self.last:
+            if path not in self.datasets:
+                self.datasets[path] = self.enter_context(latlon.open_netcdf(path))
+            self.last = dict([*self.last.items()][-1:])
+            self.last[key] = _field(path, self.datasets[path], header, step)
+        return self.last[key]
 
 
 def _field(path: Path, dataset: xr.Dataset, header: RainHeader, step: int) -> np.ndarray:
