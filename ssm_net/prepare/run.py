@@ -21,9 +21,10 @@ from ssm_net.config import PrepareConfig
 from ssm_net.core.days import runs
 from ssm_net.cube.layout import create_cube
 from ssm_net.cube.lock import CubeLock, write_lock
-from ssm_net.cube.store import Cube
+from ssm_net.cube.store import Cube, open_cube
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.prepare.intercalibration import Intercalibration
+from ssm_net.prepare.lag_doctor import report_lags
 from ssm_net.prepare.plan import PreparePlan, make_plan
 from ssm_net.prepare.read_day import read_ahead
 from ssm_net.prepare.reference_sensor import fit_reference_sensor
@@ -63,6 +64,7 @@ def _carry_out(plan: PreparePlan, lock: CubeLock) -> Cube:
     sensors = fit_reference_sensor(cfg, writer, plan.products, {day: plan.day_plans[day] for day in plan.todo})
     problems, missing = _make_days(plan, writer, sensors)
     _report_missing(missing)
+    report_lags(open_cube(cube.path), console)
     console.print(
         f"[green]{len(plan.todo)} days[/] in {cube.path}"
         + (f"; [yellow]{problems} problems with granules[/], each logged above" if problems else "")
