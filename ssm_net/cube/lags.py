@@ -9,7 +9,7 @@ from -2 to 2 days later. Whether another lag is better than 0 is judged by a boo
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,14 +52,36 @@ def lag_table(cube: Cube) -> list[LagRow]:
     """
     if "ssm" not in cube.coarse:
         return []
-    done = cube.done_days()[-LONGEST:]
-    if len(done) < DAYS_NEEDED:
+    days = cube.done_days()[-LONGEST:]
+    if len(days) < DAYS_NEEDED:
         return []
-    ssm = _series(cube, "ssm", done)
+    inputs = {"rain": _series(cube, "rain", days)} if "rain" in cube.coarse else {}
+    for k in OVERPASSES:
+        if f"lst_{k}" in cube.coarse:
+            seen = _series(cube, f"lst_{k}_seen", days) >= SEEN
+            inputs[f"lst_{k}"] = np.where(seen, _series(cube, f"lst_{k}", days), np.nan)
+        if f"lst_{k}_other" in cube.coarse:
+            inputs[f"lst_{k}_other"] = _series(cube, f"lst_{k}_other", days)
+    return rows_of(_series(cube, "ssm", days), inputs, cube.domain.coarse_shape)
+
+
+def rows_of(ssm: np.ndarray, inputs: Mapping[str, np.ndarray], shape: tuple[int, int]) -> list[LagRow]:
+    """The rows of ``inputs`` (``rain``, ``lst_day``, ``lst_night``, ``lst_day_other`` ..) against the observation, all
+    (days, cells) of consecutive days and of the cells of ``shape``, NaN where missing."""
     if np.isfinite(ssm).any(1).sum() < DAYS_NEEDED:
         return []
-    rows = [_row(name, pairs, cube.domain.coarse_shape) for name, pairs in _all_pairs(cube, done, ssm)]
-    return [row for row in rows if row is not None]
+    at_night = _filled(ssm)
+    # The observation of a day is of 01:30: a view of 13:30 lies between it and that of the next day.
+    at_day = np.vstack([(at_night[:-1] + at_night[1:]) / 2, np.full((1, ssm.shape[1]), np.nan)])
+    rows = []
+    for name, values in inputs.items():
+        if name == "rain":
+            pairs = _rain_pairs(ssm, values)
+        else:
+            pairs = _lst_pairs(at_day if name.startswith("lst_day") else at_night, values)
+        row = _row(name, pairs, shape)
+        rows += [] if row is None else [row]
+    return rows
 
 
 def _series(cube: Cube, name: str, days: Sequence[dt.date]) -> np.ndarray:
@@ -70,37 +92,15 @@ def _series(cube: Cube, name: str, days: Sequence[dt.date]) -> np.ndarray:
     return out
 
 
-def _all_pairs(
-    cube: Cube, days: Sequence[dt.date], ssm: np.ndarray
-) -> Iterator[tuple[str, tuple[np.ndarray, np.ndarray]]]:
-    if "rain" in cube.coarse:
-        yield "rain", _rain_pairs(ssm, _series(cube, "rain", days))
-    for k in OVERPASSES:
-        # The observation of day d is of 01:30: a view of 13:30 lies between it and that of the next day.
-        at_view = _filled(ssm)
-        if k == "day":
-            at_view[:-1] = (at_view[:-1] + at_view[1:]) / 2
-            at_view[-1] = np.nan
-        for name, seen in ((f"lst_{k}", f"lst_{k}_seen"), (f"lst_{k}_other", None)):
-            if name in cube.coarse:
-                lst = _series(cube, name, days)
-                if seen is not None:
-                    lst[~(_series(cube, seen, days) >= SEEN)] = np.nan
-                yield name, _lst_pairs(at_view, lst)
-
-
 def _rain_pairs(ssm: np.ndarray, rain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Change of the observation since the last one, (days, cells), and the root of the rain between the two, taken
     each of ``LAGS`` later, (lags, days, cells)."""
     t, cells = ssm.shape
     fallen = np.vstack([np.zeros((1, cells)), np.nan_to_num(rain).cumsum(0)])  # until the overpass of day n - 1
-    last, before = np.full(cells, -1), np.full((t, cells), -1)
-    for n in range(t):
-        before[n] = last
-        last = np.where(np.isfinite(ssm[n]), n, last)
+    before = np.vstack([np.full((1, cells), -1), _last_seen(ssm)[:-1]])
     day = np.arange(t)[:, None]
     usable = np.isfinite(ssm) & (before >= REACH) & (day - before <= APART) & (day < t - REACH)
-    start = np.clip(before, REACH, None)
+    start = np.clip(before, REACH, t - 1 - REACH)
     column = np.arange(cells)[None]
     change = np.where(usable, ssm - np.take_along_axis(ssm, start, 0), np.nan)
     later = np.clip(day, None, t - 1 - REACH)
@@ -119,17 +119,21 @@ def _lst_pairs(at_view: np.ndarray, lst: np.ndarray) -> tuple[np.ndarray, np.nda
     return x, out
 
 
-def _filled(ssm: np.ndarray) -> np.ndarray:
-    """The observation, interpolated in time over gaps of at most ``APART`` days."""
-    out, day = ssm.astype(np.float64), np.arange(len(ssm))
-    for cell in range(ssm.shape[1]):
-        seen = np.flatnonzero(np.isfinite(ssm[:, cell]))
-        if seen.size < 2:
-            continue
-        after = np.clip(np.searchsorted(seen, day), 1, seen.size - 1)
-        near = (seen[after] - seen[after - 1] <= APART) & (day >= seen[0]) & (day <= seen[-1])
-        out[:, cell] = np.where(near | np.isfinite(ssm[:, cell]), np.interp(day, seen, ssm[seen, cell]), np.nan)
-    return out
+def _last_seen(values: np.ndarray) -> np.ndarray:
+    """The last day, that day included, on which there is a value, (days, cells); -1 before the first."""
+    day = np.arange(len(values))[:, None]
+    return np.asarray(np.maximum.accumulate(np.where(np.isfinite(values), day, -1), axis=0))
+
+
+def _filled(values: np.ndarray) -> np.ndarray:
+    """The same, interpolated in time over gaps of at most ``APART`` days, float64."""
+    t, day = len(values), np.arange(len(values))[:, None]
+    before, after = _last_seen(values), t - 1 - _last_seen(values[::-1])[::-1]
+    inside = (before >= 0) & (after < t)
+    before, after = np.where(inside, before, 0), np.where(inside, after, 0)
+    low, high = (np.take_along_axis(values, n, 0).astype(np.float64) for n in (before, after))
+    share = (day - before) / np.maximum(after - before, 1)
+    return np.where(inside & (after - before <= APART), low + share * (high - low), np.nan)
 
 
 def _anomaly(values: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Files of a reanalysis as the Climate Data Store gives them: in pairs, of the hour before or since 00 UTC, six-hourly."""
+"""Files of a reanalysis as they come: in pairs, of the hour before or since 00 UTC, six-hourly."""
 
 from __future__ import annotations
 
