@@ -16,6 +16,7 @@ from ssm_net.ingest.catalog import Granule, list_granules
 from ssm_net.ingest.rain import rain_between
 from ssm_net.ingest.rain_units import mm_per_unit
 from ssm_net.ingest.raster import GranuleError
+from ssm_net.prepare.run import _report_missing
 
 DOMAIN = Domain("part", (84, 88, 792, 796))
 LAT, LON = np.arange(30.0, 41.0), np.arange(110.0, 125.0)
@@ -237,6 +238,15 @@ def test_known_products_need_no_setting(tmp_path, name, attrs, start):
     said: list[str] = []
     granule, begin = daily(tmp_path / name, **attrs), utc(start)
     assert mean([granule], str(begin), str(begin + np.timedelta64(24, "h")), None, said) == 10 and not said
+
+
+def test_R36_what_is_said_of_missing_rain_is_true(caplog):
+    _report_missing({"rain": [FIRST], "lst_day": [FIRST], "reflectance": [FIRST]})
+    assert "rain on 2016-05-01" in caplog.text and "rain is not filled: it counts as 0" in caplog.text
+    assert "temperature is filled" in caplog.text and "reflectance" not in caplog.text
+    caplog.clear()
+    _report_missing({"rain": [FIRST]})
+    assert "temperature" not in caplog.text
 
 
 def test_bounds_of_the_file_count_before_the_setting(tmp_path):

@@ -51,8 +51,8 @@ def record(seed: int, days: int = DAYS) -> tuple[np.ndarray, dict[str, np.ndarra
 
 def moved(values: np.ndarray, days: int) -> np.ndarray:
     """Each value filed so many days later."""
-    out = np.roll(values, days, axis=0)
-    out[:days] = 0 if days > 0 else out[:days]
+    out = np.full_like(values, np.nan)
+    out[max(0, days) : len(values) + min(0, days)] = values[max(0, -days) : len(values) - max(0, days)]
     return out
 
 
@@ -73,6 +73,16 @@ def test_rain_of_another_day_is_found(seed, days):
     said = advice(CUBE, rows[0])
     assert f"rain lies a day too {'late' if days > 0 else 'early'}" in said and "precip" in said
     assert f"rain_day={'ends' if days > 0 else 'begins'}" in said and "time stamp" in said
+
+
+@pytest.mark.parametrize("days", [-1, 1])
+def test_lst_of_another_day_is_found(days):
+    found = []
+    for seed in range(4):
+        ssm, inputs = record(seed)
+        rows = rows_of(ssm, {"lst_day": moved(inputs["lst_day"], days)}, SHAPE)
+        found += [row.best for row in rows if row.clear]
+    assert len(found) >= 3 and set(found) == {days}
 
 
 def test_words_name_the_product_and_its_setting():
