@@ -9,6 +9,7 @@ from -2 to 2 days later. Whether another lag is better than 0 is judged by a boo
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,7 @@ SEASON = 15  # days, of the running mean that anomalies are taken against
 SEEN = 0.25  # of a cell's land, for its LST to count
 BLOCK = 5  # days of a block
 CELL_BLOCKS = 4  # blocks of cells along each axis
+CELLS = 4000  # of a larger domain, every second, third .. row and column
 DRAWS = 1000
 WRONG = 0.05 / (len(LAGS) - 1)  # of no better lag, that one of the four is found better
 CLEARLY = 0.03  # by which a correlation is better, at least
@@ -62,7 +64,9 @@ def lag_table(cube: Cube) -> list[LagRow]:
             inputs[f"lst_{k}"] = np.where(seen, _series(cube, f"lst_{k}", days), np.nan)
         if f"lst_{k}_other" in cube.coarse:
             inputs[f"lst_{k}_other"] = _series(cube, f"lst_{k}_other", days)
-    return rows_of(_series(cube, "ssm", days), inputs, cube.domain.coarse_shape)
+    step = _step(cube)
+    rows, cols = (len(range(0, n, step)) for n in cube.domain.coarse_shape)
+    return rows_of(_series(cube, "ssm", days), inputs, (rows, cols))
 
 
 def rows_of(ssm: np.ndarray, inputs: Mapping[str, np.ndarray], shape: tuple[int, int]) -> list[LagRow]:
@@ -86,10 +90,18 @@ def rows_of(ssm: np.ndarray, inputs: Mapping[str, np.ndarray], shape: tuple[int,
 
 def _series(cube: Cube, name: str, days: Sequence[dt.date]) -> np.ndarray:
     """A coarse variable of all days from the first to the last, (days, cells) float32, NaN where a day is missing."""
-    out = np.full(((days[-1] - days[0]).days + 1, int(np.prod(cube.domain.coarse_shape))), np.nan, np.float32)
+    step = _step(cube)
+    missing = np.full(cube.domain.coarse_shape, np.nan, np.float32)[::step, ::step].ravel()
+    out = np.tile(missing, ((days[-1] - days[0]).days + 1, 1))
     for day in days:
-        out[(day - days[0]).days] = cube.read_coarse(name, day).ravel()
+        out[(day - days[0]).days] = cube.read_coarse(name, day)[::step, ::step].ravel()
     return out
+
+
+def _step(cube: Cube) -> int:
+    """From one cell to the next that counts, along each axis."""
+    rows, cols = cube.domain.coarse_shape
+    return math.ceil(math.sqrt(rows * cols / CELLS))
 
 
 def _rain_pairs(ssm: np.ndarray, rain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -167,9 +179,10 @@ def _row(name: str, pairs: tuple[np.ndarray, np.ndarray], shape: tuple[int, int]
 
 def _block_sums(one: np.ndarray, others: np.ndarray, common: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """n, x, y, xx, yy, xy over blocks, (day blocks, cell blocks, lags, 6). Means of cells are taken away first."""
-    days = np.arange(one.shape[0]) // BLOCK
+    starts = np.arange(0, one.shape[0], BLOCK)
     rows, cols = (np.arange(n) * min(CELL_BLOCKS, n) // n for n in shape)
-    cells = (rows[:, None] * min(CELL_BLOCKS, shape[1]) + cols[None]).ravel()
+    block = (rows[:, None] * min(CELL_BLOCKS, shape[1]) + cols[None]).ravel()
+    member = (block[:, None] == np.arange(block.max() + 1)).astype(float)
     count = common.sum(0).clip(1)
 
     def centred(values: np.ndarray) -> np.ndarray:
@@ -177,11 +190,11 @@ def _block_sums(one: np.ndarray, others: np.ndarray, common: np.ndarray, shape: 
         return np.where(common, known - known.sum(0) / count, 0)
 
     x = centred(one)
-    out = np.zeros((days[-1] + 1, cells.max() + 1, len(LAGS), 6))
+    out = np.zeros((starts.size, member.shape[1], len(LAGS), 6))
     for n in range(len(LAGS)):
         y = centred(others[n])
         for m, value in enumerate((common.astype(float), x, y, x * x, y * y, x * y)):
-            np.add.at(out[:, :, n, m], (days[:, None], cells[None]), value)
+            out[:, :, n, m] = np.add.reduceat(value, starts, axis=0) @ member
     return out
 
 

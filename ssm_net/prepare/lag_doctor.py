@@ -9,15 +9,19 @@ from rich.console import Console
 from rich.table import Table
 
 from ssm_net.cube.lags import LAGS, LagRow, lag_table
-from ssm_net.cube.store import Cube
+from ssm_net.cube.store import Cube, DamagedError
 
 log = logging.getLogger(__name__)
 
 
 def report_lags(cube: Cube, console: Console) -> list[LagRow]:
     """Print the table of ``cube`` and log a warning of each input that fits another day clearly better than its own;
-    returns the rows, none of a record that is too short to tell. Raises as ``lag_table``."""
-    rows = lag_table(cube)
+    returns the rows, none of a record that is too short to tell, or of which a day is damaged, which is logged."""
+    try:
+        rows = lag_table(cube)
+    except DamagedError as err:
+        log.warning("the table of lags is left out: %s", err)
+        return []
     if rows:
         console.print(_table(cube, rows))
     for row in rows:
