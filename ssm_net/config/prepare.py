@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ssm_net.config.checks import days_between, require
+from ssm_net.config.rain_day import parse_rain_day
 from ssm_net.config.shared import DomainConfig, EngineConfig, MemoryConfig
 
 
@@ -38,6 +39,12 @@ class PrepareConfig:
     """folder of the reflectance; auto as for lst"""
     modis_day: str = "utc"
     """the day in a MODIS file name: utc (as the archives have it) or local"""
+    rain_day: str = "auto"
+    """the interval of a value of rain, for files that state none (time bounds): begins or ends, where its time stamp is
+    the beginning or the end; or, for daily rain, the hour of the stamp's date at which the file's day ends, with its
+    zone: 20:00+08:00 is from 20:00 of the date before to 20:00 Beijing time, 24:00+00:00 the UTC day of the date,
+    32:00+00:00 from 08:00 UTC of the date to 08:00 of the next; auto: known products by a table (docs/formats.md),
+    others are guessed, which is said"""
     footprint: str = "gaussian"
     """how the radiometer averages: gaussian (fwhm_km wide) or box"""
     fwhm_km: float = 43.0
@@ -58,6 +65,7 @@ class PrepareConfig:
     def __post_init__(self) -> None:
         days_between(self.start, self.end)
         require(self.modis_day in ("utc", "local"), f"modis_day={self.modis_day}: choose utc or local")
+        parse_rain_day(self.rain_day)
         require(self.footprint in ("gaussian", "box"), f"footprint={self.footprint}: choose gaussian or box")
         require(self.fwhm_km > 0, f"fwhm_km={self.fwhm_km} must be > 0")
         require(0 < self.sigma_ssm < 0.5, f"sigma_ssm={self.sigma_ssm} must lie in (0, 0.5) m3 m-3")

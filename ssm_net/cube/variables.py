@@ -130,6 +130,7 @@ COARSE = {
                 "cloud": f"effect of cloud on LST, {k}: to be added where it is not seen",
                 "cloud_sigma": f"standard error of lst_{k}_cloud",
                 "platform_offset": f"LST of the {k} overpass less that of the other platform's",
+                "other": f"cell mean of LST as the other platform saw it, {k}",
                 "background_sigma": f"standard error of lst_{k}_background since it was last observed",
                 "air": f"air temperature at sea level at the {k} overpass",
                 "minus_air": f"clear-sky LST less air temperature, {k}, a fading mean",

@@ -100,7 +100,8 @@ def granules_of(entry: Product, path: Path, days: tuple[dt.date, dt.date] | None
             named = day_in_name(path.name)
             if days is not None and named is not None and not days[0] - MONTH <= named <= days[1] + MONTH:
                 return
-            for day in latlon.days_in(path):
+            # Where a file of rain does not state its intervals, they may end or begin on the time stamps.
+            for day in latlon.days_in(path, around=1 if entry.family == "rain" else 0):
                 yield Granule(entry.name, path, day, path.name)
         else:
             named = day_in_name(path.name)

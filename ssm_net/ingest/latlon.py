@@ -1,9 +1,8 @@
-"""NetCDF files on any regular latitude/longitude grid: a variable of a day as rasters, and the time axis."""
+"""NetCDF files on any regular latitude/longitude grid: a variable of a day as rasters."""
 
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,21 +16,20 @@ from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
 from ssm_net.grid import Domain
-from ssm_net.ingest import signature
+from ssm_net.ingest import signature, time_axis
 from ssm_net.ingest.encoding import Encoding
 from ssm_net.ingest.naming import day_in_name
 from ssm_net.ingest.raster import GranuleError, Raster
 
-TIME_NAMES = ("time", "valid_time", "t")
 ENGINES = {signature.HDF5: "h5netcdf", signature.CLASSIC: "scipy", signature.CDF5: "netcdf4"}
 VERSIONS = ("expver",)  # dimensions along which a file holds the same hours twice, the final ones first (ERA5, ERA5T)
-ONE_UTC_DAY = np.timedelta64(1, "D")
+ONE_SECOND = np.timedelta64(1, "s")
 
 
 @contextmanager
 def open_netcdf(path: Path) -> Iterator[xr.Dataset]:
-    """A NetCDF file, decoded only in its times: NetCDF-4 by h5netcdf, NetCDF-3 by scipy, CDF-5 by netCDF4 where that is
-    installed, chosen by the signature.
+    """A NetCDF file as it is stored, nothing decoded: NetCDF-4 by h5netcdf, NetCDF-3 by scipy, CDF-5 by netCDF4 where
+    that is installed, chosen by the signature.
 
     Raises ``GranuleError`` where it is none of these, which says what it is, or damaged.
     """
@@ -40,7 +38,7 @@ def open_netcdf(path: Path) -> Iterator[xr.Dataset]:
         raise GranuleError(path, "a CDF-5 file (64-bit data), which needs the package netCDF4",
                            remedy=f"pip install netCDF4, or {signature.to_netcdf4(path)}")  # fmt: skip
     try:
-        dataset = xr.open_dataset(path, engine=ENGINES[kind], mask_and_scale=False, decode_timedelta=False)
+        dataset = xr.open_dataset(path, engine=ENGINES[kind], mask_and_scale=False, decode_times=False)
     except (OSError, ValueError, KeyError, RuntimeError, TypeError) as err:
         raise GranuleError(path, f"not a whole NetCDF file ({err})") from err
     with dataset:
@@ -128,10 +126,10 @@ def field(path: Path, dataset: xr.Dataset, name: str, grid: Axes, day: dt.date |
     Raises ``GranuleError`` where the day is not in the file, or dimensions other than time, lat, lon are longer than 1.
     """
     variable = dataset[name]
-    time_name = next((t for t in TIME_NAMES if t in variable.dims), None)
+    time_name = next((t for t in time_axis.TIME_NAMES if t in variable.dims), None)
     if time_name is not None and day is not None:
-        stamps = np.asarray(dataset[time_name].values)
-        if np.issubdtype(stamps.dtype, np.datetime64):
+        stamps = time_axis.times(path, dataset)
+        if stamps.size:
             index = np.flatnonzero(stamps.astype("datetime64[D]") == np.datetime64(day, "D"))
             if index.size == 0:
                 held = ", ".join(str(d) for d in np.unique(stamps.astype("datetime64[D]"))[:3])
@@ -155,92 +153,32 @@ def field(path: Path, dataset: xr.Dataset, name: str, grid: Axes, day: dt.date |
     return values
 
 
-def times(path: Path, dataset: xr.Dataset) -> np.ndarray:
-    """The time axis, datetime64[s] UTC; empty where the file has none."""
-    name = next((t for t in TIME_NAMES if t in dataset.variables), None)
-    if name is None:
-        return np.empty(0, "datetime64[s]")
-    stamps = np.atleast_1d(dataset[name].values)
-    if not np.issubdtype(stamps.dtype, np.datetime64):
-        return np.empty(0, "datetime64[s]")
-    return stamps.astype("datetime64[s]")
+def days_in(path: Path, around: int = 0) -> tuple[dt.date, ...]:
+    """The UTC days that a file covers, wholly or in part; where it states no intervals, those of its time stamps (of
+    its name where it has none) and ``around`` days before and after each. Raises ``GranuleError``."""
+    with open_netcdf(path) as dataset:
+        stated = time_axis.stated_intervals(path, dataset)
+        if stated is None:
+            stamps = stamps_of(path, dataset).astype("datetime64[D]")
+            first, last = stamps - around, stamps + around
+        else:
+            first, last = stated[:, 0].astype("datetime64[D]"), (stated[:, 1] - ONE_SECOND).astype("datetime64[D]")
+    days = {day for start, end in zip(first, last, strict=True) for day in np.arange(start, end + 1)}
+    return tuple(day.astype(dt.date) for day in sorted(days))
 
 
-def intervals(path: Path, dataset: xr.Dataset) -> np.ndarray:
-    """Start and end of the period that each time step covers: (n, 2) datetime64[s] UTC.
+def stamps_of(path: Path, dataset: xr.Dataset) -> np.ndarray:
+    """The moments of the steps, (n,) datetime64[s] UTC: of the time axis, else of the day in the file name.
 
-    By the bounds the time axis names; else by the CF attributes ``time_coverage_start`` and ``_end`` of a file with one
-    step; else the whole UTC day of each time (of the file name where the file has no time). Raises ``GranuleError``
-    where several steps fall into one day and there are no bounds.
+    Raises ``GranuleError`` where there is neither.
     """
-    stamps = times(path, dataset)
-    name = next((t for t in TIME_NAMES if t in dataset.variables), None)
-    bounds = dataset[name].attrs.get("bounds") or dataset[name].encoding.get("bounds") if name else None
-    bounds = next((b for b in (bounds, "time_bnds", "time_bounds") if b and b in dataset.variables), None)
-    if bounds is not None:
-        edges = np.asarray(dataset[bounds].values).reshape(-1, 2)
-        if not np.issubdtype(edges.dtype, np.datetime64):
-            edges = xr.decode_cf(xr.Dataset({"b": (("n", "two"), edges, dict(_time_units(dataset, name)))}))["b"].values
-        return edges.astype("datetime64[s]")
+    stamps = time_axis.times(path, dataset)
     if stamps.size == 0:
         day = day_in_name(path.name)
         if day is None:
             raise GranuleError(path, "neither a time axis nor its name states its day")
         stamps = np.array([np.datetime64(day, "s")])
-    covered = [_moment(dataset.attrs.get(f"time_coverage_{edge}")) for edge in ("start", "end")]
-    if stamps.size == 1 and covered[0] is not None and covered[1] is not None:
-        begin, end = covered[0], covered[1]
-        end = end + np.timedelta64(1, "s") if str(end).endswith("59") else end
-        # Some files state the coverage of their whole record there.
-        if begin < end <= begin + 32 * ONE_UTC_DAY and begin <= stamps[0] <= end:
-            return np.array([[begin, end]])
-    start = stamps.astype("datetime64[D]")
-    if np.unique(start).size != start.size:
-        raise GranuleError(path, "several steps a day and no bounds of time", remedy="give its time axis bounds (CF)")
-    return np.stack([start, start + ONE_UTC_DAY], 1).astype("datetime64[s]")
-
-
-def days_in(path: Path) -> tuple[dt.date, ...]:
-    """The UTC days that a file covers, wholly or in part."""
-    with open_netcdf(path) as dataset:
-        out: set[dt.date] = set()
-        for start, end in _day_ranges(path, dataset):
-            day = start
-            while day <= end:
-                out.add(day.astype(dt.date))
-                day = day + ONE_UTC_DAY
-    return tuple(sorted(out))
-
-
-def _day_ranges(path: Path, dataset: xr.Dataset) -> Iterator[tuple[np.datetime64, np.datetime64]]:
-    bounded = any("bounds" in {**dataset[t].attrs, **dataset[t].encoding} for t in TIME_NAMES if t in dataset.variables)
-    if bounded or "time_bnds" in dataset.variables:
-        for start, end in intervals(path, dataset):
-            yield start.astype("datetime64[D]"), (end - np.timedelta64(1, "s")).astype("datetime64[D]")
-        return
-    stamps = times(path, dataset)
-    for start in stamps if stamps.size else intervals(path, dataset)[:, 0]:
-        yield start.astype("datetime64[D]"), start.astype("datetime64[D]")
-
-
-def _time_units(dataset: xr.Dataset, name: str | None) -> Iterator[tuple[str, str]]:
-    if name is not None:
-        for key in ("units", "calendar"):
-            value = dataset[name].encoding.get(key) or dataset[name].attrs.get(key)
-            if value:
-                yield key, value
-
-
-def _moment(text: object) -> np.datetime64 | None:
-    """An ISO date and time, with or without dashes and colons; None where ``text`` is something else."""
-    digits = re.sub(r"\D", "", str(text))[:14] if text is not None else ""
-    if len(digits) not in (8, 14):
-        return None
-    digits = digits.ljust(14, "0")
-    try:
-        return np.datetime64(dt.datetime.strptime(digits, "%Y%m%d%H%M%S"), "s")
-    except ValueError:
-        return None
+    return stamps
 
 
 def overlaps(grid: Axes, domain: Domain) -> tuple[np.ndarray, np.ndarray]:

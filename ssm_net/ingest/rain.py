@@ -2,40 +2,53 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import replace
 from functools import lru_cache
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
+from ssm_net.config.rain_day import RainDay
 from ssm_net.core.files import stamp
-from ssm_net.ingest import latlon
+from ssm_net.ingest import latlon, time_axis
+from ssm_net.ingest.accumulation import since_midnight
 from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.quantities import RAIN
+from ssm_net.ingest.rain_products import ERA5, ERA5_LAND, rain_product
+from ssm_net.ingest.rain_steps import ONE_SECOND, RainHeader, RainStep, Say, rain_steps
+from ssm_net.ingest.rain_units import mm_per_unit
 from ssm_net.ingest.ranges import plausible
 from ssm_net.ingest.raster import GranuleError, Raster
 from ssm_net.ingest.resample import regrid
 
+log = logging.getLogger(__name__)
+
 NAMES = (
     "precipitation", "precip", "precipitationcal", "total_precipitation", "tp", "pr", "prcp", "rain", "rainfall",
-    "prec", "ppt", "rr",
+    "prec", "ppt", "rr", "rainf_f_tavg", "rainf_tavg", "rainf",
 )  # fmt: skip
-MM = {"mm": 1.0, "kg m-2": 1.0, "kg/m2": 1.0, "kg m**-2": 1.0, "m": 1000.0, "cm": 10.0, "mm/day": 1.0, "mm d-1": 1.0,
-      "mm day-1": 1.0, "mm/d": 1.0}  # fmt: skip
-MM_PER_SECOND = {"kg m-2 s-1": 1.0, "kg m**-2 s**-1": 1.0, "mm s-1": 1.0, "mm/s": 1.0, "mm/h": 1 / 3600,
-                 "mm/hr": 1 / 3600, "mm h-1": 1 / 3600, "m s-1": 1000.0, "m/s": 1000.0}  # fmt: skip
-PER_DAY = ("mm/day", "mm d-1", "mm day-1", "mm/d")
-ONE_SECOND = np.timedelta64(1, "s")
+Interval = tuple[np.datetime64, np.datetime64]
 
 
-def rain_between(granules: Sequence[Granule], t0: np.datetime64, t1: np.datetime64, geobox: GeoBox) -> np.ndarray:
+def rain_between(
+    granules: Sequence[Granule],
+    t0: np.datetime64,
+    t1: np.datetime64,
+    geobox: GeoBox,
+    rain_day: RainDay | None = None,
+    say: Say = log.warning,
+) -> np.ndarray:
     """Rain from ``t0`` to ``t1`` (UTC) on ``geobox``: (y, x) mm float32, bilinear.
 
     Each accumulation counts in proportion to the fraction of its own interval that lies in [t0, t1]. NaN where less
-    than half of [t0, t1] is covered.
+    than half of [t0, t1] is covered. ``rain_day`` tells where intervals lie that the files do not state; ``say`` hears
+    what had to be guessed.
 
     Raises ``GranuleError`` where a file is damaged, states no units of rain, or two accumulations overlap in time.
     """
@@ -43,11 +56,12 @@ def rain_between(granules: Sequence[Granule], t0: np.datetime64, t1: np.datetime
     assert t0 < t1, f"no time between {t0} and {t1}"
     sums: list[Raster] = []
     covers: list[Raster] = []
-    taken: list[tuple[np.datetime64, np.datetime64, Granule]] = []
-    for granule in {g.path: g for g in granules}.values():
-        added = _contribution(granule, t0, t1, taken)
-        if added is not None:
-            for total, cover in zip(*added, strict=True):
+    headers = [_header(path, stamp(path)) for path in {g.path: None for g in granules}]
+    within = [s for s in rain_steps(headers, rain_day, say) if s.start < t1 and s.end > t0]
+    _refuse_overlaps(within)
+    with _OpenFiles() as files:
+        for _, steps in groupby(within, key=lambda s: s.header.path):
+            for total, cover in zip(*_contribution(list(steps), t0, t1, files), strict=True):
                 _add(sums, covers, total, cover)
     out = np.full(tuple(geobox.shape), np.nan, np.float32)
     for total, cover in zip(sums, covers, strict=True):
@@ -57,74 +71,127 @@ def rain_between(granules: Sequence[Granule], t0: np.datetime64, t1: np.datetime
     return out
 
 
+def rain_intervals(
+    paths: Sequence[Path], rain_day: RainDay | None
+) -> dict[Path, list[tuple[np.datetime64, np.datetime64]]]:
+    """The intervals (UTC) that the steps of each file cover. Raises ``GranuleError``."""
+    out: dict[Path, list[tuple[np.datetime64, np.datetime64]]] = {path: [] for path in paths}
+    for step in rain_steps([_header(path, stamp(path)) for path in paths], rain_day, lambda _: None):
+        out[step.header.path].append((step.start, step.end))
+    return out
+
+
+def _refuse_overlaps(steps: Sequence[RainStep]) -> None:
+    order = sorted(range(len(steps)), key=lambda n: steps[n].start)
+    for before, after in pairwise(order):
+        if steps[before].end - steps[after].start > ONE_SECOND:
+            first, second = steps[min(before, after)], steps[max(before, after)]
+            raise GranuleError(
+                second.header.path, f"its rain of {second.start} to {second.end} is also in {first.header.path}",
+                layer=second.header.name, remedy="keep one of the two",
+            )  # fmt: skip
+
+
 def _contribution(
-    granule: Granule, t0: np.datetime64, t1: np.datetime64, taken: list[tuple[np.datetime64, np.datetime64, Granule]]
-) -> tuple[tuple[Raster, ...], tuple[Raster, ...]] | None:
-    """One file's (rain in mm, covered fraction of [t0, t1]) on its own grid; None where it has nothing between them."""
-    path = granule.path
-    header = _header(path, stamp(path))
-    within = (header.bounds[:, 0] < t1) & (header.bounds[:, 1] > t0)
-    if not within.any():
-        return None
-    total = np.zeros((header.grid.lat.size, header.grid.lon.size))
+    steps: Sequence[RainStep], t0: np.datetime64, t1: np.datetime64, files: _OpenFiles
+) -> tuple[tuple[Raster, ...], tuple[Raster, ...]]:
+    """The (rain in mm, covered fraction of [t0, t1]) of the steps of one file, on its own grid."""
+    grid = steps[0].header.grid
+    total = np.zeros((grid.lat.size, grid.lon.size))
     cover = np.zeros_like(total)
-    for step in np.flatnonzero(within):
-        start, end = header.bounds[step]
-        for other_start, other_end, other in taken:
-            if min(end, other_end) - max(start, other_start) > ONE_SECOND:
-                raise GranuleError(path, f"its rain of {start} to {end} is also in {other.path}",
-                                   layer=header.name, remedy="keep one of the two")  # fmt: skip
-        taken.append((start, end, granule))
-        mm = _step(path, stamp(path), int(step))
-        both = (min(end, t1) - max(start, t0)) / ONE_SECOND
+    for step in steps:
+        mm = _mm(step, files)
+        both = (min(step.end, t1) - max(step.start, t0)) / ONE_SECOND
         known = np.isfinite(mm)
-        total += np.where(known, mm, 0.0) * both / ((end - start) / ONE_SECOND)
+        total += np.where(known, mm, 0.0) * both / ((step.end - step.start) / ONE_SECOND)
         cover += known * both / ((t1 - t0) / ONE_SECOND)
-    return latlon.rasters(header.grid, total), latlon.rasters(header.grid, cover)
+    return latlon.rasters(grid, total), latlon.rasters(grid, cover)
 
 
-@dataclass(frozen=True)
-class _Header:
-    """The contents of a file: start and end of each step, its grid, the names of the rain variable and its time axis,
-    and, where it has one step only, the rain itself, (lat, lon) mm."""
+def _mm(step: RainStep, files: _OpenFiles) -> np.ndarray:
+    """Rain over the interval of a step, (lat, lon) mm, NaN where missing."""
+    header = step.header
+    factor = mm_per_unit(header.units, float((step.end - step.start) / ONE_SECOND))
+    if factor is None:
+        raise GranuleError(header.path, f"units {header.units!r} are not known for rain (mm, m, kg m-2, mm/day, "
+                           "mm h-1, kg m-2 s-1 ...)", layer=header.name, remedy="set its units attribute")  # fmt: skip
 
-    bounds: np.ndarray
-    grid: latlon.Axes
-    name: str
-    time_name: str | None
-    only: np.ndarray | None
+    def amount(header: RainHeader, at: int) -> np.ndarray:
+        return plausible(files.step(header, at).copy(), RAIN, header.path, header.name, linear=(factor, 0.0))
+
+    mm = amount(header, step.step)
+    if step.less is not None:
+        mm = mm - amount(*step.less)
+    return np.maximum(mm, 0).astype(np.float32)  # packing may let a sum that stands still fall by a little
 
 
 # A file serves the days next to its own, too, and opening one takes longer than reading it.
 @lru_cache(8)
-def _header(path: Path, at: tuple[int, int]) -> _Header:
-    """The header of a file as it was ``at`` its stamp."""
+def _opened(path: Path, at: tuple[int, int]) -> tuple[RainHeader, np.ndarray | None]:
+    """The header of a file as it was ``at`` its stamp and, where it has one step only, its values, (lat, lon)."""
     with latlon.open_netcdf(path) as dataset:
-        bounds, grid = latlon.intervals(path, dataset), latlon.axes(path, dataset)
+        stamps, grid = latlon.stamps_of(path, dataset), latlon.axes(path, dataset)
+        stated = time_axis.stated_intervals(path, dataset)
         name = latlon.find_variable(path, dataset, NAMES, "rain")
-        time_name = next((t for t in latlon.TIME_NAMES if t in dataset[name].dims), None)
-        only = _field(path, dataset, name, time_name, grid, bounds, 0) if len(bounds) == 1 else None
-        return _Header(bounds, grid, name, time_name, only)
+        variable = dataset[name]
+        time_name = next((t for t in time_axis.TIME_NAMES if t in variable.dims), None)
+        marks = " ".join(str(v) for v in (path.name, name, *dataset.attrs.values(), *variable.attrs.values()))
+        step_type = str(variable.attrs.get("GRIB_stepType", "")).lower()
+        units = " ".join(str(variable.attrs.get("units", "")).split())
+        product = rain_product(marks)
+        if product == ERA5 and abs(grid.lat[1] - grid.lat[0]) < 0.15:  # 0.1 degrees; ERA5 has 0.25
+            product = ERA5_LAND
+        header = RainHeader(
+            path, stamps if stated is None else stated[:, 1], stated, grid, name, time_name, units, product,
+            since_midnight=False, backward=step_type in ("accum", "avg"),
+        )  # fmt: skip
+        if stated is None and mm_per_unit(units, 1.0) == mm_per_unit(units, 2.0):  # an amount, not a rate
+            if step_type == "accum" or product in (ERA5, ERA5_LAND):
+                header = replace(header, since_midnight=_since_midnight(path, dataset, header))
+        only = _field(path, dataset, header, 0) if header.stamps.size == 1 else None
+        return header, only
 
 
-@lru_cache(4)
-def _step(path: Path, at: tuple[int, int], step: int) -> np.ndarray:
-    """Rain of one step, (lat, lon) mm over its interval, NaN where missing."""
-    header = _header(path, at)
-    if header.only is not None:
-        return header.only
-    with latlon.open_netcdf(path) as dataset:
-        return _field(path, dataset, header.name, header.time_name, header.grid, header.bounds, step)
+@lru_cache(512)
+def _header(path: Path, at: tuple[int, int]) -> RainHeader:
+    return _opened(path, at)[0]
 
 
-def _field(
-    path: Path, dataset: xr.Dataset, name: str, time_name: str | None, grid: latlon.Axes, bounds: np.ndarray, step: int
-) -> np.ndarray:
-    start, end = bounds[step]
-    at = dataset[[name]].isel({time_name: [step]}) if time_name else dataset[[name]]
-    factor = _to_mm(path, dataset[name], (end - start) / ONE_SECOND)
-    mm = plausible(latlon.field(path, at, name, grid), RAIN, path, name, linear=(factor, 0.0))
-    return np.maximum(mm, 0, out=mm).astype(np.float32)  # up to eight are cached, and may cover the globe
+class _OpenFiles(ExitStack):
+    """Files that are read step after step, each opened once, and the last steps that were read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.datasets: dict[Path, xr.Dataset] = {}
+        self.last: dict[tuple[Path, int], np.ndarray] = {}
+
+    def step(self, header: RainHeader, step: int) -> np.ndarray:
+        """The stored numbers of one step, (lat, lon) float32, NaN where missing."""
+        path, key = header.path, (header.path, step)
+        if header.stamps.size == 1 and (only := _opened(path, stamp(path))[1]) is not None:
+            return only
+        if key not in self.last:
+            if path not in self.datasets:
+                self.datasets[path] = self.enter_context(latlon.open_netcdf(path))
+            self.last = dict([*self.last.items()][-1:])
+            self.last[key] = _field(path, self.datasets[path], header, step)
+        return self.last[key]
+
+
+def _field(path: Path, dataset: xr.Dataset, header: RainHeader, step: int) -> np.ndarray:
+    at = dataset[[header.name]].isel({header.time_name: [step]}) if header.time_name else dataset[[header.name]]
+    return latlon.field(path, at, header.name, header.grid).astype(np.float32)  # cached, and may cover the globe
+
+
+def _since_midnight(path: Path, dataset: xr.Dataset, header: RainHeader) -> bool:
+    """Whether values are sums since 00 UTC: as they tell themselves; else in ERA5-Land, and where each step is a 00:00,
+    which alone would be useless of any other."""
+    told = since_midnight(path, dataset, header.name, header.grid, header.stamps)
+    if told is not None:
+        return told
+    if header.product is not None:
+        return header.product == ERA5_LAND
+    return bool((header.stamps == header.stamps.astype("datetime64[D]")).all())
 
 
 def _add(sums: list[Raster], covers: list[Raster], total: Raster, cover: Raster) -> None:
@@ -136,16 +203,3 @@ def _add(sums: list[Raster], covers: list[Raster], total: Raster, cover: Raster)
             return
     sums.append(total)
     covers.append(cover)
-
-
-def _to_mm(path: object, variable: xr.DataArray, seconds: float) -> float:
-    """The factor from a stored number to mm over its interval. Raises ``GranuleError`` where the units are unknown."""
-    units = " ".join(str(variable.attrs.get("units", "")).split())
-    if units in PER_DAY:
-        return seconds / 86400
-    if units in MM:
-        return MM[units]
-    if units in MM_PER_SECOND:
-        return MM_PER_SECOND[units] * seconds
-    raise GranuleError(str(path), f"units {units!r} are not known for rain (mm, m, kg m-2, mm/day, kg m-2 s-1 ...)",
-                       layer=str(variable.name), remedy="set its units attribute")  # fmt: skip

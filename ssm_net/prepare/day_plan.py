@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ssm_net.config import PrepareConfig
+from ssm_net.config.rain_day import RainDay, parse_rain_day
 from ssm_net.core.clock import HOURS, OVERPASSES, overpass_utc, utc_day
 from ssm_net.grid import Domain
 from ssm_net.ingest.catalog import Catalog, Granule
@@ -37,6 +38,7 @@ class DayPlan:
     rain: tuple[RainInterval, ...]  # from one night overpass to the next, the latest first
     sigma_ssm: float
     missing_tiles: tuple[str, ...] = ()
+    rain_day: RainDay | None = None  # where the intervals of rain lie that files do not state
 
     def kinds(self) -> set[str]:
         """What there is a granule for: the keys of ``granules``, and ``rain`` where there is one of the day's own."""
@@ -76,7 +78,8 @@ def plan_day(
         if day in catalogued.get(name, {}):
             granules["reflectance"] = catalogued[name][day]
     rain = _rain_intervals(catalogued, products, day, rain_days, lon)
-    return DayPlan(day, domain, granules, rain, cfg.sigma_ssm, _missing_tiles(domain, granules))
+    return DayPlan(day, domain, granules, rain, cfg.sigma_ssm, _missing_tiles(domain, granules),
+                   parse_rain_day(cfg.rain_day))  # fmt: skip
 
 
 def _rain_intervals(

@@ -12,14 +12,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ssm_net.config import PrepareConfig
+from ssm_net.config.rain_day import RainDay
 from ssm_net.core.days import stretches
 from ssm_net.cube.store import Cube
 from ssm_net.ingest.catalog import Catalog, Granule, granules_of, list_granules
 from ssm_net.ingest.naming import day_in_name
 from ssm_net.ingest.products import product
+from ssm_net.ingest.rain import rain_intervals
+from ssm_net.ingest.raster import GranuleError
 from ssm_net.prepare.day_plan import RainInterval, plan_day
 from ssm_net.prepare.products import CubeProducts
 
@@ -46,7 +47,7 @@ def late_granules(
     for day in sorted(near & set(statuses)):
         plan = plan_day(cfg, cube.domain, unused, products, day)
         names = {g.path.name for granules in plan.granules.values() for g in granules}
-        names |= {g.path.name for interval in plan.rain for g in interval.granules if _overlaps(g, interval)}
+        names |= {g.path.name for interval in plan.rain for g in _overlapping(interval, plan.rain_day)}
         if names:
             late[day] = sorted(names)
     return late
@@ -86,7 +87,11 @@ def _catalog_of(granules: Iterable[Granule], cfg: PrepareConfig) -> Catalog:
     return out
 
 
-def _overlaps(granule: Granule, interval: RainInterval) -> bool:
-    """Whether the UTC day of a rain granule shares time with a day of rain, which began two days before it ended."""
-    start = np.datetime64(granule.day, "s")
-    return bool(start < interval.end and start + np.timedelta64(1, "D") > interval.start)
+def _overlapping(interval: RainInterval, rain_day: RainDay | None) -> list[Granule]:
+    """The granules whose sums share time with a day of rain."""
+    try:
+        covered = rain_intervals([g.path for g in interval.granules], rain_day)
+    except GranuleError:  # reported where the day is made with it
+        return list(interval.granules)
+    return [g for g in interval.granules
+            if any(start < interval.end and end > interval.start for start, end in covered[g.path])]  # fmt: skip

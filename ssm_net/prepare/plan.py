@@ -46,6 +46,7 @@ class PreparePlan:
             "ssm": " ".join(products.ssm), "lst": " ".join(products.lst),
             "reflectance": " ".join(products.reflectance), "rain": " ".join(products.rain),
             "footprint": cfg.footprint, "fwhm_km": cfg.fwhm_km, "sigma_ssm": cfg.sigma_ssm,
+            "rain_day": "" if cfg.rain_day == "auto" else cfg.rain_day,
             "modis_day": cfg.modis_day, "memory_days": cfg.memory.days,
             "memory_background": cfg.memory.background,
             "boundary": Path(cfg.domain.boundary).name if cfg.domain.boundary else "",

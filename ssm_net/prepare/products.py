@@ -54,7 +54,7 @@ class CubeProducts:
         """The coarse variables that they give; cell means of fine variables are among them."""
         fine = self.fine()
         thermal = ["background", "background_sigma", "seen", "cloud", "cloud_sigma"]
-        thermal += ["platform_offset"] * bool(self.other_lst) + ["minus_air", "air"] * bool(self.reanalysis)
+        thermal += ["platform_offset", "other"] * bool(self.other_lst) + ["minus_air", "air"] * bool(self.reanalysis)
         return (
             (["ssm", "ssm_sigma", "source"] if self.ssm else [])
             + [f"lst_{k}_{name}" for k in OVERPASSES if f"lst_{k}" in fine for name in thermal]

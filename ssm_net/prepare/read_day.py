@@ -47,6 +47,7 @@ class ObservedDay:
     missing_tiles: tuple[str, ...]  # "product tile (kind)" of tiles that see the domain
     notes: Mapping[str, tuple[Note, ...]] = field(default_factory=dict)  # by product, of the files that were used
     flags: Mapping[str, Cost] = field(default_factory=dict)  # what quality flags cost, "product: flag (effect)"
+    remarks: tuple[str, ...] = ()  # what was guessed or left out of many days in the same way: said once a run
 
 
 def read_granules(plan: DayPlan) -> ObservedDay:
@@ -59,6 +60,7 @@ def read_granules(plan: DayPlan) -> ObservedDay:
 
 def _read(plan: DayPlan) -> ObservedDay:
     problems: list[str] = []
+    remarks: list[str] = []
     files: list[str] = []
     left_out: dict[str, int] = {}
     notes: dict[str, tuple[Note, ...]] = {}
@@ -86,22 +88,28 @@ def _read(plan: DayPlan) -> ObservedDay:
                     return out
         return None
 
+    def air_at(usable: Sequence[Granule], when: np.datetime64) -> tuple[np.ndarray, np.ndarray] | None:
+        return read_reanalysis(usable, when, plan.domain, remarks.append)
+
+    def rain_of(usable: Sequence[Granule], start: np.datetime64, end: np.datetime64) -> np.ndarray:
+        return rain_between(usable, start, end, fine, plan.rain_day, remarks.append)
+
     granules = plan.granules
     lst = {k: read_usable(granules.get(f"lst_{k}", ()), lambda g, k=k: read_lst(g, k, fine)) for k in OVERPASSES}  # type: ignore[misc]
     other_lst = {k: read_usable(granules.get(f"other_lst_{k}", ()), lambda g, k=k: read_lst(g, k, fine))  # type: ignore[misc]
                  for k in OVERPASSES}  # fmt: skip
     west, _, east, _ = plan.domain.bounds_lonlat()
     moment = {k: overpass_utc(plan.day, (west + east) / 2, hour) for k, hour in HOURS.items()}
-    air = {k: read_usable(granules.get(f"air_{k}", ()), lambda g, k=k: read_reanalysis(g, moment[k], plan.domain))  # type: ignore[misc]
+    air = {k: read_usable(granules.get(f"air_{k}", ()), lambda g, k=k: air_at(g, moment[k]))  # type: ignore[misc]
            for k in OVERPASSES}  # fmt: skip
-    rain, antecedent = sum_rain(read_usable(i.granules, lambda g, i=i: rain_between(g, i.start, i.end, fine))  # type: ignore[misc]
+    rain, antecedent = sum_rain(read_usable(i.granules, lambda g, i=i: rain_of(g, i.start, i.end))  # type: ignore[misc]
                                  for i in plan.rain)  # fmt: skip
     ssm = read_usable(granules.get("ssm", ()), lambda g: read_ssm(g, plan.domain, plan.sigma_ssm))
     reflectance = read_usable(granules.get("reflectance", ()), lambda g: read_reflectance(g, fine))
     return ObservedDay(
         day=plan.day, ssm=ssm, lst=lst, other_lst=other_lst, air=air, reflectance=reflectance, rain=rain,
         antecedent=antecedent, files=tuple(sorted(set(files))), problems=tuple(problems), left_out=left_out,
-        missing_tiles=plan.missing_tiles, notes=notes,
+        missing_tiles=plan.missing_tiles, notes=notes, remarks=tuple(dict.fromkeys(remarks)),
     )  # fmt: skip
 
 

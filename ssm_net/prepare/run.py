@@ -22,11 +22,12 @@ from ssm_net.config import PrepareConfig
 from ssm_net.core.days import runs
 from ssm_net.cube.layout import create_cube
 from ssm_net.cube.lock import CubeLock, write_lock
-from ssm_net.cube.store import Cube
+from ssm_net.cube.store import Cube, open_cube
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.ingest.notes import Note, summary
 from ssm_net.prepare import coverage
 from ssm_net.prepare.intercalibration import Intercalibration
+from ssm_net.prepare.lag_doctor import report_lags
 from ssm_net.prepare.plan import PreparePlan, make_plan
 from ssm_net.prepare.read_day import read_ahead
 from ssm_net.prepare.reference_sensor import fit_reference_sensor
@@ -66,6 +67,7 @@ def _carry_out(plan: PreparePlan, lock: CubeLock) -> Cube:
     sensors = fit_reference_sensor(cfg, writer, plan.products, {day: plan.day_plans[day] for day in plan.todo})
     problems, missing = _make_days(plan, writer, sensors)
     _report_missing(missing)
+    report_lags(open_cube(cube.path), console)
     console.print(
         f"[green]{len(plan.todo)} days[/] in {cube.path}"
         + (f"; [yellow]{problems} problems with granules[/], each logged above" if problems else "")
@@ -82,6 +84,7 @@ def _make_days(
     problems, missing = 0, defaultdict(list)
     notes: dict[str, list[Note]] = defaultdict(list)
     statuses: dict[dt.date, Mapping[str, Any]] = {}
+    said: set[str] = set()
     with _reporting(notes), _leaving_processors(cfg), Progress(console=console) as bar:
         progress = bar.add_task(
             "prepare: days", total=len(plan.day_plans), completed=len(plan.day_plans) - len(plan.todo)
@@ -89,6 +92,10 @@ def _make_days(
         for observed in read_ahead([plan.day_plans[day] for day in plan.todo], cfg.workers, cfg.engine):
             for problem in observed.problems:
                 log.warning("%s: %s", observed.day, problem)
+            for remark in observed.remarks:
+                if remark not in said:
+                    said.add(remark)
+                    log.warning("%s", remark)
             problems += len(observed.problems)
             for name, of_product in observed.notes.items():
                 notes[name] += of_product
@@ -111,15 +118,23 @@ def _reporting(notes: Mapping[str, Sequence[Note]]) -> Iterator[None]:
             log.warning("%s", line)
 
 
+WITHOUT = {
+    "ssm": "a day without soil moisture is filled by the model from the days before it and the cells around",
+    "lst_day": "temperature is filled from the days before and the pixels around",
+    "rain": "rain is missing there, and is not 0; the antecedent rain of the days after goes without it",
+}
+
+
 def _report_missing(missing: Mapping[str, Sequence[dt.date]]) -> None:
     # Of composites there is no file on most days: the last one stands, and its age is stored.
-    kinds = [f"{kind} on {runs(days)}" for kind, days in missing.items() if kind != "reflectance"]
+    kinds = {kind: days for kind, days in missing.items() if kind != "reflectance"}
     if kinds:
+        consequences = dict.fromkeys(WITHOUT["lst_day" if kind.startswith("lst") else kind] for kind in kinds)
         log.warning(
-            "no usable granule: %s. Temperature is filled from the days before and around these; rain is missing "
-            "there, and is not 0. Once the granules are in raw/, revise=true makes these days and all days after them "
-            "again, as a new revision",
-            "; ".join(kinds),
+            "no usable granule: %s. That is: %s. Once the granules are in raw/, revise=true makes these days and all "
+            "days after them again, as a new revision",
+            "; ".join(f"{kind} on {runs(days)}" for kind, days in kinds.items()),
+            "; ".join(consequences),
         )
 
 

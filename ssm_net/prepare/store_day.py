@@ -183,6 +183,8 @@ def _thermal(day: _Making, k: str) -> Iterator[PackedField]:
     )  # fmt: skip
     seen_fraction = block_mean((filled.lineage <= 1).float(), cube.domain.ratio, day.surface.land)
     day.coarse[f"lst_{k}_seen"] = seen_fraction.numpy()
+    if other is not None and f"lst_{k}_other" in cube.coarse:
+        day.coarse[f"lst_{k}_other"] = _cell_mean_where_seen(day, torch.from_numpy(other[0]))
     _keep_thermal_state(day, k, filled.state)
     if f"lst_{k}_cloud" in cube.coarse:
         sky = None
@@ -195,6 +197,13 @@ def _thermal(day: _Making, k: str) -> Iterator[PackedField]:
     yield from _packed_memory(filled.state.memory, f"lst_{k}_memory", f"lst_{k}_weight")
     if filled.state.slow is not None:
         yield from _packed_memory(filled.state.slow, f"lst_{k}_slow", f"lst_{k}_slow_weight")
+
+
+def _cell_mean_where_seen(day: _Making, lst: Tensor) -> np.ndarray:
+    """Cell means (R, C) of LST (y, x), NaN where less than a quarter of a cell's land was seen."""
+    ratio, land = day.cube.domain.ratio, day.surface.land
+    seen = block_mean(torch.isfinite(lst).float(), ratio, land)
+    return torch.where(seen >= 0.25, block_mean(lst, ratio, land), torch.nan).numpy()
 
 
 def _packed_memory(memory: Memory, mean: str, weight: str) -> Iterator[PackedField]:

@@ -63,6 +63,7 @@ TITLES: dict[str, tuple[str, Callable[[ReportData], SectionValues | None]]] = {
     "stations": ("Stations", sections.stations),
     "coarse": ("Coarse observation", sections.coarse),
     "breaks": ("Change of sensor", sections.breaks),
+    "lags": ("Days of the inputs", sections.lags),
     "coverage": ("Coverage", sections.coverage),
     "provenance": ("Provenance", sections.provenance),
 }
@@ -80,7 +81,7 @@ def all_sections(data: ReportData, scorecard: Scorecard) -> Iterator[Section]:
             yield Section(table.key, table.title, table.about, values)
         if number == 0:
             yield from _others(data, "maps", "series")
-    yield from _others(data, "stations", "coarse", "breaks", "coverage", "provenance")
+    yield from _others(data, "stations", "coarse", "breaks", "lags", "coverage", "provenance")
 
 
 def _others(data: ReportData, *keys: str) -> Iterator[Section]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ssm_net.core.days import runs
+from ssm_net.cube.lags import LAGS
 from ssm_net.evaluate.daily_pass import Evaluation, Snapshot
 from ssm_net.evaluate.metrics.algebra import UNIT, ScoreTable
 from ssm_net.evaluate.metrics.error import Bias, Correlation, TemporalUnbiasedRmse, UnbiasedRmse
@@ -184,6 +185,15 @@ def breaks(data: ReportData) -> SectionValues | None:
     picture = figure_view(figures.draw_levels(data.result.levels), "level of the record",
                           "Means of each day over the domain; dotted lines: change of sensor.")  # fmt: skip
     return {"figure": picture, "table": table_view(rows, columns)}
+
+
+def lags(data: ReportData) -> SectionValues | None:
+    rows = data.rows("lags")
+    if not rows:
+        return None
+    columns: Columns = {"input": ("input", 0), **{f"{lag:+d} d": (f"{lag:+d} d", 2) for lag in LAGS},
+                        "best": ("best", 0), "pairs": ("pairs", 0)}  # fmt: skip
+    return {"table": table_view(rows, columns), "wrong": [row for row in rows if row["clear"]]}
 
 
 def coverage(data: ReportData) -> SectionValues | None:

@@ -7,6 +7,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from ssm_net.cube.lags import LAGS, lag_table
+from ssm_net.cube.store import Cube
 from ssm_net.evaluate.daily_pass import Evaluation, EvaluationInputs
 from ssm_net.evaluate.metrics.coverage import missing_inputs
 from ssm_net.evaluate.referees.breaks import break_table
@@ -33,8 +35,18 @@ def all_tables(
         "coarse": coarse_rows(result.coarse),
         "coverage": [{"month": month, **c.row()} for month, c in sorted(result.coverage.items())],
         "breaks": break_table(result.levels),
+        "lags": lag_rows(inputs.cube),
         "inputs": [{"month": month, **row} for month, row in sorted(missing_inputs(inputs.cube, period).items())],
     }
+
+
+def lag_rows(cube: Cube) -> list[Row]:
+    """Correlations of the inputs with the coarse observation by lag, as ``prepare`` prints them."""
+    return [
+        {"input": row.name, **{f"{lag:+d} d": r for lag, r in zip(LAGS, row.r, strict=True)},
+         "best": f"{row.best:+d} d", "pairs": row.pairs, "clear": row.clear}
+        for row in lag_table(cube)
+    ]  # fmt: skip
 
 
 def json_ready(value: Any) -> Any:
