@@ -153,6 +153,32 @@ def field(path: Path, dataset: xr.Dataset, name: str, grid: Axes, day: dt.date |
     return physical_values(path, variable.transpose(grid.lat_dim, grid.lon_dim))
 
 
+UNIT_SECONDS = {"s": 1, "sec": 1, "second": 1, "min": 60, "minute": 60, "h": 3600, "hour": 3600, "day": 86400}
+
+
+def seconds_since(
+    path: Path, dataset: xr.Dataset, name: str, grid: Axes, day: dt.date, origin: np.datetime64
+) -> np.ndarray:
+    """A field of moments, (lat, lon) float64 seconds after ``origin`` (UTC), NaN where missing.
+
+    The variable is a time of its own, or counts from the file's time in its units (``dtime`` of ESA CCI). Raises
+    ``GranuleError`` where these are unknown, or the file states no time.
+    """
+    units = str(dataset[name].attrs.get("units", "seconds")).strip().lower()
+    if np.issubdtype(dataset[name].dtype, np.datetime64):
+        values = dataset[name].transpose(..., grid.lat_dim, grid.lon_dim).values
+        stamps = values.reshape(-1, grid.lat.size, grid.lon.size)[0].astype("datetime64[s]")
+        return np.where(np.isnat(stamps), np.nan, (stamps - origin).astype(np.float64))
+    per = UNIT_SECONDS.get(units) or UNIT_SECONDS.get(units.removesuffix("s"))
+    base = times(path, dataset)
+    if per is None or base.size == 0:
+        what = f"counts in {units!r}" if per is None else "counts from the time of the file, which states none"
+        raise GranuleError(path, what, layer=name, day=day, remedy="use files as the archive delivers them")
+    of_day = base[base.astype("datetime64[D]") == np.datetime64(day, "D")]
+    first = of_day[0] if of_day.size else base[0]
+    return field(path, dataset, name, grid, day) * per + float((first - origin) / np.timedelta64(1, "s"))
+
+
 def times(path: Path, dataset: xr.Dataset) -> np.ndarray:
     """The time axis, datetime64[s] UTC; empty where the file has none."""
     name = next((t for t in TIME_NAMES if t in dataset.variables), None)

@@ -48,6 +48,8 @@ class Layer:
 
     ``names`` are those that it has in files. ``sigma`` is the meaning of each value of ``sigma_bits``: for LST the
     error in K, for a reflectance 0 for the best quality and 1 for the second; ``pixel`` the side of a pixel, m.
+    ``view_time`` are the names of the layer with the local solar time of each view (h), or, in a composite, with the
+    day of the year on which each pixel was seen.
     """
 
     variable: str
@@ -57,6 +59,11 @@ class Layer:
     sigma: tuple[float, ...] = ()
     pixel: float = 926.6254331
     resampling: str = "bilinear"
+    view_time: tuple[str, ...] = ()
+
+    def times(self) -> Layer:
+        """The layer of its view times, on the same pixels."""
+        return Layer(f"{self.variable}_time", self.view_time, pixel=self.pixel, resampling="nearest")
 
 
 @dataclass(frozen=True)
@@ -99,6 +106,7 @@ def _mxd11(view: str) -> Layer:
         (Quality(Bits(qc, 0, 2), (0, 1)),),
         sigma_bits=Bits(qc, 6, 2),
         sigma=(1.0, 2.0, 3.0, 4.0),  # <= 1 K, <= 2 K, <= 3 K, > 3 K
+        view_time=(f"{view}_view_time",),
     )
 
 
@@ -110,6 +118,7 @@ def _mxd21(view: str) -> Layer:
         (Quality(Bits(qc, 0, 2), (0, 1)),),
         sigma_bits=Bits(qc, 14, 2),
         sigma=(2.5, 2.0, 1.5, 1.0),  # > 2 K, 1.5-2 K, 1-1.5 K, < 1 K
+        view_time=("View_Time", "View_time"),
     )
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ssm_net.core.clock import NIGHT_HOUR
 from ssm_net.core.radiometers import BY_CODE, MERGED
 from ssm_net.grid import Domain
 from ssm_net.ingest import easegrid, latlon
 from ssm_net.ingest.catalog import Granule
-from ssm_net.ingest.naming import is_fengyun
+from ssm_net.ingest.naming import SMAP_L3, is_fengyun
 from ssm_net.ingest.products import product
 from ssm_net.ingest.raster import GranuleError
 
@@ -40,8 +42,9 @@ class CoarseSSM:
 def read_ssm(granules: Sequence[Granule], domain: Domain, sigma_default: float) -> CoarseSSM:
     """The coarse soil moisture of one day's granules of one product.
 
-    Where several granules observe a cell, the first is used (AMSR before FY-3B). ``sigma_default`` (m3 m-3) is the
-    error where the product gives none. Values outside (0, 0.7] are set to missing, and their number is logged.
+    Where several granules observe a cell, the one nearest in time to the night overpass (01:30 local solar time) is
+    used: by the moment in the file, or else by the hour of its sensor (AMSR before FY-3B). ``sigma_default`` (m3 m-3)
+    is the error where the product gives none. Values outside (0, 0.7] are set to missing, and their number is logged.
 
     Raises ``GranuleError`` where a file is damaged or not of the product of its folder.
     """
@@ -50,8 +53,9 @@ def read_ssm(granules: Sequence[Granule], domain: Domain, sigma_default: float) 
         np.full(domain.coarse_shape, np.nan, np.float32),
         np.zeros(domain.coarse_shape, np.uint8),
     )
+    nearest = np.full(domain.coarse_shape, np.inf, np.float32)
     for granule in sorted(granules, key=lambda g: (is_fengyun(g.path.name), g.path.name)):
-        ssm, sigma, source = _read(granule, domain)
+        ssm, sigma, source, hours = _read(granule, domain)
         seen = np.isfinite(ssm)
         outside = seen & ~((ssm > 0) & (ssm <= HIGHEST_SSM))
         if outside.any():
@@ -61,7 +65,8 @@ def read_ssm(granules: Sequence[Granule], domain: Domain, sigma_default: float) 
                 what = f"{outside.sum()} of {seen.sum()} values are above {HIGHEST_SSM} m3 m-3"
                 raise GranuleError(granule.path, what,
                                    layer="soil moisture", day=granule.day, remedy="check its units")  # fmt: skip
-        new = seen & ~outside & np.isnan(out.ssm)
+        new = seen & ~outside & (np.abs(hours) < nearest)
+        nearest[new] = np.abs(hours)[new]
         sigma = np.where(np.isfinite(sigma) & (sigma > 0), sigma, sigma_default)
         out.ssm[new], out.sigma[new], out.source[new] = ssm[new], sigma[new], source[new]
     return out
@@ -80,20 +85,29 @@ def record_in(granule: Granule) -> int:
     return 1 if last is not None and granule.day <= last else 2
 
 
-def _read(granule: Granule, domain: Domain) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _read(granule: Granule, domain: Domain) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Soil moisture, its error, its source and the hours from the night overpass to it, each (R, C)."""
     entry = product(granule.product)
     family = entry.family if entry is not None else None
     if family == "latlon_ssm":
-        return _quarter_degree(granule, domain)
-    if family == "smap" and granule.path.suffix.lower() == ".h5":
-        ssm, sigma = easegrid.read_smap(granule.path, domain, granule.day)
-        return ssm, sigma, np.full(domain.coarse_shape, 4, np.uint8)
-    if family in ("easegrid", "smap"):
+        ssm, sigma, source = _quarter_degree(granule, domain)
+    elif family == "smap" and granule.path.suffix.lower() == ".h5":
+        ssm, sigma, hours = easegrid.read_smap(granule.path, domain, granule.day)
+        return ssm, sigma, np.full(domain.coarse_shape, 4, np.uint8), hours
+    elif family in ("easegrid", "smap"):
         ssm = easegrid.read_map(granule.path, domain)
         code = record_in(granule)
-        error = BY_CODE[code].sigma or np.nan
-        return ssm, np.full(ssm.shape, error, np.float32), np.full(ssm.shape, code, np.uint8)
-    raise GranuleError(granule.path, f"{granule.product} is no product of soil moisture", day=granule.day)
+        sigma = np.full(ssm.shape, BY_CODE[code].sigma or np.nan, np.float32)
+        source = np.full(ssm.shape, code, np.uint8)
+        if family == "smap" and re.search(SMAP_L3, granule.path.name):
+            hours = easegrid.hours_of_smap_map(granule.path, domain, granule.day)
+            return np.where(np.abs(hours) < 12, ssm, np.nan), sigma, source, hours
+    else:
+        raise GranuleError(granule.path, f"{granule.product} is no product of soil moisture", day=granule.day)
+    hours = np.full(ssm.shape, np.nan, np.float32)
+    for code in np.unique(source):
+        hours[source == code] = BY_CODE[int(code)].overpass - NIGHT_HOUR
+    return ssm, sigma, source, hours
 
 
 def _quarter_degree(granule: Granule, domain: Domain) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ssm_net.config import PrepareConfig
-from ssm_net.core.clock import HOURS, OVERPASSES, overpass_utc, utc_day
+from ssm_net.core.clock import HOURS, OVERPASSES, filed_days, overpass_utc, utc_day
+from ssm_net.core.platforms import platform, platform_of_sensor, spread
 from ssm_net.grid import Domain
 from ssm_net.ingest.catalog import Catalog, Granule
 from ssm_net.ingest.modis_tiles import tile_names
@@ -37,10 +38,12 @@ class DayPlan:
     rain: tuple[RainInterval, ...]  # from one night overpass to the next, the latest first
     sigma_ssm: float
     missing_tiles: tuple[str, ...] = ()
+    modis_day: str = "utc"
+    doubtful: frozenset[str] = frozenset()  # keys of ``granules`` which hold a view of the day at most by chance
 
     def kinds(self) -> set[str]:
         """What there is a granule for: the keys of ``granules``, and ``rain`` where there is one of the day's own."""
-        return {*self.granules, *("rain" for interval in self.rain[:1] if interval.granules)}
+        return {*self.granules, *("rain" for interval in self.rain[:1] if interval.granules)} - self.doubtful
 
     def has_granules(self, role: str) -> bool:
         """Whether there is a granule of ``role``: one of the table of products, or ``other_lst``."""
@@ -53,20 +56,23 @@ def plan_day(
 ) -> DayPlan:
     """The granules of ``day`` among those catalogued; its rain is that of ``rain_days`` days, from one night overpass
     to the next."""
-    west, _, east, _ = domain.bounds_lonlat()
+    west, south, east, north = domain.bounds_lonlat()
     lon = (west + east) / 2
     granules: dict[str, tuple[Granule, ...]] = {}
     for name in products.ssm:
         if "ssm" not in granules and day in catalogued.get(name, {}):
             granules["ssm"] = catalogued[name][day]
+    sure: set[tuple[str, Granule]] = set()
+    area = (west, east), max(abs(south), abs(north))
     for name, prefix in [*((n, "lst") for n in products.lst), *((n, "other_lst") for n in products.other_lst)]:
-        p = known_product(name)
-        for k, hour in HOURS.items():
-            if p.layer(f"lst_{k}"):
-                utc = p.family == "hdfeos" and cfg.modis_day == "utc"
-                filed = utc_day(day, hour, lon) if utc else day
-                if filed in catalogued.get(name, {}):
-                    granules[f"{prefix}_{k}"] = granules.get(f"{prefix}_{k}", ()) + catalogued[name][filed]
+        for k in (k for k in OVERPASSES if known_product(name).layer(f"lst_{k}")):
+            kind = f"{prefix}_{k}"
+            for granule in (g for n in (-1, 0, 1) for g in catalogued.get(name, {}).get(day + dt.timedelta(n), ())):
+                certain, possible = _view_days(cfg, granule, day, k, *area)
+                if granule.day in possible:
+                    granules[kind] = (*granules.get(kind, ()), granule)
+                if granule.day in certain:
+                    sure.add((kind, granule))
     for k, hour in HOURS.items():
         utc_date = utc_day(day, hour, lon)
         air = tuple(g for name in products.reanalysis for g in catalogued.get(name, {}).get(utc_date, ()))
@@ -76,7 +82,28 @@ def plan_day(
         if day in catalogued.get(name, {}):
             granules["reflectance"] = catalogued[name][day]
     rain = _rain_intervals(catalogued, products, day, rain_days, lon)
-    return DayPlan(day, domain, granules, rain, cfg.sigma_ssm, _missing_tiles(domain, granules))
+    doubtful = frozenset(kind for kind in granules if "lst" in kind and kind not in {k for k, _ in sure})
+    complete = {kind: [g for g in of_kind if "lst" not in kind or (kind, g) in sure]
+                for kind, of_kind in granules.items()}  # fmt: skip
+    return DayPlan(
+        day, domain, granules, rain, cfg.sigma_ssm, _missing_tiles(domain, complete), cfg.modis_day, doubtful
+    )
+
+
+def _view_days(
+    cfg: PrepareConfig, granule: Granule, day: dt.date, k: str, lons: tuple[float, float], lat: float
+) -> tuple[set[dt.date], set[dt.date]]:
+    """The days under which files like ``granule`` hold views that ``day`` takes for its overpass ``k``: those that are
+    certain by the hour of the platform, and those that are possible where views are early or late."""
+    p = known_product(granule.product)
+    of_eos = p.family == "hdfeos"
+    usual = platform(p.platform) if of_eos else platform_of_sensor(granule.path.name) or platform("")
+    hour, utc = usual.hour(k, day), not of_eos or cfg.modis_day == "utc"
+    certain, possible = (set(filed_days(day, k, hour, s, lons, utc=utc)) for s in (0.0, spread(lat)))
+    if not of_eos:  # of UTC days where they tell the time of each pixel, else of local ones
+        local = set(filed_days(day, k, hour, 0.0, lons, utc=False))
+        certain, possible = certain | local, possible | local
+    return certain, possible
 
 
 def _rain_intervals(

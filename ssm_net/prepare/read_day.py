@@ -68,9 +68,18 @@ def read_granules(plan: DayPlan) -> ObservedDay:
         return None
 
     granules = plan.granules
-    lst = {k: read_usable(granules.get(f"lst_{k}", ()), lambda g, k=k: read_lst(g, k, fine)) for k in OVERPASSES}  # type: ignore[misc]
-    other_lst = {k: read_usable(granules.get(f"other_lst_{k}", ()), lambda g, k=k: read_lst(g, k, fine))  # type: ignore[misc]
-                 for k in OVERPASSES}  # fmt: skip
+
+    def read_views(role: str) -> dict[str, tuple[np.ndarray, np.ndarray] | None]:
+        """LST by overpass; None where no file of it was there."""
+        out: dict[str, tuple[np.ndarray, np.ndarray] | None] = {}
+        for k in OVERPASSES:
+            kind = f"{role}_{k}"
+            got = read_usable(granules.get(kind, ()), lambda g, k=k: read_lst(g, k, fine, plan.day, plan.modis_day))  # type: ignore[misc]
+            by_chance = kind in plan.doubtful and got is not None and not np.isfinite(got[0]).any()
+            out[k] = None if by_chance else got
+        return out
+
+    lst, other_lst = read_views("lst"), read_views("other_lst")
     west, _, east, _ = plan.domain.bounds_lonlat()
     moment = {k: overpass_utc(plan.day, (west + east) / 2, hour) for k, hour in HOURS.items()}
     air = {k: read_usable(granules.get(f"air_{k}", ()), lambda g, k=k: read_reanalysis(g, moment[k], plan.domain))  # type: ignore[misc]
