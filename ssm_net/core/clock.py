@@ -73,7 +73,7 @@ def view_moments(filed: dt.date, day: dt.date, hour: np.ndarray, lon: np.ndarray
     return moments
 
 
-def taken(overpass: str, moments: np.ndarray | Sequence[float]) -> np.ndarray:
+def taken(overpass: str, moments: np.ndarray | Sequence[float] | float) -> np.ndarray:
     """Whether a day takes views at these ``moments`` (as of ``view_moments``) for its ``overpass``; False where NaN."""
     first, end = VIEWS[overpass]
     at = np.asarray(moments)

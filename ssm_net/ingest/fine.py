@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from ssm_net.core.clock import OVERPASSES, filed_days, nearest_view
 from ssm_net.core.platforms import platform, platform_of_sensor
 from ssm_net.ingest import hdfeos, latlon
 from ssm_net.ingest.catalog import Granule
+from ssm_net.ingest.composites import SeenByDay
 from ssm_net.ingest.products import Layer, product
 from ssm_net.ingest.raster import GranuleError, LazyRaster
 from ssm_net.ingest.resample import regrid_each
@@ -59,11 +60,14 @@ def read_lst(
     return lst, sigma
 
 
-def read_reflectance(granules: Sequence[Granule], geobox: GeoBox) -> dict[str, np.ndarray]:
+def read_reflectance(
+    granules: Sequence[Granule], geobox: GeoBox, day: dt.date | None = None, since: Mapping[str, dt.date] | None = None
+) -> dict[str, np.ndarray]:
     """Reflectance (0..1) and NDVI of one day's granules of one product: variable -> (y, x) float32, NaN where missing.
 
     The variables are those of the product that at least one file holds (others are logged), and ``quality``, that of
-    the red band: 0 the best and 1 the second.
+    the red band: 0 the best and 1 the second. Of composites those pixels count that were seen by ``day``, by file name
+    from the day in ``since`` on, and ``age`` tells how many days ago; with ``day`` None all of them count.
 
     Raises ``GranuleError`` where a file is damaged, on another grid, or no file holds any variable of its product.
     """
@@ -73,17 +77,24 @@ def read_reflectance(granules: Sequence[Granule], geobox: GeoBox) -> dict[str, n
     entry = product(granules[0].product)
     if entry is None or entry.role != "reflectance":
         raise GranuleError(granules[0].path, f"{granules[0].product} is no product of reflectance", day=granules[0].day)
+    seen = SeenByDay(day, entry.period, since or {}) if day is not None and entry.period else None
     for layer in entry.layers:
         if not any(hdfeos.holds(granule.path, layer.names) for granule in granules):
             log.info("%s: no layer %s on %s", entry.name, layer.names[0], granules[0].day)
             continue
-        files = [f for granule in granules if (f := hdfeos.find_layer(granule.path, layer, geobox)) is not None]
+        if seen is not None:
+            files = seen.find(granules, layer, geobox)
+        else:
+            files = [f for granule in granules if (f := hdfeos.find_layer(granule.path, layer, geobox)) is not None]
         has_quality = layer.variable == "red" and layer.sigma_bits is not None
-        fields = regrid_each(files, geobox, [layer.resampling, *["nearest"] * has_quality])
+        of_age = [layer.resampling] * (seen is not None)
+        fields = regrid_each(files, geobox, [layer.resampling, *of_age, *["nearest"] * has_quality])
         out[layer.variable] = fields[0]
+        if seen is not None:
+            out["age"] = np.fmax(fields[1], out["age"]) if "age" in out else fields[1]
         if layer.variable == "red":
             best = np.where(np.isfinite(out["red"]), np.float32(0), np.float32(np.nan))
-            out["quality"] = np.where(np.isfinite(fields[1]), fields[1], best) if has_quality else best
+            out["quality"] = np.where(np.isfinite(fields[-1]), fields[-1], best) if has_quality else best
     if not out:
         wanted = ", ".join(layer.names[0] for layer in entry.layers)
         raise GranuleError(granules[0].path, f"holds none of {wanted}", day=granules[0].day)

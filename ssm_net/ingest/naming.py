@@ -28,14 +28,14 @@ def day_in_name(name: str) -> dt.date | None:
 def moment_in_name(name: str) -> np.datetime64 | None:
     """The moment in a file name, UTC: yyyymmddThhmmss, or else the midnight that begins the first date in it; None
     where there is none."""
-    match = re.search(r"(?<!\d)((?:19|20)\d\d)([01]\d)([0-3]\d)T([0-2]\d)([0-5]\d)([0-5]\d)(?!\d)", name)
+    match = re.search(r"(?<!\d)((?:19|20)\d\d[01]\d[0-3]\dT[0-2]\d[0-5]\d[0-5]\d)(?!\d)", name)
     if match:
         try:
-            return np.datetime64(dt.datetime(*map(int, match.groups())), "s")  # type: ignore[arg-type]
-        except ValueError:
+            return np.datetime64(dt.datetime.strptime(match[1], "%Y%m%dT%H%M%S").isoformat(), "s")
+        except ValueError:  # digits that are no date
             pass
     day = day_in_name(name)
-    return None if day is None else np.datetime64(day, "s")
+    return None if day is None else np.datetime64(day.isoformat(), "s")
 
 
 def is_fengyun(name: str) -> bool:

@@ -73,6 +73,7 @@ class Product:
     ``suffixes`` are the endings of file names, lower case; ``group`` names products that belong together (day and
     night of MxD21). ``layers`` is empty where a family has one variable only.
     ``centred``: the file name's day is the middle of the stated range, not its beginning (MCD43).
+    ``period``: days that a composite covers whose pixels are each of one day, 0 for all other products.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Product:
     platform: str = ""
     group: str = ""
     centred: bool = False
+    period: int = 0
     aliases: tuple[str, ...] = field(default=())
 
     def layer(self, variable: str) -> Layer | None:
@@ -130,7 +132,7 @@ def _mcd43(variable: str) -> Layer:
                  HALF_KM, "average")  # fmt: skip
 
 
-def _mod09(variable: str, state: tuple[str, ...], qc: tuple[str, ...]) -> Layer:
+def _mod09(variable: str, state: tuple[str, ...], qc: tuple[str, ...], day: tuple[str, ...] = ()) -> Layer:
     n = MODIS_BANDS[variable]
     quality = (
         Quality(Bits(state, 0, 2), (0, 3), required=True),  # clear, or assumed clear
@@ -139,13 +141,14 @@ def _mod09(variable: str, state: tuple[str, ...], qc: tuple[str, ...]) -> Layer:
         Quality(Bits(qc, 2 + 4 * (n - 1), 4), (0,)),  # this band: highest quality
     )
     names = (f"sur_refl_b{n:02d}_1", f"sur_refl_b{n:02d}")
-    return Layer(variable, names, quality, pixel=HALF_KM, resampling="average")
+    return Layer(variable, names, quality, pixel=HALF_KM, resampling="average", view_time=day)
 
 
 def _mod13(variable: str, name: str) -> Layer:
     bits = ("1 km 16 days pixel reliability",)
     reliability = Quality(Bits(bits, 0, 8), (0, 1))  # good, marginal
-    return Layer(variable, (f"1 km 16 days {name}",), (reliability,), Bits(bits, 0, 1), (0.0, 1.0))
+    return Layer(variable, (f"1 km 16 days {name}",), (reliability,), Bits(bits, 0, 1), (0.0, 1.0),
+                 view_time=("1 km 16 days composite day of the year",))  # fmt: skip
 
 
 _MOD13 = tuple(
@@ -169,10 +172,12 @@ def _modis() -> tuple[Product, ...]:
     out.append(Product("MCD43A4", "hdfeos", "reflectance", hdf, mcd43, centred=True))
     for short, platform in (("MOD", "terra"), ("MYD", "aqua")):
         daily = tuple(_mod09(b, ("state_1km_1", "state_1km"), ("QC_500m_1", "QC_500m")) for b in MODIS_BANDS)
-        weekly = tuple(_mod09(b, ("sur_refl_state_500m",), ("sur_refl_qc_500m",)) for b in MODIS_BANDS)
+        weekly = tuple(
+            _mod09(b, ("sur_refl_state_500m",), ("sur_refl_qc_500m",), ("sur_refl_day_of_year",)) for b in MODIS_BANDS
+        )
         out.append(Product(f"{short}09GA", "hdfeos", "reflectance", hdf, daily, platform))
-        out.append(Product(f"{short}09A1", "hdfeos", "reflectance", hdf, weekly, platform))
-        out.append(Product(f"{short}13A2", "hdfeos", "reflectance", hdf, _MOD13, platform))
+        out.append(Product(f"{short}09A1", "hdfeos", "reflectance", hdf, weekly, platform, period=8))
+        out.append(Product(f"{short}13A2", "hdfeos", "reflectance", hdf, _MOD13, platform, period=16))
     return tuple(out)
 
 

@@ -87,20 +87,19 @@ def modis_moments(
         return None
 
     def moments() -> Moments:
-        hours = None if read_hours is None else read_hours()
-        known = np.isfinite(hours) if hours is not None else None
-        if hours is None or known is None or not known.any():
-            hours, extremes = np.float32(usual), (usual, usual)
-        else:
-            extremes = (float(np.min(hours, where=known, initial=24)), float(np.max(hours, where=known, initial=0)))
+        read = None if read_hours is None else read_hours()
+        known = np.isfinite(read) if read is not None else np.zeros(1, bool)
+        hours, extremes = np.full((1, 1), usual, np.float32), [usual, usual]
+        if read is not None and known.any():
+            extremes = [float(np.min(read, where=known, initial=24)), float(np.max(read, where=known, initial=0))]
             if not known.all():
-                extremes = min(usual, extremes[0]), max(usual, extremes[1])
-                hours = np.where(known, hours, np.float32(usual))
-        corners = view_moments(filed, asked.day, np.array(extremes)[:, None], np.array(lons), utc=utc)
-        one_side = np.ptp(corners - np.array(extremes)[:, None]) == 0
-        if one_side and (taken(asked.overpass, corners).all() or np.ndim(hours) == 0):
-            # No 00:00 UTC among the views: all are of the file's one local day.
-            return hours + (corners[0, 0] - extremes[0]) if np.ndim(hours) else float(corners[0, 0])
+                extremes = [min(usual, extremes[0]), max(usual, extremes[1])]
+            hours = np.where(known, read, np.float32(usual))
+        ends = np.array(extremes)[:, None]
+        corners = view_moments(filed, asked.day, ends, np.array(lons), utc=utc)
+        if np.ptp(corners - ends) == 0:  # no 00:00 UTC among the views: all are of the file's one local day
+            shifted = hours + np.float32(corners[0, 0] - ends[0, 0])
+            return float(shifted[0, 0]) if shifted.size == 1 else shifted
         return view_moments(filed, asked.day, hours, _lon(geobox), utc=utc).astype(np.float32)
 
     return moments

@@ -3,20 +3,49 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ssm_net.config import PrepareConfig
 from ssm_net.core.clock import HOURS, OVERPASSES, filed_days, overpass_utc, utc_day
+from ssm_net.core.days import ONE_DAY
 from ssm_net.core.platforms import platform, platform_of_sensor, spread
 from ssm_net.grid import Domain
 from ssm_net.ingest.catalog import Catalog, Granule
 from ssm_net.ingest.modis_tiles import tile_names
 from ssm_net.prepare.products import CubeProducts, known_product
 
+COMPOSITE_BACK = 40  # days back from which a composite is used that comes late, as all do in near real time
 OVERPASS_ROLES = {"lst": "lst", "other_lst": "other_lst", "reanalysis": "air"}  # roles with granules of day and night
+
+
+@dataclass(frozen=True)
+class Composites:
+    """The composites that the days before have used, by file name, and the ``last`` of these days; None at the start of
+    a record."""
+
+    names: frozenset[str] = frozenset()
+    last: dt.date | None = None
+
+    def since(self, catalogued: Mapping[dt.date, Sequence[Granule]], day: dt.date, period: int) -> dict[str, dt.date]:
+        """The files with pixels for ``day``, with the first day of view that counts: of a file that was used before,
+        the day after the last; of one that is new, all since it began."""
+        out: dict[str, dt.date] = {}
+        for start, granules in catalogued.items():
+            if not 0 <= (day - start).days < COMPOSITE_BACK:
+                continue
+            for granule in granules:
+                known = self.last is not None and granule.path.name in self.names
+                first = start if not known or self.last is None else self.last + ONE_DAY
+                if first < start + period * ONE_DAY:
+                    out[granule.path.name] = first
+        return out
+
+    def after(self, day: dt.date, names: Iterable[str]) -> Composites:
+        """Those that are used when ``day`` is made of the files ``names``."""
+        return Composites(self.names | set(names), day)
 
 
 @dataclass(frozen=True)
@@ -39,6 +68,7 @@ class DayPlan:
     sigma_ssm: float
     missing_tiles: tuple[str, ...] = ()
     modis_day: str = "utc"
+    composite_since: Mapping[str, dt.date] = field(default_factory=dict)  # as of ``read_reflectance``
     doubtful: frozenset[str] = frozenset()  # keys of ``granules`` which hold a view of the day at most by chance
 
     def kinds(self) -> set[str]:
@@ -52,10 +82,11 @@ class DayPlan:
 
 
 def plan_day(
-    cfg: PrepareConfig, domain: Domain, catalogued: Catalog, products: CubeProducts, day: dt.date, rain_days: int = 1
-) -> DayPlan:
+    cfg: PrepareConfig, domain: Domain, catalogued: Catalog, products: CubeProducts, day: dt.date, rain_days: int = 1,
+    used: Composites = Composites(),
+) -> DayPlan:  # fmt: skip
     """The granules of ``day`` among those catalogued; its rain is that of ``rain_days`` days, from one night overpass
-    to the next."""
+    to the next. ``used`` are the composites of the days before."""
     west, south, east, north = domain.bounds_lonlat()
     lon = (west + east) / 2
     granules: dict[str, tuple[Granule, ...]] = {}
@@ -78,16 +109,23 @@ def plan_day(
         air = tuple(g for name in products.reanalysis for g in catalogued.get(name, {}).get(utc_date, ()))
         if air:
             granules[f"air_{k}"] = air
+    since: dict[str, dt.date] = {}
     for name in products.reflectance:
-        if day in catalogued.get(name, {}):
+        if known_product(name).period:
+            since = used.since(catalogued.get(name, {}), day, known_product(name).period)
+            near = [g for n in range(COMPOSITE_BACK) for g in catalogued.get(name, {}).get(day - n * ONE_DAY, ())]
+            if some := tuple(g for g in near if g.path.name in since):
+                granules["reflectance"] = some
+        elif day in catalogued.get(name, {}):
             granules["reflectance"] = catalogued[name][day]
     rain = _rain_intervals(catalogued, products, day, rain_days, lon)
     doubtful = frozenset(kind for kind in granules if "lst" in kind and kind not in {k for k, _ in sure})
     complete = {kind: [g for g in of_kind if "lst" not in kind or (kind, g) in sure]
                 for kind, of_kind in granules.items()}  # fmt: skip
     return DayPlan(
-        day, domain, granules, rain, cfg.sigma_ssm, _missing_tiles(domain, complete), cfg.modis_day, doubtful
-    )
+        day, domain, granules, rain, cfg.sigma_ssm, _missing_tiles(domain, complete), modis_day=cfg.modis_day,
+        composite_since=since, doubtful=doubtful,
+    )  # fmt: skip
 
 
 def _view_days(

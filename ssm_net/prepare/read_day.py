@@ -87,7 +87,9 @@ def read_granules(plan: DayPlan) -> ObservedDay:
     rain, antecedent = _sum_rain(read_usable(i.granules, lambda g, i=i: rain_between(g, i.start, i.end, fine))  # type: ignore[misc]
                                  for i in plan.rain)  # fmt: skip
     ssm = read_usable(granules.get("ssm", ()), lambda g: read_ssm(g, plan.domain, plan.sigma_ssm))
-    reflectance = read_usable(granules.get("reflectance", ()), lambda g: read_reflectance(g, fine))
+    reflectance = read_usable(
+        granules.get("reflectance", ()), lambda g: read_reflectance(g, fine, plan.day, plan.composite_since)
+    )
     return ObservedDay(
         day=plan.day, ssm=ssm, lst=lst, other_lst=other_lst, air=air, reflectance=reflectance, rain=rain,
         antecedent=antecedent, files=tuple(sorted(set(files))), problems=tuple(problems), left_out=left_out,

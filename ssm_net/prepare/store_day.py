@@ -254,15 +254,18 @@ def _reflectance(day: _Making, bands: Sequence[str]) -> Iterator[PackedField]:
         if band in new:
             fresh &= np.isfinite(new[band])
 
+    age = np.full(shape, np.nan, "float32")
+    if before is not None:
+        age = np.minimum(cube.read("reflectance_age", before) + day.days_since, OLDEST)
+    seen_ago = new.get("age", np.zeros(1, "float32"))  # of composites, that of each pixel
+    fresh &= ~(seen_ago > age)
+
     names = dict(zip(bands, bands, strict=True))
     names |= {"reflectance_quality": "quality"} if "reflectance_quality" in cube.fine else {}
     for name, layer in names.items():
         old = np.full(shape, np.nan, "float32") if before is None else cube.read(name, before)
         yield name, FINE[name].pack(np.where(fresh, new.get(layer, old), old))
-    age = np.full(shape, np.nan, "float32")
-    if before is not None:
-        age = np.minimum(cube.read("reflectance_age", before) + day.days_since, OLDEST)
-    yield "reflectance_age", FINE["reflectance_age"].pack(np.where(fresh, 0, age).astype("float32"))
+    yield "reflectance_age", FINE["reflectance_age"].pack(np.where(fresh, seen_ago, age).astype("float32"))
 
 
 def _rain(day: _Making) -> Iterator[PackedField]:
