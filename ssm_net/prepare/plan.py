@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import itertools
 from collections import defaultdict
@@ -104,7 +103,8 @@ def make_plan(cfg: PrepareConfig) -> PreparePlan:
     used = Composites() if cube is None or not composites else _used_composites(cube, days[0])
     for day in days:
         plans[day] = plan_day(cfg, domain, granules, products, day, rain_days[day], used)
-        used = used.after(day, plans[day].composite_since)
+        stays = cube is not None and composites and cube.done(day) and (first is None or day < first)
+        used = used.after(day, _files_of(cube, day) if cube is not None and stays else plans[day].composite_since)
     if cube is not None and first is not None:
         require_granules(cube, first, plans)
     todo = [day for day in days if cube is None or not cube.done(day) or (first is not None and day >= first)]
@@ -118,9 +118,17 @@ def _used_composites(cube: Cube, day: dt.date) -> Composites:
     used = Composites()
     for before in cube.done_days():
         if 0 < (day - before).days <= 2 * COMPOSITE_BACK:
-            with contextlib.suppress(DamagedError):  # it is reported where it counts
-                used = used.after(before, (cube.status(before) or {}).get("files", ()))
+            used = used.after(before, _files_of(cube, before))
     return used
+
+
+def _files_of(cube: Cube, day: dt.date) -> Sequence[str]:
+    """The names of the files that a stored day was made of; none where its status is damaged, which is reported where
+    the day is."""
+    try:
+        return (cube.status(day) or {}).get("files", ())
+    except DamagedError:
+        return ()
 
 
 def _rain_days(days: Sequence[dt.date], stored: Sequence[dt.date]) -> dict[dt.date, int]:
