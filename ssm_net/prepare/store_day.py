@@ -13,10 +13,12 @@ from torch import Tensor
 
 from ssm_net.config import MemoryConfig
 from ssm_net.core.clock import HOURS, OVERPASSES
+from ssm_net.core.platforms import platform
 from ssm_net.cube.store import Cube
 from ssm_net.cube.variables import API_DAYS, FINE, REFLECTANCE_BANDS
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.grid import Domain, block_mean
+from ssm_net.ingest.products import product
 from ssm_net.lst import cloud_effect
 from ssm_net.lst.annual_cycle import AirMemory, Cycle
 from ssm_net.lst.background import BackgroundLST
@@ -159,6 +161,7 @@ def _thermal(day: _Making, k: str) -> Iterator[PackedField]:
     lst, sigma = observed.lst.get(k) or (unknown, unknown)
     other = (observed.other_lst.get(k) or (unknown, unknown)) if f"lst_{k}_platform_offset" in cube.coarse else None
     pair = observed.air.get(k)
+    hour = day.state[f"lst_{k}_hour"] = _view_hour(cube, observed.day, k)
     height = block_mean(day.surface.terrain.elevation, cube.domain.ratio)
     air = None if pair is None else torch.from_numpy(pair[0]) + LAPSE * height
     filled = fill_gaps(
@@ -166,7 +169,7 @@ def _thermal(day: _Making, k: str) -> Iterator[PackedField]:
         thermal_state(cube, day.before, k), MemoryConfig(cube.attrs["memory_days"], cube.attrs["memory_background"]),
         other=None if other is None else ClearLST(torch.from_numpy(other[0]), torch.from_numpy(other[1])),
         air=air if f"lst_{k}_air" in cube.coarse else None,
-        sun=sun_height(_latitude(cube.domain), observed.day, HOURS[k]) if f"lst_{k}_slow" in cube.fine else None,
+        sun=sun_height(_latitude(cube.domain), observed.day, hour) if f"lst_{k}_slow" in cube.fine else None,
     )  # fmt: skip
     seen_fraction = block_mean((filled.lineage <= 1).float(), cube.domain.ratio, day.surface.land)
     day.coarse[f"lst_{k}_seen"] = seen_fraction.numpy()
@@ -182,6 +185,13 @@ def _thermal(day: _Making, k: str) -> Iterator[PackedField]:
     yield from _packed_memory(filled.state.memory, f"lst_{k}_memory", f"lst_{k}_weight")
     if filled.state.slow is not None:
         yield from _packed_memory(filled.state.slow, f"lst_{k}_slow", f"lst_{k}_slow_weight")
+
+
+def _view_hour(cube: Cube, day: dt.date, k: str) -> float:
+    """The local solar hour at which the platform of the cube's LST passes: as it drifts, the sun stands lower in its
+    views, and a contrast that shrinks with it is not taken for a change of the ground."""
+    entry = product(next(iter(cube.attrs.get("lst", "").split()), ""))
+    return platform(entry.platform).hour(k, day) if entry is not None and entry.platform else HOURS[k]
 
 
 def _packed_memory(memory: Memory, mean: str, weight: str) -> Iterator[PackedField]:
