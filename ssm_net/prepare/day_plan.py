@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -69,11 +69,17 @@ class DayPlan:
     missing_tiles: tuple[str, ...] = ()
     modis_day: str = "utc"
     composite_since: Mapping[str, dt.date] = field(default_factory=dict)  # as of ``read_reflectance``
-    doubtful: frozenset[str] = frozenset()  # keys of ``granules`` which hold a view of the day at most by chance
+    by_chance: frozenset[tuple[str, str]] = frozenset()  # keys of ``granules`` and files with few views of it, if any
 
     def kinds(self) -> set[str]:
         """What there is a granule for: the keys of ``granules``, and ``rain`` where there is one of the day's own."""
-        return {*self.granules, *("rain" for interval in self.rain[:1] if interval.granules)} - self.doubtful
+        return {*self.certain(), *("rain" for interval in self.rain[:1] if interval.granules)}
+
+    def certain(self) -> dict[str, tuple[Granule, ...]]:
+        """The ``granules`` without those that hold views of the day by chance only: from early or late in a swath."""
+        kept = {kind: tuple(g for g in of_kind if (kind, g.path.name) not in self.by_chance)
+                for kind, of_kind in self.granules.items()}  # fmt: skip
+        return {kind: of_kind for kind, of_kind in kept.items() if of_kind}
 
     def has_granules(self, role: str) -> bool:
         """Whether there is a granule of ``role``: one of the table of products, or ``other_lst``."""
@@ -93,7 +99,7 @@ def plan_day(
     for name in products.ssm:
         if "ssm" not in granules and day in catalogued.get(name, {}):
             granules["ssm"] = catalogued[name][day]
-    sure: set[tuple[str, Granule]] = set()
+    by_chance: set[tuple[str, str]] = set()
     area = (west, east), max(abs(south), abs(north))
     for name, prefix in [*((n, "lst") for n in products.lst), *((n, "other_lst") for n in products.other_lst)]:
         for k in (k for k in OVERPASSES if known_product(name).layer(f"lst_{k}")):
@@ -102,8 +108,8 @@ def plan_day(
                 certain, possible = _view_days(cfg, granule, day, k, *area)
                 if granule.day in possible:
                     granules[kind] = (*granules.get(kind, ()), granule)
-                if granule.day in certain:
-                    sure.add((kind, granule))
+                    if granule.day not in certain:
+                        by_chance.add((kind, granule.path.name))
     for k, hour in HOURS.items():
         utc_date = utc_day(day, hour, lon)
         air = tuple(g for name in products.reanalysis for g in catalogued.get(name, {}).get(utc_date, ()))
@@ -119,13 +125,11 @@ def plan_day(
         elif day in catalogued.get(name, {}):
             granules["reflectance"] = catalogued[name][day]
     rain = _rain_intervals(catalogued, products, day, rain_days, lon)
-    doubtful = frozenset(kind for kind in granules if "lst" in kind and kind not in {k for k, _ in sure})
-    complete = {kind: [g for g in of_kind if "lst" not in kind or (kind, g) in sure]
-                for kind, of_kind in granules.items()}  # fmt: skip
-    return DayPlan(
-        day, domain, granules, rain, cfg.sigma_ssm, _missing_tiles(domain, complete), modis_day=cfg.modis_day,
-        composite_since=since, doubtful=doubtful,
+    plan = DayPlan(
+        day, domain, granules, rain, cfg.sigma_ssm, modis_day=cfg.modis_day, composite_since=since,
+        by_chance=frozenset(by_chance),
     )  # fmt: skip
+    return replace(plan, missing_tiles=_missing_tiles(domain, plan.certain()))
 
 
 def _view_days(

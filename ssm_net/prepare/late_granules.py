@@ -47,7 +47,7 @@ def late_granules(
     late: dict[dt.date, list[str]] = {}
     for day in sorted(near & set(statuses)):
         plan = plan_day(cfg, cube.domain, unused, products, day)
-        names = {g.path.name for granules in plan.granules.values() for g in granules}
+        names = {g.path.name for granules in plan.certain().values() for g in granules}
         names |= {g.path.name for interval in plan.rain for g in interval.granules if _overlaps(g, interval)}
         if names:
             late[day] = sorted(names)

@@ -75,7 +75,7 @@ def read_granules(plan: DayPlan) -> ObservedDay:
         for k in OVERPASSES:
             kind = f"{role}_{k}"
             got = read_usable(granules.get(kind, ()), lambda g, k=k: read_lst(g, k, fine, plan.day, plan.modis_day))  # type: ignore[misc]
-            by_chance = kind in plan.doubtful and got is not None and not np.isfinite(got[0]).any()
+            by_chance = kind not in plan.certain() and got is not None and not np.isfinite(got[0]).any()
             out[k] = None if by_chance else got
         return out
 
