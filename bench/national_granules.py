@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from national_cube import noise
 
+from ssm_net.core.clock import HOURS
 from ssm_net.grid import Domain
 from ssm_net.simulate.native_files import REFLECTANCE_EVERY, missing
 from ssm_net.simulate.world.observe import RainGrid
@@ -49,7 +50,7 @@ def write(raw: Path, domain: Domain, days: Sequence[dt.date], rain_before: int) 
     for tile in sinusoidal_tiles(domain, 1200):
         for day in (days[0] - ONE, *days):  # a night view is filed under the UTC day before
             if missing(path := modis.folder(raw, modis.LST) / modis.name(modis.LST, day, tile)):
-                modis.write_lst(path, modis.LST, day, tile, {part: _lst(part, tile, day) for part in MEAN})
+                modis.write_lst(path, modis.LST, day, tile, {part: _lst(part, tile, day) for part in MEAN}, HOURS)
     for tile in sinusoidal_tiles(domain, 2400):
         for day in days[::REFLECTANCE_EVERY]:
             if missing(path := modis.folder(raw, modis.REFLECTANCE) / modis.name(modis.REFLECTANCE, day, tile)):

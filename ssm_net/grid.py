@@ -20,6 +20,7 @@ from odc.geo.geobox import GeoBox
 from odc.geo.geom import Geometry, bbox_intersection, box
 from torch import Tensor
 
+from ssm_net.dateline import refusal_of_area, refusal_of_box
 from ssm_net.errors import ConfigError, SsmNetError
 
 Window = tuple[int, int, int, int]  # row0, row1, col0, col1, half-open
@@ -94,13 +95,15 @@ class Domain:
     def from_bbox(cls, name: str, bbox: tuple[float, float, float, float], grid: Grid = M36) -> Domain:
         """The smallest window that holds ``bbox`` = (west, south, east, north), degrees, snapped outward.
 
-        Raises ``DomainError`` where ``bbox`` is no such box or lies outside the grid.
+        Raises ``DomainError`` where ``bbox`` is no such box, crosses the dateline or lies outside the grid.
         """
         west, south, east, north = bbox
+        if reason := refusal_of_box(bbox):
+            raise DomainError(f"domain {name!r}: bbox {list(bbox)}: {reason}")
         if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
             raise DomainError(
                 f"domain {name!r}: bbox {list(bbox)} is not [west, south, east, north] in degrees with "
-                "west < east and south < north"
+                "west < east, south < north, longitudes from -180 to 180 (the dateline) and latitudes from -90 to 90"
             )
         return cls.from_geometry(name, box(west, south, east, north, "EPSG:4326"), grid)
 
@@ -108,8 +111,10 @@ class Domain:
     def from_geometry(cls, name: str, geometry: Geometry, grid: Grid = M36) -> Domain:
         """The smallest window that holds the bounds of ``geometry`` (any CRS), snapped outward.
 
-        Raises ``DomainError`` where they lie outside the grid.
+        Raises ``DomainError`` where they lie outside the grid, or the area crosses the dateline.
         """
+        if reason := refusal_of_area(geometry):
+            raise DomainError(f"domain {name!r}: {reason}")
         # A long straight edge in degrees is straight here too (cylindrical), but not in every CRS: add points to it.
         bounds = geometry.to_crs(grid.crs, resolution="auto").boundingbox
         extent = bbox_intersection([bounds, grid.geobox().boundingbox])

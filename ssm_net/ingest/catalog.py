@@ -13,7 +13,7 @@ from ssm_net.core.days import ONE_DAY
 from ssm_net.errors import SsmNetError
 from ssm_net.ingest import latlon
 from ssm_net.ingest.eos_metadata import identity
-from ssm_net.ingest.naming import day_in_name, is_fengyun
+from ssm_net.ingest.naming import SMAP_L3, day_in_name, is_fengyun
 from ssm_net.ingest.products import Product, product
 from ssm_net.ingest.raster import GranuleError
 
@@ -51,8 +51,8 @@ def list_granules(
     """Product name (as in the table of products, without a version) -> day -> its granules, ordered by tile.
 
     MODIS files are dated by their metadata, which takes precedence over the name; only those within ``days`` (first and
-    last, both included) are opened for it, all where None. A SMAP half orbit is listed under every day whose night it
-    may hold. With ``only``, just these products are listed. Unknown folders and files, and all but the newest of
+    last, both included) are opened for it, all where None. A SMAP file is listed under every day whose night it may
+    hold. With ``only``, just these products are listed. Unknown folders and files, and all but the newest of
     several files of one tile and day, are skipped and logged by name.
 
     Raises ``RawFolderError`` where ``raw`` is not a folder.
@@ -112,6 +112,9 @@ def granules_of(entry: Product, path: Path, days: tuple[dt.date, dt.date] | None
                 half = re.search(r"_(\d{5}_[AD])_", path.name)
                 for near in (named - ONE_DAY, named, named + ONE_DAY):
                     yield Granule(entry.name, path, near, half.group(1) if half else path.name)
+            elif re.search(SMAP_L3, path.name):  # a map of a UTC day holds the 06:00 of two local days
+                for near in (named, named + ONE_DAY):
+                    yield Granule(entry.name, path, near, f"UTC {named}")
             else:
                 yield Granule(entry.name, path, named, "FY-3B" if is_fengyun(path.name) else None)
     except GranuleError as err:

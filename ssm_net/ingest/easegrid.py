@@ -17,10 +17,11 @@ import xarray as xr
 from pyproj import Transformer
 
 from ssm_net.core.clock import NIGHT_HOUR
+from ssm_net.core.radiometers import BY_CODE
 from ssm_net.grid import Domain, Grid
 from ssm_net.ingest import latlon, signature, ssm_flags
 from ssm_net.ingest.encoding import Encoding, attributes_of
-from ssm_net.ingest.naming import day_in_name
+from ssm_net.ingest.naming import moment_in_name
 from ssm_net.ingest.quantities import SOIL_MOISTURE, SOIL_MOISTURE_ERROR, Linear, Quantity
 from ssm_net.ingest.ranges import conversion, plausible
 from ssm_net.ingest.raster import GranuleError
@@ -35,6 +36,8 @@ OF_GROUP = re.compile(r"^soil_moisture_retrieval_data(_am|_pm)?[_/.]", re.I)  # 
 NOT_VALUES = re.compile(r"uncert|error|err$|flag|qual|qc|std|count|num|time|option|dca|scv|sigma", re.I)
 SSM_NAME = re.compile(r"soil_?moisture|^s?sm(_|$)|^ssm|^vsm|(_|^)sm$", re.I)
 FILL = -9999.0  # of NNsm and SMAP, whether they say so or not
+SMAP_HOUR = BY_CODE[4].overpass
+NOON_2000 = np.datetime64("2000-01-01T12:00:00", "s")  # from which SMAP counts seconds
 NIGHT_NAME = re.compile(r"desc|night|(?<![a-z])(d|am|0130)(?![a-z])", re.I)
 
 
@@ -86,12 +89,15 @@ def read_map(path: Path, domain: Domain, product_name: str) -> np.ndarray:
     return cells_from_points(domain, rows.ravel(), cols.ravel(), data.ravel())
 
 
-def read_smap(path: Path, domain: Domain, day: dt.date) -> tuple[np.ndarray, np.ndarray]:
-    """SMAP L2 or L3 passive HDF5: (soil moisture, its standard error), each (R, C) m3 m-3, NaN where missing.
+def read_smap(path: Path, domain: Domain, day: dt.date) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """SMAP L2 or L3 passive HDF5: soil moisture and its standard error, m3 m-3, and the hours from the night overpass
+    of ``day`` to its observation, each (R, C), NaN where missing.
 
     Only retrievals that their flags allow (recommended, not frozen: see the table of products) within the stated valid
-    range are used: of L3 the morning (06:00) map, of a half orbit (L2) the cells whose nearest night overpass, about
-    01:30 local solar time, is that of ``day``.
+    range are used, of L3 those of the morning (06:00) map; of both the cells whose nearest night overpass, about 01:30
+    local solar time, is that of ``day``: a file of L3 is of a UTC day, and holds the 06:00 of the next local day east
+    of 90 E. The moment of a cell is that in the file; where it has none, 06:00 local solar time (L3) or the time in its
+    name (L2).
 
     Raises ``GranuleError`` where the file is damaged or holds no such group.
     """
@@ -111,7 +117,6 @@ def read_smap(path: Path, domain: Domain, day: dt.date) -> tuple[np.ndarray, np.
             error, error_linear = np.full_like(ssm, np.nan), linear
             if "soil_moisture_error" in group:
                 error, error_linear = _smap_values(path, group, "soil_moisture_error", SOIL_MOISTURE_ERROR)
-            of_night = np.ones(ssm.shape, bool)
             if ssm.ndim == 2:
                 rows, cols = np.indices(ssm.shape)
                 if ssm.shape != (domain.grid.rows, domain.grid.cols):
@@ -119,17 +124,20 @@ def read_smap(path: Path, domain: Domain, day: dt.date) -> tuple[np.ndarray, np.
             else:
                 rows = group["EASE_row_index"][()].astype(np.int64)
                 cols = group["EASE_column_index"][()].astype(np.int64)
-                of_night = _belongs_to_night(group, day, path)
+            hours = _hours_from_night(path, group, ssm.shape, day, domain.grid)
             flags = ssm_flags.layers("SMAP", list(group), lambda n: group[n][()])
     except (OSError, KeyError, RuntimeError) as err:
         raise GranuleError(path, f"not a whole SMAP HDF5 file ({err})", day=day) from err
+    of_night = np.abs(hours) < 12
     recommended = of_night & ssm_flags.usable(path, "SMAP", flags, of_night & _inside(domain, rows, cols, ssm))
     ssm = plausible(np.where(recommended, ssm, np.nan), SOIL_MOISTURE, path, "soil_moisture", linear=linear)
     error = np.where(recommended, error, np.nan)
     error = plausible(error, SOIL_MOISTURE_ERROR, path, "soil_moisture_error", linear=error_linear)
     error = np.where(error > 0, error, np.nan)
+    hours = np.where(np.isfinite(ssm), hours, np.nan)
     flat = rows.ravel(), cols.ravel()
-    return cells_from_points(domain, *flat, ssm.ravel()), cells_from_points(domain, *flat, error.ravel())
+    value, sigma, off = (cells_from_points(domain, *flat, field.ravel()) for field in (ssm, error, hours))
+    return value, sigma, off
 
 
 def has_groups(path: Path) -> bool:
@@ -205,17 +213,47 @@ def _smap_values(path: Path, group: Any, name: str, quantity: Quantity) -> tuple
     return encoding.decode(group[name][()], [FILL]), conversion(quantity, encoding)
 
 
-def _belongs_to_night(group: object, day: dt.date, path: Path) -> np.ndarray:
-    """Which cells of a half orbit belong to the night of ``day``."""
-    lon = np.asarray(group["longitude"][()], np.float64)  # type: ignore[index]
-    if "tb_time_utc" in group:  # type: ignore[operator]
-        text = group["tb_time_utc"][()].astype("U19")  # type: ignore[index]
-        utc = np.array([t if t[:2] in ("19", "20") else "NaT" for t in text.tolist()], "datetime64[s]")
+def _hours_from_night(path: Path, group: Any, shape: tuple[int, ...], day: dt.date, grid: Grid) -> np.ndarray:
+    """Hours from the night overpass of ``day`` (01:30 local solar time) to each observation, of ``shape``; NaN where
+    there is none."""
+    lon = _longitudes(group, shape, grid)
+    since = np.full(shape, np.nan)  # hours of UTC since the midnight that begins the day
+    midnight = np.datetime64(day, "s")
+    if "tb_time_seconds" in group:
+        encoding = Encoding(path, "tb_time_seconds", attributes_of(group["tb_time_seconds"]))
+        seconds = encoding.decode(group["tb_time_seconds"][()], [FILL])
+        since = seconds / 3600 + float((NOON_2000 - midnight) / np.timedelta64(1, "h"))
+    elif "tb_time_utc" in group:
+        text = group["tb_time_utc"][()].astype("U19")
+        known = [t if t[:2] in ("19", "20") else "NaT" for t in text.ravel().tolist()]
+        since = ((np.array(known, "datetime64[s]") - midnight) / np.timedelta64(1, "h")).reshape(shape)
     else:
-        named = day_in_name(path.name)
-        if named is None:
-            raise GranuleError(path, "no time of observation, in the file or in its name", day=day)
-        utc = np.full(lon.shape, np.datetime64(named, "s"))
-    # A moment belongs to the night whose 01:30 (local solar time) is nearest: from 13:30 to 13:30.
-    shift = np.rint((lon / 15 + 12 - NIGHT_HOUR) * 3600).astype("timedelta64[s]")
-    return (utc + shift).astype("datetime64[D]") == np.datetime64(day, "D")
+        since = np.full(shape, _named_hours(path, day))
+        if len(shape) == 2:
+            since += (SMAP_HOUR - lon / 15) % 24
+    return since + lon / 15 - NIGHT_HOUR
+
+
+def hours_of_smap_map(path: Path, domain: Domain, day: dt.date) -> np.ndarray:
+    """Hours from the night overpass of ``day`` to the 06:00 (local solar time) in a map of the UTC day that its name
+    states, (R, C) float32."""
+    lon, _ = domain.lonlat(coarse=True)
+    hours = _named_hours(path, day) + (SMAP_HOUR - lon / 15) % 24 + lon / 15 - NIGHT_HOUR
+    return np.broadcast_to(hours.astype(np.float32), domain.coarse_shape)
+
+
+def _named_hours(path: Path, day: dt.date) -> float:
+    """Hours of UTC from the midnight that begins ``day`` to the moment in the name of a file."""
+    moment = moment_in_name(path.name)
+    if moment is None:
+        raise GranuleError(path, "no time of observation, in the file or in its name", day=day)
+    return float((moment - np.datetime64(day, "s")) / np.timedelta64(1, "h"))
+
+
+def _longitudes(group: Any, shape: tuple[int, ...], grid: Grid) -> np.ndarray:
+    """Longitudes of the cells of a group, of ``shape``; of a map those of the grid."""
+    if len(shape) == 2:
+        columns = np.asarray(grid.geobox().coordinates["x"].values)
+        lon, _ = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True).transform(columns, np.zeros_like(columns))
+        return np.broadcast_to(lon, shape)
+    return np.asarray(group["longitude"][()], np.float64)

@@ -2,53 +2,74 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from odc.geo.geobox import GeoBox
 
-from ssm_net.core.clock import OVERPASSES
+from ssm_net.core.clock import OVERPASSES, filed_days, nearest_view
+from ssm_net.core.platforms import platform, platform_of_sensor
 from ssm_net.ingest import hdfeos, latlon, quantities
 from ssm_net.ingest.catalog import Granule
+from ssm_net.ingest.composites import SeenByDay
 from ssm_net.ingest.products import Layer, product
 from ssm_net.ingest.quantities import LST
 from ssm_net.ingest.ranges import conversion, plausible
 from ssm_net.ingest.raster import GranuleError, LazyRaster
 from ssm_net.ingest.resample import regrid_each
+from ssm_net.ingest.views import DayOfViews, View, merged, modis_moments
 
 log = logging.getLogger(__name__)
 
 LST_ERROR = 2.0  # K, where a product states no error
 
 
-def read_lst(granules: Sequence[Granule], overpass: str, geobox: GeoBox) -> tuple[np.ndarray, np.ndarray]:
-    """LST of one overpass (``day`` or ``night``) from one day's granules: (LST, its standard error), (y, x) K float32.
+def read_lst(
+    granules: Sequence[Granule], overpass: str, geobox: GeoBox, day: dt.date | None = None, modis_day: str = "utc"
+) -> tuple[np.ndarray, np.ndarray]:
+    """LST of one overpass (``day`` or ``night``) from granules of one product: (LST, its standard error), (y, x) K
+    float32.
 
-    NaN where cloud, bad quality or no data; all NaN where no granule holds that overpass. The two are NaN together.
+    Of the ``granules`` those pixels count that local ``day`` takes for the overpass (``ssm_net/core/clock.py``), the
+    nearest to its hour where there are two: by the view time of the pixel where the file has one, else by the hour of
+    the platform. With ``day`` None all pixels count. ``modis_day`` as in the settings of ``prepare``. NaN where cloud,
+    bad quality or no data; all NaN where no granule holds that overpass. The two are NaN together.
 
     Raises ``GranuleError`` where a file is damaged or on another grid.
     """
     assert overpass in OVERPASSES, overpass
+    asked = None if day is None else DayOfViews(day, overpass, modis_day)
     files: list[LazyRaster] = []
+    views: list[View] = []
     resampling = "bilinear"
     for granule in granules:
         layer = _layer(granule, f"lst_{overpass}")
-        if layer is not None:
-            resampling = layer.resampling
+        if layer is None:
+            continue
+        resampling = layer.resampling
+        if asked is None:
             files += _find_lst(granule, layer, overpass, geobox)
+        else:
+            views += _find_views(granule, layer, asked, geobox)
     # The error is a class of each pixel: nearest neighbour, at a tenth of the cost of a second interpolation.
-    lst, sigma = regrid_each(files, geobox, [resampling, "nearest"])
+    lst, sigma = regrid_each(files + merged(views, overpass), geobox, [resampling, "nearest"])
     np.copyto(sigma, LST_ERROR, where=np.isnan(sigma))
     np.copyto(sigma, np.nan, where=np.isnan(lst))
     return lst, sigma
 
 
-def read_reflectance(granules: Sequence[Granule], geobox: GeoBox) -> dict[str, np.ndarray]:
+def read_reflectance(
+    granules: Sequence[Granule], geobox: GeoBox, day: dt.date | None = None, since: Mapping[str, dt.date] | None = None
+) -> dict[str, np.ndarray]:
     """Reflectance (0..1) and NDVI of one day's granules of one product: variable -> (y, x) float32, NaN where missing.
 
     The variables are those of the product that at least one file holds (others are logged), and ``quality``, that of
-    the red band: 0 the best and 1 the second.
+    the red band: 0 the best and 1 the second. Of composites those pixels count that were seen by ``day``, by file name
+    from the day in ``since`` on, and ``age`` tells how many days ago; with ``day`` None all of them count.
 
     Raises ``GranuleError`` where a file is damaged, on another grid, or no file holds any variable of its product.
     """
@@ -58,17 +79,24 @@ def read_reflectance(granules: Sequence[Granule], geobox: GeoBox) -> dict[str, n
     entry = product(granules[0].product)
     if entry is None or entry.role != "reflectance":
         raise GranuleError(granules[0].path, f"{granules[0].product} is no product of reflectance", day=granules[0].day)
+    seen = SeenByDay(day, entry.period, since or {}) if day is not None and entry.period else None
     for layer in entry.layers:
         if not any(hdfeos.holds(granule.path, layer.names) for granule in granules):
             log.info("%s: no layer %s on %s", entry.name, layer.names[0], granules[0].day)
             continue
-        files = [f for granule in granules if (f := hdfeos.find_layer(granule.path, layer, geobox)) is not None]
+        if seen is not None:
+            files = seen.find(granules, layer, geobox)
+        else:
+            files = [f for granule in granules if (f := hdfeos.find_layer(granule.path, layer, geobox)) is not None]
         has_quality = layer.variable == "red" and layer.has_error
-        fields = regrid_each(files, geobox, [layer.resampling, *["nearest"] * has_quality])
+        of_age = [layer.resampling] * (seen is not None)
+        fields = regrid_each(files, geobox, [layer.resampling, *of_age, *["nearest"] * has_quality])
         out[layer.variable] = fields[0]
+        if seen is not None:
+            out["age"] = np.fmax(fields[1], out["age"]) if "age" in out else fields[1]
         if layer.variable == "red":
             best = np.where(np.isfinite(out["red"]), np.float32(0), np.float32(np.nan))
-            out["quality"] = np.where(np.isfinite(fields[1]), fields[1], best) if has_quality else best
+            out["quality"] = np.where(np.isfinite(fields[-1]), fields[-1], best) if has_quality else best
     if not out:
         wanted = ", ".join(layer.names[0] for layer in entry.layers)
         raise GranuleError(granules[0].path, f"holds none of {wanted}", day=granules[0].day)
@@ -84,22 +112,80 @@ def _layer(granule: Granule, variable: str) -> Layer | None:
 
 def _find_lst(granule: Granule, layer: Layer, overpass: str, geobox: GeoBox) -> list[LazyRaster]:
     """LST of a granule near ``geobox`` and its error; nothing where it holds no such overpass."""
-    entry = product(granule.product)
-    if entry is not None and entry.family == "latlon_lst":
-        if overpass.upper() not in (granule.tile or ""):
-            return []
-        return _read_cci(granule)
+    if _is_cci(granule):
+        return [a for a, _ in _read_cci(granule)] if overpass.upper() in (granule.tile or "") else []
     lazy = hdfeos.find_layer(granule.path, layer, geobox)
     if lazy is None:
         return []
     return [lazy if layer.sigma_bits is not None else LazyRaster(lazy.geobox, lambda: _with_error(*lazy.read()))]
 
 
+def _find_views(granule: Granule, layer: Layer, asked: DayOfViews, geobox: GeoBox) -> list[View]:
+    """As ``_find_lst``, with the moments at which its pixels were seen; nothing where the day asked for takes none."""
+    if _is_cci(granule):
+        return _cci_views(granule, asked) if asked.overpass.upper() in (granule.tile or "") else []
+    views = []
+    for lazy in _find_lst(granule, layer, asked.overpass, geobox):
+        times = hdfeos.find_layer(granule.path, layer.times(), geobox)
+        entry = product(granule.product)
+        usual = platform(entry.platform if entry is not None else "")
+        read_hours = None if times is None or times.geobox != lazy.geobox else _first_of(times)
+        moments = modis_moments(granule.day, asked, usual, lazy.geobox, read_hours)
+        if moments is not None:
+            views.append(View(lazy, moments))
+    return views
+
+
+def _first_of(raster: LazyRaster) -> Callable[[], np.ndarray]:
+    return lambda: raster.read()[0]
+
+
 def _with_error(lst: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return lst, np.where(np.isnan(lst), np.float32(np.nan), np.float32(LST_ERROR))
 
 
-def _read_cci(granule: Granule) -> list[LazyRaster]:
+def _is_cci(granule: Granule) -> bool:
+    entry = product(granule.product)
+    return entry is not None and entry.family == "latlon_lst"
+
+
+def _cci_views(granule: Granule, asked: DayOfViews) -> list[View]:
+    """LST of an ESA CCI file with its moments: the UTC time of each pixel (``dtime``), or else, taken for a file of
+    local days, the hour of its platform."""
+    usual = (platform_of_sensor(granule.path.name) or platform("")).hour(asked.overpass, asked.day)
+    days = filed_days(asked.day, asked.overpass, usual, 0.0, (0.0, 0.0), utc=False)
+    if not _has_dtime(granule) and granule.day not in days:
+        return []
+    alone = nearest_view(asked.overpass, usual)
+    midnight = np.datetime64(asked.day, "s")
+    views = []
+    for lazy, seconds in _read_cci(granule, midnight):
+        if seconds is None:
+            views.append(View(lazy, lambda: alone))
+            continue
+        (_, width), a = lazy.geobox.shape, lazy.geobox.affine
+        local = seconds / 3600 + np.float32((a.c + a.a * (np.arange(width) + 0.5)) / 15)
+        views.append(View(lazy, lambda local=local: local))  # type: ignore[misc]
+    return views
+
+
+def _has_dtime(granule: Granule) -> bool:
+    with latlon.open_netcdf(granule.path) as dataset:
+        if "dtime" in dataset.variables:
+            return True
+    _say_local(granule.path.parent)
+    return False
+
+
+@lru_cache(maxsize=64)
+def _say_local(folder: Path) -> None:
+    """Said once for each folder."""
+    log.warning("%s: files without dtime, the time of each pixel; their days are taken for local days", folder)
+
+
+def _read_cci(granule: Granule, midnight: np.datetime64 | None = None) -> list[tuple[LazyRaster, np.ndarray | None]]:
+    """LST and error of an ESA CCI file, one raster or two, each with the UTC seconds of its pixels after ``midnight``,
+    (lat, lon) float32; None where the file does not tell, or is not asked."""
     path = granule.path
     with latlon.open_netcdf(path) as dataset:
         grid = latlon.axes(path, dataset)
@@ -113,6 +199,13 @@ def _read_cci(granule: Granule) -> list[LazyRaster]:
             sigma = np.where(np.isnan(sigma), LST_ERROR, sigma)
         else:
             sigma = np.full(lst.shape, LST_ERROR)
+        seconds = None
+        if midnight is not None and "dtime" in dataset.variables:
+            seconds = latlon.seconds_since(path, dataset, "dtime", grid, granule.day, midnight)
     sigma[np.isnan(lst)] = np.nan
-    pairs = zip(latlon.rasters(grid, lst), latlon.rasters(grid, sigma), strict=True)
-    return [LazyRaster(a.geobox, lambda a=a, b=b: (a.data, b.data)) for a, b in pairs]  # type: ignore[misc]
+    fields = [latlon.rasters(grid, f) for f in (lst, sigma, *(() if seconds is None else (seconds,)))]
+    out: list[tuple[LazyRaster, np.ndarray | None]] = []
+    for a, b, *moments in zip(*fields, strict=True):
+        lazy = LazyRaster(a.geobox, lambda a=a, b=b: (a.data, b.data))  # type: ignore[misc]
+        out.append((lazy, moments[0].data if moments else None))
+    return out

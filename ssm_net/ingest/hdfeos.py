@@ -51,6 +51,24 @@ def find_layer(path: Path, layer: Layer, within: GeoBox | None = None) -> LazyRa
     return LazyRaster(geobox[window], lambda: _read(path, layer, name, window))
 
 
+def find_stored(path: Path, names: Sequence[str], pixels: GeoBox) -> np.ndarray | None:
+    """The stored numbers of a layer on ``pixels``, a part of the file's grid; None where it has no such layer there.
+
+    Raises ``GranuleError`` where the file is damaged or on another grid.
+    """
+    with open_hdf4(path) as sd:
+        name = first_layer(sd, names)
+        if name is None:
+            return None
+        geobox = geobox_of(path, grids_of(path), name)
+        (height, width), a, b = pixels.shape, pixels.affine, geobox.affine
+        col, row = round((a.c - b.c) / b.a), round((a.f - b.f) / b.e)
+        if abs(a.a - b.a) > 1e-3 * b.a or row < 0 or col < 0:
+            return None
+        data, _ = read_window(path, sd, name, geobox.shape, (slice(row, row + height), slice(col, col + width)))
+        return data
+
+
 def holds(path: Path, names: Sequence[str]) -> bool:
     """Whether a file has a layer of one of these names. Raises ``GranuleError``."""
     with open_hdf4(path) as sd:

@@ -167,6 +167,28 @@ def days_in(path: Path, around: int = 0) -> tuple[dt.date, ...]:
     return tuple(day.astype(dt.date) for day in sorted(days))
 
 
+def seconds_since(
+    path: Path, dataset: xr.Dataset, name: str, grid: Axes, day: dt.date, origin: np.datetime64
+) -> np.ndarray:
+    """A field of moments, (lat, lon) float64 seconds after ``origin`` (UTC), NaN where missing.
+
+    The variable is a time of its own, or counts from the file's time in its units (``dtime`` of ESA CCI). Raises
+    ``GranuleError`` where these are unknown, or the file states no time.
+    """
+    units = str(dataset[name].attrs.get("units", "seconds")).strip().lower()
+    if "since" in units:
+        unit, zero = time_axis.unit_and_origin(path, dataset[name])
+        return field(path, dataset, name, grid, day) * unit + float((zero - origin) / ONE_SECOND)
+    per = time_axis.SECONDS.get(units) or time_axis.SECONDS.get(units.removesuffix("s"))
+    base = time_axis.times(path, dataset)
+    if per is None or base.size == 0:
+        what = f"counts in {units!r}" if per is None else "counts from the time of the file, which states none"
+        raise GranuleError(path, what, layer=name, day=day, remedy="use files as the archive delivers them")
+    of_day = base[base.astype("datetime64[D]") == np.datetime64(day, "D")]
+    first = of_day[0] if of_day.size else base[0]
+    return field(path, dataset, name, grid, day) * per + float((first - origin) / np.timedelta64(1, "s"))
+
+
 def stamps_of(path: Path, dataset: xr.Dataset) -> np.ndarray:
     """The moments of the steps, (n,) datetime64[s] UTC: of the time axis, else of the day in the file name.
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import re
 
+import numpy as np
+
 from ssm_net.core.days import ONE_DAY
+
+SMAP_L3 = r"(?i)_L3_|SPL3"  # in the names of SMAP's maps of a UTC day
 
 
 def day_in_name(name: str) -> dt.date | None:
@@ -19,6 +23,19 @@ def day_in_name(name: str) -> dt.date | None:
         if 1 <= int(doy) <= 366:
             return dt.date(int(y), 1, 1) + (int(doy) - 1) * ONE_DAY
     return None
+
+
+def moment_in_name(name: str) -> np.datetime64 | None:
+    """The moment in a file name, UTC: yyyymmddThhmmss, or else the midnight that begins the first date in it; None
+    where there is none."""
+    match = re.search(r"(?<!\d)((?:19|20)\d\d[01]\d[0-3]\dT[0-2]\d[0-5]\d[0-5]\d)(?!\d)", name)
+    if match:
+        try:
+            return np.datetime64(dt.datetime.strptime(match[1], "%Y%m%dT%H%M%S").isoformat(), "s")
+        except ValueError:  # digits that are no date
+            pass
+    day = day_in_name(name)
+    return None if day is None else np.datetime64(day.isoformat(), "s")
 
 
 def is_fengyun(name: str) -> bool:

@@ -88,6 +88,8 @@ class Layer:
 
     ``names`` are those that it has in files. ``sigma`` is the meaning of each value of ``sigma_bits``: for LST the
     error in K, for a reflectance 0 for the best quality and 1 for the second; ``pixel`` the side of a pixel, m.
+    ``view_time`` are the names of the layer with the local solar time of each view (h), or, in a composite, with the
+    day of the year on which each pixel was seen.
     """
 
     variable: str
@@ -97,6 +99,11 @@ class Layer:
     sigma: tuple[float, ...] = ()
     pixel: float = 926.6254331
     resampling: str = "bilinear"
+    view_time: tuple[str, ...] = ()
+
+    def times(self) -> Layer:
+        """The layer of its view times, on the same pixels."""
+        return Layer(f"{self.variable}_time", self.view_time, pixel=self.pixel, resampling="nearest")
 
     @property
     def has_error(self) -> bool:
@@ -112,6 +119,7 @@ class Product:
     night of MxD21). ``layers`` is empty where a family has one variable only, whose quality flags are ``flags``: where
     the first of their layers holds no number, the value is missing.
     ``centred``: the file name's day is the middle of the stated range, not its beginning (MCD43).
+    ``period``: days that a composite covers whose pixels are each of one day, 0 for all other products.
     """
 
     name: str
@@ -123,6 +131,7 @@ class Product:
     platform: str = ""
     group: str = ""
     centred: bool = False
+    period: int = 0
     aliases: tuple[str, ...] = field(default=())
 
     def layer(self, variable: str) -> Layer | None:
@@ -151,6 +160,7 @@ def _mxd11(view: str) -> Layer:
         _not_produced(qc),
         sigma_bits=Bits(qc, 6, 2),
         sigma=(1.0, 2.0, 3.0, 4.0),  # <= 1 K, <= 2 K, <= 3 K, > 3 K
+        view_time=(f"{view}_view_time",),
     )
 
 
@@ -167,6 +177,7 @@ def _mxd21(view: str) -> Layer:
         ),
         sigma_bits=Bits(qc, 14, 2),
         sigma=(2.5, 2.0, 1.5, 1.0),  # > 2 K, 1.5-2 K, 1-1.5 K, < 1 K
+        view_time=("View_Time", "View_time"),
     )
 
 
@@ -177,7 +188,7 @@ def _mcd43(variable: str) -> Layer:
     return Layer(variable, (f"Nadir_Reflectance_Band{n}",), flags, pixel=HALF_KM, resampling="average")
 
 
-def _mod09(variable: str, state: tuple[str, ...], qc: tuple[str, ...]) -> Layer:
+def _mod09(variable: str, state: tuple[str, ...], qc: tuple[str, ...], day: tuple[str, ...] = ()) -> Layer:
     n = MODIS_BANDS[variable]
     band = Bits(qc, 2 + 4 * (n - 1), 4)
     flags = (
@@ -197,7 +208,7 @@ def _mod09(variable: str, state: tuple[str, ...], qc: tuple[str, ...]) -> Layer:
         Flag("doubtful band", band, (7, 8, 12), LOWER),
     )
     names = (f"sur_refl_b{n:02d}_1", f"sur_refl_b{n:02d}")
-    return Layer(variable, names, flags, pixel=HALF_KM, resampling="average")
+    return Layer(variable, names, flags, pixel=HALF_KM, resampling="average", view_time=day)
 
 
 def _mod13(variable: str, name: str) -> Layer:
@@ -212,7 +223,7 @@ def _mod13(variable: str, name: str) -> Layer:
         Flag("possible shadow", Bits(vi, 15, 1), effect=LOWER),
         Flag("high aerosol", Bits(vi, 6, 2), (3,), LOWER),
     )
-    return Layer(variable, (f"1 km 16 days {name}",), flags)
+    return Layer(variable, (f"1 km 16 days {name}",), flags, view_time=("1 km 16 days composite day of the year",))
 
 
 _MOD13 = tuple(
@@ -236,10 +247,12 @@ def _modis() -> tuple[Product, ...]:
     out.append(Product("MCD43A4", "hdfeos", "reflectance", hdf, mcd43, centred=True))
     for short, platform in (("MOD", "terra"), ("MYD", "aqua")):
         daily = tuple(_mod09(b, ("state_1km_1", "state_1km"), ("QC_500m_1", "QC_500m")) for b in MODIS_BANDS)
-        weekly = tuple(_mod09(b, ("sur_refl_state_500m",), ("sur_refl_qc_500m",)) for b in MODIS_BANDS)
+        weekly = tuple(
+            _mod09(b, ("sur_refl_state_500m",), ("sur_refl_qc_500m",), ("sur_refl_day_of_year",)) for b in MODIS_BANDS
+        )
         out.append(Product(f"{short}09GA", "hdfeos", "reflectance", hdf, daily, platform=platform))
-        out.append(Product(f"{short}09A1", "hdfeos", "reflectance", hdf, weekly, platform=platform))
-        out.append(Product(f"{short}13A2", "hdfeos", "reflectance", hdf, _MOD13, platform=platform))
+        out.append(Product(f"{short}09A1", "hdfeos", "reflectance", hdf, weekly, platform=platform, period=8))
+        out.append(Product(f"{short}13A2", "hdfeos", "reflectance", hdf, _MOD13, platform=platform, period=16))
     return tuple(out)
 
 

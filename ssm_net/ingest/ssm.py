@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ssm_net.core.clock import NIGHT_HOUR
 from ssm_net.core.radiometers import BY_CODE, MERGED
 from ssm_net.grid import Domain
 from ssm_net.ingest import easegrid, latlon, ssm_flags
 from ssm_net.ingest.catalog import Granule
-from ssm_net.ingest.naming import is_fengyun
+from ssm_net.ingest.naming import SMAP_L3, is_fengyun
 from ssm_net.ingest.products import product
 from ssm_net.ingest.quantities import SOIL_MOISTURE, SOIL_MOISTURE_ERROR
 from ssm_net.ingest.ranges import plausible
@@ -38,8 +40,9 @@ class CoarseSSM:
 def read_ssm(granules: Sequence[Granule], domain: Domain, sigma_default: float) -> CoarseSSM:
     """The coarse soil moisture of one day's granules of one product.
 
-    Where several granules observe a cell, the first is used (AMSR before FY-3B). ``sigma_default`` (m3 m-3) is the
-    error where the product gives none. Values outside (0, 0.7] are missing, and noted.
+    Where several granules observe a cell, the one nearest in time to the night overpass (01:30 local solar time) is
+    used: by the moment in the file, or else by the hour of its sensor (AMSR before FY-3B). ``sigma_default`` (m3 m-3)
+    is the error where the product gives none. Values outside (0, 0.7] are missing, and noted.
 
     Raises ``GranuleError`` where a file is damaged, not of the product of its folder or not volumetric soil moisture.
     """
@@ -48,9 +51,11 @@ def read_ssm(granules: Sequence[Granule], domain: Domain, sigma_default: float) 
         np.full(domain.coarse_shape, np.nan, np.float32),
         np.zeros(domain.coarse_shape, np.uint8),
     )
+    nearest = np.full(domain.coarse_shape, np.inf, np.float32)
     for granule in sorted(granules, key=lambda g: (is_fengyun(g.path.name), g.path.name)):
-        ssm, sigma, source = _read(granule, domain)
-        new = np.isfinite(ssm) & np.isnan(out.ssm)
+        ssm, sigma, source, hours = _read(granule, domain)
+        new = np.isfinite(ssm) & (np.abs(hours) < nearest)
+        nearest[new] = np.abs(hours)[new]
         sigma = np.where(np.isfinite(sigma) & (sigma > 0), sigma, sigma_default)
         out.ssm[new], out.sigma[new], out.source[new] = ssm[new], sigma[new], source[new]
     return out
@@ -69,20 +74,29 @@ def record_in(granule: Granule) -> int:
     return 1 if last is not None and granule.day <= last else 2
 
 
-def _read(granule: Granule, domain: Domain) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _read(granule: Granule, domain: Domain) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Soil moisture, its error, its source and the hours from the night overpass to it, each (R, C)."""
     entry = product(granule.product)
     family = entry.family if entry is not None else None
     if family == "latlon_ssm":
-        return _quarter_degree(granule, domain)
-    if family == "smap" and (granule.path.suffix.lower() == ".h5" or easegrid.has_groups(granule.path)):
-        ssm, sigma = easegrid.read_smap(granule.path, domain, granule.day)
-        return ssm, sigma, np.full(domain.coarse_shape, 4, np.uint8)
-    if family in ("easegrid", "smap"):
+        ssm, sigma, source = _quarter_degree(granule, domain)
+    elif family == "smap" and (granule.path.suffix.lower() == ".h5" or easegrid.has_groups(granule.path)):
+        ssm, sigma, hours = easegrid.read_smap(granule.path, domain, granule.day)
+        return ssm, sigma, np.full(domain.coarse_shape, 4, np.uint8), hours
+    elif family in ("easegrid", "smap"):
         ssm = easegrid.read_map(granule.path, domain, granule.product)
         code = record_in(granule)
-        error = BY_CODE[code].sigma or np.nan
-        return ssm, np.full(ssm.shape, error, np.float32), np.full(ssm.shape, code, np.uint8)
-    raise GranuleError(granule.path, f"{granule.product} is no product of soil moisture", day=granule.day)
+        sigma = np.full(ssm.shape, BY_CODE[code].sigma or np.nan, np.float32)
+        source = np.full(ssm.shape, code, np.uint8)
+        if family == "smap" and re.search(SMAP_L3, granule.path.name):
+            hours = easegrid.hours_of_smap_map(granule.path, domain, granule.day)
+            return np.where(np.abs(hours) < 12, ssm, np.nan), sigma, source, hours
+    else:
+        raise GranuleError(granule.path, f"{granule.product} is no product of soil moisture", day=granule.day)
+    hours = np.full(ssm.shape, np.nan, np.float32)
+    for code in np.unique(source):
+        hours[source == code] = BY_CODE[int(code)].overpass - NIGHT_HOUR
+    return ssm, sigma, source, hours
 
 
 def _quarter_degree(granule: Granule, domain: Domain) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -47,6 +47,20 @@ def times(path: Path, dataset: xr.Dataset) -> np.ndarray:
     return _decoded(path, name, values, {**dataset[name].encoding, **dataset[name].attrs})
 
 
+def unit_and_origin(path: Path, variable: xr.DataArray) -> tuple[int, np.datetime64]:
+    """Of a variable in units such as ``seconds since 1981-01-01``: the seconds of its unit, and the moment of its 0.
+
+    Raises ``GranuleError`` as ``times``.
+    """
+    attributes = {**variable.encoding, **variable.attrs}
+    match, name = SINCE.match(str(attributes.get("units", ""))), str(variable.name)
+    (origin,) = _decoded(path, name, np.zeros(1, np.int64), attributes)
+    if match is None or match[1].lower() not in SECONDS:
+        raise GranuleError(path, f"counts in {attributes.get('units')!r}", layer=name,
+                           remedy="use files as the archive delivers them")  # fmt: skip
+    return SECONDS[match[1].lower()], origin
+
+
 def stated_intervals(path: Path, dataset: xr.Dataset) -> np.ndarray | None:
     """Start and end of the interval of each step as the file states them, (n, 2) datetime64[s] UTC, or ``None``.
 

@@ -3,20 +3,50 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ssm_net.config import PrepareConfig
 from ssm_net.config.rain_day import RainDay, parse_rain_day
-from ssm_net.core.clock import HOURS, OVERPASSES, overpass_utc, utc_day
+from ssm_net.core.clock import HOURS, OVERPASSES, filed_days, overpass_utc, utc_day
+from ssm_net.core.days import ONE_DAY
+from ssm_net.core.platforms import platform, platform_of_sensor, spread
 from ssm_net.grid import Domain
 from ssm_net.ingest.catalog import Catalog, Granule
 from ssm_net.ingest.modis_tiles import tile_names
 from ssm_net.prepare.products import CubeProducts, known_product
 
+COMPOSITE_BACK = 40  # days back from which a composite is used that comes late, as all do in near real time
 OVERPASS_ROLES = {"lst": "lst", "other_lst": "other_lst", "reanalysis": "air"}  # roles with granules of day and night
+
+
+@dataclass(frozen=True)
+class Composites:
+    """The composites that the days before have used, by file name, and the ``last`` of these days; None at the start of
+    a record."""
+
+    names: frozenset[str] = frozenset()
+    last: dt.date | None = None
+
+    def since(self, catalogued: Mapping[dt.date, Sequence[Granule]], day: dt.date, period: int) -> dict[str, dt.date]:
+        """The files with pixels for ``day``, with the first day of view that counts: of a file that was used before,
+        the day after the last; of one that is new, all since it began."""
+        out: dict[str, dt.date] = {}
+        for start, granules in catalogued.items():
+            if not 0 <= (day - start).days < COMPOSITE_BACK:
+                continue
+            for granule in granules:
+                known = self.last is not None and granule.path.name in self.names
+                first = start if not known or self.last is None else self.last + ONE_DAY
+                if first < start + period * ONE_DAY:
+                    out[granule.path.name] = first
+        return out
+
+    def after(self, day: dt.date, names: Iterable[str]) -> Composites:
+        """Those that are used when ``day`` is made of the files ``names``."""
+        return Composites(self.names | set(names), day)
 
 
 @dataclass(frozen=True)
@@ -39,10 +69,19 @@ class DayPlan:
     sigma_ssm: float
     missing_tiles: tuple[str, ...] = ()
     rain_day: RainDay | None = None  # where the intervals of rain lie that files do not state
+    modis_day: str = "utc"
+    composite_since: Mapping[str, dt.date] = field(default_factory=dict)  # as of ``read_reflectance``
+    by_chance: frozenset[tuple[str, str]] = frozenset()  # keys of ``granules`` and files with few views of it, if any
 
     def kinds(self) -> set[str]:
         """What there is a granule for: the keys of ``granules``, and ``rain`` where there is one of the day's own."""
-        return {*self.granules, *("rain" for interval in self.rain[:1] if interval.granules)}
+        return {*self.certain(), *("rain" for interval in self.rain[:1] if interval.granules)}
+
+    def certain(self) -> dict[str, tuple[Granule, ...]]:
+        """The ``granules`` without those that hold views of the day by chance only: from early or late in a swath."""
+        kept = {kind: tuple(g for g in of_kind if (kind, g.path.name) not in self.by_chance)
+                for kind, of_kind in self.granules.items()}  # fmt: skip
+        return {kind: of_kind for kind, of_kind in kept.items() if of_kind}
 
     def has_granules(self, role: str) -> bool:
         """Whether there is a granule of ``role``: one of the table of products, or ``other_lst``."""
@@ -51,35 +90,64 @@ class DayPlan:
 
 
 def plan_day(
-    cfg: PrepareConfig, domain: Domain, catalogued: Catalog, products: CubeProducts, day: dt.date, rain_days: int = 1
-) -> DayPlan:
+    cfg: PrepareConfig, domain: Domain, catalogued: Catalog, products: CubeProducts, day: dt.date, rain_days: int = 1,
+    used: Composites = Composites(),
+) -> DayPlan:  # fmt: skip
     """The granules of ``day`` among those catalogued; its rain is that of ``rain_days`` days, from one night overpass
-    to the next."""
-    west, _, east, _ = domain.bounds_lonlat()
+    to the next. ``used`` are the composites of the days before."""
+    west, south, east, north = domain.bounds_lonlat()
     lon = (west + east) / 2
     granules: dict[str, tuple[Granule, ...]] = {}
     for name in products.ssm:
         if "ssm" not in granules and day in catalogued.get(name, {}):
             granules["ssm"] = catalogued[name][day]
+    by_chance: set[tuple[str, str]] = set()
+    area = (west, east), max(abs(south), abs(north))
     for name, prefix in [*((n, "lst") for n in products.lst), *((n, "other_lst") for n in products.other_lst)]:
-        p = known_product(name)
-        for k, hour in HOURS.items():
-            if p.layer(f"lst_{k}"):
-                utc = p.family == "hdfeos" and cfg.modis_day == "utc"
-                filed = utc_day(day, hour, lon) if utc else day
-                if filed in catalogued.get(name, {}):
-                    granules[f"{prefix}_{k}"] = granules.get(f"{prefix}_{k}", ()) + catalogued[name][filed]
+        for k in (k for k in OVERPASSES if known_product(name).layer(f"lst_{k}")):
+            kind = f"{prefix}_{k}"
+            for granule in (g for n in (-1, 0, 1) for g in catalogued.get(name, {}).get(day + dt.timedelta(n), ())):
+                certain, possible = _view_days(cfg, granule, day, k, *area)
+                if granule.day in possible:
+                    granules[kind] = (*granules.get(kind, ()), granule)
+                    if granule.day not in certain:
+                        by_chance.add((kind, granule.path.name))
     for k, hour in HOURS.items():
         utc_date = utc_day(day, hour, lon)
         air = tuple(g for name in products.reanalysis for g in catalogued.get(name, {}).get(utc_date, ()))
         if air:
             granules[f"air_{k}"] = air
+    since: dict[str, dt.date] = {}
     for name in products.reflectance:
-        if day in catalogued.get(name, {}):
+        if known_product(name).period:
+            since = used.since(catalogued.get(name, {}), day, known_product(name).period)
+            near = [g for n in range(COMPOSITE_BACK) for g in catalogued.get(name, {}).get(day - n * ONE_DAY, ())]
+            if some := tuple(g for g in near if g.path.name in since):
+                granules["reflectance"] = some
+        elif day in catalogued.get(name, {}):
             granules["reflectance"] = catalogued[name][day]
     rain = _rain_intervals(catalogued, products, day, rain_days, lon)
-    return DayPlan(day, domain, granules, rain, cfg.sigma_ssm, _missing_tiles(domain, granules),
-                   parse_rain_day(cfg.rain_day))  # fmt: skip
+    plan = DayPlan(
+        day, domain, granules, rain, cfg.sigma_ssm, rain_day=parse_rain_day(cfg.rain_day),
+        modis_day=cfg.modis_day, composite_since=since, by_chance=frozenset(by_chance),
+    )  # fmt: skip
+    return replace(plan, missing_tiles=_missing_tiles(domain, plan.certain()))
+
+
+def _view_days(
+    cfg: PrepareConfig, granule: Granule, day: dt.date, k: str, lons: tuple[float, float], lat: float
+) -> tuple[set[dt.date], set[dt.date]]:
+    """The days under which files like ``granule`` hold views that ``day`` takes for its overpass ``k``: those that are
+    certain by the hour of the platform, and those that are possible where views are early or late."""
+    p = known_product(granule.product)
+    of_eos = p.family == "hdfeos"
+    usual = platform(p.platform) if of_eos else platform_of_sensor(granule.path.name) or platform("")
+    hour, utc = usual.hour(k, day), not of_eos or cfg.modis_day == "utc"
+    certain, possible = (set(filed_days(day, k, hour, s, lons, utc=utc)) for s in (0.0, spread(lat)))
+    if not of_eos:  # of UTC days where they tell the time of each pixel, else of local ones
+        local = set(filed_days(day, k, hour, 0.0, lons, utc=False))
+        certain, possible = certain | local, possible | local
+    return certain, possible
 
 
 def _rain_intervals(

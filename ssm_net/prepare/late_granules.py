@@ -42,11 +42,13 @@ def late_granules(
         used |= {name: size for name, size in status.get("left_out", {}).items() if name not in used}
     period = min(statuses) - _ONE_DAY, max(statuses) + _ONE_DAY
     unused = _catalog_of(_unused(Path(cfg.raw), products, used, period), cfg)
-    near = {day + n * _ONE_DAY for by_day in unused.values() for day in by_day for n in range(-1, 3)}
+    # A composite gives pixels to all days of its period.
+    reach = {name: max(3, entry.period if (entry := product(name)) else 0) for name in unused}
+    near = {day + n * _ONE_DAY for name, by_day in unused.items() for day in by_day for n in range(-1, reach[name])}
     late: dict[dt.date, list[str]] = {}
     for day in sorted(near & set(statuses)):
         plan = plan_day(cfg, cube.domain, unused, products, day)
-        names = {g.path.name for granules in plan.granules.values() for g in granules}
+        names = {g.path.name for granules in plan.certain().values() for g in granules}
         names |= {g.path.name for interval in plan.rain for g in _overlapping(interval, plan.rain_day)}
         if names:
             late[day] = sorted(names)

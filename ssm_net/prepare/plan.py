@@ -15,12 +15,12 @@ from ssm_net.config import PrepareConfig, days_between
 from ssm_net.core.boundary import domain_of
 from ssm_net.core.days import runs
 from ssm_net.cube.layout import CubeLayout
-from ssm_net.cube.store import Cube, open_cube
+from ssm_net.cube.store import Cube, DamagedError, open_cube
 from ssm_net.errors import ConfigError
 from ssm_net.grid import Domain
 from ssm_net.ingest.catalog import list_granules
-from ssm_net.prepare.day_plan import DayPlan, plan_day
-from ssm_net.prepare.products import CubeProducts, choose_products, stored_products
+from ssm_net.prepare.day_plan import COMPOSITE_BACK, Composites, DayPlan, plan_day
+from ssm_net.prepare.products import CubeProducts, choose_products, known_product, stored_products
 from ssm_net.prepare.remake import Remake, find_remake, require_granules
 from ssm_net.prepare.static_maps import static_fields
 
@@ -97,13 +97,39 @@ def make_plan(cfg: PrepareConfig) -> PreparePlan:
     earliest = min(day - dt.timedelta(days=rain_days[day] + 1) for day in days)
     granules = list_granules(raw, (earliest, days[-1] + dt.timedelta(days=1)))
     products = choose_products(cfg, granules, products)
-    plans = {day: plan_day(cfg, domain, granules, products, day, rain_days[day]) for day in days}
+    if composites := [name for name in products.reflectance if known_product(name).period]:
+        early = days[0] - dt.timedelta(days=COMPOSITE_BACK)
+        granules |= list_granules(raw, (early, days[-1]), only=composites)
+    plans: dict[dt.date, DayPlan] = {}
+    used = Composites() if cube is None or not composites else _used_composites(cube, days[0])
+    for day in days:
+        plans[day] = plan_day(cfg, domain, granules, products, day, rain_days[day], used)
+        stays = cube is not None and composites and cube.done(day) and (first is None or day < first)
+        used = used.after(day, _files_of(cube, day) if cube is not None and stays else plans[day].composite_since)
     if cube is not None and first is not None:
         require_granules(cube, first, plans)
     todo = [day for day in days if cube is None or not cube.done(day) or (first is not None and day >= first)]
     if cube is not None and todo:
         _require_days_before(cube, todo, plans)
     return PreparePlan(cfg, domain, products, static_fields(raw, domain, cfg.domain.boundary), plans, todo, remake)
+
+
+def _used_composites(cube: Cube, day: dt.date) -> Composites:
+    """The files of the days of ``cube`` before ``day``, as far back as composites reach."""
+    used = Composites()
+    for before in cube.done_days():
+        if 0 < (day - before).days <= 2 * COMPOSITE_BACK:
+            used = used.after(before, _files_of(cube, before))
+    return used
+
+
+def _files_of(cube: Cube, day: dt.date) -> Sequence[str]:
+    """The names of the files that a stored day was made of; none where its status is damaged, which is reported where
+    the day is."""
+    try:
+        return (cube.status(day) or {}).get("files", ())
+    except DamagedError:
+        return ()
 
 
 def _rain_days(days: Sequence[dt.date], stored: Sequence[dt.date]) -> dict[dt.date, int]:

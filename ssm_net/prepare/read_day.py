@@ -95,9 +95,18 @@ def _read(plan: DayPlan) -> ObservedDay:
         return rain_between(usable, start, end, fine, plan.rain_day, remarks.append)
 
     granules = plan.granules
-    lst = {k: read_usable(granules.get(f"lst_{k}", ()), lambda g, k=k: read_lst(g, k, fine)) for k in OVERPASSES}  # type: ignore[misc]
-    other_lst = {k: read_usable(granules.get(f"other_lst_{k}", ()), lambda g, k=k: read_lst(g, k, fine))  # type: ignore[misc]
-                 for k in OVERPASSES}  # fmt: skip
+
+    def read_views(role: str) -> dict[str, tuple[np.ndarray, np.ndarray] | None]:
+        """LST by overpass; None where no file of it was there."""
+        out: dict[str, tuple[np.ndarray, np.ndarray] | None] = {}
+        for k in OVERPASSES:
+            kind = f"{role}_{k}"
+            got = read_usable(granules.get(kind, ()), lambda g, k=k: read_lst(g, k, fine, plan.day, plan.modis_day))  # type: ignore[misc]
+            by_chance = kind not in plan.certain() and got is not None and not np.isfinite(got[0]).any()
+            out[k] = None if by_chance else got
+        return out
+
+    lst, other_lst = read_views("lst"), read_views("other_lst")
     west, _, east, _ = plan.domain.bounds_lonlat()
     moment = {k: overpass_utc(plan.day, (west + east) / 2, hour) for k, hour in HOURS.items()}
     air = {k: read_usable(granules.get(f"air_{k}", ()), lambda g, k=k: air_at(g, moment[k]))  # type: ignore[misc]
@@ -105,7 +114,9 @@ def _read(plan: DayPlan) -> ObservedDay:
     rain, antecedent = sum_rain(read_usable(i.granules, lambda g, i=i: rain_of(g, i.start, i.end))  # type: ignore[misc]
                                  for i in plan.rain)  # fmt: skip
     ssm = read_usable(granules.get("ssm", ()), lambda g: read_ssm(g, plan.domain, plan.sigma_ssm))
-    reflectance = read_usable(granules.get("reflectance", ()), lambda g: read_reflectance(g, fine))
+    reflectance = read_usable(
+        granules.get("reflectance", ()), lambda g: read_reflectance(g, fine, plan.day, plan.composite_since)
+    )
     return ObservedDay(
         day=plan.day, ssm=ssm, lst=lst, other_lst=other_lst, air=air, reflectance=reflectance, rain=rain,
         antecedent=antecedent, files=tuple(sorted(set(files))), problems=tuple(problems), left_out=left_out,

@@ -13,11 +13,13 @@ from torch import Tensor
 
 from ssm_net.config import MemoryConfig
 from ssm_net.core.clock import HOURS, OVERPASSES
+from ssm_net.core.platforms import platform
 from ssm_net.cube.store import Cube
 from ssm_net.cube.variables import API_DAYS, FINE, REFLECTANCE_BANDS
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.grid import Domain, block_mean
 from ssm_net.ingest.notes import summary
+from ssm_net.ingest.products import product
 from ssm_net.lst import cloud_effect
 from ssm_net.lst.annual_cycle import AirMemory, Cycle
 from ssm_net.lst.background import BackgroundLST
@@ -172,6 +174,7 @@ def _thermal(day: _Making, k: str) -> Iterator[PackedField]:
     lst, sigma = observed.lst.get(k) or (unknown, unknown)
     other = (observed.other_lst.get(k) or (unknown, unknown)) if f"lst_{k}_platform_offset" in cube.coarse else None
     pair = observed.air.get(k)
+    hour = day.state[f"lst_{k}_hour"] = _view_hour(cube, observed.day, k)
     height = block_mean(day.surface.terrain.elevation, cube.domain.ratio)
     air = None if pair is None else torch.from_numpy(pair[0]) + LAPSE * height
     filled = fill_gaps(
@@ -179,7 +182,7 @@ def _thermal(day: _Making, k: str) -> Iterator[PackedField]:
         thermal_state(cube, day.before, k), MemoryConfig(cube.attrs["memory_days"], cube.attrs["memory_background"]),
         other=None if other is None else ClearLST(torch.from_numpy(other[0]), torch.from_numpy(other[1])),
         air=air if f"lst_{k}_air" in cube.coarse else None,
-        sun=sun_height(_latitude(cube.domain), observed.day, HOURS[k]) if f"lst_{k}_slow" in cube.fine else None,
+        sun=sun_height(_latitude(cube.domain), observed.day, hour) if f"lst_{k}_slow" in cube.fine else None,
     )  # fmt: skip
     seen_fraction = block_mean((filled.lineage <= 1).float(), cube.domain.ratio, day.surface.land)
     day.coarse[f"lst_{k}_seen"] = seen_fraction.numpy()
@@ -204,6 +207,13 @@ def _cell_mean_where_seen(day: _Making, lst: Tensor) -> np.ndarray:
     ratio, land = day.cube.domain.ratio, day.surface.land
     seen = block_mean(torch.isfinite(lst).float(), ratio, land)
     return torch.where(seen >= 0.25, block_mean(lst, ratio, land), torch.nan).numpy()
+
+
+def _view_hour(cube: Cube, day: dt.date, k: str) -> float:
+    """The local solar hour at which the platform of the cube's LST passes: as it drifts, the sun stands lower in its
+    views, and a contrast that shrinks with it is not taken for a change of the ground."""
+    entry = product(next(iter(cube.attrs.get("lst", "").split()), ""))
+    return platform(entry.platform).hour(k, day) if entry is not None and entry.platform else HOURS[k]
 
 
 def _packed_memory(memory: Memory, mean: str, weight: str) -> Iterator[PackedField]:
@@ -276,15 +286,18 @@ def _reflectance(day: _Making, bands: Sequence[str]) -> Iterator[PackedField]:
         if band in new:
             fresh &= np.isfinite(new[band])
 
+    age = np.full(shape, np.nan, "float32")
+    if before is not None:
+        age = np.minimum(cube.read("reflectance_age", before) + day.days_since, OLDEST)
+    seen_ago = new.get("age", np.zeros(1, "float32"))  # of composites, that of each pixel
+    fresh &= ~(seen_ago > age)
+
     names = dict(zip(bands, bands, strict=True))
     names |= {"reflectance_quality": "quality"} if "reflectance_quality" in cube.fine else {}
     for name, layer in names.items():
         old = np.full(shape, np.nan, "float32") if before is None else cube.read(name, before)
         yield name, FINE[name].pack(np.where(fresh, new.get(layer, old), old))
-    age = np.full(shape, np.nan, "float32")
-    if before is not None:
-        age = np.minimum(cube.read("reflectance_age", before) + day.days_since, OLDEST)
-    yield "reflectance_age", FINE["reflectance_age"].pack(np.where(fresh, 0, age).astype("float32"))
+    yield "reflectance_age", FINE["reflectance_age"].pack(np.where(fresh, seen_ago, age).astype("float32"))
 
 
 def _rain(day: _Making) -> Iterator[PackedField]:

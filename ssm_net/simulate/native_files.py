@@ -6,6 +6,7 @@ A file that exists is complete (it is renamed into place) and is not written aga
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from ssm_net.core.clock import DAY_HOUR, NIGHT_HOUR, OVERPASSES
+from ssm_net.core.clock import DAY_HOUR, NIGHT_HOUR, OVERPASSES, nearest_view
 from ssm_net.core.days import ONE_DAY
 from ssm_net.core.radiometers import BY_CODE
 from ssm_net.grid import Domain
@@ -27,7 +28,7 @@ from ssm_net.simulate.world import atmosphere
 from ssm_net.simulate.world.days import SPIN_UP, simulate_days
 from ssm_net.simulate.world.fields import Array
 from ssm_net.simulate.world.fleet import Instrument, fleet
-from ssm_net.simulate.world.observe import QC_NONE, Observer, RainGrid
+from ssm_net.simulate.world.observe import QC_NONE, TERRA_HOURS, Observer, RainGrid
 from ssm_net.simulate.world.overpass import WorldDay
 from ssm_net.simulate.writers import modis, netcdf, stations
 from ssm_net.simulate.writers.sinusoidal import SinusoidalTile, sinusoidal_tiles
@@ -52,32 +53,35 @@ class Content:
 
 @dataclass(frozen=True)
 class DayShift:
-    """UTC date minus local date of an observation, days, for each column of the domain, (x,)."""
+    """UTC date of an observation minus the local day that it is of, days, for each column of the domain, (x,)."""
 
     night: NDArray[np.int64]
     day: NDArray[np.int64]
 
     @classmethod
-    def of(cls, domain: Domain) -> DayShift:
-        hours = domain.lonlat()[0] / 15
-        return cls(*(np.floor((h - hours) / 24).astype(int) for h in (NIGHT_HOUR, DAY_HOUR)))
+    def of(cls, domain: Domain, night: float = NIGHT_HOUR, day: float = DAY_HOUR) -> DayShift:
+        """For a platform that passes at these local solar hours; one that passes late in the evening is of the night
+        that follows."""
+        ahead = domain.lonlat()[0] / 15
+        views = nearest_view("night", night), nearest_view("day", day)
+        return cls(*(np.floor((view - ahead) / 24).astype(int) for view in views))
 
 
 @dataclass(frozen=True)
 class Grids:
-    """The grids that a world is written on: MODIS tiles at 1 km and 500 m, 0.1 degrees, and the days of its columns."""
+    """The grids that a world is written on: its ``domain``, MODIS tiles at 1 km and 500 m, and 0.1 degrees."""
 
     tiles: list[SinusoidalTile]
     fine_tiles: list[SinusoidalTile]
     rain: RainGrid
-    shift: DayShift
+    domain: Domain
     centre: float  # longitude of the domain's middle, degrees
 
     @classmethod
     def of(cls, domain: Domain) -> Grids:
         west, _, east, _ = domain.bounds_lonlat()
         tiles, fine_tiles = sinusoidal_tiles(domain, 1200), sinusoidal_tiles(domain, 2400)
-        return cls(tiles, fine_tiles, RainGrid.over(domain), DayShift.of(domain), (west + east) / 2)
+        return cls(tiles, fine_tiles, RainGrid.over(domain), domain, (west + east) / 2)
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ def write_world(
             if (day.date - first).days % REFLECTANCE_EVERY == 0:
                 _write_reflectance(raw, grids.fine_tiles, observer, day)
         if day.date >= first:  # the UTC day before: its night overpass is of this local night
-            _write_utc_day(raw, content, grids, recent, day.date - ONE_DAY)
+            _write_utc_day(raw, observer, content, grids, recent, day.date - ONE_DAY)
     dates, night, noon = zip(*states, strict=True)
     stations.write_stations(raw / "ismn", sites, list(dates), np.stack(night), np.stack(noon), observer.seed)
     truth.finish()
@@ -200,21 +204,26 @@ def _write_reflectance(raw: Path, tiles: list[SinusoidalTile], observer: Observe
             modis.write_reflectance(path, day.date, tile, fields, tile.nearest(quality))
 
 
-def _write_utc_day(raw: Path, content: Content, grids: Grids, recent: Recent, utc: dt.date) -> None:
+def _write_utc_day(raw: Path, observer: Observer, content: Content, grids: Grids, recent: Recent, utc: dt.date) -> None:
     """The files that the archives date by the UTC day: LST of Aqua and, if asked for, of Terra, and the reanalysis."""
-    _write_lst(raw, modis.LST, grids, recent.aqua, utc)
+    _write_lst(raw, modis.LST, grids, recent.aqua, utc, observer.view_hours(utc))
     if content.auxiliary:
-        _write_lst(raw, modis.TERRA_LST, grids, recent.terra, utc)
+        _write_lst(raw, modis.TERRA_LST, grids, recent.terra, utc, TERRA_HOURS)
         if missing(path := raw / "ERA5-Land" / f"era5_land_{utc:%Y%m%d}.nc"):
             air, sun = atmosphere.hours(recent.sky, utc, grids.centre, grids.rain.lat)
             netcdf.write_reanalysis(path, grids.rain, utc, air, sun)
 
 
-def _write_lst(raw: Path, product: str, grids: Grids, scenes: dict[dt.date, dict[str, Scene]], utc: dt.date) -> None:
-    """LST of a UTC day, as the archive dates it: over Asia its night overpass is of the next local day."""
+def _write_lst(
+    raw: Path, product: str, grids: Grids, scenes: dict[dt.date, dict[str, Scene]], utc: dt.date,
+    hours: Mapping[str, float],
+) -> None:  # fmt: skip
+    """LST of a UTC day, as the archive dates it: over Asia its night overpass is of the next local day. The platform
+    passes at these local solar ``hours``."""
+    shift = DayShift.of(grids.domain, hours["night"], hours["day"])
     of_utc_day = {
-        "Day": _utc_scene(scenes, "day", grids.shift.day, utc),
-        "Night": _utc_scene(scenes, "night", grids.shift.night, utc),
+        "Day": _utc_scene(scenes, "day", shift.day, utc),
+        "Night": _utc_scene(scenes, "night", shift.night, utc),
     }
     for tile in grids.tiles:
         if missing(path := modis.folder(raw, product) / modis.name(product, utc, tile)):
@@ -222,7 +231,7 @@ def _write_lst(raw: Path, product: str, grids: Grids, scenes: dict[dt.date, dict
                 part: (tile.linear(true) + tile.nearest(error), tile.nearest(qc))
                 for part, (true, error, qc) in of_utc_day.items()
             }
-            modis.write_lst(path, product, utc, tile, observed)
+            modis.write_lst(path, product, utc, tile, observed, hours)
 
 
 def _utc_scene(scenes: dict[dt.date, dict[str, Scene]], part: str, shift: NDArray[np.int64], utc: dt.date) -> Scene:

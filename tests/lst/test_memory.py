@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssm_net.config import MemoryConfig
+from ssm_net.core.platforms import platform
 from ssm_net.cube.variables import FINE
 from ssm_net.lst.gap_filling import OTHER_WEIGHT, ClearLST, Terrain, ThermalState, fill_gaps
 from ssm_net.lst.memory import LEAST_SUN, SLOW_DAYS, Memory, sun_height
@@ -141,3 +142,22 @@ def test_stored_each_day_it_still_follows_ground_that_changed() -> None:
     assert float((stored.mean - exact.mean).mean().abs()) < 0.01
     torch.testing.assert_close(stored.weight, exact.weight, rtol=0.01, atol=0.02)
     assert float(exact.weight.max()) < 0.005 * 65534  # what can be stored
+
+
+def test_a_platform_that_drifts_is_not_taken_for_a_change_of_the_ground() -> None:
+    """Contrasts of the ground go with the sun at the hour of the view. With Terra's hours of 2016 and of 2026 the slow
+    memory is the same where it knows the hour; at 10:30 of all years it shrinks by more than a tenth."""
+    latitude, day = torch.full((1, 1), 35.0), dt.date(2026, 12, 1)
+    hours = {year: platform("terra").hour("day", day.replace(year=year)) for year in (2016, 2026)}
+    kept = {}
+    for year, hour in hours.items():
+        for known in (hour, hours[2016]):
+            memory = Memory.empty(latitude)
+            for n in range(30):
+                on = day.replace(year=year) - dt.timedelta(n)
+                anomaly = 10 * sun_height(latitude, on, hour)
+                memory = memory.with_views(anomaly, torch.ones(1, 1), sun_height(latitude, on, known))
+            kept[year, known] = float(memory.mean)
+    assert kept[2016, hours[2016]] == pytest.approx(10, rel=1e-5)
+    assert kept[2026, hours[2026]] == pytest.approx(10, rel=1e-5)
+    assert kept[2026, hours[2016]] < 9

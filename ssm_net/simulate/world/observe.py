@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ssm_net.core.clock import DAY_HOUR, NIGHT_HOUR
 from ssm_net.grid import Domain, Footprint, block_mean
 from ssm_net.simulate.world.fields import Array, RandomField, stream
 from ssm_net.simulate.world.fleet import Instrument
@@ -24,6 +25,8 @@ UNDETECTED = 0.02  # fraction of clear pixels with a thin cloud that the mask mi
 EDGE = 0.12  # margin to a cloud's edge below which an observation has the second-best quality
 EARTH = 6371.0  # km
 SNOW_MASK, FROZEN_LST = 5.0, 272.0  # mm of snow, K by night, beyond which soil moisture is not retrieved
+TERRA_HOURS = {"day": 10.5, "night": 22.5}  # local solar time of the overpasses
+LATE = 5.0  # h by which a platform that sees no heating of the day at all would pass before 13:30
 VIEW_ORBIT = Orbit()  # of Aqua and Terra
 
 
@@ -121,6 +124,12 @@ class Observer:
         error = np.where(missed, error - rng.uniform(5, 15, self._shape), error).astype(np.float32)
         qc = np.where(margin <= 0, QC_CLOUD, np.where(margin < EDGE, QC_OTHER, QC_GOOD)).astype(np.uint8)
         return true, error, qc
+
+    def view_hours(self, date: dt.date) -> dict[str, float]:
+        """Local solar hours at which the platform passes, as its files state them; in a wide world it drifts by day."""
+        traits = self.laws.traits
+        share = 1.0 if traits is None else hour_on(traits.thermal, date.toordinal())
+        return {"day": DAY_HOUR - LATE * (1 - share), "night": NIGHT_HOUR}
 
     def terra(self, day: WorldDay, part: str) -> tuple[Array, Array, NDArray[np.uint8]]:
         """As ``lst``, of Terra at 10:30 and 22:30: closer to each other, and under other clouds of the same weather."""

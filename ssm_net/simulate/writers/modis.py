@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +33,16 @@ def folder(raw: Path, product: str) -> Path:
 
 
 def write_lst(
-    path: Path, product: str, day: dt.date, tile: SinusoidalTile, observed: dict[str, tuple[Array, NDArray[np.uint8]]]
-) -> None:
-    """MYD11A1 or MOD11A1 of a tile: ``observed`` gives for Day and Night the LST (K) and QC of the tile's window."""
+    path: Path, product: str, day: dt.date, tile: SinusoidalTile,
+    observed: dict[str, tuple[Array, NDArray[np.uint8]]], hours: Mapping[str, float],
+) -> None:  # fmt: skip
+    """MYD11A1 or MOD11A1 of a tile: ``observed`` gives for Day and Night the LST (K) and QC of the tile's window, and
+    ``hours`` for day and night the local solar time of their views."""
     layers = []
     for part, (lst, qc) in observed.items():
         seen = (qc != QC_CLOUD) & (qc != QC_NONE)
         counts = np.where(seen, np.clip(np.rint(lst / 0.02), 7500, 65535), 0).astype(np.uint16)
-        hour = {LST: {"Day": 135, "Night": 15}, TERRA_LST: {"Day": 105, "Night": 225}}[product][part]
-        time = np.where(seen, hour, 255).astype(np.uint8)
+        time = np.where(seen, round(10 * hours[part.lower()]), 255).astype(np.uint8)
         word = part.lower() + "time"
         layers += [
             EosLayer(f"LST_{part}_1km", tile.full(counts, 0), _lst_attributes(word)),

@@ -1,0 +1,85 @@
+"""The table of platforms with thermal imagers: the local solar hour at which each passes, by date.
+
+It counts where a file does not state the time of each view. Sources: NASA's plans of the last years of Terra and Aqua
+(no manoeuvre of inclination since 2020 and 2021: Terra at 10:15 in October 2022, about 9:00 at the end of 2025 and 8:30
+at the end of 2026; Aqua at 15:50 in August 2026); NOAA (VIIRS), NSMC (FY-3), ESA (ATSR, SLSTR). Hours are those of the
+equator; a swath sees a place up to ``spread`` earlier or later.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+HALF_SWATH = 11.0  # degrees of arc from the middle of a swath of 2330 (MODIS) or 3060 km (VIIRS: 14) to its edge
+LATITUDE_OF_TURN = 81.8  # degrees, the highest latitude of a ground track of inclination 98.2 degrees
+MARGIN = 1.0  # h, by which the table may be wrong
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A sun-synchronous platform; ``course`` is its hour by day at some dates: linear between them, constant before the
+    first and after the last. It passes by night 12 h before."""
+
+    name: str
+    course: tuple[tuple[dt.date, float], ...]
+
+    def hour(self, overpass: str, day: dt.date) -> float:
+        """Local solar hour (0..24) of its ``day`` or ``night`` overpass at the equator on ``day``."""
+        dates, hours = zip(*((date.toordinal(), hour) for date, hour in self.course), strict=True)
+        by_day = float(np.interp(day.toordinal(), dates, hours))
+        return by_day if overpass == "day" else (by_day + 12) % 24
+
+
+LAUNCH = dt.date(1999, 12, 18)
+PLATFORMS = {
+    name: Platform(name, course)
+    for name, course in {
+        "terra": (
+            (dt.date(2020, 3, 1), 10.5), (dt.date(2021, 7, 1), 10.42), (dt.date(2022, 10, 1), 10.25),
+            (dt.date(2024, 1, 1), 9.9), (dt.date(2025, 12, 15), 9.0), (dt.date(2026, 12, 1), 8.5),
+        ),
+        "aqua": (
+            (dt.date(2021, 12, 1), 13.5), (dt.date(2023, 1, 1), 13.75), (dt.date(2024, 7, 1), 14.4),
+            (dt.date(2025, 7, 1), 15.05), (dt.date(2026, 8, 15), 15.83),
+        ),
+        "snpp": ((LAUNCH, 13.5),),
+        "noaa-20": ((LAUNCH, 13.5),),
+        "noaa-21": ((LAUNCH, 13.5),),
+        "fy-3b": ((LAUNCH, 13.7),),
+        "fy-3d": ((LAUNCH, 14.0),),
+        "ers-2": ((LAUNCH, 10.5),),
+        "envisat": ((LAUNCH, 10.0),),
+        "sentinel-3": ((LAUNCH, 10.0),),
+    }.items()
+}  # fmt: skip
+# The names of sensors in the files of ESA CCI.
+OF_SENSOR = {
+    "MODISA": "aqua", "MODIST": "terra", "ATSR": "ers-2", "AATSR": "envisat", "SLSTR": "sentinel-3",
+    "VIIRSJ": "noaa-20", "VIIRS": "snpp",
+}  # fmt: skip
+
+
+def platform(name: str) -> Platform:
+    """The platform of this name; Aqua, at whose hours the product is defined, where there is none."""
+    return PLATFORMS.get(name.lower(), PLATFORMS["aqua"])
+
+
+def platform_of_sensor(text: str) -> Platform | None:
+    """The platform of the sensor that a file's name contains as ESA CCI writes it; None where there is none."""
+    upper = text.upper()
+    longest = sorted(OF_SENSOR, key=len, reverse=True)
+    return next((PLATFORMS[OF_SENSOR[s]] for s in longest if s in upper), None)
+
+
+def spread(lat: float) -> float:
+    """Hours by which a view at latitude ``lat`` (degrees) may be earlier or later than the platform's hour: the turn of
+    its track, the width of its swath and ``MARGIN``; 12 near the poles, which are seen at all hours."""
+    steep = math.tan(math.radians(min(abs(lat), 89.0))) / math.tan(math.radians(LATITUDE_OF_TURN))
+    if steep >= 1:
+        return 12.0
+    across = HALF_SWATH / math.cos(math.radians(lat))
+    return min(12.0, (math.degrees(math.asin(steep)) + across) / 15 + MARGIN)

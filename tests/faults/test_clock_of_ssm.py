@@ -1,0 +1,77 @@
+"""The moment of a coarse observation: days of SMAP, half orbits, and which of several files of a day counts."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from ssm_net.grid import M36, Domain
+from ssm_net.ingest.catalog import list_granules
+from ssm_net.ingest.ssm import read_ssm
+
+DAY, ONE = dt.date(2016, 5, 3), dt.timedelta(1)
+DOMAIN = Domain.from_bbox("105 E", (105, 34, 106, 35))
+
+
+def smap_map(raw: Path, day: dt.date, value: float, times: str, lon: np.ndarray) -> None:
+    """SPL3SMP of a UTC day: ``value`` everywhere at 06:00 local solar time, ``times`` the variable that says so."""
+    shape = (M36.rows, M36.cols)
+    path = raw / "SMAP" / f"SMAP_L3_SM_P_{day:%Y%m%d}_R18290_001.h5"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    utc = np.datetime64(day, "s") + np.rint(((6 - lon / 15) % 24) * 3600).astype("timedelta64[s]")
+    with h5py.File(path, "w") as file:
+        group = file.create_group("Soil_Moisture_Retrieval_Data_AM")
+        group.create_dataset("soil_moisture", data=np.full(shape, value, np.float32), compression=1)
+        group.create_dataset("retrieval_qual_flag", data=np.zeros(shape, np.uint16), compression=1)
+        if times == "tb_time_utc":
+            row = np.char.add(np.datetime_as_string(utc), ".000Z").astype("S24")
+            group.create_dataset(times, data=np.broadcast_to(row, shape), compression=1)
+        elif times == "tb_time_seconds":
+            row = (utc - np.datetime64("2000-01-01T12:00:00")).astype(np.float64)
+            group.create_dataset(times, data=np.broadcast_to(row, shape), compression=1)
+            group[times].attrs["_FillValue"] = -9999.0
+
+
+def of_day(raw: Path, domain: Domain, day: dt.date = DAY) -> np.ndarray:
+    return read_ssm(list_granules(raw, (day - ONE, day + ONE))["SMAP"][day], domain, 0.04).ssm
+
+
+@pytest.mark.parametrize("times", ["tb_time_utc", "tb_time_seconds", "none"])
+def test_S1_a_smap_day_is_of_the_local_mornings_in_it(tmp_path: Path, times: str) -> None:
+    """East of 90 E the file of a UTC day holds the morning of the next local day."""
+    lon = Domain("all", (100, 104, 0, M36.cols)).lonlat(coarse=True)[0]
+    for n in (-1, 0, 1):
+        smap_map(tmp_path, DAY + n * ONE, 0.2 + 0.1 * n, times, lon)
+    assert np.allclose(of_day(tmp_path, DOMAIN), 0.1, atol=1e-6)
+    across = Domain("across 90 E", (100, 104, 720, 728))
+    expected = np.where(across.lonlat(coarse=True)[0] <= 90, 0.2, 0.1)
+    assert np.ptp(expected) > 0 and np.allclose(of_day(tmp_path, across), expected, atol=1e-6)
+    west = Domain("far west", (100, 104, 0, 4))
+    assert np.allclose(of_day(tmp_path, west), 0.2, atol=1e-6)
+
+
+def half_orbit(raw: Path, name: str, utc: str, value: float) -> None:
+    r0, _, c0, _ = DOMAIN.window
+    path = raw / "SMAP" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w") as file:
+        group = file.create_group("Soil_Moisture_Retrieval_Data")
+        group["EASE_row_index"], group["EASE_column_index"] = np.full(2, r0), np.array([c0, c0 + 1])
+        group["longitude"] = np.full(2, 105.0, np.float32)
+        group["soil_moisture"] = np.array([value, value], np.float32)
+        group["retrieval_qual_flag"] = np.array([0, 0 if value > 0.2 else 1], np.uint16)
+        group["tb_time_utc"] = np.full(2, utc, "S24")
+
+
+@pytest.mark.parametrize("names", [("_A_", "_D_"), ("_D_", "_A_")])
+def test_S3_the_observation_nearest_to_the_night_overpass_counts(tmp_path: Path, names: tuple[str, str]) -> None:
+    """18:00 of the evening before is 7.5 h from 01:30, 06:00 of the day 4.5 h, whichever file comes first. The evening
+    fills the cell that the morning leaves open."""
+    evening, morning = (f"SMAP_L2_SM_P_0{n}{way}{{}}_R18290_001.h5" for n, way in zip((2800, 2801), names, strict=True))
+    half_orbit(tmp_path, evening.format("20160502T103002"), "2016-05-02T11:00:00.000Z", 0.3)
+    half_orbit(tmp_path, morning.format("20160502T223002"), "2016-05-02T23:00:00.000Z", 0.1)
+    np.testing.assert_allclose(of_day(tmp_path, DOMAIN)[0, :2], [0.1, 0.3], atol=1e-6)
