@@ -49,7 +49,7 @@ class SeenByDay:
     def _newest(self, layer: Layer, files: Sequence[tuple[Granule, LazyRaster]]) -> tuple[np.ndarray, ...]:
         shape = tuple(files[0][1].geobox.shape)
         newest = np.full(shape, NONE)
-        out = [np.full(shape, np.nan, np.float32) for _ in range(1 + (layer.sigma_bits is not None))]
+        out = [np.full(shape, np.nan, np.float32) for _ in range(1 + layer.has_error)]
         for granule, lazy in files:
             age = self._age(granule, layer, lazy.geobox)
             better = age < newest

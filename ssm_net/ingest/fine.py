@@ -117,7 +117,7 @@ def _find_lst(granule: Granule, layer: Layer, overpass: str, geobox: GeoBox) -> 
     lazy = hdfeos.find_layer(granule.path, layer, geobox)
     if lazy is None:
         return []
-    return [lazy if layer.sigma_bits is not None else LazyRaster(lazy.geobox, lambda: _with_error(*lazy.read()))]
+    return [lazy if layer.has_error else LazyRaster(lazy.geobox, lambda: _with_error(*lazy.read()))]
 
 
 def _find_views(granule: Granule, layer: Layer, asked: DayOfViews, geobox: GeoBox) -> list[View]:

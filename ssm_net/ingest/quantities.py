@@ -99,11 +99,15 @@ TEXTURE = Quantity(
     not_all_below=1.0, slack=0.5,
 )  # fmt: skip
 FRACTION = Quantity("pixel fraction", "", 0.0, 1.0, {**_FRACTIONS, **_all(_PERCENT_NAMES, _PERCENT)}, slack=0.01)
+VIEW_TIME = Quantity("time of the view", "hours, or day of the year", 0.0, 366.0)
 ANY_MAP = Quantity("value of a map", "", -math.inf, math.inf)
 
 
 def of_variable(variable: str) -> Quantity:
-    """The quantity of a fine variable (``lst_day``, ``red``, ``ndvi``)."""
+    """The quantity of a fine variable (``lst_day``, ``red``, ``ndvi``), or of the times at which it was seen
+    (``lst_day_time``)."""
+    if variable.endswith("_time"):
+        return VIEW_TIME
     return LST if variable.startswith("lst_") else NDVI if variable == "ndvi" else REFLECTANCE
 
 
