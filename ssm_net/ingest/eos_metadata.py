@@ -108,7 +108,11 @@ def _value(text: str, key: str) -> str | None:
 
 
 def _day(text: str | None) -> dt.date | None:
-    return dt.date.fromisoformat(text[:10]) if text and re.match(r"\d{4}-\d\d-\d\d", text) else None
+    """The day that a text begins with; None where it is none, as 2016-99-99 of a damaged file."""
+    try:
+        return dt.date.fromisoformat(text[:10]) if text else None
+    except ValueError:
+        return None
 
 
 def _odl(path: Path, block: str, pattern: str, key: str) -> str:

@@ -29,6 +29,8 @@ class GranuleError(SsmNetError):
         self.path = Path(path)
         self.layer = layer
         self.day = day
+        self.what = what
+        self.remedy = remedy
         self._given = path, what, layer, day, remedy
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -12,7 +12,9 @@ from ssm_net.core.radiometers import BY_CODE, MERGED
 from ssm_net.grid import Domain
 from ssm_net.ingest import easegrid, latlon
 from ssm_net.ingest.catalog import Granule
+from ssm_net.ingest.holdings import FENGYUN
 from ssm_net.ingest.naming import is_fengyun
+from ssm_net.ingest.other_kinds import require_kind
 from ssm_net.ingest.products import product
 from ssm_net.ingest.raster import GranuleError
 
@@ -50,7 +52,7 @@ def read_ssm(granules: Sequence[Granule], domain: Domain, sigma_default: float) 
         np.full(domain.coarse_shape, np.nan, np.float32),
         np.zeros(domain.coarse_shape, np.uint8),
     )
-    for granule in sorted(granules, key=lambda g: (is_fengyun(g.path.name), g.path.name)):
+    for granule in sorted(granules, key=lambda g: (record_in(g) == 3, g.path.name)):
         ssm, sigma, source = _read(granule, domain)
         seen = np.isfinite(ssm)
         outside = seen & ~((ssm > 0) & (ssm <= HIGHEST_SSM))
@@ -74,7 +76,7 @@ def record_in(granule: Granule) -> int:
         return MERGED[0]
     if entry is not None and entry.family == "smap":
         return 4
-    if is_fengyun(granule.path.name):
+    if granule.tile == FENGYUN or is_fengyun(granule.path.name):
         return 3
     last = BY_CODE[1].last
     return 1 if last is not None and granule.day <= last else 2
@@ -105,6 +107,8 @@ def _quarter_degree(granule: Granule, domain: Domain) -> tuple[np.ndarray, np.nd
     """
     path = granule.path
     with latlon.open_netcdf(path) as dataset:
+        if (entry := product(granule.product)) is not None:
+            require_kind(entry, path, dataset.attrs)
         grid = latlon.axes(path, dataset)
         name = latlon.find_variable(path, dataset, ("sm", "ssm", "soil_moisture"), "soil moisture")
         sm = latlon.field(path, dataset, name, grid, granule.day)

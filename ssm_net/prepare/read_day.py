@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ from ssm_net.config import EngineConfig
 from ssm_net.core.clock import HOURS, OVERPASSES, overpass_utc
 from ssm_net.core.workers import in_order
 from ssm_net.cube.variables import API_DAYS
+from ssm_net.ingest.account import Remark, collecting, remark
 from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.fine import read_lst, read_reflectance
 from ssm_net.ingest.rain import rain_between
@@ -41,10 +42,18 @@ class ObservedDay:
     problems: tuple[str, ...]
     left_out: Mapping[str, int]  # files that could not be read, with their size in bytes
     missing_tiles: tuple[str, ...]  # "product tile (kind)" of tiles that see the domain
+    remarks: tuple[Remark, ...] = ()  # of readers, for the account
 
 
 def read_granules(plan: DayPlan) -> ObservedDay:
-    """Read and warp the granules of a day. What cannot be read is named in ``problems`` and left out."""
+    """Read and warp the granules of a day. What cannot be read is named in ``problems`` and left out; an older version
+    of such a file is used in its place, where there is one."""
+    with collecting() as remarks:
+        observed = _read(plan)
+    return replace(observed, remarks=tuple(dict.fromkeys(remarks)))
+
+
+def _read(plan: DayPlan) -> ObservedDay:
     problems: list[str] = []
     files: list[str] = []
     left_out: dict[str, int] = {}
@@ -57,10 +66,16 @@ def read_granules(plan: DayPlan) -> ObservedDay:
             try:
                 out = read(usable)
             except GranuleError as err:
-                if not any(g.path == err.path for g in usable):
+                bad = next((g for g in usable if g.path == err.path), None)
+                if bad is None:
                     raise
                 problems.append(str(err))
-                left_out[Path(err.path).name] = _size(Path(err.path))
+                left_out[bad.path.name] = _size(bad.path)
+                remark(Remark(bad.product, err.what, bad.path.name, expected=True))  # the problem is the warning
+                instead = [replace(bad, path=path, older=bad.older[n:]) for n, path in enumerate(bad.older, 1)][:1]
+                problems += [f"{g.path}: this older version of {bad.path.name} is used in its place" for g in instead]
+                at = usable.index(bad)
+                usable[at : at + 1] = instead
                 usable = [g for g in usable if g.path != err.path]
             else:
                 files.extend(g.path.name for g in usable)

@@ -29,6 +29,7 @@ from typing import Any
 from ssm_net.config import PrepareConfig, days_between
 from ssm_net.core.days import runs
 from ssm_net.cube.store import Cube, CubeError, DamagedError
+from ssm_net.ingest.catalog import RawFiles
 from ssm_net.prepare.day_plan import DayPlan
 from ssm_net.prepare.errors import PrepareError
 from ssm_net.prepare.late_granules import late_granules
@@ -76,8 +77,8 @@ class Remake:
             log.warning("%s and all days after it are made again, as a new revision", first)
 
 
-def find_remake(cfg: PrepareConfig, cube: Cube, products: CubeProducts) -> Remake:
-    """The days of ``cube`` that have to be made again. Damage is looked for with ``revise=true`` only, in the days from
+def find_remake(cfg: PrepareConfig, cube: Cube, products: CubeProducts, files: RawFiles) -> Remake:
+    """The days of ``cube`` that have to be made again, by the ``files`` of raw/. Damage is looked for with ``revise=true`` only, in the days from
     ``cfg.start`` to ``cfg.end``, each of which is read for it.
 
     Raises ``CubeError`` where a status is gone that later days rest on, and ``revise`` is not set.
@@ -95,7 +96,7 @@ def find_remake(cfg: PrepareConfig, cube: Cube, products: CubeProducts) -> Remak
             f"{cube.path} holds no status of {runs(without_status)}, which later days rest on: give revise=true, and "
             "these days and all days after them are made again, as a new revision"
         )
-    late = late_granules(cfg, cube, products, statuses)
+    late = late_granules(cfg, cube, products, statuses, files)
     if not cfg.revise:
         return Remake(late)
     wanted = set(days_between(cfg.start, cfg.end))

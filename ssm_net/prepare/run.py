@@ -23,7 +23,9 @@ from ssm_net.cube.layout import create_cube
 from ssm_net.cube.lock import CubeLock, write_lock
 from ssm_net.cube.store import Cube
 from ssm_net.cube.writer import CubeWriter
+from ssm_net.prepare.account import DayAccount, account_lines, with_days
 from ssm_net.prepare.intercalibration import Intercalibration
+from ssm_net.prepare.known_files import keep_known_files
 from ssm_net.prepare.plan import PreparePlan, make_plan
 from ssm_net.prepare.read_day import read_ahead
 from ssm_net.prepare.reference_sensor import fit_reference_sensor
@@ -58,37 +60,47 @@ def _carry_out(plan: PreparePlan, lock: CubeLock) -> Cube:
     if cfg.revise and (first := plan.remake.first()) is not None:
         writer.withdraw(first)
     if not plan.todo:
+        keep_known_files(writer, plan.files)
         console.print(f"[green]{cube.path} holds all {len(plan.day_plans)} days already[/]")
         return cube
-    sensors = fit_reference_sensor(cfg, writer, plan.products, {day: plan.day_plans[day] for day in plan.todo})
-    problems, missing = _make_days(plan, writer, sensors)
+    plans = {day: plan.day_plans[day] for day in plan.todo}
+    sensors = fit_reference_sensor(cfg, writer, plan.products, plans, plan.files)
+    keep_known_files(writer, plan.files)
+    made, missing = _make_days(plan, writer, sensors)
     _report_missing(missing)
+    problems = len({problem for day in made for problem in day.problems})
     console.print(
         f"[green]{len(plan.todo)} days[/] in {cube.path}"
         + (f"; [yellow]{problems} problems with granules[/], each logged above" if problems else "")
     )
+    for line in account_lines(with_days(plan.account, plan.products, plan.day_plans, made)):
+        console.print(line)
     return cube
 
 
 def _make_days(
     plan: PreparePlan, writer: CubeWriter, sensors: Intercalibration
-) -> tuple[int, Mapping[str, Sequence[dt.date]]]:
-    """Read and store the days of the plan; returns the number of problems with granules, and the days that were made
-    without each kind of granule."""
+) -> tuple[list[DayAccount], Mapping[str, Sequence[dt.date]]]:
+    """Read and store the days of the plan; returns the account of each, and the days that were made without each kind
+    of granule."""
     cfg, surface = plan.cfg, LandSurface.of(writer.cube)
-    problems, missing = 0, defaultdict(list)
+    made: list[DayAccount] = []
+    said: set[str] = set()
+    missing = defaultdict(list)
     with _leaving_processors(cfg), Progress(console=console) as bar:
         progress = bar.add_task(
             "prepare: days", total=len(plan.day_plans), completed=len(plan.day_plans) - len(plan.todo)
         )
         for observed in read_ahead([plan.day_plans[day] for day in plan.todo], cfg.workers, cfg.engine):
-            for problem in observed.problems:
-                log.warning("%s: %s", observed.day, problem)
-            problems += len(observed.problems)
+            for problem in dict.fromkeys(observed.problems):
+                if problem not in said:  # a granule may serve the views of two days
+                    log.warning("%s: %s", observed.day, problem)
+            said.update(observed.problems)
+            made.append(DayAccount.of(observed))
             for kind in store_day(writer, observed, surface, sensors):
                 missing[kind].append(observed.day)
             bar.advance(progress)
-    return problems, missing
+    return made, missing
 
 
 def _report_missing(missing: Mapping[str, Sequence[dt.date]]) -> None:
