@@ -37,13 +37,14 @@ class Remark:
 
 @dataclass(frozen=True)
 class Found:
-    """What raw/ holds of a product: ``files`` that are usable by what they hold, on ``days`` of those asked for, ``taken``
-    of the files for them; in ``cells``, what was missing: words (``pixels not seen by day``) -> fraction."""
+    """What raw/ holds of a product: the number of usable ``files``, the ``days`` of those ``asked`` for that have one,
+    and how many files were ``taken`` (None before they are read); ``missing``: words (``pixels not seen by day``) ->
+    fraction, 0..1."""
 
     files: int = 0
     days: int = 0
     asked: int = 0
-    taken: int = 0
+    taken: int | None = None
     missing: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -124,5 +125,6 @@ def _examples(group: list[Remark]) -> str:
 
 def _found(found: Found) -> str:
     days = f"files on {found.days} of {found.asked} days" if found.asked else f"files on {found.days} days"
-    parts = [f"{found.files:,} file{'s' * (found.files != 1)} found", days, f"{found.taken:,} taken"]
+    parts = [f"{found.files:,} file{'s' * (found.files != 1)} found", days]
+    parts += [f"{found.taken:,} taken"] if found.taken is not None else []
     return ", ".join(parts) + "".join(f"; {part:.1%} of the {what}" for what, part in found.missing.items())

@@ -193,8 +193,8 @@ def _newest(
     out: dict[dt.date, list[Granule]] = defaultdict(list)
     for (day, _tile), candidates in sorted(versions.items(), key=lambda item: item[0]):
         (age, newest), *others = sorted(candidates, key=lambda c: c[0], reverse=True)
-        for _, older in others:
-            remarks.append(_second(name, older, newest))
+        for (whole, *_), other in others:
+            remarks.append(_second(name, other, newest, usable=whole or not age[0]))
         older_whole = tuple(g.path for older_age, g in others if older_age[0])
         out[day].append(replace(newest, older=older_whole) if older_whole else newest)
     for day, granules in out.items():
@@ -206,9 +206,13 @@ def _newest(
     return {day: tuple(granules) for day, granules in out.items()}
 
 
-def _second(name: str, older: Granule, newest: Granule) -> Remark:
+def _second(name: str, other: Granule, counts: Granule, usable: bool) -> Remark:
+    both = f"{other.path.name} beside {counts.path.name}"
+    if not usable:
+        what = "newer than the one that counts, and cannot be opened"
+        return Remark(name, what, both, remedy="download it again, or remove it")
     what = "a second file of one tile and day, where another one is newer and counts"
-    return Remark(name, what, f"{older.path.name} beside {newest.path.name}", remedy="remove the older one")
+    return Remark(name, what, both, remedy="remove the older one")
 
 
 def _of_product(entry: Product, below: Sequence[FoundFile], remarks: list[Remark]) -> Iterator[FoundFile]:
@@ -233,7 +237,8 @@ def _of_product(entry: Product, below: Sequence[FoundFile], remarks: list[Remark
 
 def _unknown_folder(name: str) -> Remark:
     names = {n.lower(): n for p in PRODUCTS for n in (p.name, *p.aliases)} | {n: n for n in OTHERS}
-    near = difflib.get_close_matches(re.sub(r"[._-]v?\d{3}$", "", name.lower()), names, 1, 0.75)
+    names |= dict.fromkeys(("rain", "rainfall", "imerg", "gpm", "chirps", "cmfd"), "precip")
+    near = difflib.get_close_matches(re.sub(r"[._-]v?\d{3}$", "", name.lower()), names, 1, 0.6)
     hint = f"did you mean {names[near[0]]}?" if near else "docs/formats.md lists the folders"
     return Remark(name, "no product of this name is known", name, things="folders", remedy=hint)
 

@@ -51,12 +51,10 @@ def period_in_name(name: str) -> Period | None:
 def version_in_name(name: str) -> tuple[str, tuple[tuple[int, ...], str]]:
     """A file name without its version (V07B, fv04.2, v202012.0.0) and marks of copies, and the version as a key that
     sorts by age: two names that differ in nothing else are versions of one file."""
-    match = None
-    for match in _VERSION.finditer(name):
-        pass  # the last one: a name may state the version of its algorithm before that of the file
-    plain = _COPY.sub("", name)
-    if match is None:
-        return plain, ((), "")
+    found = list(_VERSION.finditer(name))
+    if not found:
+        return _COPY.sub("", name), ((), "")
+    match = found[-1]  # a name may state the version of its algorithm before that of the file
     return _COPY.sub("", name[: match.start()] + name[match.end() :]), _key(match)
 
 

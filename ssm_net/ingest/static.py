@@ -58,9 +58,9 @@ def _touches(path: Path, geobox: GeoBox) -> bool:
             left, bottom, right, top = rasterio.warp.transform_bounds(source.crs, str(geobox.crs), *source.bounds)
     except RasterioError:
         return True
-    box = geobox.boundingbox
-    pixel = abs(geobox.affine.a)
-    return bool(min(right, box.right) - max(left, box.left) > pixel and min(top, box.top) - max(bottom, box.bottom) > pixel)
+    box, pixel = geobox.boundingbox, abs(geobox.affine.a)
+    wide, high = min(right, box.right) - max(left, box.left), min(top, box.top) - max(bottom, box.bottom)
+    return bool(wide > pixel and high > pixel)
 
 
 def _read(path: Path, geobox: GeoBox) -> np.ndarray:

@@ -1,5 +1,5 @@
-"""Which files below raw/static are which map: capital letters, sub-folders and tiles of elevation models are understood,
-names of other variables are refused, and what no feature uses is said."""
+"""Which files below raw/static are which map: capital letters, sub-folders and tiles of elevation models are
+understood, names of other variables are refused, and what no feature uses is said."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from rich.markup import escape
 
-from ssm_net.ingest.account import Account, Found, Remark
+from ssm_net.ingest.account import Account, Remark
 from ssm_net.ingest.catalog import Granule
 from ssm_net.prepare.day_plan import DayPlan
 from ssm_net.prepare.products import CubeProducts, known_product
@@ -25,8 +25,8 @@ MISSING = {
 
 @dataclass(frozen=True)
 class DayAccount:
-    """What one day was made of: the ``files`` taken, the ``problems`` of those left out, the fraction ``missing`` in each
-    kind of observation that there was, and ``remarks`` of its readers."""
+    """What one day was made of: the ``files`` taken, the ``problems`` of those left out, the fraction ``missing`` in
+    each kind of observation that there was, and ``remarks`` of its readers."""
 
     day: dt.date
     files: tuple[str, ...]

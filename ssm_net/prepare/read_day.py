@@ -73,7 +73,9 @@ def _read(plan: DayPlan) -> ObservedDay:
                 left_out[bad.path.name] = _size(bad.path)
                 remark(Remark(bad.product, err.what, bad.path.name, expected=True))  # the problem is the warning
                 instead = [replace(bad, path=path, older=bad.older[n:]) for n, path in enumerate(bad.older, 1)][:1]
-                problems += [f"{g.path}: this older version of {bad.path.name} is used in its place" for g in instead]
+                problems.extend(
+                    f"{g.path}: this older version of {bad.path.name} is used in its place" for g in instead
+                )
                 at = usable.index(bad)
                 usable[at : at + 1] = instead
                 usable = [g for g in usable if g.path != err.path]

@@ -78,8 +78,8 @@ class Remake:
 
 
 def find_remake(cfg: PrepareConfig, cube: Cube, products: CubeProducts, files: RawFiles) -> Remake:
-    """The days of ``cube`` that have to be made again, by the ``files`` of raw/. Damage is looked for with ``revise=true`` only, in the days from
-    ``cfg.start`` to ``cfg.end``, each of which is read for it.
+    """The days of ``cube`` that have to be made again, by the ``files`` of raw/. Damage is looked for with
+    ``revise=true`` only, in the days from ``cfg.start`` to ``cfg.end``, each of which is read for it.
 
     Raises ``CubeError`` where a status is gone that later days rest on, and ``revise`` is not set.
     """
