@@ -43,15 +43,18 @@ class Holding:
     def to_json(self) -> dict[str, Any]:
         spans = [[str(first), str(last)] for first, last in stretches(self.days)]
         refusal = None if self.refusal is None else list(self.refusal)
-        return {"days": spans, "tile": self.tile, "name": self.name, "refusal": refusal, "note": self.note}
+        full = {"days": spans, "tile": self.tile, "name": self.name, "refusal": refusal, "note": self.note}
+        return {key: value for key, value in full.items() if value}
 
     @classmethod
     def from_json(cls, stored: Any) -> Holding:
         """Raises ``KeyError``, ``TypeError`` or ``ValueError`` where ``stored`` is nothing of this kind."""
-        spans = [(dt.date.fromisoformat(first), dt.date.fromisoformat(last)) for first, last in stored["days"]]
+        spans = [(dt.date.fromisoformat(a), dt.date.fromisoformat(b)) for a, b in stored.get("days", ())]
         days = tuple(first + n * ONE_DAY for first, last in spans for n in range((last - first).days + 1))
-        refusal = None if stored["refusal"] is None else (str(stored["refusal"][0]), str(stored["refusal"][1]))
-        return cls(days, stored["tile"], stored["name"], refusal, stored["note"])
+        refusal = tuple(map(str, stored["refusal"])) if "refusal" in stored else None
+        if refusal is not None and len(refusal) != 2:
+            raise ValueError(f"a refusal of {len(refusal)} words")
+        return cls(days, stored.get("tile"), stored.get("name", ""), refusal, stored.get("note", ""))  # type: ignore[arg-type]
 
 
 def by_name(entry: Product, path: Path) -> Holding | None:
@@ -83,13 +86,15 @@ def by_content(entry: Product, path: Path) -> Holding:
         return _eos(entry, path)
     if entry.family == "smap" and path.suffix.lower() == ".h5":
         return _smap(path, _day_of_smap(path))
+    if entry.family in ("rain", "reanalysis"):
+        return Holding(latlon.days_in(path), version_in_name(path.name)[0], path.name)
     with latlon.open_netcdf(path) as dataset:
         refused = other_kind(entry, path.name, dataset.attrs)
         text = f"{dataset.attrs.get('id', '')} {dataset.attrs.get('title', '')}"
         has_time = latlon.times(path, dataset).size > 0
-    if refused is not None and entry.role != "rain":
+    if refused is not None:
         return Holding(refusal=refused)
-    if entry.family not in ("rain", "reanalysis") and not has_time:
+    if not has_time:
         return _without_time(entry, path)
     days = latlon.days_in(path)
     if entry.family == "latlon_lst":
@@ -99,8 +104,7 @@ def by_content(entry: Product, path: Path) -> Holding:
             what = "many days in one file, where a file a day is read"
             return Holding(refusal=(what, "split it into files of one day, with yyyymmdd in their names"))
         return _nnsm(path, days[0]) if entry.family == "easegrid" else _smap(path, days[0])
-    tile = None if entry.family == "latlon_ssm" else version_in_name(path.name)[0]
-    return Holding(days, tile, path.name)
+    return Holding(days, None, path.name)
 
 
 def by_broken(entry: Product, path: Path) -> Holding | None:

@@ -47,7 +47,7 @@ def found_by(account: Account, products: CubeProducts, plans: Mapping[dt.date, D
     used = products.names()
     found, unused = {}, []
     for name, of_product in account.found.items():
-        if name not in used:
+        if name not in used and of_product.files:
             role = known_product(name).role
             others = getattr(products, role)
             what = f"the {role} of this cube is {', '.join(others)}" if others else f"this cube has no {role}"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-from pathlib import Path
+from collections.abc import Collection
+from pathlib import Path, PurePath
 
 from ssm_net.cube.store import Cube
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.ingest.catalog import Known, RawFiles
-from ssm_net.ingest.holdings import Holding
+from ssm_net.ingest.holdings import EOS_NAME, Holding
 from ssm_net.version import __version__
 
 log = logging.getLogger(__name__)
@@ -31,10 +32,13 @@ def known_files(cube: Cube | None) -> Known:
         return {}
 
 
-def keep_known_files(writer: CubeWriter, files: RawFiles) -> None:
-    """Store what is known of ``files`` with the cube, where that is news."""
-    if files.known != known_files(writer.cube):
-        stored = {key: [size, changed, holding.to_json()] for key, (size, changed, holding) in files.known.items()}
+def keep_known_files(writer: CubeWriter, files: RawFiles, used: Collection[str]) -> None:
+    """Store what is known of ``files`` with the cube, where that is news; not of MODIS files that stored days have
+    ``used``: their names tell when they have to be opened again, and a country has hundreds of thousands."""
+    known = {key: value for key, value in files.known.items()
+             if not (EOS_NAME.search(key) and PurePath(key).name in used)}  # fmt: skip
+    if known != known_files(writer.cube):
+        stored = {key: [size, changed, holding.to_json()] for key, (size, changed, holding) in sorted(known.items())}
         writer.write_metadata(RAW_FILES, {"reader": READER, "files": stored})
 
 

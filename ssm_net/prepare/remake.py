@@ -49,6 +49,7 @@ class Remake:
     damaged: Mapping[dt.date, str] = field(default_factory=dict)  # with the error
     without_status: Sequence[dt.date] = ()
     damaged_static: Mapping[str, str] = field(default_factory=dict)  # maps, with the error
+    used: frozenset[str] = frozenset()  # names of the files that stored days were made of
 
     def days(self) -> list[dt.date]:
         return sorted({*self.late, *self.damaged, *self.without_status})
@@ -96,12 +97,13 @@ def find_remake(cfg: PrepareConfig, cube: Cube, products: CubeProducts, files: R
             f"{cube.path} holds no status of {runs(without_status)}, which later days rest on: give revise=true, and "
             "these days and all days after them are made again, as a new revision"
         )
+    used = frozenset(name for status in statuses.values() for name in status.get("files", ()))
     late = late_granules(cfg, cube, products, statuses, files)
     if not cfg.revise:
-        return Remake(late)
+        return Remake(late, used=used)
     wanted = set(days_between(cfg.start, cfg.end))
     damaged = {day: error for day in statuses if day in wanted and (error := damage_of_day(cube, day))}
-    return Remake(late, damaged, without_status, damaged_static_maps(cube))
+    return Remake(late, damaged, without_status, damaged_static_maps(cube), used)
 
 
 def damage_of_day(cube: Cube, day: dt.date) -> str:

@@ -60,13 +60,13 @@ def _carry_out(plan: PreparePlan, lock: CubeLock) -> Cube:
     if cfg.revise and (first := plan.remake.first()) is not None:
         writer.withdraw(first)
     if not plan.todo:
-        keep_known_files(writer, plan.files)
+        keep_known_files(writer, plan.files, plan.remake.used)
         console.print(f"[green]{cube.path} holds all {len(plan.day_plans)} days already[/]")
         return cube
     plans = {day: plan.day_plans[day] for day in plan.todo}
     sensors = fit_reference_sensor(cfg, writer, plan.products, plans, plan.files)
-    keep_known_files(writer, plan.files)
     made, missing = _make_days(plan, writer, sensors)
+    keep_known_files(writer, plan.files, plan.remake.used.union(name for day in made for name in day.files))
     _report_missing(missing)
     problems = len({problem for day in made for problem in day.problems})
     console.print(
@@ -74,7 +74,7 @@ def _carry_out(plan: PreparePlan, lock: CubeLock) -> Cube:
         + (f"; [yellow]{problems} problems with granules[/], each logged above" if problems else "")
     )
     for line in account_lines(with_days(plan.account, plan.products, plan.day_plans, made)):
-        console.print(line)
+        console.print(line, soft_wrap=True)
     return cube
 
 
