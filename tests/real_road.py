@@ -57,7 +57,7 @@ def stage(real: Path, raw: Path) -> None:
         (ssm,) = (real / "ssm").glob(pattern)
         (raw / folder).mkdir(parents=True, exist_ok=True)
         (raw / folder / ssm.name).symlink_to(ssm.resolve())
-        copy = raw / "ESACCI-LST" / f"{day:%Y%m%d}" / lst.name
+        copy = raw / "ESACCI-LST" / f"{day:%Y%m%d}" / lst.name.replace("1MONTHLY", "1DAILY")
         copy.parent.mkdir(parents=True)
         shutil.copyfile(lst, copy)
         with h5py.File(copy, "r+") as file:
