@@ -224,7 +224,7 @@ def _of_product(entry: Product, below: Sequence[FoundFile], remarks: list[Remark
             continue
         wanted = " ".join(entry.suffixes)
         if suffix in BESIDE:
-            remarks.append(Remark(entry.name, "beside the granules", file.path.name, expected=True))
+            remarks.append(Remark(entry.name, "beside the granules", file.path.name, left_out=False, expected=True))
         elif suffix in PACKED:
             remarks.append(Remark(entry.name, f"packed ({suffix})", file.path.name, remedy="unpack it here"))
         elif suffix in UNFINISHED:
@@ -251,7 +251,7 @@ def _loose(path: Path) -> Remark:
         remedy = "mount the disk or archive that it leads to, or remove it"
         return Remark(entry.name if entry else "raw", what, path.name, things="links", remedy=remedy)
     if path.suffix.lower() in BESIDE:
-        return Remark("raw", "beside the folders", path.name, expected=True)
+        return Remark("raw", "beside the folders", path.name, left_out=False, expected=True)
     return Remark("raw", "in no folder of a product", path.name, remedy="move it into the folder of its product")
 
 

@@ -18,6 +18,7 @@ STATIC = "static"  # the folder, and the name of its remarks
 SUFFIXES = (".tif", ".tiff")
 USED = ("elevation", "sand", "clay", "water_fraction", "urban")  # the maps that features and masks are made of
 DERIVED = {"relief": "it is derived from elevation.tif", "inside": "it is derived from domain.boundary"}
+AXES = ("x", "y", "row", "col", "time", "lat", "lon", "crs")
 OTHER_NAMES = {
     "elevation": ("dem", "dtm", "dsm", "altitude", "height", "topography", "terrain", "srtm", "orography"),
     "water_fraction": ("water", "occurrence", "lakes", "mod44w"),
@@ -88,6 +89,8 @@ def _reserved(name: str) -> str:
     """Why no map can have this name; empty where it can."""
     if name in FINE or name in COARSE:
         return "it is a variable of each day"
+    if name in AXES:
+        return "it is an axis of the grid"
     return DERIVED.get(name, "")
 
 
@@ -109,4 +112,4 @@ def _other_file(path: Path) -> Remark:
     maps = (".nc", ".vrt", ".img", ".asc", ".hgt", ".bil", ".hdf", ".grd", ".jp2", ".zip", ".gz", ".tar", ".rar", ".7z")
     if path.suffix.lower() in maps:
         return _left(path, "no GeoTIFF", "make a GeoTIFF of it (gdal_translate)")
-    return Remark(STATIC, "beside the maps", path.name, expected=True)
+    return Remark(STATIC, "beside the maps", path.name, left_out=False, expected=True)

@@ -34,7 +34,7 @@ def config(raw: Path, **other: object) -> PrepareConfig:
 
 @pytest.fixture
 def raw(tmp_path: Path) -> Path:
-    """A day of Aqua, with a second version, a monthly file of C3S, Terra that is not asked for, and a map called rain."""
+    """A day of Aqua in two versions, monthly files of C3S, a product that is not used, and a map called rain."""
     raw = tmp_path / "raw"
     for name in (LST_NAME, LST_NAME.replace(".061.", ".006.")):
         lst(raw / "MYD11A1.061" / name.replace("2015213", "2016125"))
