@@ -51,18 +51,20 @@ class Check:
 
 
 def stage(real: Path, raw: Path) -> None:
-    """The folders of ``raw``: soil moisture as links, temperature as a copy for each day, its ``time`` changed."""
+    """The folders of ``raw``: soil moisture as links, the monthly temperature as a copy for
+    each day that says it is of that day."""
     (lst,) = (real / "lst_china").glob("*.nc")
     for day, (folder, pattern) in SSM.items():
         (ssm,) = (real / "ssm").glob(pattern)
         (raw / folder).mkdir(parents=True, exist_ok=True)
         (raw / folder / ssm.name).symlink_to(ssm.resolve())
-        copy = raw / "ESACCI-LST" / f"{day:%Y%m%d}" / lst.name
+        copy = raw / "ESACCI-LST" / f"{day:%Y%m%d}" / lst.name.replace("1MONTHLY", "1DAILY")
         copy.parent.mkdir(parents=True)
         shutil.copyfile(lst, copy)
         with h5py.File(copy, "r+") as file:
             assert file["time"].attrs["units"] in ("seconds since 1981-01-01", b"seconds since 1981-01-01")
             file["time"][:] = (day - dt.date(1981, 1, 1)).total_seconds()
+            file.attrs["id"], file.attrs["time_coverage_resolution"] = copy.name, "P1D"
 
 
 def travel(work: Path) -> Cube:

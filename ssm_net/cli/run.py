@@ -79,8 +79,24 @@ def _log_to_terminal() -> None:
         logging.DEBUG if verbose else logging.WARNING,
         console=Console(stderr=True), show_path=False, show_time=False, rich_tracebacks=False,
     )  # fmt: skip
+    handler.addFilter(_Once())
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler], force=True)
     logging.getLogger("ssm_net").setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+class _Once(logging.Filter):
+    """Lets each message through once: a granule may be read for several days, and says the same each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: set[tuple[int, str]] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.levelno, record.getMessage()
+        if message in self.said:
+            return False
+        self.said.add(message)
+        return True
 
 
 def _refuse_sweep_over_devices(cfg: DictConfig) -> None:

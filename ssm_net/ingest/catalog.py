@@ -1,27 +1,33 @@
-"""The catalog of raw/: for each product and day, the granules (files) that hold it."""
+"""The catalog of raw/: for each product and day, the granules (files) that hold it, and what is left out and why."""
 
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 import logging
 import re
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ssm_net.core.days import ONE_DAY
 from ssm_net.errors import SsmNetError
-from ssm_net.ingest import latlon
-from ssm_net.ingest.eos_metadata import identity
-from ssm_net.ingest.naming import SMAP_L3, day_in_name, is_fengyun
-from ssm_net.ingest.products import Product, product
+from ssm_net.ingest.account import Account, Found, Remark
+from ssm_net.ingest.files_below import FoundFile, files_below
+from ssm_net.ingest.holdings import EOS_NAME, Holding, by_broken, by_content, by_name
+from ssm_net.ingest.naming import version_in_name
+from ssm_net.ingest.other_kinds import other_kind
+from ssm_net.ingest.products import PRODUCTS, Product, product
 from ssm_net.ingest.raster import GranuleError
+from ssm_net.ingest.reach import Days, may_hold
 
 log = logging.getLogger(__name__)
 
 OTHERS = ("static", "ismn")  # folders of raw/ with readers of their own and no days; Zarr stores are ignored, too
-MONTH = dt.timedelta(days=40)  # a rain file may hold a month and be named after its first or last day
-EOS_NAME = re.compile(r"(M\w{2}\d{2}\w{1,3})\.A(\d{4})([0-3]\d{2})(?:\.(h\d{2}v\d{2}))?", re.I)
+BESIDE = (".xml", ".met", ".cmr", ".md5", ".sha256", ".txt", ".csv", ".json", ".html", ".pdf", ".jpg", ".jpeg", ".png",
+          ".prm", ".dmrpp", ".idx", ".ncml")  # what archives and tools put beside granules  # fmt: skip
+PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".tar", ".tgz")
+UNFINISHED = (".part", ".tmp", ".crdownload", ".download", ".filepart", ".aria2", ".partial")
 
 
 class RawFolderError(SsmNetError):
@@ -33,145 +39,223 @@ class Granule:
     """One file that holds one day of one product.
 
     ``product`` is a name in the table of products; ``tile`` distinguishes the files of one day: the MODIS tile, DAY or
-    NIGHT of ESA CCI LST, the half orbit of SMAP L2, the satellite of NNsm.
+    NIGHT of ESA CCI LST, the half orbit of SMAP L2, the satellite of NNsm. ``older``: earlier versions of the file,
+    the newest first, for the case that it cannot be read.
     """
 
     product: str
     path: Path
     day: dt.date
     tile: str | None = None
+    older: tuple[Path, ...] = ()
 
 
 Catalog = dict[str, dict[dt.date, tuple[Granule, ...]]]
+Known = dict[str, tuple[int, int, Holding]]  # path below raw/ -> size, time of change, and what the file holds
 
 
-def list_granules(
-    raw: Path, days: tuple[dt.date, dt.date] | None = None, only: Collection[str] | None = None
-) -> Catalog:
-    """Product name (as in the table of products, without a version) -> day -> its granules, ordered by tile.
+@dataclass(frozen=True)
+class RawFiles:
+    """The files of ``raw``, by product, as its folders were once walked through.
 
-    MODIS files are dated by their metadata, which takes precedence over the name; only those within ``days`` (first and
-    last, both included) are opened for it, all where None. A SMAP file is listed under every day whose night it may
-    hold. With ``only``, just these products are listed. Unknown folders and files, and all but the newest of
-    several files of one tile and day, are skipped and logged by name.
+    ``known`` is what files held when they were opened: it is used where size and time of change are the same, and
+    added to whenever a file is opened.
+    """
+
+    raw: Path
+    files: Mapping[str, Sequence[FoundFile]]
+    remarks: tuple[Remark, ...]
+    known: Known = field(default_factory=dict)
+
+    def catalog(self, days: Days | None = None, only: Collection[str] | None = None) -> tuple[Catalog, Account]:
+        """Product name (as in the table of products, without a version) -> day -> its granules, ordered by tile; and
+        the account of what was found and left out.
+
+        MODIS files are dated by their metadata, which takes precedence over the name, files of rain, reanalysis and
+        ESA CCI LST by their time axis. Only files that may hold days within ``days`` (first and last, both included)
+        are opened for it, all where None. A SMAP half orbit is listed under every day whose night it may hold. With
+        ``only``, just these products are listed. Of several versions of a file the newest that can be opened counts.
+        """
+        catalog: Catalog = {}
+        found, remarks = {}, [*self.remarks]
+        for name, files in self.files.items():
+            if only is not None and name not in only:
+                continue
+            listed = list(self._listed(_known_product(name), files, days, remarks))
+            by_day = dict(sorted(_newest(name, listed, remarks).items()))
+            if by_day:
+                catalog[name] = by_day
+            used = {g.path for granules in by_day.values() for g in granules}
+            found[name] = Found(len({*used, *(p for gs in by_day.values() for g in gs for p in g.older)}), len(by_day))
+        return catalog, Account(found).with_remarks(remarks)
+
+    def open(self, entry: Product, file: FoundFile) -> Holding:
+        """What a file holds, by its name or from ``known`` where possible. Raises ``GranuleError``."""
+        named = by_name(entry, file.path)
+        if named is not None:
+            return named
+        key = str(file.path.relative_to(self.raw))
+        size, changed, holding = self.known.get(key, (-1, -1, Holding()))
+        if (size, changed) != (file.size, file.changed):
+            holding = by_content(entry, file.path)
+            self.known[key] = file.size, file.changed, holding
+        return holding
+
+    def _listed(
+        self, entry: Product, files: Sequence[FoundFile], days: Days | None, remarks: list[Remark]
+    ) -> Iterator[tuple[Granule, _Age]]:
+        """A granule for each day within ``days`` that a file is listed under, with its age."""
+        for file in may_hold(entry, files, days):
+            whole = True
+            try:
+                holding = self.open(entry, file)
+            except GranuleError as err:
+                broken = by_broken(entry, file.path)
+                if broken is None:
+                    remarks.append(Remark(entry.name, err.what, file.path.name, remedy=err.remedy))
+                    continue
+                # It stays listed under the day of its name, so that preparing that day reports it.
+                remarks.append(Remark(entry.name, err.what, file.path.name, remedy=err.remedy, expected=True))
+                holding, whole = broken, False
+            if holding.refusal is not None:
+                what, remedy = holding.refusal
+                remarks.append(Remark(entry.name, what, file.path.name, remedy=remedy))
+                continue
+            if holding.note:
+                remarks.append(Remark(entry.name, holding.note, file.path.name, left_out=False))
+            age = _age(holding.name, whole, file)
+            for day in holding.days:
+                if days is None or days[0] <= day <= days[1]:
+                    yield Granule(entry.name, file.path, day, holding.tile), age
+
+
+def find_files(raw: Path | str, known: Known | None = None) -> RawFiles:
+    """The files of ``raw``, all folders walked through once, links followed; ``known`` as ``RawFiles`` has it.
 
     Raises ``RawFolderError`` where ``raw`` is not a folder.
     """
     raw = Path(raw)
     if not raw.is_dir():
         raise RawFolderError(f"raw={raw} is not a folder; give the folder that holds one folder for each product")
-    best: dict[tuple[str, dt.date, str | None], Granule] = {}
-    for folder in sorted(p for p in raw.iterdir() if p.is_dir() and not p.name.startswith(".")):
-        entry = product(folder.name)
+    files: dict[str, list[FoundFile]] = {}
+    remarks: list[Remark] = []
+    loose: list[Path] = []
+    for path in sorted(p for p in raw.iterdir() if not p.name.startswith(".")):
+        if not path.is_dir():
+            loose.append(path)
+            continue
+        entry = product(path.name)
         if entry is None:
-            if folder.name not in OTHERS and folder.suffix != ".zarr":
-                log.warning("%s: no product of this name is known; the folder is skipped", folder)
+            if path.name.lower() not in OTHERS and path.suffix != ".zarr":
+                remarks.append(_unknown_folder(path.name))
             continue
-        if only is not None and entry.name not in only:
+        below, left = files_below(path, entry.name, entry.suffixes)
+        remarks += left
+        files.setdefault(entry.name, []).extend(_of_product(entry, below, remarks))
+    remarks += [_loose(path) for path in loose]
+    wanted = {str(f.path.relative_to(raw)) for of_product in files.values() for f in of_product}
+    known = {key: value for key, value in (known or {}).items() if key in wanted}
+    return RawFiles(raw, {p.name: files[p.name] for p in PRODUCTS if p.name in files}, tuple(remarks), known)
+
+
+def list_granules(raw: Path, days: Days | None = None, only: Collection[str] | None = None) -> Catalog:
+    """The catalog of ``raw`` as ``RawFiles.catalog`` gives it, its account logged. Raises ``RawFolderError``."""
+    catalog, account = find_files(raw).catalog(days, only)
+    for warning in account.warnings():
+        log.warning("%s", warning)
+    for line in account.lines():
+        log.info("%s", line)
+    return catalog
+
+
+_Age = tuple[bool, tuple[tuple[int, ...], str], tuple[int, ...], int]
+
+
+def _age(name: str, whole: bool, file: FoundFile) -> _Age:
+    """A key that sorts versions of a file: whole ones after broken ones, then by version, by the other numbers in the
+    name (the time of production) and by the time of change."""
+    match = EOS_NAME.search(name)
+    version = ((), "") if match else version_in_name(name)[1]
+    numbers = tuple(int(n) for n in re.findall(r"\d+", name[match.start() if match else 0 :]))
+    final = int("TCDR" in name)  # C3S: a climate record replaces the interim one
+    return whole, version, (final, *numbers), file.changed
+
+
+def _newest(
+    name: str, listed: Sequence[tuple[Granule, _Age]], remarks: list[Remark]
+) -> dict[dt.date, tuple[Granule, ...]]:
+    """Of each day and tile the newest version, with the older ones behind it; monthly sums only where a day has
+    nothing else."""
+    versions: dict[tuple[dt.date, str], list[tuple[_Age, Granule]]] = defaultdict(list)
+    entry = _known_product(name)
+    for granule, age in listed:
+        versions[granule.day, granule.tile or ""].append((age, granule))
+    out: dict[dt.date, list[Granule]] = defaultdict(list)
+    for (day, _tile), candidates in sorted(versions.items(), key=lambda item: item[0]):
+        (age, newest), *others = sorted(candidates, key=lambda c: c[0], reverse=True)
+        for (whole, *_), other in others:
+            remarks.append(_second(name, other, newest, usable=whole or not age[0]))
+        older_whole = tuple(g.path for older_age, g in others if older_age[0])
+        out[day].append(replace(newest, older=older_whole) if older_whole else newest)
+    for day, granules in out.items():
+        monthly = [g for g in granules if other_kind(entry, g.path.name) is not None]
+        if monthly and len(monthly) < len(granules):
+            out[day] = [g for g in granules if g not in monthly]
+            what = "a sum of a month or of ten days among files of days or hours"
+            remarks += [Remark(name, what, g.path.name, remedy="take these out of the folder") for g in monthly]
+    return {day: tuple(granules) for day, granules in out.items()}
+
+
+def _second(name: str, other: Granule, counts: Granule, usable: bool) -> Remark:
+    both = f"{other.path.name} beside {counts.path.name}"
+    if not usable:
+        what = "newer than the one that counts, and cannot be opened"
+        return Remark(name, what, both, remedy="download it again, or remove it")
+    what = "a second file of one tile and day, where another one is newer and counts"
+    return Remark(name, what, both, remedy="remove the older one")
+
+
+def _of_product(entry: Product, below: Sequence[FoundFile], remarks: list[Remark]) -> Iterator[FoundFile]:
+    """The files with a suffix of the product."""
+    for file in below:
+        suffix = file.path.suffix.lower()
+        if suffix in entry.suffixes:
+            yield file
             continue
-        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-            for granule in granules_of(entry, path, days):
-                if days is not None and not days[0] <= granule.day <= days[1]:
-                    continue
-                key = (granule.product, granule.day, granule.tile)
-                best[key] = _newest(best[key], granule) if key in best else granule
-    out: Catalog = {}
-    for name, day, _tile in sorted(best, key=lambda k: (k[0], k[1], k[2] or "")):
-        by_day = out.setdefault(name, {})
-        by_day[day] = (*by_day.get(day, ()), best[name, day, _tile])
-    return out
-
-
-def granules_of(entry: Product, path: Path, days: tuple[dt.date, dt.date] | None = None) -> Iterator[Granule]:
-    """A granule for each day that a file is listed under; none, with the reason logged, where it is not of the product.
-
-    With ``days`` (first and last), files named after other days are not opened.
-    """
-    if path.suffix.lower() not in entry.suffixes or path.name.startswith("."):
-        log.warning("%s: not a file of %s (%s); skipped", path, entry.name, " ".join(entry.suffixes))
-        return
-    try:
-        if entry.family == "hdfeos":
-            yield from _eos(entry, path, days)
-        elif entry.family == "latlon_lst":  # the day in the name is the day of processing
-            for day in latlon.days_in(path):
-                yield Granule(entry.name, path, day, _cci_tile(path))
-        elif entry.family in ("rain", "reanalysis"):
-            named = day_in_name(path.name)
-            if days is not None and named is not None and not days[0] - MONTH <= named <= days[1] + MONTH:
-                return
-            # Where a file of rain does not state its intervals, they may end or begin on the time stamps.
-            for day in latlon.days_in(path, around=1 if entry.family == "rain" else 0):
-                yield Granule(entry.name, path, day, path.name)
+        wanted = " ".join(entry.suffixes)
+        if suffix in BESIDE:
+            remarks.append(Remark(entry.name, "beside the granules", file.path.name, left_out=False, expected=True))
+        elif suffix in PACKED:
+            remarks.append(Remark(entry.name, f"packed ({suffix})", file.path.name, remedy="unpack it here"))
+        elif suffix in UNFINISHED:
+            what = f"an unfinished download ({suffix})"
+            remarks.append(Remark(entry.name, what, file.path.name, remedy="finish the download, or remove it"))
         else:
-            named = day_in_name(path.name)
-            if named is None:
-                log.warning("%s: no day in its name; name it with yyyymmdd or yyyyddd; skipped", path)
-            elif re.search(r"_L2_", path.name):
-                # A half orbit (about 50 minutes) may cross local midnight: its reader keeps the cells of the day.
-                half = re.search(r"_(\d{5}_[AD])_", path.name)
-                for near in (named - ONE_DAY, named, named + ONE_DAY):
-                    yield Granule(entry.name, path, near, half.group(1) if half else path.name)
-            elif re.search(SMAP_L3, path.name):  # a map of a UTC day holds the 06:00 of two local days
-                for near in (named, named + ONE_DAY):
-                    yield Granule(entry.name, path, near, f"UTC {named}")
-            else:
-                yield Granule(entry.name, path, named, "FY-3B" if is_fengyun(path.name) else None)
-    except GranuleError as err:
-        log.error("%s", err)
+            what = f"no file of this product ({wanted})"
+            remarks.append(Remark(entry.name, what, file.path.name, remedy="take it out of the folder"))
 
 
-def _eos(entry: Product, path: Path, days: tuple[dt.date, dt.date] | None) -> Iterator[Granule]:
-    """The granule of a MODIS file, dated by its metadata. Raises ``GranuleError`` where that contradicts itself."""
-    match = EOS_NAME.search(path.name)
-    named = _eos_day(match)
-    if match and match[1].upper() != entry.name:
-        log.warning("%s: a file of %s among %s; skipped, move it to its own folder", path, match[1], entry.name)
-        return
-    if named is not None and days is not None and not days[0] - ONE_DAY <= named <= days[1] + ONE_DAY:
-        return
-    try:
-        metadata = identity(path)
-    except GranuleError as err:
-        if named is None:
-            raise
-        # It stays listed under the day of its name, so that preparing that day reports it.
-        log.error("%s", err)
-        yield Granule(entry.name, path, named, match[4] if match else None)
-        return
-    own = EOS_NAME.search(metadata.name or "")
-    if match is None:
-        if metadata.short_name is not None and metadata.short_name != entry.name:
-            raise GranuleError(
-                path, f"holds {metadata.short_name}, not {entry.name}", remedy="move it to its own folder"
-            )
-        named = _eos_day(own)
-        log.info("%s: renamed file, by its metadata %s", path, metadata.name or metadata.first)
-    tile = (match and match[4]) or (own and own[4]) or metadata.tile or path.stem
-    day = named if entry.centred and named is not None else metadata.first or named
-    if day is None:
-        raise GranuleError(path, "neither its name nor its metadata states its day")
-    if named is not None and day != named:
-        log.warning("%s: named after %s, by its metadata of %s; the metadata counts", path, named, day)
-    if entry.centred and metadata.first and metadata.last and not metadata.first <= day <= metadata.last:
-        raise GranuleError(path, f"its metadata covers {metadata.first} to {metadata.last} only", day=day)
-    yield Granule(entry.name, path, day, tile.lower())
+def _unknown_folder(name: str) -> Remark:
+    names = {n.lower(): n for p in PRODUCTS for n in (p.name, *p.aliases)} | {n: n for n in OTHERS}
+    names |= dict.fromkeys(("rain", "rainfall", "imerg", "gpm", "chirps", "cmfd"), "precip")
+    near = difflib.get_close_matches(re.sub(r"[._-]v?\d{3}$", "", name.lower()), names, 1, 0.6)
+    hint = f"did you mean {names[near[0]]}?" if near else "docs/formats.md lists the folders"
+    return Remark(name, "no product of this name is known", name, things="folders", remedy=hint)
 
 
-def _eos_day(match: re.Match[str] | None) -> dt.date | None:
-    return dt.date(int(match[2]), 1, 1) + (int(match[3]) - 1) * ONE_DAY if match else None
+def _loose(path: Path) -> Remark:
+    """Of a file that lies in raw/ itself, or a link there that leads nowhere."""
+    if path.is_symlink() and not path.exists():
+        entry = product(path.name)
+        what = "a link to a folder that is not there, or in a circle"
+        remedy = "mount the disk or archive that it leads to, or remove it"
+        return Remark(entry.name if entry else "raw", what, path.name, things="links", remedy=remedy)
+    if path.suffix.lower() in BESIDE:
+        return Remark("raw", "beside the folders", path.name, left_out=False, expected=True)
+    return Remark("raw", "in no folder of a product", path.name, remedy="move it into the folder of its product")
 
 
-def _newest(one: Granule, other: Granule) -> Granule:
-    """The file of the later version and production time, by the numbers in the file names."""
-    kept, dropped = sorted((one, other), key=lambda g: [int(n) for n in re.findall(r"\d+", g.path.name)], reverse=True)
-    log.warning(
-        "%s: a second file of %s, day %s, tile %s; %s is newer and counts; remove the older one",
-        dropped.path, kept.product, kept.day, kept.tile, kept.path.name,
-    )  # fmt: skip
-    return kept
-
-
-def _cci_tile(path: Path) -> str:
-    match = re.search(r"-(MODIS[AT]|[A-Z0-9_]+?)-0\.\d+deg_.*?(DAY|NIGHT)-", path.name)
-    return f"{match[2]} {match[1]}" if match else path.name
+def _known_product(name: str) -> Product:
+    entry = product(name)
+    assert entry is not None
+    return entry

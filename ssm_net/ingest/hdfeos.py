@@ -40,6 +40,7 @@ def find_layer(path: Path, layer: Layer, within: GeoBox | None = None) -> LazyRa
     with open_hdf4(path) as sd:
         name = first_layer(sd, layer.names)
     if name is None:
+        _require_undescribed(path, layer.names)
         return None
     geobox = geobox_of(path, grids_of(path), name)
     side = max(abs(geobox.affine.a), abs(geobox.affine.e))
@@ -70,9 +71,22 @@ def find_stored(path: Path, names: Sequence[str], pixels: GeoBox) -> np.ndarray 
 
 
 def holds(path: Path, names: Sequence[str]) -> bool:
-    """Whether a file has a layer of one of these names. Raises ``GranuleError``."""
+    """Whether a file has a layer of one of these names. Raises ``GranuleError``, as ``find_layer``."""
     with open_hdf4(path) as sd:
-        return first_layer(sd, names) is not None
+        name = first_layer(sd, names)
+    if name is None:
+        _require_undescribed(path, names)
+    return name is not None
+
+
+def _require_undescribed(path: Path, names: Sequence[str]) -> None:
+    """Raise ``GranuleError`` where the file's own description has a layer of ``names`` that is not to be found in it: a
+    damaged byte in its directory hides it."""
+    described = {layer for grid in grids_of(path) for layer in grid.layers}
+    for name in names:
+        if name in described:
+            raise GranuleError(path, "is described in the file and not found in it: its directory is damaged",
+                               layer=name)  # fmt: skip
 
 
 def _read(path: Path, layer: Layer, name: str, window: tuple[slice, slice]) -> tuple[np.ndarray, ...]:
@@ -196,6 +210,7 @@ def _quality_layer(
     """Stored bits on the pixels of ``window`` of ``geobox``; a coarser layer (1 km state of 500 m data) is repeated."""
     name = first_layer(sd, names)
     if name is None:
+        _require_undescribed(path, names)
         return None
     own = geobox_of(path, grids, name)
     times = geobox.shape[0] // own.shape[0]

@@ -290,12 +290,14 @@ PRODUCTS: tuple[Product, ...] = (
     Product("precip", "rain", "rain", (".nc", ".nc4", ".cdf")),
 )
 
-_BY_NAME = {name: p for p in PRODUCTS for name in (p.name, *p.aliases)}
+_BY_NAME = {name.lower(): p for p in PRODUCTS for name in (p.name, *p.aliases)}
 
 
 def product(folder: str) -> Product | None:
-    """The product of a folder name, with or without a version (``MOD11A1.061``, ``MOD11A1``); None where unknown."""
-    return _BY_NAME.get(folder) or _BY_NAME.get(re.sub(r"[._]v?\d{3}$", "", folder))
+    """The product of a folder name, with or without a version (``MOD11A1.061``, ``MOD11A1``), in capitals or not; None
+    where unknown."""
+    name = folder.lower()
+    return _BY_NAME.get(name) or _BY_NAME.get(re.sub(r"[._-]v?\d{3}$", "", name))
 
 
 def of_role(role: Role) -> tuple[Product, ...]:

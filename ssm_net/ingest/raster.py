@@ -30,6 +30,8 @@ class GranuleError(SsmNetError):
         self.what = what
         self.layer = layer
         self.day = day
+        self.what = what
+        self.remedy = remedy
         self._given = path, what, layer, day, remedy
 
     def __reduce__(self) -> tuple[object, ...]:

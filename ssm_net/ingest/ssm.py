@@ -13,7 +13,9 @@ from ssm_net.core.radiometers import BY_CODE, MERGED
 from ssm_net.grid import Domain
 from ssm_net.ingest import easegrid, latlon, ssm_flags
 from ssm_net.ingest.catalog import Granule
+from ssm_net.ingest.holdings import FENGYUN
 from ssm_net.ingest.naming import SMAP_L3, is_fengyun
+from ssm_net.ingest.other_kinds import require_kind
 from ssm_net.ingest.products import product
 from ssm_net.ingest.quantities import SOIL_MOISTURE, SOIL_MOISTURE_ERROR
 from ssm_net.ingest.ranges import plausible
@@ -52,7 +54,7 @@ def read_ssm(granules: Sequence[Granule], domain: Domain, sigma_default: float) 
         np.zeros(domain.coarse_shape, np.uint8),
     )
     nearest = np.full(domain.coarse_shape, np.inf, np.float32)
-    for granule in sorted(granules, key=lambda g: (is_fengyun(g.path.name), g.path.name)):
+    for granule in sorted(granules, key=lambda g: (record_in(g) == 3, g.path.name)):
         ssm, sigma, source, hours = _read(granule, domain)
         new = np.isfinite(ssm) & (np.abs(hours) < nearest)
         nearest[new] = np.abs(hours)[new]
@@ -68,7 +70,7 @@ def record_in(granule: Granule) -> int:
         return MERGED[0]
     if entry is not None and entry.family == "smap":
         return 4
-    if is_fengyun(granule.path.name):
+    if granule.tile == FENGYUN or is_fengyun(granule.path.name):
         return 3
     last = BY_CODE[1].last
     return 1 if last is not None and granule.day <= last else 2
@@ -108,6 +110,8 @@ def _quarter_degree(granule: Granule, domain: Domain) -> tuple[np.ndarray, np.nd
     """
     path = granule.path
     with latlon.open_netcdf(path) as dataset:
+        if (entry := product(granule.product)) is not None:
+            require_kind(entry, path, dataset.attrs)
         grid = latlon.axes(path, dataset)
         name = latlon.find_variable(path, dataset, ("sm", "ssm", "soil_moisture"), "soil moisture")
         sm = latlon.field(path, dataset, name, grid, granule.day)

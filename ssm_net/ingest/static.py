@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ssm_net.ingest.encoding import Encoding
 from ssm_net.ingest.quantities import TEXTURE, Quantity, of_static_map
 from ssm_net.ingest.ranges import conversion, has_impossible, plausible, require_size
 from ssm_net.ingest.raster import GranuleError
+from ssm_net.ingest.static_files import find_static
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +32,10 @@ MARGIN = 8  # pixels around the domain: more than any kernel reaches
 
 
 def read_static(raw: Path, geobox: GeoBox) -> dict[str, np.ndarray]:
-    """Each ``raw/static/*.tif`` by its stem on ``geobox``: (y, x) float32, NaN where it has no value.
+    """Each map of ``raw/static`` by its name on ``geobox``: (y, x) float32, NaN where it has no value.
 
     The first band, averaged where the source is finer than ``geobox``, otherwise bilinear. Empty without a folder.
+    Which file is which map, and what is left out, is said by ``find_static``.
 
     Maps whose unit and range are known (elevation, sand, clay, silt, water_fraction, urban) are brought to their unit
     where the file states another, and their impossible values are missing, as ``plausible`` says.
@@ -40,10 +43,40 @@ def read_static(raw: Path, geobox: GeoBox) -> dict[str, np.ndarray]:
     Raises ``GranuleError`` where a file is damaged, has no CRS, does not cover any of ``geobox``, or is in another unit
     than its name asks for.
     """
-    out = {}
-    for path in sorted(p for p in (Path(raw) / "static").glob("*") if p.suffix.lower() in (".tif", ".tiff")):
-        out[path.stem] = _read(path, geobox)
-    return out
+    return {name: _mosaic(paths, geobox) for name, paths in sorted(find_static(raw).maps.items())}
+
+
+def _mosaic(paths: Sequence[Path], geobox: GeoBox) -> np.ndarray:
+    """One map from its tiles: the mean where two meet. Raises ``GranuleError`` where no tile covers ``geobox``."""
+    if len(paths) == 1:
+        return _read(paths[0], geobox)
+    total = np.zeros(tuple(geobox.shape), np.float32)
+    count = np.zeros(tuple(geobox.shape), np.uint8)
+    for path in paths:
+        if not _touches(path, geobox):
+            continue
+        values = _read(path, geobox)
+        known = np.isfinite(values)
+        total[known] += values[known]
+        count += known
+    if not count.any():
+        raise GranuleError(paths[0], f"none of its {len(paths)} tiles has a value inside the domain",
+                           remedy="give tiles that cover the domain")  # fmt: skip
+    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+
+
+def _touches(path: Path, geobox: GeoBox) -> bool:
+    """Whether a tile and ``geobox`` share some area; True where the file cannot be asked, so that reading says why."""
+    try:
+        with rasterio.open(path) as source:
+            if source.crs is None:
+                return True
+            left, bottom, right, top = rasterio.warp.transform_bounds(source.crs, str(geobox.crs), *source.bounds)
+    except RasterioError:
+        return True
+    box, pixel = geobox.boundingbox, abs(geobox.affine.a)
+    wide, high = min(right, box.right) - max(left, box.left), min(top, box.top) - max(bottom, box.bottom)
+    return bool(wide > pixel and high > pixel)
 
 
 def _read(path: Path, geobox: GeoBox) -> np.ndarray:

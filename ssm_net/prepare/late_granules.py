@@ -7,17 +7,16 @@ are published. Files are known by the names in the days' status, so that only fi
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ssm_net.config import PrepareConfig
 from ssm_net.config.rain_day import RainDay
 from ssm_net.core.days import stretches
 from ssm_net.cube.store import Cube
-from ssm_net.ingest.catalog import Catalog, Granule, granules_of, list_granules
-from ssm_net.ingest.naming import day_in_name
+from ssm_net.ingest.catalog import Catalog, Granule, RawFiles
+from ssm_net.ingest.files_below import FoundFile
 from ssm_net.ingest.products import product
 from ssm_net.ingest.rain import rain_intervals
 from ssm_net.ingest.raster import GranuleError
@@ -28,9 +27,13 @@ _ONE_DAY = dt.timedelta(days=1)
 
 
 def late_granules(
-    cfg: PrepareConfig, cube: Cube, products: CubeProducts, statuses: Mapping[dt.date, Mapping[str, Any]]
+    cfg: PrepareConfig,
+    cube: Cube,
+    products: CubeProducts,
+    statuses: Mapping[dt.date, Mapping[str, Any]],
+    files: RawFiles,
 ) -> dict[dt.date, list[str]]:
-    """The stored days that have granules in ``cfg.raw`` which they were made without, with the names of the files.
+    """The stored days that have granules among ``files`` which they were made without, with the names of the files.
 
     ``statuses`` are those of the stored days, in order.
     """
@@ -40,8 +43,10 @@ def late_granules(
     for status in statuses.values():
         used |= dict.fromkeys(status.get("files", []))
         used |= {name: size for name, size in status.get("left_out", {}).items() if name not in used}
+    new = {name: [f for f in of_product if f.path.name not in used or used[f.path.name] not in (None, f.size)]
+           for name, of_product in files.files.items() if name in products.names()}  # fmt: skip
     period = min(statuses) - _ONE_DAY, max(statuses) + _ONE_DAY
-    unused = _catalog_of(_unused(Path(cfg.raw), products, used, period), cfg)
+    unused = _counted(files, new, period)
     # A composite gives pixels to all days of its period.
     reach = {name: max(3, entry.period if (entry := product(name)) else 0) for name in unused}
     near = {day + n * _ONE_DAY for name, by_day in unused.items() for day in by_day for n in range(-1, reach[name])}
@@ -55,36 +60,15 @@ def late_granules(
     return late
 
 
-def _unused(
-    raw: Path, products: CubeProducts, used: dict[str, int | None], period: tuple[dt.date, dt.date]
-) -> Iterator[Granule]:
-    """Granules of the cube's products in files that no stored day names, as far as the names tell their days."""
-    wanted = products.names()
-    for folder in sorted(p for p in raw.iterdir() if p.is_dir()):
-        entry = product(folder.name)
-        if entry is None or entry.name not in wanted:
-            continue
-        for path in sorted(folder.rglob("*")):
-            if path.suffix.lower() not in entry.suffixes or path.name.startswith(".") or not path.is_file():
-                continue
-            if path.name in used and used[path.name] in (None, path.stat().st_size):
-                continue
-            named = day_in_name(path.name)
-            # The names of CCI's LST tell when a file was processed, and a rain file may hold a month.
-            if entry.family in ("latlon_lst", "rain") or named is None or period[0] <= named <= period[1]:
-                yield from granules_of(entry, path)
-
-
-def _catalog_of(granules: Iterable[Granule], cfg: PrepareConfig) -> Catalog:
-    """The catalog of these granules alone, without those that a newer file of the same tile and day replaces."""
-    new: dict[dt.date, list[Granule]] = defaultdict(list)
-    for granule in granules:
-        new[granule.day].append(granule)
+def _counted(files: RawFiles, new: Mapping[str, Sequence[FoundFile]], period: tuple[dt.date, dt.date]) -> Catalog:
+    """The catalog of the ``new`` files alone, without those that a newer file of the same tile and day replaces."""
+    of_new, _ = replace(files, files=new).catalog(period)
+    paths = {file.path for of_product in new.values() for file in of_product}
     out: Catalog = {}
-    for first, last in stretches(sorted(new)):  # the folders are listed once a stretch of days
-        for name, by_day in list_granules(Path(cfg.raw), (first, last)).items():
+    for first, last in stretches(sorted({day for by_day in of_new.values() for day in by_day})):
+        for name, by_day in files.catalog((first, last), of_new)[0].items():
             for day, counted in by_day.items():
-                if granules_of_day := tuple(g for g in counted if g in new[day]):
+                if granules_of_day := tuple(g for g in counted if g.path in paths):
                     out.setdefault(name, {})[day] = granules_of_day
     return out
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,11 +19,17 @@ from ssm_net.cube.layout import CubeLayout
 from ssm_net.cube.store import Cube, DamagedError, open_cube
 from ssm_net.errors import ConfigError
 from ssm_net.grid import Domain
-from ssm_net.ingest.catalog import list_granules
+from ssm_net.ingest.account import Account
+from ssm_net.ingest.catalog import RawFiles, find_files
+from ssm_net.ingest.static_files import find_static
+from ssm_net.prepare.account import account_lines, found_by
 from ssm_net.prepare.day_plan import COMPOSITE_BACK, Composites, DayPlan, plan_day
-from ssm_net.prepare.products import CubeProducts, choose_products, known_product, stored_products
+from ssm_net.prepare.known_files import known_files
+from ssm_net.prepare.products import CubeProducts, choose_products, known_product, present_products, stored_products
 from ssm_net.prepare.remake import Remake, find_remake, require_granules
 from ssm_net.prepare.static_maps import static_fields
+
+log = logging.getLogger(__name__)
 
 RAIN_BEFORE = 60  # days of rain before a record that its first day counts, where there are files
 
@@ -38,6 +45,8 @@ class PreparePlan:
     day_plans: Mapping[dt.date, DayPlan]
     todo: Sequence[dt.date]
     remake: Remake
+    files: RawFiles
+    account: Account  # of what was found in raw/, before any granule is read
 
     def layout(self) -> CubeLayout:
         """What the cube has to hold."""
@@ -77,6 +86,7 @@ class PreparePlan:
         for tile, days in sorted(absent.items()):
             yield f"  [yellow]tile missing[/]: {tile} on {runs(days)}"
         yield f"  static: {', '.join(sorted(self.static)) or 'none'}"
+        yield from account_lines(self.account)
 
 
 def make_plan(cfg: PrepareConfig) -> PreparePlan:
@@ -88,18 +98,22 @@ def make_plan(cfg: PrepareConfig) -> PreparePlan:
     domain, days = domain_of(cfg.domain), days_between(cfg.start, cfg.end)
     raw, products = Path(cfg.raw), stored_products(Path(cfg.cube))
     cube = None if products is None else open_cube(cfg.cube)
-    remake = Remake() if cube is None or products is None else find_remake(cfg, cube, products)
+    files = find_files(raw, known_files(cube))
+    remake = Remake() if cube is None or products is None else find_remake(cfg, cube, products, files)
     first = remake.first() if cfg.revise else None
     if cube is not None and first is not None:
         days = sorted({*days, *(day for day in cube.days if day >= first)})
     rain_days = _rain_days(days, () if cube is None else cube.days)
     # In the far east the rain of a day begins two UTC days before it, and its LST is filed a day off.
     earliest = min(day - dt.timedelta(days=rain_days[day] + 1) for day in days)
-    granules = list_granules(raw, (earliest, days[-1] + dt.timedelta(days=1)))
-    products = choose_products(cfg, granules, products)
+    granules, account = files.catalog((earliest, days[-1] + dt.timedelta(days=1)))
+    account = account.with_remarks(find_static(raw).remarks)
+    for warning in account.warnings():  # before a product is missed for which its files were left out
+        log.warning("%s", warning)
+    products = choose_products(cfg, granules, products, present_products(files))
     if composites := [name for name in products.reflectance if known_product(name).period]:
         early = days[0] - dt.timedelta(days=COMPOSITE_BACK)
-        granules |= list_granules(raw, (early, days[-1]), only=composites)
+        granules |= files.catalog((early, days[-1]), only=composites)[0]
     plans: dict[dt.date, DayPlan] = {}
     used = Composites() if cube is None or not composites else _used_composites(cube, days[0])
     for day in days:
@@ -111,7 +125,9 @@ def make_plan(cfg: PrepareConfig) -> PreparePlan:
     todo = [day for day in days if cube is None or not cube.done(day) or (first is not None and day >= first)]
     if cube is not None and todo:
         _require_days_before(cube, todo, plans)
-    return PreparePlan(cfg, domain, products, static_fields(raw, domain, cfg.domain.boundary), plans, todo, remake)
+    static = static_fields(raw, domain, cfg.domain.boundary)
+    account = found_by(account, products, plans)
+    return PreparePlan(cfg, domain, products, static, plans, todo, remake, files, account)
 
 
 def _used_composites(cube: Cube, day: dt.date) -> Composites:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from ssm_net.core.clock import OVERPASSES
 from ssm_net.cube.store import open_cube
 from ssm_net.cube.variables import API_DAYS, FINE, REFLECTANCE_BANDS
 from ssm_net.errors import ConfigError
-from ssm_net.ingest.catalog import Catalog
+from ssm_net.ingest.catalog import Catalog, RawFiles, find_files
+from ssm_net.ingest.other_kinds import other_kind
 from ssm_net.ingest.products import Product, Role, of_role, product
 
 log = logging.getLogger(__name__)
@@ -62,10 +64,16 @@ class CubeProducts:
         )
 
 
-def choose_products(cfg: PrepareConfig, catalogued: Catalog, stored: CubeProducts | None = None) -> CubeProducts:
+def choose_products(
+    cfg: PrepareConfig,
+    catalogued: Catalog,
+    stored: CubeProducts | None = None,
+    present: Collection[str] | None = None,
+) -> CubeProducts:
     """The products to use: those named; else those ``stored`` with the cube, where there is one, so that days added
     are made like the days before; else the best that have files. Sensors of one record stand side by side in raw/, so
-    every product of coarse soil moisture counts, whatever its period, in the order of the table.
+    every product of coarse soil moisture counts that has a file of whatever day, in the order of the table: those
+    ``present``, of ``raw`` where None.
 
     Raises ``ConfigError`` for a product that is not there, and where no product has a file.
     """
@@ -76,8 +84,8 @@ def choose_products(cfg: PrepareConfig, catalogued: Catalog, stored: CubeProduct
             if stored:
                 return before
             if role == "ssm":
-                folders = _folders(Path(cfg.raw))
-                return tuple(p.name for p in of_role("ssm") if p.name in folders)
+                held = present_products(find_files(cfg.raw)) if present is None else present
+                return tuple(p.name for p in of_role("ssm") if p.name in held)
             best = next((p for p in of_role(role) if p.name in catalogued), None)
         else:
             best = product(wanted)
@@ -118,10 +126,13 @@ def stored_products(path: Path) -> CubeProducts | None:
     return CubeProducts(*(tuple(attrs.get(role, "").split()) for role in (*ROLES, "other_lst")))
 
 
-def _folders(raw: Path) -> set[str]:
-    """The products that have a folder with a file in ``raw``, of whatever day."""
-    known = {p: product(p.name) for p in raw.iterdir() if p.is_dir()}
-    return {e.name for p, e in known.items() if e and any(f.suffix.lower() in e.suffixes for f in p.rglob("*"))}
+def present_products(files: RawFiles) -> set[str]:
+    """The products that have a file, of whatever day, which its name does not show to be of another kind."""
+    return {
+        name
+        for name, of_product in files.files.items()
+        if any(other_kind(known_product(name), file.path.name) is None for file in of_product)
+    }
 
 
 def known_product(name: str) -> Product:

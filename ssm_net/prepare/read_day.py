@@ -15,6 +15,7 @@ from ssm_net.core.clock import HOURS, OVERPASSES, overpass_utc
 from ssm_net.core.workers import in_order
 from ssm_net.cube.variables import API_DAYS
 from ssm_net.ingest import flag_costs
+from ssm_net.ingest.account import Remark, collecting, remark
 from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.fine import read_lst, read_reflectance
 from ssm_net.ingest.flag_costs import Cost
@@ -47,24 +48,34 @@ class ObservedDay:
     missing_tiles: tuple[str, ...]  # "product tile (kind)" of tiles that see the domain
     notes: Mapping[str, tuple[Note, ...]] = field(default_factory=dict)  # by product, of the files that were used
     flags: Mapping[str, Cost] = field(default_factory=dict)  # what quality flags cost, "product: flag (effect)"
-    remarks: tuple[str, ...] = ()  # what was guessed or left out of many days in the same way: said once a run
+    remarks: tuple[Remark, ...] = ()  # of readers, for the account
 
 
 def read_granules(plan: DayPlan) -> ObservedDay:
-    """Read and warp the granules of a day. What cannot be read is named in ``problems`` and left out."""
-    with flag_costs.collected() as costs:
+    """Read and warp the granules of a day. What cannot be read is named in ``problems`` and left out; an older version
+    of such a file is used in its place, where there is one."""
+    with collecting() as remarks, flag_costs.collected() as costs:
         observed = _read(plan)
-    used = {g.path: g.product for of_kind in plan.granules.values() for g in of_kind if g.path.name in observed.files}
-    return replace(observed, flags=flag_costs.of_day(costs, used))
+    used = {path: g.product for of_kind in plan.granules.values() for g in of_kind for path in (g.path, *g.older)
+            if path.name in observed.files}  # fmt: skip
+    return replace(observed, flags=flag_costs.of_day(costs, used), remarks=tuple(dict.fromkeys(remarks)))
 
 
 def _read(plan: DayPlan) -> ObservedDay:
     problems: list[str] = []
-    remarks: list[str] = []
     files: list[str] = []
     left_out: dict[str, int] = {}
     notes: dict[str, tuple[Note, ...]] = {}
     fine = plan.domain.fine
+
+    def without(usable: Sequence[Granule], bad: Granule, err: GranuleError) -> list[Granule]:
+        """``usable`` without a file that cannot be read, and with its older version where there is one."""
+        problems.append(str(err))
+        left_out[bad.path.name] = _size(bad.path)
+        remark(Remark(bad.product, err.what, bad.path.name, expected=True))  # the problem is the warning
+        instead = [replace(bad, path=path, older=bad.older[n:]) for n, path in enumerate(bad.older, 1)][:1]
+        problems.extend(f"{g.path}: this older version of {bad.path.name} is used in its place" for g in instead)
+        return [g for one in usable for g in (instead if one is bad else [one])]
 
     def read_usable(granules: Sequence[Granule], read: Callable[[Sequence[Granule]], T]) -> T | None:
         """``read`` of those granules that can be read; None where there are none."""
@@ -74,11 +85,10 @@ def _read(plan: DayPlan) -> ObservedDay:
                 try:
                     out = read(usable)
                 except GranuleError as err:
-                    if not any(g.path == err.path for g in usable):
+                    bad = next((g for g in usable if g.path == err.path), None)
+                    if bad is None:
                         raise
-                    problems.append(str(err))
-                    left_out[Path(err.path).name] = _size(Path(err.path))
-                    usable = [g for g in usable if g.path != err.path]
+                    usable = without(usable, bad, err)
                 else:
                     files.extend(g.path.name for g in usable)
                     products = {g.path: g.product for g in usable}
@@ -88,11 +98,14 @@ def _read(plan: DayPlan) -> ObservedDay:
                     return out
         return None
 
+    def say_of(usable: Sequence[Granule]) -> Callable[[str], None]:
+        return lambda text: remark(Remark(usable[0].product, text, things="days", left_out=False))
+
     def air_at(usable: Sequence[Granule], when: np.datetime64) -> tuple[np.ndarray, np.ndarray] | None:
-        return read_reanalysis(usable, when, plan.domain, remarks.append)
+        return read_reanalysis(usable, when, plan.domain, say_of(usable))
 
     def rain_of(usable: Sequence[Granule], start: np.datetime64, end: np.datetime64) -> np.ndarray:
-        return rain_between(usable, start, end, fine, plan.rain_day, remarks.append)
+        return rain_between(usable, start, end, fine, plan.rain_day, say_of(usable))
 
     granules = plan.granules
 
@@ -120,7 +133,7 @@ def _read(plan: DayPlan) -> ObservedDay:
     return ObservedDay(
         day=plan.day, ssm=ssm, lst=lst, other_lst=other_lst, air=air, reflectance=reflectance, rain=rain,
         antecedent=antecedent, files=tuple(sorted(set(files))), problems=tuple(problems), left_out=left_out,
-        missing_tiles=plan.missing_tiles, notes=notes, remarks=tuple(dict.fromkeys(remarks)),
+        missing_tiles=plan.missing_tiles, notes=notes,
     )  # fmt: skip
 
 

@@ -7,7 +7,6 @@ import datetime as dt
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 from rich.console import Console
@@ -16,7 +15,7 @@ from ssm_net.config import PrepareConfig
 from ssm_net.core.radiometers import name_of
 from ssm_net.cube.record import INTERCALIBRATION
 from ssm_net.cube.writer import CubeWriter
-from ssm_net.ingest.catalog import Granule, list_granules
+from ssm_net.ingest.catalog import Granule, RawFiles
 from ssm_net.ingest.notes import collected
 from ssm_net.ingest.raster import GranuleError
 from ssm_net.ingest.ssm import read_ssm, record_in
@@ -33,9 +32,14 @@ Archive = Mapping[int, Mapping[dt.date, Sequence[Granule]]]  # code of the senso
 
 
 def fit_reference_sensor(
-    cfg: PrepareConfig, writer: CubeWriter, products: CubeProducts, plans: Mapping[dt.date, DayPlan]
+    cfg: PrepareConfig,
+    writer: CubeWriter,
+    products: CubeProducts,
+    plans: Mapping[dt.date, DayPlan],
+    files: RawFiles,
 ) -> Intercalibration:
-    """How the coarse observations of the days in ``plans`` become those of one sensor, from all days of the archive.
+    """How the coarse observations of the days in ``plans`` become those of one sensor, from all days of the archive,
+    whose ``files`` are those of raw/.
 
     What was fitted before stays as it is; a sensor that is new to the cube is matched now. A cube with days from before
     sensors were matched goes on without.
@@ -47,7 +51,7 @@ def fit_reference_sensor(
         return known
     if known.reference and not observed - {known.reference, *known.matches}:
         return known
-    archive = _archive(Path(cfg.raw), products)
+    archive = _archive(files, products)
     days = {code: sorted(by_day) for code, by_day in archive.items()}
     if not known.reference:
         known = Intercalibration(choose_reference(days), {})
@@ -81,10 +85,10 @@ def choose_reference(days: Mapping[int, Sequence[dt.date]]) -> int:
     return PREFERRED if PREFERRED in days else max(days, key=lambda code: (len(days[code]), -code))
 
 
-def _archive(raw: Path, products: CubeProducts) -> Archive:
-    """The coarse granules of all days in ``raw``, by sensor."""
+def _archive(files: RawFiles, products: CubeProducts) -> Archive:
+    """The coarse granules of all days, by sensor."""
     archive: dict[int, dict[dt.date, list[Granule]]] = defaultdict(lambda: defaultdict(list))
-    for by_day in list_granules(raw, only=products.ssm).values():
+    for by_day in files.catalog(only=products.ssm)[0].values():
         for day, granules in by_day.items():
             for granule in granules:
                 archive[record_in(granule)][day].append(granule)

@@ -29,6 +29,7 @@ from typing import Any
 from ssm_net.config import PrepareConfig, days_between
 from ssm_net.core.days import runs
 from ssm_net.cube.store import Cube, CubeError, DamagedError
+from ssm_net.ingest.catalog import RawFiles
 from ssm_net.prepare.day_plan import DayPlan
 from ssm_net.prepare.errors import PrepareError
 from ssm_net.prepare.late_granules import late_granules
@@ -48,6 +49,7 @@ class Remake:
     damaged: Mapping[dt.date, str] = field(default_factory=dict)  # with the error
     without_status: Sequence[dt.date] = ()
     damaged_static: Mapping[str, str] = field(default_factory=dict)  # maps, with the error
+    used: frozenset[str] = frozenset()  # names of the files that stored days were made of
 
     def days(self) -> list[dt.date]:
         return sorted({*self.late, *self.damaged, *self.without_status})
@@ -76,9 +78,9 @@ class Remake:
             log.warning("%s and all days after it are made again, as a new revision", first)
 
 
-def find_remake(cfg: PrepareConfig, cube: Cube, products: CubeProducts) -> Remake:
-    """The days of ``cube`` that have to be made again. Damage is looked for with ``revise=true`` only, in the days from
-    ``cfg.start`` to ``cfg.end``, each of which is read for it.
+def find_remake(cfg: PrepareConfig, cube: Cube, products: CubeProducts, files: RawFiles) -> Remake:
+    """The days of ``cube`` that have to be made again, by the ``files`` of raw/. Damage is looked for with
+    ``revise=true`` only, in the days from ``cfg.start`` to ``cfg.end``, each of which is read for it.
 
     Raises ``CubeError`` where a status is gone that later days rest on, and ``revise`` is not set.
     """
@@ -95,12 +97,13 @@ def find_remake(cfg: PrepareConfig, cube: Cube, products: CubeProducts) -> Remak
             f"{cube.path} holds no status of {runs(without_status)}, which later days rest on: give revise=true, and "
             "these days and all days after them are made again, as a new revision"
         )
-    late = late_granules(cfg, cube, products, statuses)
+    used = frozenset(name for status in statuses.values() for name in status.get("files", ()))
+    late = late_granules(cfg, cube, products, statuses, files)
     if not cfg.revise:
-        return Remake(late)
+        return Remake(late, used=used)
     wanted = set(days_between(cfg.start, cfg.end))
     damaged = {day: error for day in statuses if day in wanted and (error := damage_of_day(cube, day))}
-    return Remake(late, damaged, without_status, damaged_static_maps(cube))
+    return Remake(late, damaged, without_status, damaged_static_maps(cube), used)
 
 
 def damage_of_day(cube: Cube, day: dt.date) -> str:

@@ -24,9 +24,12 @@ from ssm_net.cube.layout import create_cube
 from ssm_net.cube.lock import CubeLock, write_lock
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.cube.writer import CubeWriter
+from ssm_net.ingest.account import Account
 from ssm_net.ingest.notes import Note, summary
 from ssm_net.prepare import coverage
+from ssm_net.prepare.account import DayAccount, account_lines, with_days
 from ssm_net.prepare.intercalibration import Intercalibration
+from ssm_net.prepare.known_files import keep_known_files
 from ssm_net.prepare.lag_doctor import report_lags
 from ssm_net.prepare.plan import PreparePlan, make_plan
 from ssm_net.prepare.read_day import read_ahead
@@ -62,41 +65,47 @@ def _carry_out(plan: PreparePlan, lock: CubeLock) -> Cube:
     if cfg.revise and (first := plan.remake.first()) is not None:
         writer.withdraw(first)
     if not plan.todo:
+        keep_known_files(writer, plan.files, plan.remake.used)
         console.print(f"[green]{cube.path} holds all {len(plan.day_plans)} days already[/]")
         return cube
-    sensors = fit_reference_sensor(cfg, writer, plan.products, {day: plan.day_plans[day] for day in plan.todo})
-    problems, missing = _make_days(plan, writer, sensors)
+    plans = {day: plan.day_plans[day] for day in plan.todo}
+    sensors = fit_reference_sensor(cfg, writer, plan.products, plans, plan.files)
+    made, missing = _make_days(plan, writer, sensors)
+    keep_known_files(writer, plan.files, plan.remake.used.union(name for day in made for name in day.files))
     _report_missing(missing)
     report_lags(open_cube(cube.path), console)
+    problems = len({problem for day in made for problem in day.problems})
     console.print(
         f"[green]{len(plan.todo)} days[/] in {cube.path}"
         + (f"; [yellow]{problems} problems with granules[/], each logged above" if problems else "")
     )
+    for line in account_lines(with_days(plan.account, plan.products, plan.day_plans, made)):
+        console.print(line, soft_wrap=True)
     return cube
 
 
 def _make_days(
     plan: PreparePlan, writer: CubeWriter, sensors: Intercalibration
-) -> tuple[int, Mapping[str, Sequence[dt.date]]]:
-    """Read and store the days of the plan; returns the number of problems with granules, and the days that were made
-    without each kind of granule."""
+) -> tuple[list[DayAccount], Mapping[str, Sequence[dt.date]]]:
+    """Read and store the days of the plan; returns the account of each, and the days that were made without each kind
+    of granule."""
     cfg, surface = plan.cfg, LandSurface.of(writer.cube)
-    problems, missing = 0, defaultdict(list)
+    made: list[DayAccount] = []
+    said: set[str] = set()
+    missing = defaultdict(list)
     notes: dict[str, list[Note]] = defaultdict(list)
     statuses: dict[dt.date, Mapping[str, Any]] = {}
-    said: set[str] = set()
     with _reporting(notes), _leaving_processors(cfg), Progress(console=console) as bar:
         progress = bar.add_task(
             "prepare: days", total=len(plan.day_plans), completed=len(plan.day_plans) - len(plan.todo)
         )
         for observed in read_ahead([plan.day_plans[day] for day in plan.todo], cfg.workers, cfg.engine):
-            for problem in observed.problems:
-                log.warning("%s: %s", observed.day, problem)
-            for remark in observed.remarks:
-                if remark not in said:
-                    said.add(remark)
-                    log.warning("%s", remark)
-            problems += len(observed.problems)
+            warned = Account(remarks=tuple(r for r in observed.remarks if not r.file)).warnings()
+            for problem in dict.fromkeys((*observed.problems, *warned)):
+                if problem not in said:  # a granule may serve the views of two days
+                    log.warning("%s: %s", observed.day, problem)
+            said.update(observed.problems, warned)
+            made.append(DayAccount.of(observed))
             for name, of_product in observed.notes.items():
                 notes[name] += of_product
             for kind in store_day(writer, observed, surface, sensors):
@@ -105,7 +114,7 @@ def _make_days(
             bar.advance(progress)
     for line in coverage.lines(statuses, plan.static, surface.land.numpy()):
         log.warning("%s", line)
-    return problems, missing
+    return made, missing
 
 
 @contextlib.contextmanager

@@ -140,14 +140,18 @@ def test_real_files_are_dated(real_dir, tmp_path):
         "C3S": ("ssm/C3S*", [dt.date(2017, 7, 1)]),
         "CCI": ("ssm/ESACCI*", [dt.date(2016, 6, 7)]),
         "SMAP": ("ssm/SMAP_L2*", [dt.date(2015, 8, d) for d in (10, 11, 12)]),
-        "ESACCI-LST": ("lst_china/*.nc", [AUG1]),
     }
     for folder, (pattern, _) in wanted.items():
         (tmp_path / folder).mkdir()
         for path in real_dir.glob(pattern):
             (tmp_path / folder / path.name).symlink_to(path)
+    (monthly,) = (real_dir / "lst_china").glob("*1MONTHLY*.nc")
+    (tmp_path / "ESACCI-LST").mkdir()
+    (tmp_path / "ESACCI-LST" / monthly.name).symlink_to(monthly)
     found = list_granules(tmp_path)
     assert {k: list(v) for k, v in found.items()} == {k.split(".")[0]: days for k, (_, days) in wanted.items()}
+    (tmp_path / "ESACCI-LST" / "lst_day_20150801.nc").symlink_to(monthly)  # its content says so, too
+    assert "ESACCI-LST" not in list_granules(tmp_path)
 
 
 def test_error_comes_back_whole_from_another_process():
