@@ -16,7 +16,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from ssm_net.core.files import stamp
-from ssm_net.ingest.hdf4 import open_hdf4, text_attributes
+from ssm_net.ingest.hdf4_apart import open_hdf4, text_attributes
 from ssm_net.ingest.modis_tiles import RADIUS, SINUSOIDAL
 from ssm_net.ingest.raster import GranuleError
 
@@ -94,8 +94,8 @@ def identity(path: Path) -> Identity:
     h, v = _value(text, "HORIZONTALTILENUMBER"), _value(text, "VERTICALTILENUMBER")
     tile = f"h{int(h):02d}v{int(v):02d}" if h and v and h.isdigit() and v.isdigit() else None
     return Identity(
-        _day(_value(text, "RANGEBEGINNINGDATE")),
-        _day(_value(text, "RANGEENDINGDATE")),
+        _day(path, text, "RANGEBEGINNINGDATE"),
+        _day(path, text, "RANGEENDINGDATE"),
         _value(text, "LOCALGRANULEID"),
         _value(text, "SHORTNAME"),
         tile,
@@ -107,8 +107,15 @@ def _value(text: str, key: str) -> str | None:
     return match.group(1).strip() if match else None
 
 
-def _day(text: str | None) -> dt.date | None:
-    return dt.date.fromisoformat(text[:10]) if text and re.match(r"\d{4}-\d\d-\d\d", text) else None
+def _day(path: Path, text: str, key: str) -> dt.date | None:
+    """Raises ``GranuleError`` where what is written there is no day."""
+    value = _value(text, key)
+    if not value or not re.match(r"\d{4}-\d\d-\d\d", value):
+        return None
+    try:
+        return dt.date.fromisoformat(value[:10])
+    except ValueError as err:
+        raise GranuleError(path, f"its metadata states {key} {value[:10]}, which is no day") from err
 
 
 def _odl(path: Path, block: str, pattern: str, key: str) -> str:

@@ -1,6 +1,7 @@
 """HDF4 files through pyhdf: opening, layers by name, windows of a layer, and text attributes.
 
-pyhdf is not thread-safe: use processes.
+pyhdf is not thread-safe, and a damaged file can end the process that reads it: only ``hdf4_apart`` calls these, in a
+process of its own.
 """
 
 from __future__ import annotations
@@ -17,9 +18,8 @@ import numpy as np
 from ssm_net.ingest.raster import GranuleError
 
 
-@contextmanager
-def open_hdf4(path: Path) -> Iterator[Any]:
-    """An HDF4 file as pyhdf's ``SD``.
+def open_hdf4(path: Path) -> Any:
+    """An HDF4 file as pyhdf's ``SD``, to be closed with ``end()``.
 
     Raises ``GranuleError`` where it is missing, of another format or damaged, ``ImportError`` without pyhdf.
     """
@@ -31,17 +31,34 @@ def open_hdf4(path: Path) -> Iterator[Any]:
     if not path.is_file():
         raise GranuleError(path, "no such file")
     try:
-        sd = SD(str(path), SDC.READ)
-    except HDF4Error as err:
+        with _utf8_name(path) as name:
+            return SD(name, SDC.READ)
+    except (HDF4Error, OSError, ValueError) as err:
         raise GranuleError(path, f"not a whole HDF4 file ({err})") from err
+
+
+@contextmanager
+def _utf8_name(path: Path) -> Iterator[str]:
+    """A name of the file that pyhdf can take: one that is no text (not UTF-8) it cannot."""
     try:
-        yield sd
+        str(path).encode()
+    except UnicodeEncodeError:
+        with open(path, "rb") as file:
+            yield f"/dev/fd/{file.fileno()}"
+    else:
+        yield str(path)
+
+
+@contextmanager
+def naming_damage(path: Path) -> Iterator[None]:
+    """Turns what pyhdf raises over damaged blocks (errors of its own, and of almost any other kind) into a
+    ``GranuleError``."""
+    try:
+        yield
     except GranuleError:
         raise
-    except (HDF4Error, ValueError, OverflowError) as err:  # pyhdf raises all three where blocks are damaged
+    except Exception as err:
         raise GranuleError(path, f"damaged or cut short ({err})") from err
-    finally:
-        sd.end()
 
 
 def first_layer(sd: Any, names: Sequence[str]) -> str | None:

@@ -13,7 +13,7 @@ from odc.geo.geobox import GeoBox
 
 from ssm_net.grid import row_blocks
 from ssm_net.ingest.eos_metadata import EosGrid, geobox_of, grids_of
-from ssm_net.ingest.hdf4 import first_layer, open_hdf4, read_window
+from ssm_net.ingest.hdf4_apart import first_layer, open_hdf4, read_window
 from ssm_net.ingest.modis_tiles import SINUSOIDAL
 from ssm_net.ingest.products import Bits, Layer, Quality
 from ssm_net.ingest.raster import GranuleError, LazyRaster
