@@ -12,10 +12,11 @@ from pathlib import Path
 from ssm_net.core.days import ONE_DAY
 from ssm_net.errors import SsmNetError
 from ssm_net.ingest import latlon
+from ssm_net.ingest.checksums import is_beside_a_granule
 from ssm_net.ingest.eos_metadata import identity
 from ssm_net.ingest.naming import day_in_name, is_fengyun
 from ssm_net.ingest.products import Product, product
-from ssm_net.ingest.raster import GranuleError
+from ssm_net.ingest.raster import GranuleError, may_be_of_a_file
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +88,8 @@ def granules_of(entry: Product, path: Path, days: tuple[dt.date, dt.date] | None
 
     With ``days`` (first and last), files named after other days are not opened.
     """
+    if is_beside_a_granule(path):
+        return
     if path.suffix.lower() not in entry.suffixes or path.name.startswith("."):
         log.warning("%s: not a file of %s (%s); skipped", path, entry.name, " ".join(entry.suffixes))
         return
@@ -115,6 +118,10 @@ def granules_of(entry: Product, path: Path, days: tuple[dt.date, dt.date] | None
                 yield Granule(entry.name, path, named, "FY-3B" if is_fengyun(path.name) else None)
     except GranuleError as err:
         log.error("%s", err)
+    except Exception as err:
+        if not may_be_of_a_file(err):
+            raise
+        log.error("%s", GranuleError(path, f"it cannot be read ({type(err).__name__}: {err})"))
 
 
 def _eos(entry: Product, path: Path, days: tuple[dt.date, dt.date] | None) -> Iterator[Granule]:

@@ -24,7 +24,6 @@ def open_hdf4(path: Path) -> Any:
     Raises ``GranuleError`` where it is missing, of another format or damaged, ``ImportError`` without pyhdf.
     """
     try:
-        from pyhdf.error import HDF4Error
         from pyhdf.SD import SD, SDC
     except ImportError as err:
         raise ImportError("HDF4 files need pyhdf: pip install 'ssm_net[ingest]'") from err
@@ -33,7 +32,7 @@ def open_hdf4(path: Path) -> Any:
     try:
         with _utf8_name(path) as name:
             return SD(name, SDC.READ)
-    except (HDF4Error, OSError, ValueError) as err:
+    except Exception as err:
         raise GranuleError(path, f"not a whole HDF4 file ({err})") from err
 
 

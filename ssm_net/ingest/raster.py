@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from odc.geo.geobox import GeoBox
 from ssm_net.errors import SsmNetError
 
 REMEDY = "download it again, or remove it: the day is then prepared without it"
+OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM}  # no fault of a file
 
 
 class GranuleError(SsmNetError):
@@ -38,6 +40,15 @@ class GranuleError(SsmNetError):
 
 def _unpickled(path: Path | str, what: str, layer: str, day: dt.date | None, remedy: str) -> GranuleError:
     return GranuleError(path, what, layer=layer, day=day, remedy=remedy)
+
+
+def may_be_of_a_file(err: Exception) -> bool:
+    """Whether a damaged or vanished file may be the cause."""
+    if isinstance(err, OSError):
+        return err.errno not in OF_THE_MACHINE
+    return not isinstance(err, MemoryError | ImportError) and (
+        isinstance(err, GranuleError) or not isinstance(err, SsmNetError)
+    )
 
 
 @dataclass(frozen=True)

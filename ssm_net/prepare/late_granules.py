@@ -16,6 +16,7 @@ import numpy as np
 
 from ssm_net.config import PrepareConfig
 from ssm_net.core.days import stretches
+from ssm_net.core.files import stamp
 from ssm_net.cube.store import Cube
 from ssm_net.ingest.catalog import Catalog, Granule, granules_of, list_granules
 from ssm_net.ingest.naming import day_in_name
@@ -64,7 +65,7 @@ def _unused(
         for path in sorted(folder.rglob("*")):
             if path.suffix.lower() not in entry.suffixes or path.name.startswith(".") or not path.is_file():
                 continue
-            if path.name in used and used[path.name] in (None, path.stat().st_size):
+            if path.name in used and used[path.name] in (None, stamp(path)[1]):
                 continue
             named = day_in_name(path.name)
             # The names of CCI's LST tell when a file was processed, and a rain file may hold a month.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,7 +14,7 @@ import numpy as np
 
 from ssm_net.config import EngineConfig
 from ssm_net.core.clock import HOURS, OVERPASSES, overpass_utc
-from ssm_net.core.workers import in_order
+from ssm_net.core.workers import in_order, those_that_kill
 from ssm_net.cube.variables import API_DAYS
 from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.fine import read_lst, read_reflectance
@@ -20,9 +22,11 @@ from ssm_net.ingest.rain import rain_between
 from ssm_net.ingest.raster import GranuleError
 from ssm_net.ingest.reanalysis import read_reanalysis
 from ssm_net.ingest.ssm import CoarseSSM, read_ssm
+from ssm_net.ingest.usable import read_those_that_can
 from ssm_net.prepare.day_plan import DayPlan
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,20 +56,12 @@ def read_granules(plan: DayPlan) -> ObservedDay:
 
     def read_usable(granules: Sequence[Granule], read: Callable[[Sequence[Granule]], T]) -> T | None:
         """``read`` of those granules that can be read; None where there are none."""
-        usable = list(granules)
-        while usable:
-            try:
-                out = read(usable)
-            except GranuleError as err:
-                if not any(g.path == err.path for g in usable):
-                    raise
-                problems.append(str(err))
-                left_out[Path(err.path).name] = _size(Path(err.path))
-                usable = [g for g in usable if g.path != err.path]
-            else:
-                files.extend(g.path.name for g in usable)
-                return out
-        return None
+        out, used, bad = read_those_that_can(granules, read)
+        for err in bad:
+            problems.append(str(err))
+            left_out[err.path.name] = _size(err.path)
+        files.extend(g.path.name for g in used)
+        return out
 
     granules = plan.granules
     lst = {k: read_usable(granules.get(f"lst_{k}", ()), lambda g, k=k: read_lst(g, k, fine)) for k in OVERPASSES}  # type: ignore[misc]
@@ -90,7 +86,7 @@ def _size(path: Path) -> int:
     """Bytes; 0 of a file that went away."""
     try:
         return path.stat().st_size
-    except FileNotFoundError:
+    except OSError:
         return 0
 
 
@@ -115,4 +111,31 @@ def read_ahead(plans: Sequence[DayPlan], workers: int, engine: EngineConfig) -> 
     if workers == 1 and engine.name == "local":
         yield from map(read_granules, plans)
     else:
-        yield from in_order(read_granules, plans, engine, workers)
+        yield from in_order(read_granules, plans, engine, workers, _read_without_fatal)
+
+
+def _read_without_fatal(plan: DayPlan) -> ObservedDay:
+    """A day over which the process that reads it dies: granule by granule, in processes of their own, and then without
+    those over which they die. Raises ``WorkerError`` where it dies all the same."""
+    granules = {g.path: g for of_kind in plan.granules.values() for g in of_kind}
+    granules |= {g.path: g for interval in plan.rain for g in interval.granules}
+    log.warning("%s: the process that reads this day ends; its %d files are read one by one", plan.day, len(granules))
+    fatal = set(those_that_kill(partial(_read_one, plan), sorted(granules)))
+    (observed,) = in_order(read_granules, [_only(plan, set(granules) - fatal)], EngineConfig(), 1)
+    bad = [GranuleError(path, "the process that reads it ends", day=plan.day) for path in sorted(fatal)]
+    return replace(
+        observed, problems=(*observed.problems, *map(str, bad)),
+        left_out={**observed.left_out, **{err.path.name: _size(err.path) for err in bad}},
+    )  # fmt: skip
+
+
+def _read_one(plan: DayPlan, path: Path) -> None:
+    read_granules(_only(plan, {path}))
+
+
+def _only(plan: DayPlan, paths: Collection[Path]) -> DayPlan:
+    """The plan of a day with the granules of these files alone."""
+    granules = {kind: kept for kind, of_kind in plan.granules.items()
+                if (kept := tuple(g for g in of_kind if g.path in paths))}  # fmt: skip
+    rain = tuple(replace(i, granules=tuple(g for g in i.granules if g.path in paths)) for i in plan.rain)
+    return replace(plan, granules=granules, rain=rain)

@@ -17,8 +17,8 @@ from ssm_net.core.radiometers import name_of
 from ssm_net.cube.record import INTERCALIBRATION
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.ingest.catalog import Granule, list_granules
-from ssm_net.ingest.raster import GranuleError
 from ssm_net.ingest.ssm import read_ssm, record_in
+from ssm_net.ingest.usable import read_those_that_can
 from ssm_net.prepare.day_plan import DayPlan
 from ssm_net.prepare.intercalibration import Intercalibration, match_sensors
 from ssm_net.prepare.products import CubeProducts
@@ -56,11 +56,12 @@ def fit_reference_sensor(
         console.print(f"matching {names} to {name_of(known.reference)} on the days of {cfg.raw} that they share")
 
     def read(code: int, day: dt.date) -> np.ndarray | None:
-        try:
-            return read_ssm(archive[code][day], cube.domain, cfg.sigma_ssm).ssm
-        except GranuleError as err:
+        observed, _, bad = read_those_that_can(
+            archive[code][day], lambda granules: read_ssm(granules, cube.domain, cfg.sigma_ssm).ssm
+        )
+        for err in bad:
             log.warning("%s", err)
-            return None
+        return observed
 
     fitted = match_sensors(known, new, days, read)
     if cube.metadata(INTERCALIBRATION) != fitted.to_json():
