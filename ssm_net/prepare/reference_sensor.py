@@ -14,7 +14,7 @@ from rich.console import Console
 
 from ssm_net.config import PrepareConfig
 from ssm_net.core.radiometers import name_of
-from ssm_net.cube.record import INTERCALIBRATION
+from ssm_net.cube.record import INTERCALIBRATION, KEYS
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.ingest.catalog import Granule, list_granules
 from ssm_net.ingest.ssm import read_ssm, record_in
@@ -40,7 +40,7 @@ def fit_reference_sensor(
     sensors were matched goes on without.
     """
     cube = writer.cube
-    known = Intercalibration.from_json(cube.metadata(INTERCALIBRATION))
+    known = Intercalibration.from_json(cube.metadata(INTERCALIBRATION, *KEYS))
     observed = {record_in(g) for plan in plans.values() for g in plan.granules.get("ssm", ())}
     if not observed or (not known.reference and cube.done_days()):
         return known
@@ -64,14 +64,14 @@ def fit_reference_sensor(
         return observed
 
     fitted = match_sensors(known, new, days, read)
-    if cube.metadata(INTERCALIBRATION) != fitted.to_json():
+    if cube.metadata(INTERCALIBRATION, *KEYS) != fitted.to_json():
         writer.write_metadata(INTERCALIBRATION, fitted.to_json())
     for code in new:
         match = fitted.matches[code]
         console.print(f"  {name_of(code)}: {match.how}; gain {np.mean(match.gain):.2f}, "
                       f"error of its level {np.sqrt(np.mean(match.error**2)):.3f} m3 m-3")  # fmt: skip
     # As it is stored, so that the first days are made with the same rounding as all others.
-    return Intercalibration.from_json(cube.metadata(INTERCALIBRATION))
+    return Intercalibration.from_json(cube.metadata(INTERCALIBRATION, *KEYS))
 
 
 def choose_reference(days: Mapping[int, Sequence[dt.date]]) -> int:
