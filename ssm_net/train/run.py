@@ -24,7 +24,7 @@ from ssm_net.inputs.split import Split, split
 from ssm_net.train.errors import TrainingError
 from ssm_net.train.from_scratch import footprint_of, train_from_scratch
 from ssm_net.train.last_layer import design_rows, evenly_chosen, fit_last_layer
-from ssm_net.train.run_folder import deciding_settings, open_run, warn_of_ignored
+from ssm_net.train.run_folder import deciding_settings, held_run, warn_of_ignored
 from ssm_net.train.start import Start, load_prior, start_from_prior
 from ssm_net.train.target_slopes import target_slopes
 from ssm_net.train.trainer import console, device_of, first_process
@@ -48,7 +48,14 @@ def train(cfg: TrainConfig, ablation: Ablation = NO_ABLATION) -> Trained | None:
     if cfg.plan:
         _print_plan(cfg, cube, parts)
         return None
-    run = open_run(cfg, prior)
+    with held_run(cfg, prior) as run:
+        return _train(cfg, cube, parts, prior, device, run, ablation)
+
+
+def _train(
+    cfg: TrainConfig, cube: Cube, parts: Split, prior: Trained | None, device: torch.device, run: Path,
+    ablation: Ablation,
+) -> Trained | None:  # fmt: skip
     if (run / "model.json").exists():
         console.print(f"[green]{run} is trained already[/]; restart=true trains again")
         return load_trained(run)
@@ -79,6 +86,8 @@ def split_of(cfg: TrainConfig, cube: Cube) -> Split:
     days = [d for d in cube.done_days() if (cube.status(d) or {}).get("observed", 0) > 0]
     if not days:
         raise TrainingError(f"{cube.path}: no day with a coarse observation; was its product in raw/? See prepare.py")
+    if not cube.land_fraction.any():
+        raise TrainingError(f"{cube.path}: none of its pixels is land: they are water, town or outside the boundary")
     if cube.domain.ratio % cfg.stride:
         raise ConfigError(f"stride={cfg.stride} must divide the {cube.domain.ratio} pixels of a cell's side")
     have = features.available(variables(cube))

@@ -20,6 +20,7 @@ from rich.console import Console
 from ssm_net.config import TrainerConfig
 from ssm_net.core.files import write_whole
 from ssm_net.errors import ConfigError
+from ssm_net.estimators.checkpoint import load_tensors
 
 
 def first_process() -> bool:
@@ -74,9 +75,10 @@ def make_trainer(
 
 def fit_or_resume(trainer: L.Trainer, learner: L.LightningModule, data: L.LightningDataModule, run: Path) -> None:
     """Train, from the last whole epoch in ``run/checkpoints`` on where there is one. Raises ``KeyboardInterrupt`` where
-    the user stopped it."""
+    the user stopped it, ``ModelError`` where that checkpoint is damaged."""
     last = run / "checkpoints" / "last.ckpt"
     if last.exists():
+        load_tensors(last, f"remove {last.parent}, and training begins with its first epoch")
         console.print(f"going on from {last}")
     trainer.fit(learner, datamodule=data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
     if trainer.interrupted:
