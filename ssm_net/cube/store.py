@@ -134,7 +134,7 @@ class Cube:
             whole = (0, shards.shape[0], 0, shards.shape[1])
             return shards.read(window or whole, *index, all_fill=lambda: day is None or self._is_all_fill(key, day))
         except ShardError as err:
-            raise _damaged(f"{self.path / key}" + (f" of {day}" if day else ""), day, err) from err
+            raise damaged(f"{self.path / key}" + (f" of {day}" if day else ""), day, err) from err
         except OSError as err:
             raise _cannot_open(shards.file(*index), err) from err
 
@@ -203,7 +203,7 @@ class Cube:
             return None
         status = self._json_of(self.status_file(day), day)
         if not status:
-            raise _damaged(f"{self.status_file(day)}", day, ValueError("it is empty"))
+            raise damaged(f"{self.status_file(day)}", day, ValueError("it is empty"))
         return status
 
     def state(self, day: dt.date) -> dict[str, Any]:
@@ -256,7 +256,7 @@ class Cube:
         try:
             return read_json(file)
         except CubeError as err:
-            raise _damaged(f"{self.path}: what is stored of {day}", day, err) from err
+            raise damaged(f"{self.path}: what is stored of {day}", day, err) from err
 
     # ---- the whole cube ----------------------------------------------------------------------------------------
 
@@ -319,7 +319,8 @@ def read_json(path: Path, remedy: str = "", *keys: str) -> dict[str, Any]:
     return value
 
 
-def _damaged(what: str, day: dt.date | None, err: Exception) -> DamagedError:
+def damaged(what: str, day: dt.date | None, err: Exception) -> DamagedError:
+    """The error of what is stored of ``day``, or of a static map (None), with the remedy."""
     remedy = (
         "prepare.py with revise=true writes the static maps again"
         if day is None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 
 from ssm_net.config import PrepareConfig
 from ssm_net.core.radiometers import name_of
@@ -53,7 +54,7 @@ def fit_reference_sensor(
     new = sorted(observed - {known.reference, *known.matches})
     if new:
         names = ", ".join(name_of(code) for code in new)
-        console.print(f"matching {names} to {name_of(known.reference)} on the days of {cfg.raw} that they share")
+        console.print(f"matching {names} to {name_of(known.reference)} on the days of {escape(cfg.raw)} that they share")
 
     def read(code: int, day: dt.date) -> np.ndarray | None:
         observed, _, bad = read_those_that_can(

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 
 from ssm_net.config import PrepareConfig
@@ -58,13 +59,13 @@ def _carry_out(plan: PreparePlan, lock: CubeLock) -> Cube:
     if cfg.revise and (first := plan.remake.first()) is not None:
         writer.withdraw(first)
     if not plan.todo:
-        console.print(f"[green]{cube.path} holds all {len(plan.day_plans)} days already[/]")
+        console.print(f"[green]{escape(str(cube.path))} holds all {len(plan.day_plans)} days already[/]")
         return cube
     sensors = fit_reference_sensor(cfg, writer, plan.products, {day: plan.day_plans[day] for day in plan.todo})
     problems, missing = _make_days(plan, writer, sensors)
     _report_missing(missing)
     console.print(
-        f"[green]{len(plan.todo)} days[/] in {cube.path}"
+        f"[green]{len(plan.todo)} days[/] in {escape(str(cube.path))}"
         + (f"; [yellow]{problems} problems with granules[/], each logged above" if problems else "")
     )
     return cube

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from rich.markup import escape
 
 from ssm_net.config import TrainConfig
 from ssm_net.cube.store import Cube, open_cube
@@ -57,7 +58,7 @@ def _train(
     ablation: Ablation,
 ) -> Trained | None:  # fmt: skip
     if (run / "model.json").exists():
-        console.print(f"[green]{run} is trained already[/]; restart=true trains again")
+        console.print(f"[green]{escape(str(run))} is trained already[/]; restart=true trains again")
         return load_trained(run)
     if prior is None:
         start = train_from_scratch(cfg, cube, parts, run, ablation)
@@ -75,7 +76,7 @@ def _train(
     numbers = scores(withheld)
     console.print(
         f"[green]trained[/]: innovation RMSE {numbers['innovation_rmse']:.4f} m3 m-3 "
-        f"(bias {numbers['innovation_bias']:+.4f}) on {numbers['observations']:,} withheld observations; model in {run}"
+        f"(bias {numbers['innovation_bias']:+.4f}) on {numbers['observations']:,} withheld observations; model in {escape(str(run))}"
     )
     return load_trained(run)
 
@@ -132,9 +133,9 @@ def _save(
 
 
 def _print_plan(cfg: TrainConfig, cube: Cube, parts: Split) -> None:
-    how = f"train {cfg.epochs} epochs from scratch" if cfg.prior == "none" else f"learn from prior={cfg.prior}"
+    how = f"train {cfg.epochs} epochs from scratch" if cfg.prior == "none" else f"learn from prior={escape(cfg.prior)}"
     console.print(
-        f"would {how} on {len(parts.train_days)} days of {cube.path} "
+        f"would {how} on {len(parts.train_days)} days of {escape(str(cube.path))} "
         f"({parts.train_days[0]} .. {parts.train_days[-1]}), holding out {len(parts.held_days)} days and "
-        f"{int(parts.held_cells.sum())} of {parts.held_cells.size} cells, into {cfg.run}"
+        f"{int(parts.held_cells.sum())} of {parts.held_cells.size} cells, into {escape(cfg.run)}"
     )

@@ -16,6 +16,7 @@ from lightning.pytorch.callbacks import Callback, RichProgressBar
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from rich.console import Console
+from rich.markup import escape
 
 from ssm_net.config import TrainerConfig
 from ssm_net.core.files import write_whole
@@ -79,7 +80,7 @@ def fit_or_resume(trainer: L.Trainer, learner: L.LightningModule, data: L.Lightn
     last = run / "checkpoints" / "last.ckpt"
     if last.exists():
         load_tensors(last, f"remove {last.parent}, and training begins with its first epoch")
-        console.print(f"going on from {last}")
+        console.print(f"going on from {escape(str(last))}")
     trainer.fit(learner, datamodule=data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
     if trainer.interrupted:
         raise KeyboardInterrupt("training was interrupted; the same command goes on from the last whole epoch")
