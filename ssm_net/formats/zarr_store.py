@@ -213,7 +213,10 @@ def _create(path: Path, mosaic: Mosaic) -> None:
 
 
 def _check_domain(path: Path, mosaic: Mosaic) -> None:
+    """Raise ``MosaicError`` where the store is of another domain, or a description in it is damaged."""
     stored = _read_json(path / "zarr.json", "attributes", OTHER_FOLDER)["attributes"]
+    for name in (*DAILY_VARIABLES, "time", "y", "x"):
+        _read_json(path / name / "zarr.json", "node_type", OTHER_FOLDER)
     expected = global_attributes(mosaic)
     for key in ("domain", "domain_window", "coarse_grid"):
         if stored.get(key) != expected[key]:

@@ -84,6 +84,9 @@ def _train(
 def split_of(cfg: TrainConfig, cube: Cube) -> Split:
     """The days and cells to train on and those held out. Raises ``TrainingError`` where no day has an observation,
     ``ConfigError`` where settings do not fit the cube."""
+    if "ssm" not in cube.coarse:
+        raise TrainingError(f"{cube.path} holds no coarse soil moisture, which networks learn from: prepare a cube with "
+                            "one (NNsm, C3S, CCI or SMAP in raw/)")  # fmt: skip
     days = [d for d in cube.done_days() if (cube.status(d) or {}).get("observed", 0) > 0]
     if not days:
         raise TrainingError(f"{cube.path}: no day with a coarse observation; was its product in raw/? See prepare.py")
