@@ -1,8 +1,8 @@
 """Paths and names as they are typed on the command line, quoted so that Hydra's grammar takes them as they are.
 
-Hydra reads a value as a small language: without quotes it refuses Chinese, brackets, commas, ``=``, ``#`` and ``~``. The
-values of the keys below are text, never a list or a number, so they can be quoted for the user. Left to Hydra are what
-the user quoted already, ``null``, and, in a sweep, functions such as ``range(1,9)``; there a comma divides values.
+Hydra reads a value as a small language: without quotes it refuses Chinese, brackets, commas, ``=``, ``#`` and ``~``.
+The values of the keys below are text, never a list or a number, so they can be quoted for the user. Left to Hydra are
+what the user quoted already, ``null``, and, in a sweep, functions such as ``range(1,9)``; a comma divides values there.
 Source: Hydra 1.3 documentation, "Override grammar".
 """
 

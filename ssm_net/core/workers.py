@@ -80,7 +80,7 @@ def _result_of(future: Future[T], item: A, fatal: Callable[[A], T] | None) -> T:
     try:
         with _naming_fatal_item(item):
             return future.result()
-    except WorkerError as err:
+    except WorkerError:
         if fatal is None:
             raise
         return fatal(item)

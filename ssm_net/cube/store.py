@@ -240,7 +240,7 @@ class Cube:
         file = self.revision_file(day)
         if not file.exists():
             return None
-        remedy = f"write {{\"revision\": N}} into it, N as the maps of {day} state it, or remove it if there are none"
+        remedy = f'write {{"revision": N}} into it, N as the maps of {day} state it, or remove it if there are none'
         return int(read_json(file, remedy, "revision")["revision"])
 
     def status_file(self, day: dt.date) -> Path:

@@ -108,8 +108,8 @@ class DayBackground:
             valued += int(np.isfinite(ssm[at]).sum())
         if wanted and not valued:
             raise EmptyMapError(
-                f"{self.coarse.day}: none of the {wanted:,} pixels of {self.cube.path} that are to be mapped has a value, "
-                "so no map is written: the estimate is NaN everywhere. For a baseline, was there any coarse "
+                f"{self.coarse.day}: none of the {wanted:,} pixels of {self.cube.path} that are to be mapped has a "
+                "value, so no map is written: the estimate is NaN everywhere. For a baseline, was there any coarse "
                 "observation (see ssm-net prepare)? Else train the model again with restart=true"
             )
         return Mosaic(self.coarse.day, domain, ssm, sigma, self.flags, attrs | self.own)
@@ -161,8 +161,8 @@ def background(estimator: Estimator, cube: Cube, coarse: CoarseDay, land: Tensor
     wanted = tiles_with_land(cube, land, side)
     for together, _ in _estimates(estimator, cube, coarse, wanted, DayVariables(), None, lambda _, *result: result):
         for tile, estimate in together:
-            for field, part in zip(out, estimate, strict=True):
-                field[_slices(tile.pixels)] = part
+            for whole, part in zip(out, estimate, strict=True):
+                whole[_slices(tile.pixels)] = part
     return out
 
 

@@ -58,7 +58,8 @@ def infer(cfg: InferConfig, ablation: Ablation = NO_ABLATION) -> list[dt.date]:
             _missing_quicklooks(cfg, cube, plan.done)
         if not plan.todo:
             console.print(
-                f"[green]{escape(str(folder))} holds all {len(plan.days)} days already[/]; overwrite=true makes them again"
+                f"[green]{escape(str(folder))} holds all {len(plan.days)} days already[/]; "
+                "overwrite=true makes them again"
             )
             return []
         with Progress(console=console) as bar:

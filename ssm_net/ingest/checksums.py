@@ -1,4 +1,4 @@
-"""Checksums that the archives give with a file, beside it: the only thing that finds a changed byte in HDF4 and NetCDF-3.
+"""Checksums that the archives give with a file, beside it: nothing else finds a changed byte in HDF4 and NetCDF-3.
 
 Known are: ECS metadata ``FILE.xml`` (NASA: ChecksumType, Checksum), the CMR's ``FILE.cmr.xml`` (ECHO 10) and
 ``FILE.cmr.json`` (UMM-G), ``FILE.met`` (ODL), ``FILE.md5``, ``FILE.sha256`` and ``FILE.sha512``. FILE is the name with
@@ -26,7 +26,7 @@ MIRRORED = bytes(int(f"{n:08b}"[::-1], 2) for n in range(256))  # each byte with
 
 
 class Stated(NamedTuple):
-    """A checksum that a file should have: its kind (MD5, CKSUM ..), the sum in lower case, and the file that says so."""
+    """A checksum that a file should have: its kind (MD5, CKSUM ..), the sum in lower case, and the file of it."""
 
     kind: str
     value: str
@@ -102,7 +102,7 @@ def stated_in(beside: Path, name: str) -> list[Stated]:
 
 
 def _of_sums(text: str, kind: str, name: str) -> Iterator[tuple[str, str]]:
-    """"SUM  NAME" or "KIND (NAME) = SUM" a line, or the sum alone."""
+    """ "SUM  NAME" or "KIND (NAME) = SUM" a line, or the sum alone."""
     for line in text.splitlines():
         if match := re.fullmatch(r"\s*([0-9a-fA-F]{32,128})(?:\s+\*?(.+?))?\s*", line):
             value, of = match[1], match[2]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TypeVar
 
 from ssm_net.errors import SsmNetError
@@ -45,19 +44,16 @@ def errors_of_files(
     if not may_be_of_a_file(err):
         raise err
     by_path = {g.path: [h for h in usable if h.path == g.path] for g in usable}
-    found = []
+    found = list[GranuleError]()
     for path, of_file in by_path.items():
         try:
             read(of_file)
         except Exception as own:
             if not may_be_of_a_file(own):
                 raise
-            found.append(own if _is_about(own, path) else _named(own, of_file[0]))
+            about_it = isinstance(own, GranuleError) and own.path == path
+            found.append(own if isinstance(own, GranuleError) and about_it else _named(own, of_file[0]))
     return found or [_named(err, of_file[0]) for of_file in by_path.values()]
-
-
-def _is_about(err: Exception, path: Path) -> bool:
-    return isinstance(err, GranuleError) and err.path == path
 
 
 def _named(err: Exception, granule: Granule) -> GranuleError:

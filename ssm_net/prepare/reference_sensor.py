@@ -54,7 +54,9 @@ def fit_reference_sensor(
     new = sorted(observed - {known.reference, *known.matches})
     if new:
         names = ", ".join(name_of(code) for code in new)
-        console.print(f"matching {names} to {name_of(known.reference)} on the days of {escape(cfg.raw)} that they share")
+        console.print(
+            f"matching {names} to {name_of(known.reference)} on the days of {escape(cfg.raw)} that they share"
+        )
 
     def read(code: int, day: dt.date) -> np.ndarray | None:
         observed, _, bad = read_those_that_can(

@@ -17,9 +17,9 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
-from rich.markup import escape
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
+from rich.markup import escape
 
 from ssm_net.config import PretrainConfig
 from ssm_net.errors import ConfigError
@@ -93,7 +93,9 @@ def _members(cfg: PretrainConfig, scaling: Scaling, mean_ssm: float) -> list[Tra
     processes = min(cfg.workers, len(cfg.families))
     if device_of(cfg.trainer).type != "cpu" or cfg.trainer.devices > 1 or processes == 1:
         return [train_member(cfg, group, scaling, mean_ssm) for group in cfg.families]
-    console.print(f"training {len(cfg.families)} networks in {processes} processes; curves in {escape(cfg.run)}/members")
+    console.print(
+        f"training {len(cfg.families)} networks in {processes} processes; curves in {escape(cfg.run)}/members"
+    )
     context = multiprocessing.get_context("forkserver")
     with ProcessPoolExecutor(processes, mp_context=context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         return list(pool.map(partial(train_member, cfg, scaling=scaling, mean_ssm=mean_ssm), cfg.families))
@@ -150,8 +152,8 @@ def _withheld(worlds: int) -> int:
 
 def _print_plan(cfg: PretrainConfig, places: Sequence[Place]) -> None:
     present = sum(samples_file(p, Path(cfg.worlds)).exists() for p in places)
-    console.print(f"would make {len(places) - present} of {len(places)} worlds in {escape(cfg.worlds)} ({present} are there), "
-                  f"{cfg.days} days each, and train a network a group, of {', '.join(cfg.families)}, on them into "
+    console.print(f"would make {len(places) - present} of {len(places)} worlds in {escape(cfg.worlds)} ({present} are "
+                  f"there), {cfg.days} days each, and train a network a group, of {', '.join(cfg.families)}, on them into "
                   f"{escape(cfg.run)}")  # fmt: skip
 
 

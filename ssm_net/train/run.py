@@ -76,7 +76,8 @@ def _train(
     numbers = scores(withheld)
     console.print(
         f"[green]trained[/]: innovation RMSE {numbers['innovation_rmse']:.4f} m3 m-3 "
-        f"(bias {numbers['innovation_bias']:+.4f}) on {numbers['observations']:,} withheld observations; model in {escape(str(run))}"
+        f"(bias {numbers['innovation_bias']:+.4f}) on {numbers['observations']:,} withheld observations; model in "
+        f"{escape(str(run))}"
     )
     return load_trained(run)
 
@@ -85,8 +86,8 @@ def split_of(cfg: TrainConfig, cube: Cube) -> Split:
     """The days and cells to train on and those held out. Raises ``TrainingError`` where no day has an observation,
     ``ConfigError`` where settings do not fit the cube."""
     if "ssm" not in cube.coarse:
-        raise TrainingError(f"{cube.path} holds no coarse soil moisture, which networks learn from: prepare a cube with "
-                            "one (NNsm, C3S, CCI or SMAP in raw/)")  # fmt: skip
+        raise TrainingError(f"{cube.path} holds no coarse soil moisture, which networks learn from: prepare a cube "
+                            "with one (NNsm, C3S, CCI or SMAP in raw/)")  # fmt: skip
     days = [d for d in cube.done_days() if (cube.status(d) or {}).get("observed", 0) > 0]
     if not days:
         raise TrainingError(f"{cube.path}: no day with a coarse observation; was its product in raw/? See prepare.py")

@@ -142,7 +142,7 @@ def test_a_field_without_a_value_has_no_file_and_is_not_missed(tmp_path: Path) -
     assert np.isnan(cube.read_coarse("ssm", FIRST)).all()
 
 
-# ---- models ----------------------------------------------------------------------------------------------------------
+# ---- models -----
 
 MODEL = ModelConfig(members=2, width=8, depth=1, coarse_width=8, coarse_depth=1, lags=3)
 SCALING = Scaling(("ndvi", "sand"), (0.3, 40.0), (0.2, 10.0), (-0.1, 5.0), (0.9, 90.0), "2016-04-01", "2016-04-30")
@@ -251,7 +251,7 @@ def test_damaged_statistics_of_a_run(content: str, cube: Cube, tmp_path: Path) -
         run_scaling(tmp_path, cube, parts, ())
 
 
-# ---- maps ------------------------------------------------------------------------------------------------------------
+# ---- maps -----
 
 
 @damaged_by
@@ -291,10 +291,10 @@ def test_a_cube_without_coarse_observations(tmp_path: Path) -> None:
     meta = json.loads((cube.path / "cube.json").read_text())
     meta["coarse"] = [name for name in meta["coarse"] if not name.startswith(("ssm", "source"))]
     (cube.path / "cube.json").write_text(json.dumps(meta))
-    with pytest.raises(SsmNetError, match="no coarse soil moisture.*prepare a cube with one"):
+    with pytest.raises(SsmNetError, match=r"no coarse soil moisture.*prepare a cube with one"):
         infer(road.inference(cube.path, tmp_path / "maps"))
     assert days_done(tmp_path / "maps", "tiny") == []
-    with pytest.raises(SsmNetError, match="no day with a coarse observation|no coarse soil moisture"):
+    with pytest.raises(SsmNetError, match=r"no day with a coarse observation|no coarse soil moisture"):
         split_of(road.training(cube.path, tmp_path / "run"), open_cube(cube.path))
 
 

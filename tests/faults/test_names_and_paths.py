@@ -85,7 +85,15 @@ def test_the_home_folder_is_found(given: list[InferConfig], monkeypatch: pytest.
 
 
 def test_a_sweep_divides_at_commas(given: list[InferConfig], monkeypatch: pytest.MonkeyPatch) -> None:
-    words = ["-m", "cube=土壤 a,b=1", "mosaics='x,y'", "run=runs/${part}", "parts=2", "part=range(1,3)", "hydra.sweep.dir=s"]
+    words = [
+        "-m",
+        "cube=土壤 a,b=1",
+        "mosaics='x,y'",
+        "run=runs/${part}",
+        "parts=2",
+        "part=range(1,3)",
+        "hydra.sweep.dir=s",
+    ]
     assert typed(monkeypatch, "infer", *words) == 0
     assert [(c.cube, c.mosaics, c.run, c.part) for c in given] == [
         (cube, "x,y", f"runs/{part}", part) for cube in ("土壤 a", "b=1") for part in (1, 2)
@@ -97,7 +105,23 @@ def test_the_help_takes_the_same_words(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert "/数据/a=1" in capsys.readouterr().out
 
 
-NAMES = ["../../x", "a/b", "a" * 65, "a" * 250, "", "[x]", "a b", "x\n", ".", "..", "a.b", "土壤", "a\\b", "x\0", "/etc"]
+NAMES = [
+    "../../x",
+    "a/b",
+    "a" * 65,
+    "a" * 250,
+    "",
+    "[x]",
+    "a b",
+    "x\n",
+    ".",
+    "..",
+    "a.b",
+    "土壤",
+    "a\\b",
+    "x\0",
+    "/etc",
+]
 
 
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: f"P2-{name[:12]!r}")
@@ -151,12 +175,17 @@ def test_a_record_from_others_removes_no_file_elsewhere(tmp_path: Path) -> None:
 
 PERIOD = {"start": "2016-05-01", "end": "2016-05-02"}
 EMPTY = [
-    (PrepareConfig, {"raw": "r", "cube": "c", **PERIOD}, "raw"), (PrepareConfig, {"raw": "r", "cube": "c", **PERIOD}, "cube"),
-    (InferConfig, {"cube": "c", "mosaics": "m", "method": "bilinear"}, "mosaics"), (TrainConfig, {"cube": "c", "run": "r"}, "run"),
-    (InferConfig, {"cube": "c", "mosaics": "m", "method": "bilinear"}, "cube"), (SimulateConfig, {"raw": "r", **PERIOD}, "raw"),
-    (EvaluateConfig, {"mosaics": "m", "cube": "c", "report": "r"}, "report"), (PretrainConfig, {"worlds": "w", "run": "r"}, "run"),
-    (EvaluateConfig, {"mosaics": "m", "cube": "c", "report": "r"}, "truth"), (TrainConfig, {"cube": "c", "run": "r"}, "stations"),
-]  # fmt: skip
+    (PrepareConfig, {"raw": "r", "cube": "c", **PERIOD}, "raw"),
+    (PrepareConfig, {"raw": "r", "cube": "c", **PERIOD}, "cube"),
+    (InferConfig, {"cube": "c", "mosaics": "m", "method": "bilinear"}, "mosaics"),
+    (TrainConfig, {"cube": "c", "run": "r"}, "run"),
+    (InferConfig, {"cube": "c", "mosaics": "m", "method": "bilinear"}, "cube"),
+    (SimulateConfig, {"raw": "r", **PERIOD}, "raw"),
+    (EvaluateConfig, {"mosaics": "m", "cube": "c", "report": "r"}, "report"),
+    (PretrainConfig, {"worlds": "w", "run": "r"}, "run"),
+    (EvaluateConfig, {"mosaics": "m", "cube": "c", "report": "r"}, "truth"),
+    (TrainConfig, {"cube": "c", "run": "r"}, "stations"),
+]
 
 
 @pytest.mark.parametrize(("schema", "keys", "empty"), EMPTY, ids=lambda v: f"P5-{v}" if isinstance(v, str) else "")

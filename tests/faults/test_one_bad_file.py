@@ -75,7 +75,9 @@ def fields_of(cube: Path) -> dict[str, str]:
     ("library", "name", "act", "workers", "said"),
     [
         pytest.param("pyhdf", LST, "os.abort()", 1, "damaged: the process that read it ended .SIGABRT", id="F1-alone"),
-        pytest.param("pyhdf", LST, "os.abort()", 2, "damaged: the process that read it ended .SIGABRT", id="F1-workers"),
+        pytest.param(
+            "pyhdf", LST, "os.abort()", 2, "damaged: the process that read it ended .SIGABRT", id="F1-workers"
+        ),
         pytest.param("pyhdf", LST, "raise TypeError('not a name')", 1, "not a name", id="F4-raises"),
         pytest.param("h5netcdf", SSM, "os.abort()", 2, "the process that reads it ends", id="worker-dies"),
     ],
@@ -186,7 +188,9 @@ def test_any_exception_of_a_reader(raised: Exception, planned, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("raised", [MemoryError(), OSError(28, "No space left on device"), ImportError("pyhdf")])
-def test_what_no_file_can_help_ends_the_run(raised: Exception, day_plan: DayPlan, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_no_file_can_help_ends_the_run(
+    raised: Exception, day_plan: DayPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from ssm_net.prepare import read_day
 
     def fails(*args):  # type: ignore[no-untyped-def]
@@ -239,7 +243,7 @@ def test_the_file_that_frees_twice(raw: Path, tmp_path: Path, real_dir: Path, wi
     assert fields_of(cube.path) == without[LST]
 
 
-# ---- Q4: checksums beside a file -------------------------------------------------------------------------------------
+# ---- Q4: checksums beside a file -----
 
 
 def md5(data: bytes) -> str:
@@ -250,20 +254,30 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-ECS = "<GranuleURMetaData><DataFiles><DataFileContainer><DistributedFileName>{name}</DistributedFileName><FileSize>{size}" \
-      "</FileSize><ChecksumType>{kind}</ChecksumType><Checksum>{sum}</Checksum></DataFileContainer></DataFiles>" \
+ECS = "<GranuleURMetaData><DataFiles><DataFileContainer><DistributedFileName>{name}</DistributedFileName>" \
+      "<FileSize>{size}</FileSize><ChecksumType>{kind}</ChecksumType><Checksum>{sum}</Checksum></DataFileContainer></DataFiles>" \
       "</GranuleURMetaData>"  # fmt: skip
-ECHO = "<Granule><DataGranule><Checksum><Value>{sum}</Value><Algorithm>{kind}</Algorithm></Checksum></DataGranule></Granule>"
+ECHO = "<Granule><DataGranule><Checksum><Value>{sum}</Value><Algorithm>{kind}</Algorithm></Checksum></DataGranule>" \
+       "</Granule>"  # fmt: skip
 UMM = '{{"DataGranule": {{"ArchiveAndDistributionInformation": [{{"Name": "{name}.xml", "Checksum": {{"Value": "0", ' \
-      '"Algorithm": "MD5"}}}}, {{"Name": "{name}", "Checksum": {{"Value": "{sum}", "Algorithm": "{kind}"}}}}]}}}}'  # fmt: skip
+      '"Algorithm": "MD5"}}}}, {{"Name": "{name}", "Checksum": {{"Value": "{sum}", "Algorithm": "{kind}"}}}}' \
+      "]}}}}"  # fmt: skip
 ODL = 'OBJECT = CHECKSUMTYPE\n NUM_VAL = 1\n VALUE = "{kind}"\nEND_OBJECT = CHECKSUMTYPE\n' \
       'OBJECT = CHECKSUM\n NUM_VAL = 1\n VALUE = "{sum}"\nEND_OBJECT = CHECKSUM\n'  # fmt: skip
 BESIDE = [
-    ("a.hdf.xml", ECS, "CKSUM"), ("a.hdf.xml", ECS, "MD5"), ("a.cmr.xml", ECHO, "SHA-256"), ("a.hdf.cmr.xml", ECHO, "MD5"),
-    ("a.cmr.json", UMM, "MD5"), ("a.hdf.met", ODL, "CKSUM"), ("a.met", ODL, "MD5"), ("a.hdf.md5", "{sum}  {name}\n", "MD5"),
-    ("a.hdf.md5", "MD5 ({name}) = {sum}\n", "MD5"), ("a.md5", "{sum}\n", "MD5"), ("a.hdf.sha256", "{sum} *./x/{name}\n", "SHA-256"),
+    ("a.hdf.xml", ECS, "CKSUM"),
+    ("a.hdf.xml", ECS, "MD5"),
+    ("a.cmr.xml", ECHO, "SHA-256"),
+    ("a.hdf.cmr.xml", ECHO, "MD5"),
+    ("a.cmr.json", UMM, "MD5"),
+    ("a.hdf.met", ODL, "CKSUM"),
+    ("a.met", ODL, "MD5"),
+    ("a.hdf.md5", "{sum}  {name}\n", "MD5"),
+    ("a.hdf.md5", "MD5 ({name}) = {sum}\n", "MD5"),
+    ("a.md5", "{sum}\n", "MD5"),
+    ("a.hdf.sha256", "{sum} *./x/{name}\n", "SHA-256"),
     ("a.hdf.xml", ECS, "CRC32"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("beside", "text", "kind"), BESIDE, ids=lambda v: v if len(v) < 20 else "")

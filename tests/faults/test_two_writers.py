@@ -44,7 +44,12 @@ def test_a_lock_that_is_a_link_is_neither_followed_nor_emptied(target: str, tmp_
 
 def test_every_lock_is_opened_so(cube: Cube, tmp_path: Path) -> None:
     (tmp_path / "thesis").write_text("years of work")
-    for verb, name in (("maps", ".infer.lock"), ("maps", ".made_by.lock"), ("store", ".ssm_tiny.zarr.lock"), ("run", ".lock")):
+    for verb, name in (
+        ("maps", ".infer.lock"),
+        ("maps", ".made_by.lock"),
+        ("store", ".ssm_tiny.zarr.lock"),
+        ("run", ".lock"),
+    ):
         folder = tmp_path / verb / name.strip(".")
         folder.mkdir(parents=True)
         (folder / name).symlink_to(tmp_path / "thesis")
@@ -56,34 +61,20 @@ def test_every_lock_is_opened_so(cube: Cube, tmp_path: Path) -> None:
     assert (tmp_path / "thesis").read_text() == "years of work"
 
 
-# ---- train and train ---------------------------------------------------------------------------------------------------
-
-HOLDING = """
-import sys, time
-sys.path.insert(0, {tests!r})
-from pathlib import Path
-import road
-from ssm_net.train.run_folder import held_run
-with held_run(road.training(Path({cube!r}), Path({run!r})), None):
-    print("held", flush=True)
-    sys.stdin.readline()
-"""
+# ---- train and train -----
 
 
 def test_of_two_trainings_of_one_folder_one_is_refused(tmp_path: Path) -> None:
     run, cube = tmp_path / "run", tmp_path / "c.zarr"
-    code = HOLDING.format(tests=str(TESTS), cube=str(cube), run=str(run))
-    other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert other.stdout is not None and other.stdout.readline() == "held\n"
-    (run / "checkpoints").mkdir()
-    for restart in (False, True):
-        with (
-            pytest.raises(ConfigError, match="is being trained by another process: wait for it to end"),
-            held_run(road.training(cube, run, restart=restart), None),
-        ):
-            pass
-    assert (run / "settings.json").exists() and (run / "checkpoints").exists()
-    other.communicate("\n")
+    with held_run(road.training(cube, run), None):
+        (run / "checkpoints").mkdir()
+        for restart in (False, True):
+            with (
+                pytest.raises(ConfigError, match="is being trained by another process: wait for it to end"),
+                held_run(road.training(cube, run, restart=restart), None),
+            ):
+                pass
+        assert (run / "settings.json").exists() and (run / "checkpoints").exists()
     with held_run(road.training(cube, run), None):
         pass
     with held_run(road.training(cube, run, restart=True), None):
@@ -93,7 +84,10 @@ def test_of_two_trainings_of_one_folder_one_is_refused(tmp_path: Path) -> None:
 def test_a_folder_of_something_else_is_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis").write_text("years of work")
-    with pytest.raises(ConfigError, match="holds no training"), held_run(road.training(tmp_path, tmp_path / "run"), None):
+    with (
+        pytest.raises(ConfigError, match="holds no training"),
+        held_run(road.training(tmp_path, tmp_path / "run"), None),
+    ):
         pass
     assert [p.name for p in (tmp_path / "run").iterdir()] == ["thesis"]
     with pytest.raises(RuntimeError), held_run(road.training(tmp_path, tmp_path / "new" / "run"), None):
@@ -101,7 +95,7 @@ def test_a_folder_of_something_else_is_left_as_it_is(tmp_path: Path) -> None:
     assert (tmp_path / "new" / "run" / "settings.json").exists()
 
 
-# ---- prepare and infer -------------------------------------------------------------------------------------------------
+# ---- prepare and infer -----
 
 
 def made_again(cube: Cube, first: int) -> None:
@@ -109,7 +103,10 @@ def made_again(cube: Cube, first: int) -> None:
     with write_lock(cube.path) as lock:
         writer = CubeWriter(cube, lock)
         days = cube.days[first:]
-        fields = {d: ({n: cube.read_packed(n, d) for n in cube.fine}, {n: cube.read_coarse(n, d) for n in cube.coarse}) for d in days}
+        fields = {
+            d: ({n: cube.read_packed(n, d) for n in cube.fine}, {n: cube.read_coarse(n, d) for n in cube.coarse})
+            for d in days
+        }
         writer.withdraw(days[0])
         for day in days:
             fine, coarse = fields[day]
@@ -117,7 +114,9 @@ def made_again(cube: Cube, first: int) -> None:
 
 
 @pytest.mark.parametrize("first", [1, 0], ids=["of-the-day", "of-a-day-before-it"])
-def test_no_map_is_made_of_two_revisions(first: int, cube: Cube, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_map_is_made_of_two_revisions(
+    first: int, cube: Cube, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A day that is made again while its map is being computed gives no map; the same command makes it afterwards."""
     real, day = infer_writer.predict_background, cube.days[1]
 
@@ -153,7 +152,7 @@ def test_days_may_be_added_meanwhile(cube: Cube, tmp_path: Path, monkeypatch: py
     assert infer(road.inference(cube.path, tmp_path / "maps")) == list(cube.days)
 
 
-# ---- infer and infer ---------------------------------------------------------------------------------------------------
+# ---- infer and infer -----
 
 MAPPING = """
 import sys
@@ -173,12 +172,13 @@ else:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("methods", "format", "answers"),
     [
         (("bilinear", "bilinear"), "zarr", ["done", "done"]),
-        pytest.param(("bilinear", "dispatch"), "netcdf", ["done", "refused"], marks=pytest.mark.slow),
-        pytest.param(("bilinear", "bilinear"), "netcdf", ["done", "done"], marks=pytest.mark.slow),
+        (("bilinear", "dispatch"), "netcdf", ["done", "refused"]),
+        (("bilinear", "bilinear"), "netcdf", ["done", "done"]),
     ],
     ids=["L4-zarr", "L4-models", "L4-netcdf"],
 )
@@ -187,7 +187,10 @@ def test_two_infer_into_one_folder(
 ) -> None:
     codes = [MAPPING.format(tests=str(TESTS), cube=str(cube.path), maps=str(tmp_path / "maps"), method=m, format=format)
              for m in methods]  # fmt: skip
-    both = [subprocess.Popen([sys.executable, "-c", c], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for c in codes]
+    both = [
+        subprocess.Popen([sys.executable, "-c", c], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for c in codes
+    ]
     for process in both:
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
     for process in both:

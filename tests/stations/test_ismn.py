@@ -125,9 +125,10 @@ def test_real_series_are_those_of_the_ismn_package(real_dir, tmp_path):
         np.testing.assert_allclose(good["soil_moisture"].to_numpy(), station.value, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "name", ["WS_3", "CATCH_P_12", "TS_1", "sd_2_sm", "SM_1", "12", "P_1.5", "P_1.5_2.5", "St.3", "A_rh_0.5_ws", "rh_7-b"]
-)  # fmt: skip
+NAMES = ["WS_3", "CATCH_P_12", "TS_1", "sd_2_sm", "SM_1", "12", "P_1.5", "P_1.5_2.5", "St.3", "A_rh_0.5_ws", "rh_7-b"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_name_that_looks_like_a_variable(tmp_path, name):
     """I5: stations called WS_3 or CATCH_P_12 were taken for series of wind speed and rain."""
     stm(tmp_path, name=name)
