@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
 import numpy as np
 import xarray as xr
 from affine import Affine
@@ -40,6 +41,9 @@ def open_netcdf(path: Path) -> Iterator[xr.Dataset]:
     else:
         raise GranuleError(path, "not a NetCDF file")
     try:
+        if engine == "h5netcdf":
+            with h5py.File(path):  # h5netcdf leaves a trace on the screen where this fails
+                pass
         dataset = xr.open_dataset(path, engine=engine, mask_and_scale=False, decode_timedelta=False)
     except (OSError, ValueError, KeyError, RuntimeError, TypeError) as err:
         raise GranuleError(path, f"not a whole NetCDF file ({err})") from err

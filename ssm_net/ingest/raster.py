@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import errno
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,9 +47,9 @@ def may_be_of_a_file(err: Exception) -> bool:
     """Whether a damaged or vanished file may be the cause."""
     if isinstance(err, OSError):
         return err.errno not in OF_THE_MACHINE
-    return not isinstance(err, MemoryError | ImportError) and (
-        isinstance(err, GranuleError) or not isinstance(err, SsmNetError)
-    )
+    if isinstance(err, MemoryError):  # numpy's says how much was asked for: more than there is, no day needs
+        return getattr(err, "_total_size", 0) > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return not isinstance(err, ImportError) and (isinstance(err, GranuleError) or not isinstance(err, SsmNetError))
 
 
 @dataclass(frozen=True)

@@ -153,8 +153,8 @@ def _withheld(worlds: int) -> int:
 def _print_plan(cfg: PretrainConfig, places: Sequence[Place]) -> None:
     present = sum(samples_file(p, Path(cfg.worlds)).exists() for p in places)
     console.print(f"would make {len(places) - present} of {len(places)} worlds in {escape(cfg.worlds)} ({present} are "
-                  f"there), {cfg.days} days each, and train a network a group, of {', '.join(cfg.families)}, on them into "
-                  f"{escape(cfg.run)}")  # fmt: skip
+                  f"there), {cfg.days} days each, and train a network a group, of {', '.join(cfg.families)}, on them "
+                  f"into {escape(cfg.run)}")  # fmt: skip
 
 
 def statistics_of(worlds: Iterable[World], places: Sequence[Place]) -> tuple[Scaling, float]:

@@ -254,14 +254,19 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-ECS = "<GranuleURMetaData><DataFiles><DataFileContainer><DistributedFileName>{name}</DistributedFileName>" \
-      "<FileSize>{size}</FileSize><ChecksumType>{kind}</ChecksumType><Checksum>{sum}</Checksum></DataFileContainer></DataFiles>" \
-      "</GranuleURMetaData>"  # fmt: skip
-ECHO = "<Granule><DataGranule><Checksum><Value>{sum}</Value><Algorithm>{kind}</Algorithm></Checksum></DataGranule>" \
-       "</Granule>"  # fmt: skip
-UMM = '{{"DataGranule": {{"ArchiveAndDistributionInformation": [{{"Name": "{name}.xml", "Checksum": {{"Value": "0", ' \
-      '"Algorithm": "MD5"}}}}, {{"Name": "{name}", "Checksum": {{"Value": "{sum}", "Algorithm": "{kind}"}}}}' \
-      "]}}}}"  # fmt: skip
+ECS = (
+    "<GranuleURMetaData><DataFiles><DataFileContainer><DistributedFileName>{name}</DistributedFileName>"
+    "<FileSize>{size}</FileSize><ChecksumType>{kind}</ChecksumType><Checksum>{sum}</Checksum>"
+    "</DataFileContainer></DataFiles></GranuleURMetaData>"
+)
+ECHO = (
+    "<Granule><DataGranule><Checksum><Value>{sum}</Value><Algorithm>{kind}</Algorithm></Checksum></DataGranule>"
+    "</Granule>"
+)
+UMM = (
+    '{{"DataGranule": {{"ArchiveAndDistributionInformation": [{{"Name": "{name}.xml", "Checksum": {{"Value": "0", '
+    '"Algorithm": "MD5"}}}}, {{"Name": "{name}", "Checksum": {{"Value": "{sum}", "Algorithm": "{kind}"}}}}]}}}}'
+)
 ODL = 'OBJECT = CHECKSUMTYPE\n NUM_VAL = 1\n VALUE = "{kind}"\nEND_OBJECT = CHECKSUMTYPE\n' \
       'OBJECT = CHECKSUM\n NUM_VAL = 1\n VALUE = "{sum}"\nEND_OBJECT = CHECKSUM\n'  # fmt: skip
 BESIDE = [
