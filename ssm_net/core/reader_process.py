@@ -2,8 +2,8 @@
 
 HDF4 is one: a byte that was changed makes it free memory twice, and the system ends the process, at once or at a later
 file. The process is started when it is first needed, and serves until it dies or an answer was an error: after one, its
-memory may be damaged, and what comes next is read by a new one. It costs a third of a second to start, and its answers
-pass through a pipe.
+memory may be damaged, and what comes next is read by a new one. It costs a second to start, and its answers pass
+through a pipe.
 """
 
 from __future__ import annotations

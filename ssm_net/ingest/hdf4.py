@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ssm_net.ingest.raster import GranuleError
+from ssm_net.ingest.raster import GranuleError, may_be_of_a_file
 
 
 def open_hdf4(path: Path) -> Any:
@@ -50,13 +50,15 @@ def _utf8_name(path: Path) -> Iterator[str]:
 
 @contextmanager
 def naming_damage(path: Path) -> Iterator[None]:
-    """Turns what pyhdf raises over damaged blocks (errors of its own, and of almost any other kind) into a
-    ``GranuleError``."""
+    """Turns what damaged blocks raise, in pyhdf (errors of its own, and of almost any other kind) or in what reads
+    their content, into a ``GranuleError``."""
     try:
         yield
     except GranuleError:
         raise
     except Exception as err:
+        if not may_be_of_a_file(err):
+            raise
         raise GranuleError(path, f"damaged or cut short ({err})") from err
 
 

@@ -59,7 +59,8 @@ def open_hdf4(path: Path) -> Iterator[Hdf4File]:
     file = Hdf4File(path)
     file.call(_nothing)
     try:
-        yield file
+        with hdf4.naming_damage(path):
+            yield file
     finally:
         file.close()
 
