@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -29,6 +30,16 @@ CACHE_PIXELS = 1 << 16  # a float32 block of so many pixels fits in a processor'
 
 class DomainError(SsmNetError):
     """A window, bounding box or area is not on the coarse grid."""
+
+
+def check_name(name: str) -> str:
+    """The name of a domain, which is part of file names. Raises ``DomainError`` where it could not be one, or could
+    lead to another folder."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
+        shown = repr(name if len(name) <= 80 else f"{name[:80]}...")
+        raise DomainError(f"domain.name={shown}: give 1 to 64 letters (a-z, A-Z), digits, _ and -; it is part of the "
+                          "names of the maps")  # fmt: skip
+    return name
 
 
 @dataclass(frozen=True)
@@ -69,7 +80,8 @@ class Domain:
     ``window`` is ``(row0, row1, col0, col1)``, half-open, in rows and columns of ``grid``; its height and width are
     multiples of ``grid.align``.
 
-    Raises ``DomainError`` where the window is empty, leaves the grid, or is not a multiple of ``grid.align``.
+    Raises ``DomainError`` where the window is empty, leaves the grid, or is not a multiple of ``grid.align``, or the
+    name is none (``check_name``).
     """
 
     name: str
@@ -77,6 +89,7 @@ class Domain:
     grid: Grid = M36
 
     def __post_init__(self) -> None:
+        check_name(self.name)
         r0, r1, c0, c1 = self.window
         g = self.grid
         if not (0 <= r0 < r1 <= g.rows and 0 <= c0 < c1 <= g.cols):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import io
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from ssm_net.cli.composition import HYDRA, SCHEMAS, conf_folder
 from ssm_net.cli.help import overview, unknown_keys, verb_help
 from ssm_net.cli.run import print_error, print_interrupted, run_verb
 from ssm_net.cli.sweep import failures
+from ssm_net.cli.typed_values import quoted
 
 
 def main() -> None:
@@ -58,14 +60,16 @@ def _run(verb: str, program: str, words: Sequence[str]) -> None:
     """Run a verb under Hydra's own command line; exits with 1 where a point of a sweep failed, with 130 on Ctrl-C."""
     if {"-h", "--help"} & set(words):
         try:
-            print(verb_help(verb, [w for w in words if not w.startswith("-")], program))
+            print(verb_help(verb, [w for w in quoted(words) if not w.startswith("-")], program))
         except HydraException as err:
             print_error(err)
             sys.exit(1)
         return
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a path may be no text
     code: int | str | None = 0
     under_hydra = hydra.main(version_base=HYDRA, config_path=str(conf_folder()), config_name=verb)(task(verb))
-    with _command_line(program, words):
+    with _command_line(program, quoted(words)):
         try:
             under_hydra()
         except SystemExit as end:  # Hydra has printed what is wrong

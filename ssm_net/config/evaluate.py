@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ssm_net.config.checks import METHODS, check_period, require
+from ssm_net.config.checks import METHODS, check_period, require, require_paths
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class EvaluateConfig:
     """true prints what would be scored and does nothing"""
 
     def __post_init__(self) -> None:
+        require_paths(self, "mosaics", "cube", "report", "truth", "stations")
         check_period(self.start, self.end)
         known = [m for m in METHODS if m != "network"]
         for name in self.baselines:

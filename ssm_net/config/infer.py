@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ssm_net.config.checks import METHODS, check_period, require
+from ssm_net.config.checks import METHODS, check_period, require, require_paths
 from ssm_net.config.shared import EngineConfig
 
 
@@ -55,6 +55,7 @@ class InferConfig:
     """true prints what would be made and does nothing"""
 
     def __post_init__(self) -> None:
+        require_paths(self, "cube", "mosaics")
         require(self.method in METHODS, f"method={self.method}: choose one of {', '.join(METHODS)}")
         require(self.method != "network" or bool(self.run), "nothing given for run: add run=FOLDER of train.py")
         require(self.format in ("netcdf", "cog", "zarr"), f"format={self.format}: netcdf, cog or zarr")

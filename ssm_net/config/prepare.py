@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ssm_net.config.checks import days_between, require
+from ssm_net.config.checks import days_between, require, require_paths
 from ssm_net.config.rain_day import parse_rain_day
 from ssm_net.config.shared import DomainConfig, EngineConfig, MemoryConfig
 
@@ -63,6 +63,7 @@ class PrepareConfig:
     """true prints what would be prepared and writes nothing"""
 
     def __post_init__(self) -> None:
+        require_paths(self, "raw", "cube")
         days_between(self.start, self.end)
         require(self.modis_day in ("utc", "local"), f"modis_day={self.modis_day}: choose utc or local")
         parse_rain_day(self.rain_day)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ssm_net.config.checks import require
+from ssm_net.config.checks import require, require_paths
 from ssm_net.config.shared import ModelConfig, TrainerConfig
 
 PRIOR_MODEL = ModelConfig(
@@ -55,6 +55,7 @@ class PretrainConfig:
     """true prints what would be done and does nothing"""
 
     def __post_init__(self) -> None:
+        require_paths(self, "worlds", "run")
         require(bool(self.families) and self.count >= 1, "families must name at least one, and count be >= 1")
         require(len(set(self.families)) == len(self.families), "families must not name a group twice")
         require(self.cells >= 8 and self.cells % 4 == 0, f"cells={self.cells}: a multiple of 4, at least 8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ssm_net.config.checks import require
+from ssm_net.config.checks import require, require_paths
 from ssm_net.errors import ConfigError
 
 
@@ -22,6 +22,7 @@ class DomainConfig:
     """a vector file (GeoJSON, GeoPackage, shapefile ...): its extent, and only pixels inside it are produced"""
 
     def __post_init__(self) -> None:
+        require_paths(self, "boundary")
         values = {"window": self.window, "bbox": self.bbox, "boundary": self.boundary}
         given = [f"domain.{key}={_written(value)}" for key, value in values.items() if value is not None]
         if len(given) > 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ssm_net.config.checks import days_between
+from ssm_net.config.checks import days_between, require_paths
 from ssm_net.config.shared import DomainConfig
 
 
@@ -40,4 +40,5 @@ class SimulateConfig:
     """true prints what would be written and writes nothing"""
 
     def __post_init__(self) -> None:
+        require_paths(self, "raw")
         days_between(self.start, self.end)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ssm_net.config.checks import require
+from ssm_net.config.checks import require, require_paths
 from ssm_net.config.shared import ModelConfig, TrainerConfig
 
 
@@ -68,6 +68,7 @@ class TrainConfig:
     """true prints what would be trained and does nothing"""
 
     def __post_init__(self) -> None:
+        require_paths(self, "cube", "run", "prior", "stations")
         require(self.epochs >= 1 and self.batch_size >= 1, "epochs and batch_size must be >= 1")
         require(self.patch >= 4 and self.patch % 2 == 0, f"patch={self.patch} must be an even number of cells, >= 4")
         require(self.stride >= 1, f"stride={self.stride} must be >= 1")

@@ -42,11 +42,12 @@ def write_whole(path: Path, data: bytes | memoryview) -> Path:
 def stamp(path: Path) -> tuple[int, int]:
     """The time of writing (ns) and the size (bytes) of a file: they change when another takes its place.
 
-    Zeros where there is none.
+    Zeros where there is none, or it goes away.
     """
-    if not path.is_file():
+    try:
+        status = path.stat()
+    except OSError:
         return 0, 0
-    status = path.stat()
     return status.st_mtime_ns, status.st_size
 
 

@@ -1,6 +1,7 @@
 """Workers that days are computed on: processes of this machine, or the workers of a dask scheduler.
 
-Both are ``concurrent.futures`` executors. When a worker dies, only the item it was working on is computed again.
+Both are ``concurrent.futures`` executors. When a worker dies, what was being computed is computed again, each item by a
+process of its own: one that dies then, too, tells which item is to blame.
 
 Dask executes pickles: whoever reaches the scheduler runs code as you. Never expose the scheduler to a network that you
 do not trust.
@@ -9,6 +10,7 @@ do not trust.
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
 import multiprocessing
 import os
@@ -28,22 +30,27 @@ A = TypeVar("A")
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-DEATHS = 3  # of workers over the same item, after which the item is to blame
+DEATHS = 2  # of workers over the same item, alone, after which the item is to blame
 TIMEOUT = "30s"  # for the scheduler to answer
 
 
 class WorkerError(SsmNetError):
-    """Workers died one after the other over the same item; the message names it and the remedy."""
+    """Workers died over the same item, each with no other work beside it; the message names it and the remedy."""
 
 
-def in_order(work: Callable[[A], T], items: Sequence[A], engine: EngineConfig, workers: int) -> Iterator[T]:
+def in_order(
+    work: Callable[[A], T], items: Sequence[A], engine: EngineConfig, workers: int,
+    fatal: Callable[[A], T] | None = None,
+) -> Iterator[T]:  # fmt: skip
     """``work`` of each item, in their order, computed a few items ahead by ``workers`` processes, or by those of the
     scheduler where the engine is dask.
 
-    Raises ``WorkerError`` where workers die over one item again and again, and what ``work`` raises.
+    ``fatal`` computes an item over which workers die. Without it ``WorkerError`` is raised then; what ``work`` raises
+    is raised in any case.
     """
-    done = deaths = 0
+    done = 0
     while done < len(items):
+        broken: list[Future[T]] = []
         with executor(engine, workers) as (pool, number):
             task = work if engine.name == "local" else functools.partial(_without_scheduler, work)
             pending: deque[Future[T]] = deque()
@@ -51,20 +58,63 @@ def in_order(work: Callable[[A], T], items: Sequence[A], engine: EngineConfig, w
                 while done < len(items):
                     for item in items[done + len(pending) : done + number + 1]:
                         pending.append(pool.submit(task, item))
-                    with _naming_fatal_item(items[done]):
-                        result = pending[0].result()
+                    result = _result_of(pending[0], items[done], fatal)
                     pending.popleft()
-                    done, deaths = done + 1, 0
+                    done += 1
                     yield result
-            except BrokenProcessPool as err:
+            except BrokenProcessPool:
                 _kill_workers(pool)
-                deaths += 1
-                if deaths == DEATHS:
-                    raise _died(items[done], err) from err
-                log.warning("a worker process died (out of memory?): its item is computed again")
+                log.warning("a worker process died (out of memory?): what was being done is done again")
+                broken = list(pending)
             finally:
                 for future in pending:
                     future.cancel()
+        for future in broken:
+            finished = future.done() and not future.cancelled() and future.exception() is None
+            result = future.result() if finished else _by_itself(work, items[done], fatal)
+            done += 1
+            yield result
+
+
+def _result_of(future: Future[T], item: A, fatal: Callable[[A], T] | None) -> T:
+    try:
+        with _naming_fatal_item(item):
+            return future.result()
+    except WorkerError:
+        if fatal is None:
+            raise
+        return fatal(item)
+
+
+def _by_itself(work: Callable[[A], T], item: A, fatal: Callable[[A], T] | None) -> T:
+    """``work`` of one item with no other beside it, in a new process."""
+    for _ in range(DEATHS):
+        try:
+            with executor(EngineConfig(), 1) as (pool, _number):
+                return pool.submit(work, item).result()
+        except BrokenProcessPool as err:
+            death = err
+    if fatal is None:
+        raise _died(item, death) from death
+    return fatal(item)
+
+
+def those_that_kill(work: Callable[[A], object], items: Sequence[A]) -> list[A]:
+    """The items over which a process of this machine dies, one process working on one after the other; what else
+    ``work`` raises is left to those who do it again."""
+    fatal: list[A] = []
+    left = deque(items)
+    while left:
+        with executor(EngineConfig(), 1) as (pool, _number):
+            for n in itertools.count():
+                if not left:
+                    break
+                if isinstance(pool.submit(work, left[0]).exception(), BrokenProcessPool):
+                    if n == 0:  # the first of a new process: nothing before it is to blame
+                        fatal.append(left.popleft())
+                    break
+                left.popleft()
+    return fatal
 
 
 def as_they_come(work: Callable[[A], T], items: Sequence[A], engine: EngineConfig) -> Iterator[tuple[A, T]]:
@@ -182,5 +232,5 @@ def _naming_fatal_item(item: object) -> Iterator[None]:
 
 def _died(item: object, err: Exception) -> WorkerError:
     what = getattr(item, "day", item)
-    return WorkerError(f"{DEATHS} workers died over {what} ({err}); they may have been out of memory: give fewer "
-                       "workers, or more memory to each, and the same command again")  # fmt: skip
+    return WorkerError(f"{DEATHS} workers died over {what}, with no other work beside it ({err}); they may have been "
+                       "out of memory: give the machine more, and the same command again")  # fmt: skip

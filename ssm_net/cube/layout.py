@@ -16,7 +16,7 @@ from zarr.codecs import BloscCodec, BloscShuffle, Crc32cCodec
 
 from ssm_net.core.faults import FaultPoint, reached
 from ssm_net.cube.lock import LOCK_FILE, UNFINISHED, CubeLock
-from ssm_net.cube.store import CHUNK, EPOCH, FORMAT, CubeError, open_cube, read_json, write_json
+from ssm_net.cube.store import CHUNK, EPOCH, FORMAT, WHOLE_AGAIN, Cube, CubeError, open_cube, read_json, write_json
 from ssm_net.cube.variables import COARSE, FINE, STATIC_UNITS
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.grid import Domain
@@ -65,6 +65,7 @@ def create_cube(lock: CubeLock, layout: CubeLayout, days: Sequence[dt.date]) -> 
         )
     if new:
         all_days = [*cube.days, *new]
+        _require_whole_descriptions(cube)
         _resize(path, all_days, cube.fine, cube.coarse)
         reached(FaultPoint.CUBE_EXTENDED_DAYS_NOT_LISTED, path)
         # The list of days comes last: were it cut off before this line, the next run resizes again to the same size.
@@ -153,6 +154,15 @@ def _make(path: Path, layout: CubeLayout) -> None:
             name, shape=(ny, nx), chunks=chunk, shards=(ny, nx), dtype="float32", fill_value=np.nan, compressors=codecs,
             dimension_names=["y", "x"])  # fmt: skip
         a.attrs["units"] = STATIC_UNITS.get(name, "")
+
+
+def _require_whole_descriptions(cube: Cube) -> None:
+    """Raise ``CubeError`` where the description of a group or of an array that has days is damaged."""
+    for group, names in {"fine": cube.fine, "coarse": cube.coarse}.items():
+        for folder in (cube.path, cube.path / group, cube.path / group / "time"):
+            read_json(folder / "zarr.json", WHOLE_AGAIN, "node_type")
+        for name in names:
+            cube.shards(f"{group}/{name}")
 
 
 def _resize(path: Path, days: Sequence[dt.date], fine: Sequence[str], coarse: Sequence[str]) -> None:

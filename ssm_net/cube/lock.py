@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ssm_net.core.locks import LockFileError, open_lock
 from ssm_net.cube.store import CubeError
 
 LOCK_FILE = ".lock"
@@ -67,14 +68,12 @@ def _acquire(file: Path) -> int:
     """The descriptor of the locked file. It is neither followed where it is a link, nor emptied."""
     while True:
         try:
-            descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+            descriptor = open_lock(file)
         except FileNotFoundError:  # its last holder made no cube, and removed the folder just now
             file.parent.mkdir(parents=True, exist_ok=True)
             continue
-        except OSError as err:
-            if err.errno == errno.ELOOP:
-                raise CubeError(f"{file} is a link, not a lock file: remove it") from None
-            raise
+        except LockFileError as err:
+            raise CubeError(str(err)) from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as err:

@@ -9,6 +9,9 @@ from ssm_net.cube.store import Cube
 INTERCALIBRATION = "intercalibration"  # its name among the cube's metadata
 
 
+KEYS = ("reference", "matches")  # that it holds
+
+
 class Sensors(NamedTuple):
     """Codes of the table of radiometers: the ``reference`` (0 where the cube has none) and those ``matched`` to it."""
 
@@ -17,7 +20,7 @@ class Sensors(NamedTuple):
 
 
 def sensors_of(cube: Cube) -> Sensors:
-    stored = cube.metadata(INTERCALIBRATION)
+    stored = cube.metadata(INTERCALIBRATION, *KEYS)
     return (
         Sensors(0, frozenset())
         if stored is None

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,14 +84,17 @@ class Shards:
         sizes = (shape[0], shape[1]), (chunk[0], chunk[1])
         return cls(path, *sizes, dtype, fill, True, compressor, names == CODECS[1])
 
-    def read(self, window: Window, *day: int) -> np.ndarray:
+    def read(self, window: Window, *day: int, all_fill: Callable[[], bool] = lambda: True) -> np.ndarray:
         """``window`` = (y0, y1, x0, x1) of the field with index ``day``, (y, x) as stored; a shard that is not there is
-        all fill. Raises ``ShardError`` where it is damaged, ``OSError`` where it cannot be opened."""
+        all fill, if ``all_fill`` says so. Raises ``ShardError`` where it is damaged or gone, ``OSError`` where it
+        cannot be opened."""
         y0, y1, x0, x1 = window
         height, width = self.chunk
         file = self.file(*day)
         out = np.empty((y1 - y0, x1 - x0), self.dtype)
         if not file.exists():
+            if not all_fill():
+                raise ShardError(f"{file}: it was stored, and is gone")
             out[:] = self.fill
             return out
         with open(file, "rb") as shard:
@@ -125,8 +129,9 @@ class Shards:
         except (RuntimeError, ValueError) as err:
             raise ShardError(f"{file}: {err}") from err
 
-    def write(self, field: np.ndarray, *day: int) -> None:
-        """Put ``field`` (y, x), as it is stored, in place of what is there with index ``day``, and onto the disk.
+    def write(self, field: np.ndarray, *day: int) -> bool:
+        """Put ``field`` (y, x), as it is stored, in place of what is there with index ``day``, and onto the disk; False
+        where it is all fill, and so no file.
 
         Not in one step: a day is done when its status is there. Raises ``OSError`` where the disk is full.
         """
@@ -144,7 +149,7 @@ class Shards:
         file = self.file(*day)
         if not any(chunks):
             file.unlink(missing_ok=True)
-            return
+            return False
         file.parent.mkdir(parents=True, exist_ok=True)
         with open(file, "wb") as shard:
             shard.writelines(chunks)
@@ -157,6 +162,7 @@ class Shards:
             shard.flush()
             reached(FaultPoint.SHARD_WRITTEN_NOT_SYNCED, file)
             os.fsync(shard.fileno())
+        return True
 
     def _encode(self, chunk: np.ndarray) -> bytes:
         data = bytes(self.compressor.encode(chunk))

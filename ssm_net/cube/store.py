@@ -23,6 +23,7 @@ import difflib
 import functools
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +44,8 @@ from ssm_net.grid import Domain, Footprint, Grid, Window
 EPOCH = dt.date(2000, 1, 1)
 FORMAT = 3  # raised where variables of the same name would now hold other values; variables may be added
 CHUNK = 144
+ALL_FILL = "all_fill"  # in a status: the fields of the day that have no file
+WHOLE_AGAIN = "copy the cube again from where it came, or prepare a new one"
 
 
 class CubeError(SsmNetError):
@@ -128,11 +131,20 @@ class Cube:
         index = () if day is None else (self.index(day),)
         shards = self.shards(key)
         try:
-            return shards.read(window or (0, shards.shape[0], 0, shards.shape[1]), *index)
+            whole = (0, shards.shape[0], 0, shards.shape[1])
+            return shards.read(window or whole, *index, all_fill=lambda: day is None or self._is_all_fill(key, day))
         except ShardError as err:
-            raise _damaged(f"{self.path / key}" + (f" of {day}" if day else ""), day, err) from err
+            raise damaged(f"{self.path / key}" + (f" of {day}" if day else ""), day, err) from err
         except OSError as err:
             raise _cannot_open(shards.file(*index), err) from err
+
+    def _is_all_fill(self, key: str, day: dt.date) -> bool:
+        """Whether a field without a file was stored so; of a day that is not done it is not known."""
+        try:
+            status = self.status(day)
+        except DamagedError:
+            return True
+        return status is None or key in status.get(ALL_FILL, (key,))
 
     def shards(self, key: str) -> Shards:
         """The array under ``key`` ("fine/lst_day"). Raises ``CubeError`` where its description cannot be read."""
@@ -140,7 +152,7 @@ class Cube:
             try:
                 self._shards[key] = Shards.open(self.path / key)
             except ShardError as err:
-                raise CubeError(f"{err}; copy the cube again from where it came, or prepare a new one") from err
+                raise CubeError(f"{err}; {WHOLE_AGAIN}") from err
             except OSError as err:
                 raise _cannot_open(self.path / key / "zarr.json", err) from err
         return self._shards[key]
@@ -187,7 +199,12 @@ class Cube:
     def status(self, day: dt.date) -> dict[str, Any] | None:
         """What was stored for a day, or None where the day is not done. Raises ``DamagedError`` where the status of a
         day that is done cannot be read."""
-        return self._json_of(self.status_file(day), day) if self.done(day) else None
+        if not self.done(day):
+            return None
+        status = self._json_of(self.status_file(day), day)
+        if not status:
+            raise damaged(f"{self.status_file(day)}", day, ValueError("it is empty"))
+        return status
 
     def state(self, day: dt.date) -> dict[str, Any]:
         """What a stored day leaves for the next next to its fields. Not in the status, because the status of every
@@ -210,14 +227,21 @@ class Cube:
     def revision(self, day: dt.date) -> int:
         """As which revision ``day`` is stored; of a day that is not done, as which it would be stored now. 1 for a day
         made once, one more each time it is made again."""
-        file = self.revision_file(day)
         try:
             status = self.status(day)
         except DamagedError:
-            status = read_json(file) if file.exists() else {}
+            return self._stored_revision(day) or 1
         if status is not None:
             return int(status.get("revision", 1))
-        return int(read_json(file)["revision"]) + 1 if file.exists() else 1
+        return (self._stored_revision(day) or 0) + 1
+
+    def _stored_revision(self, day: dt.date) -> int | None:
+        """None where no revision was stored. Raises ``CubeError`` where its file is damaged."""
+        file = self.revision_file(day)
+        if not file.exists():
+            return None
+        remedy = f'write {{"revision": N}} into it, N as the maps of {day} state it, or remove it if there are none'
+        return int(read_json(file, remedy, "revision")["revision"])
 
     def status_file(self, day: dt.date) -> Path:
         return self.path / "status" / f"{day:%Y%m%d}.json"
@@ -232,14 +256,15 @@ class Cube:
         try:
             return read_json(file)
         except CubeError as err:
-            raise _damaged(f"{self.path}: what is stored of {day}", day, err) from err
+            raise damaged(f"{self.path}: what is stored of {day}", day, err) from err
 
     # ---- the whole cube ----------------------------------------------------------------------------------------
 
-    def metadata(self, name: str) -> dict[str, Any] | None:
-        """Facts about the whole cube that ``prepare`` stored under a name; None where there are none."""
+    def metadata(self, name: str, *keys: str) -> dict[str, Any] | None:
+        """Facts about the whole cube that ``prepare`` stored under a name; None where there are none. Raises
+        ``CubeError`` where the file is damaged, or holds nothing under one of ``keys``."""
         file = self.metadata_file(name)
-        return read_json(file) if file.exists() else None
+        return read_json(file, WHOLE_AGAIN, *keys) if file.exists() else None
 
     def metadata_file(self, name: str) -> Path:
         return self.path / "metadata" / f"{name}.json"
@@ -250,16 +275,27 @@ def open_cube(path: str | Path) -> Cube:
     path = Path(path)
     if not (path / "cube.json").exists():
         raise CubeError(f"{path} is not a cube; make one with: python prepare.py raw=RAW cube={path} domain=NAME ...")
-    meta = read_json(path / "cube.json")
-    if meta.get("format") != FORMAT:
+    file = path / "cube.json"
+    meta = read_json(file, WHOLE_AGAIN, "format")
+    if meta["format"] != FORMAT:
         raise CubeError(
-            f"{path} has format {meta.get('format')}, this version of ssm_net reads format {FORMAT}: prepare a new "
+            f"{path} has format {meta['format']}, this version of ssm_net reads format {FORMAT}: prepare a new "
             "cube from the same granules, under another cube=PATH"
         )
-    domain = Domain(meta["domain"], tuple(meta["window"]), Grid(**meta["grid"]))
-    days = tuple(EPOCH + dt.timedelta(int(n)) for n in meta["days"])
-    fine, coarse, static = (tuple(meta[k]) for k in ("fine", "coarse", "static"))
-    return Cube(path, domain, days, fine, coarse, static, meta["attrs"])
+    try:
+        domain = Domain(meta["domain"], tuple(meta["window"]), Grid(**meta["grid"]))
+        days = tuple(EPOCH + dt.timedelta(int(n)) for n in meta["days"])
+        fine, coarse, static = (tuple(map(_name, meta[k])) for k in ("fine", "coarse", "static"))
+        return Cube(path, domain, days, fine, coarse, static, dict(meta["attrs"]))
+    except (KeyError, TypeError, ValueError, OverflowError) as err:
+        raise CubeError(f"{file} is damaged ({type(err).__name__}: {err}): {WHOLE_AGAIN}") from err
+
+
+def _name(variable: Any) -> str:
+    """A variable is a folder of the cube; a name that led elsewhere would be none."""
+    if not isinstance(variable, str) or not variable or variable.startswith(".") or re.search(r"[/\\\0]", variable):
+        raise ValueError(f"{variable!r} is no name of a variable")
+    return variable
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -267,20 +303,24 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     write_whole(path, (json.dumps(value, indent=1, sort_keys=True) + "\n").encode())
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Raises ``CubeError`` with the file where it cannot be opened, or holds no JSON object."""
+def read_json(path: Path, remedy: str = "", *keys: str) -> dict[str, Any]:
+    """Raises ``CubeError`` with the file and the remedy where it cannot be opened, or holds no JSON object with these
+    ``keys``."""
     try:
         value = json.loads(path.read_bytes())
+        if not isinstance(value, dict):
+            raise ValueError("it holds no JSON object")
+        if missing := [key for key in keys if key not in value]:
+            raise ValueError(f"it states no {', '.join(missing)}")
     except OSError as err:
         raise _cannot_open(path, err) from err
-    except ValueError as err:
-        raise CubeError(f"{path} is damaged: {err}") from err
-    if not isinstance(value, dict):
-        raise CubeError(f"{path} is damaged: it holds no JSON object")
+    except (ValueError, RecursionError) as err:
+        raise CubeError(f"{path} is damaged: {err}" + (f"; {remedy}" if remedy else "")) from err
     return value
 
 
-def _damaged(what: str, day: dt.date | None, err: Exception) -> DamagedError:
+def damaged(what: str, day: dt.date | None, err: Exception) -> DamagedError:
+    """The error of what is stored of ``day``, or of a static map (None), with the remedy."""
     remedy = (
         "prepare.py with revise=true writes the static maps again"
         if day is None

@@ -18,7 +18,7 @@ import torch
 from ssm_net.core.faults import FaultPoint, reached
 from ssm_net.core.files import naming_full_disk
 from ssm_net.cube.lock import CubeLock
-from ssm_net.cube.store import Cube, CubeError, read_json, write_json
+from ssm_net.cube.store import ALL_FILL, Cube, CubeError, read_json, write_json
 from ssm_net.cube.variables import COARSE
 from ssm_net.grid import block_mean
 
@@ -36,7 +36,7 @@ class CubeWriter:
     ) -> None:  # fmt: skip
         """Store a day: ``fine`` are names and packed arrays (y, x), each written before the next is asked for; then
         ``coarse`` as floats (row, col), the ``state`` that the next day needs, and the status: ``info`` with the
-        revision.
+        revision and the fields that have no file, since nothing in them has a value.
 
         Raises ``CubeError`` where the day is already done (a stored day is never rewritten) or a variable is missing;
         ``OSError`` where the disk is full: the day is not done then.
@@ -44,22 +44,24 @@ class CubeWriter:
         cube = self._locked()
         if cube.done(day):
             raise CubeError(f"{cube.path}: {day} is stored already; revise=true makes it again")
-        index, missing = cube.index(day), set(cube.fine)
+        index, missing, all_fill = cube.index(day), set(cube.fine), list[str]()
         revision = cube.revision(day)
         with naming_full_disk(cube.path):
             for name, packed in fine:
-                self._write(f"fine/{name}", packed, index)
+                if not self._write(f"fine/{name}", packed, index):
+                    all_fill.append(f"fine/{name}")
                 reached(FaultPoint.DAY_HALF_WRITTEN, f"{day} fine/{name}")
                 missing.discard(name)
             if missing := missing | (set(cube.coarse) - set(coarse)):
                 raise CubeError(f"{cube.path}: {day}: nothing given for {', '.join(sorted(missing))}")
             for name in cube.coarse:
-                self._write(f"coarse/{name}", COARSE[name].pack(coarse[name]), index)
+                if not self._write(f"coarse/{name}", COARSE[name].pack(coarse[name]), index):
+                    all_fill.append(f"coarse/{name}")
                 reached(FaultPoint.DAY_HALF_WRITTEN, f"{day} coarse/{name}")
         reached(FaultPoint.DAY_WRITTEN_WITHOUT_STATE, day)
         write_json(cube.state_file(day), dict(state or {}))
         reached(FaultPoint.DAY_WRITTEN_WITHOUT_STATUS, day)
-        write_json(cube.status_file(day), {**info, "revision": revision})
+        write_json(cube.status_file(day), {**info, "revision": revision, ALL_FILL: all_fill})
         reached(FaultPoint.DAY_DONE_WITHOUT_REVISION, day)
         self._keep_revision(day)
 
@@ -100,8 +102,8 @@ class CubeWriter:
         """Facts about the whole cube under a name, in place of those that are there."""
         write_json(self._locked().metadata_file(name), dict(metadata))
 
-    def _write(self, key: str, field: np.ndarray, *index: int) -> None:
-        self.cube.shards(key).write(field, *index)
+    def _write(self, key: str, field: np.ndarray, *index: int) -> bool:
+        return self.cube.shards(key).write(field, *index)
 
     def _locked(self) -> Cube:
         assert self.lock.held and self.lock.path == self.cube.path, "a cube is written by the holder of its lock"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ from ssm_net.inputs.scaling import Scaling
 from ssm_net.model.network import Committee, Downscaler, NetworkSize
 
 SHIPPED_PRIOR = Path(__file__).parents[1] / "prior"  # networks trained on simulated worlds, part of the package
+
+
+DESCRIBED = ("digest", "scaling", "model", "calibration", "ratio", "footprint", "fwhm", "mean_ssm", "provenance")
 
 
 class ModelError(SsmNetError):
@@ -80,10 +84,13 @@ def load_trained(run: str | Path) -> Trained:
     run = Path(run)
     if not (run / "model.json").exists():
         raise ModelError(f"{run} holds no finished model; train one, or go on: python train.py cube=CUBE run={run}")
-    meta = json.loads((run / "model.json").read_text())
-    if _digest(run / "model.pt") != meta["digest"]:
+    meta = _description(run / "model.json")
+    if not (run / "model.pt").exists() or _digest(run / "model.pt") != meta["digest"]:
         raise ModelError(f"{run}/model.pt is not the file that model.json describes; train again with restart=true")
-    weights = torch.load(run / "model.pt", map_location="cpu", weights_only=True)
+    weights = load_tensors(run / "model.pt", "train again with restart=true")
+    if bad := [key for key, value in weights.items() if not torch.isfinite(value).all()]:
+        raise ModelError(f"{run}/model.pt: {len(bad)} of {len(weights)} tensors of weights hold NaN or infinity "
+                         f"({bad[0]} ..), so its maps would be empty: train again with restart=true")  # fmt: skip
     try:
         scaling = Scaling.from_json(meta.pop("scaling"))
         model = ModelConfig(**meta.pop("model"))
@@ -95,6 +102,36 @@ def load_trained(run: str | Path) -> Trained:
         raise ModelError(f"{run} holds networks of another version of ssm_net ({made}), which this one cannot use: "
                          "train with restart=true, or with a prior of this version") from err  # fmt: skip
     return Trained(network.eval(), scaling, model, **meta)
+
+
+def _description(file: Path) -> dict[str, Any]:
+    """What model.json states. Raises ``ModelError`` where it is damaged."""
+    try:
+        meta = json.loads(file.read_bytes())
+        if not isinstance(meta, dict):
+            raise ValueError("it holds no JSON object")
+        if missing := [key for key in DESCRIBED if key not in meta]:
+            raise ValueError(f"it states no {', '.join(missing)}")
+    except ValueError as err:
+        raise ModelError(
+            f"{file} is damaged ({err}): copy the model again from where it came, or train again with restart=true"
+        ) from err
+    return meta
+
+
+def load_tensors(file: Path, remedy: str) -> dict[str, Any]:
+    """What ``torch.save`` wrote into a file; tensors, numbers and text alone are loaded, no code is run. Raises
+    ``ModelError`` with the remedy where it is damaged, or holds more."""
+    try:
+        loaded = torch.load(file, map_location="cpu", weights_only=True)
+        if not isinstance(loaded, dict):
+            raise ValueError(f"it holds a {type(loaded).__name__}")
+    except pickle.UnpicklingError as err:
+        raise ModelError(f"{file} is damaged, or holds code, which is not run: {remedy}") from err
+    except (RuntimeError, EOFError, ValueError, KeyError, OSError, TypeError, AttributeError, IndexError) as err:
+        raise ModelError(f"{file} is damaged ({str(err).splitlines()[0] if str(err) else type(err).__name__}): "
+                         f"{remedy}") from err  # fmt: skip
+    return loaded
 
 
 def _digest(path: Path) -> str:

@@ -24,5 +24,8 @@ def fingerprint(paths: Iterable[Path], *settings: Any) -> str:
 
 def is_up_to_date(folder: Path, fingerprint_now: str, name: str = "made_from.json") -> bool:
     """Whether the file ``name`` in ``folder`` states the fingerprint of the present inputs."""
-    file = folder / name
-    return file.exists() and json.loads(file.read_text()).get("fingerprint") == fingerprint_now
+    try:
+        stored = json.loads((folder / name).read_bytes())
+    except (FileNotFoundError, ValueError):  # damaged: what was made is made again
+        return False
+    return isinstance(stored, dict) and stored.get("fingerprint") == fingerprint_now

@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import fcntl
 import json
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ import zarr
 
 from ssm_net.core.faults import FaultPoint, reached
 from ssm_net.core.files import naming_full_disk, write_whole
+from ssm_net.core.locks import open_lock
 from ssm_net.formats.netcdf import (
     CF_EPOCH,
     DAILY_ATTRIBUTES,
@@ -87,9 +89,23 @@ def read_zarr_day(path: Path, day: dt.date) -> Mosaic:
 
 
 def zarr_day_attributes(path: Path, day: dt.date) -> dict[str, Any]:
-    """The attributes of a complete day."""
-    attrs: dict[str, Any] = json.loads(status_file(path, day).read_text())
-    return attrs
+    """The attributes of a complete day. Raises ``MosaicError`` where its status is damaged."""
+    again = f"make the day again: infer.py with start={day} end={day} overwrite=true"
+    return _read_json(status_file(path, day), "model", again)
+
+
+def _read_json(file: Path, key: str, remedy: str) -> dict[str, Any]:
+    """The JSON object of a file, which holds ``key`` at least. Raises ``MosaicError`` with the remedy."""
+    try:
+        value = json.loads(file.read_bytes())
+        if not isinstance(value, dict) or key not in value:
+            raise ValueError(f"it holds no {key}")
+    except ValueError as err:
+        raise MosaicError(f"{file} is damaged ({err}): {remedy}") from err
+    return value
+
+
+OTHER_FOLDER = "copy the store again from where it came, or give another mosaics=FOLDER"
 
 
 def zarr_days_done(path: Path) -> list[dt.date]:
@@ -167,9 +183,12 @@ def _open_array(path: Path, name: str, mode: Literal["r", "r+"] = "r") -> zarr.A
 @contextmanager
 def _one_writer(path: Path) -> Iterator[None]:
     """A lock, since two writers in one chunk of the time axis would lose each other's days. A kill frees it."""
-    with open(path.with_name(f".{path.name}.lock"), "a") as lock:
+    lock = open_lock(path.with_name(f".{path.name}.lock"))
+    try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(lock)
 
 
 def _create(path: Path, mosaic: Mosaic) -> None:
@@ -194,12 +213,15 @@ def _create(path: Path, mosaic: Mosaic) -> None:
 
 
 def _check_domain(path: Path, mosaic: Mosaic) -> None:
-    stored = json.loads((path / "zarr.json").read_text())["attributes"]
+    """Raise ``MosaicError`` where the store is of another domain, or a description in it is damaged."""
+    stored = _read_json(path / "zarr.json", "attributes", OTHER_FOLDER)["attributes"]
+    for name in (*DAILY_VARIABLES, "time", "y", "x"):
+        _read_json(path / name / "zarr.json", "node_type", OTHER_FOLDER)
     expected = global_attributes(mosaic)
     for key in ("domain", "domain_window", "coarse_grid"):
-        if stored[key] != expected[key]:
+        if stored.get(key) != expected[key]:
             raise MosaicError(
-                f"{path} was made with {key}={stored[key]}, not {expected[key]}: give another mosaics=FOLDER"
+                f"{path} was made with {key}={stored.get(key)}, not {expected[key]}: give another mosaics=FOLDER"
             )
 
 
@@ -242,7 +264,7 @@ def _put_time(path: Path, place: int, day: dt.date) -> None:
 
 
 def _set_length(array: Path, length: int) -> None:
-    meta = json.loads((array / "zarr.json").read_text())
+    meta = _read_json(array / "zarr.json", "shape", OTHER_FOLDER)
     if meta["shape"][0] != length:
         meta["shape"][0] = length
         write_whole(array / "zarr.json", json.dumps(meta, indent=2).encode())

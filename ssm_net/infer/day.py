@@ -12,7 +12,7 @@ import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -22,6 +22,7 @@ from torch import Tensor
 from ssm_net.core import scratch
 from ssm_net.cube.footprint import ObservationOperator
 from ssm_net.cube.store import Cube
+from ssm_net.errors import SsmNetError
 from ssm_net.estimators.interface import Estimate, Estimator
 from ssm_net.estimators.network import NetworkEstimator
 from ssm_net.formats.product import Attribute, Flag, Mosaic
@@ -39,6 +40,10 @@ T = TypeVar("T")
 GPU_THREADS = 2  # of a day whose tiles are computed on a GPU; other days have theirs
 AHEAD = 4  # tiles a processor that are under way or wait to be taken up
 LARGEST_SIGMA = 0.5  # m3 m-3, what a stated standard error is bounded to
+
+
+class EmptyMapError(SsmNetError):
+    """A map would hold no value where it should; the message says what to look for."""
 
 
 class TileBackground(NamedTuple):
@@ -60,7 +65,8 @@ class DayBackground:
     """A day before the update, its tiles all through the estimator; ``mosaic`` is the map.
 
     ``land`` (y, x) bool is the production mask, ``update`` gain, exact or none, ``flags`` (y, x) uint16. ``sums`` are
-    those of the observation operator of mean and shared variance, (3, R, C), or None where there is no update.
+    those of the observation operator of mean and shared variance, (3, R, C), or None where there is no update. ``own``
+    are attributes of this day's map alone.
     """
 
     cube: Cube
@@ -70,9 +76,11 @@ class DayBackground:
     tiles: list[TileBackground]
     flags: np.ndarray
     sums: Tensor | None
+    own: dict[str, Attribute] = field(default_factory=dict)
 
     def mosaic(self, attrs: dict[str, Attribute]) -> Mosaic:
-        """The update, with what the whole domain says, tile by tile; masked pixels become NaN."""
+        """The update, with what the whole domain says, tile by tile; masked pixels become NaN. Raises ``EmptyMapError``
+        where no other pixel has a value."""
         domain, ratio, observed = self.cube.domain, self.cube.domain.ratio, self.coarse.ssm[0]
         increment, k = torch.zeros(2, *domain.coarse_shape)
         conserved: Iterator[Tensor] | None = None
@@ -83,6 +91,7 @@ class DayBackground:
                 fields = [(t.tile.pixels, t.values[0], self.land[_slices(t.tile.pixels)]) for t in self.tiles]
                 conserved = exact(fields, observed, ratio, SSM_MIN, SSM_MAX)
         ssm, sigma = (scratch.full(domain.fine_shape, np.nan, np.float32) for _ in range(2))
+        wanted = valued = 0  # pixels that are not masked, and those of them with a value
         for tile, (mean, shared, local) in self.tiles:
             window = tile.pixels
             at = _slices(window)
@@ -95,7 +104,15 @@ class DayBackground:
                 (sigma, torch.sqrt(shared + local).clamp(max=LARGEST_SIGMA)),
             ):
                 out[at] = np.where(masked, np.float32(np.nan), values.float().numpy())
-        return Mosaic(self.coarse.day, domain, ssm, sigma, self.flags, attrs)
+            wanted += int(masked.size - masked.sum())
+            valued += int(np.isfinite(ssm[at]).sum())
+        if wanted and not valued:
+            raise EmptyMapError(
+                f"{self.coarse.day}: none of the {wanted:,} pixels of {self.cube.path} that are to be mapped has a "
+                "value, so no map is written: the estimate is NaN everywhere. For a baseline, was there any coarse "
+                "observation (see ssm-net prepare)? Else train the model again with restart=true"
+            )
+        return Mosaic(self.coarse.day, domain, ssm, sigma, self.flags, attrs | self.own)
 
 
 def predict_background(
@@ -144,8 +161,8 @@ def background(estimator: Estimator, cube: Cube, coarse: CoarseDay, land: Tensor
     wanted = tiles_with_land(cube, land, side)
     for together, _ in _estimates(estimator, cube, coarse, wanted, DayVariables(), None, lambda _, *result: result):
         for tile, estimate in together:
-            for field, part in zip(out, estimate, strict=True):
-                field[_slices(tile.pixels)] = part
+            for whole, part in zip(out, estimate, strict=True):
+                whole[_slices(tile.pixels)] = part
     return out
 
 

@@ -58,7 +58,10 @@ class InferencePlan:
 
 
 def plan_inference(cfg: InferConfig, cube: Cube) -> InferencePlan:
-    """Raises ``InferenceError`` where the cube holds none of the days."""
+    """Raises ``InferenceError`` where the cube holds none of the days, or no coarse soil moisture."""
+    if "ssm" not in cube.coarse:
+        raise InferenceError(f"{cube.path} holds no coarse soil moisture, which all methods start from: prepare a cube "
+                             "with one (NNsm, C3S, CCI or SMAP in raw/)")  # fmt: skip
     first = parse_day(cfg.start, "start") if cfg.start else cube.days[0]
     last = parse_day(cfg.end, "end") if cfg.end else cube.days[-1]
     period = [d for d in cube.days if first <= d <= last]

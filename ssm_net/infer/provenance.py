@@ -9,16 +9,18 @@ import datetime as dt
 import fcntl
 import json
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from ssm_net.core.days import runs
+from ssm_net.core.locks import open_lock
 from ssm_net.cube.store import write_json
 from ssm_net.formats import zarr_store
 from ssm_net.formats.mosaic_days import SUFFIXES, day_path, days_done, quicklook_path
 from ssm_net.formats.product import Attribute
+from ssm_net.grid import check_name
 from ssm_net.infer.plan import InferenceError
 
 log = logging.getLogger(__name__)
@@ -47,7 +49,7 @@ def check_provenance(
 
 
 def _claim(
-    folder: Path, provenance: Provenance, overwrite: bool, todo: Sequence[dt.date], format: str, writers: IO[bytes]
+    folder: Path, provenance: Provenance, overwrite: bool, todo: Sequence[dt.date], format: str, writers: int
 ) -> None:
     """Record the provenance; ``writers`` is locked, shared, by every run that writes."""
     file = folder / "made_by.json"
@@ -90,6 +92,8 @@ def _read(file: Path) -> Provenance | None:
         recorded = json.loads(file.read_text())
         if not isinstance(recorded, dict) or "model" not in recorded:
             raise ValueError("it names no model")
+        if "domain" in recorded:
+            check_name(str(recorded["domain"]))
     except ValueError as err:
         raise InferenceError(
             f"{file} is damaged ({err}): delete it if all maps next to it are of this model (their attributes say so), "
@@ -104,6 +108,10 @@ def _remove_day(folder: Path, domain: str, day: dt.date, format: str) -> None:
     quicklook_path(folder, domain, day).unlink(missing_ok=True)
 
 
-def _open_lock(path: Path) -> IO[bytes]:
-    """Appending: a lock that is a link to another file must not empty it."""
-    return open(path, "ab")
+@contextmanager
+def _open_lock(path: Path) -> Iterator[int]:
+    lock = open_lock(path)
+    try:
+        yield lock
+    finally:
+        os.close(lock)

@@ -15,6 +15,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 
 from ssm_net.config import InferConfig
@@ -45,7 +46,7 @@ def infer(cfg: InferConfig, ablation: Ablation = NO_ABLATION) -> list[dt.date]:
     for warning in plan.warnings:
         log.warning("%s: %s", cube.path, warning)
     if cfg.plan:
-        console.print(str(plan))
+        console.print(escape(str(plan)))
         return []
     trained = _trained(cfg)
     if trained is not None and (differences := version_differences(trained.provenance)):
@@ -57,7 +58,8 @@ def infer(cfg: InferConfig, ablation: Ablation = NO_ABLATION) -> list[dt.date]:
             _missing_quicklooks(cfg, cube, plan.done)
         if not plan.todo:
             console.print(
-                f"[green]{folder} holds all {len(plan.days)} days already[/]; overwrite=true makes them again"
+                f"[green]{escape(str(folder))} holds all {len(plan.days)} days already[/]; "
+                "overwrite=true makes them again"
             )
             return []
         with Progress(console=console) as bar:
@@ -69,7 +71,7 @@ def infer(cfg: InferConfig, ablation: Ablation = NO_ABLATION) -> list[dt.date]:
             for _ in made:
                 bar.advance(task)
     size = np.mean([day_size(folder, cube.domain.name, day, cfg.format) for day in plan.todo]) / 1e6
-    console.print(f"[green]{len(plan.todo)} mosaics[/] in {folder}, {size:.3g} MB a day")
+    console.print(f"[green]{len(plan.todo)} mosaics[/] in {escape(str(folder))}, {size:.3g} MB a day")
     return list(plan.todo)
 
 

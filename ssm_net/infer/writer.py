@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import torch
 
 from ssm_net.config import InferConfig
 from ssm_net.core.faults import FaultPoint, reached
+from ssm_net.core.files import stamp
 from ssm_net.cube.footprint import ObservationOperator
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.estimators.ablation import NO_ABLATION, Ablation
@@ -55,17 +56,34 @@ class DayWriter:
         return cls(cfg, cube, estimator, precision, device, attrs, cube.footprint(), quality_flags.static_flags(cube))
 
     def predict(self, day: dt.date, progress: Callable[[int, int], None] | None = None) -> DayBackground:
-        """``progress`` is called with the number of tiles that are done and that of all."""
-        return predict_background(self.estimator, self.cube, day, self.h, self.static_flags, update=self.cfg.update,
-                                  tile=self.cfg.tile, progress=progress)  # fmt: skip
+        """``progress`` is called with the number of tiles that are done and that of all.
+
+        Raises ``InferenceError`` where ``prepare`` makes the day again meanwhile, or one that it rests on.
+        """
+        before = self._made(day)
+        own: dict[str, Attribute] = {
+            "revision": self.cube.revision(day), "coarse_sources": quality_flags.sensor_names(self.cube, day),
+        }  # fmt: skip
+        background = predict_background(self.estimator, self.cube, day, self.h, self.static_flags,
+                                        update=self.cfg.update, tile=self.cfg.tile, progress=progress)  # fmt: skip
+        if not self.cube.done(day) or self._made(day) != before:
+            raise InferenceError(
+                f"{self.cube.path}: prepare.py makes {day} again, or days before it, while its map is being made; no "
+                "map of it is written: give the same command again once prepare.py has ended"
+            )
+        return replace(background, own=own)
+
+    def _made(self, day: dt.date) -> list[tuple[int, int]]:
+        """When the status of ``day``, and of each day before it that it rests on, was written: a day that is made again
+        loses its status before any of its fields is touched."""
+        last = self.cube.index(day)
+        days = self.cube.days[max(0, last - self.estimator.lags) : last + 1]
+        return [stamp(self.cube.status_file(d)) for d in days]
 
     def write(self, background: DayBackground) -> Path:
         """The picture comes first: a day is done when its file is there."""
         day = background.coarse.day
-        own: dict[str, Attribute] = {
-            "revision": self.cube.revision(day), "coarse_sources": quality_flags.sensor_names(self.cube, day),
-        }  # fmt: skip
-        mosaic, folder = background.mosaic(self.attrs | own), Path(self.cfg.mosaics)
+        mosaic, folder = background.mosaic(self.attrs), Path(self.cfg.mosaics)
         if self.cfg.quicklook:
             write_quicklook(mosaic, folder)
             reached(FaultPoint.QUICKLOOK_WITHOUT_MOSAIC, day)

@@ -18,14 +18,14 @@ from ssm_net.ingest.holdings import EOS_NAME, Holding, by_broken, by_content, by
 from ssm_net.ingest.naming import version_in_name
 from ssm_net.ingest.other_kinds import other_kind
 from ssm_net.ingest.products import PRODUCTS, Product, product
-from ssm_net.ingest.raster import GranuleError
+from ssm_net.ingest.raster import GranuleError, naming_damage
 from ssm_net.ingest.reach import Days, may_hold
 
 log = logging.getLogger(__name__)
 
 OTHERS = ("static", "ismn")  # folders of raw/ with readers of their own and no days; Zarr stores are ignored, too
-BESIDE = (".xml", ".met", ".cmr", ".md5", ".sha256", ".txt", ".csv", ".json", ".html", ".pdf", ".jpg", ".jpeg", ".png",
-          ".prm", ".dmrpp", ".idx", ".ncml")  # what archives and tools put beside granules  # fmt: skip
+BESIDE = (".xml", ".met", ".cmr", ".md5", ".sha256", ".sha512", ".txt", ".csv", ".json", ".html", ".pdf", ".jpg", ".jpeg",
+          ".png", ".prm", ".dmrpp", ".idx", ".ncml")  # what archives and tools put beside granules  # fmt: skip
 PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".tar", ".tgz")
 UNFINISHED = (".part", ".tmp", ".crdownload", ".download", ".filepart", ".aria2", ".partial")
 
@@ -97,7 +97,8 @@ class RawFiles:
         key = str(file.path.relative_to(self.raw))
         size, changed, holding = self.known.get(key, (-1, -1, Holding()))
         if (size, changed) != (file.size, file.changed):
-            holding = by_content(entry, file.path)
+            with naming_damage(file.path):
+                holding = by_content(entry, file.path)
             self.known[key] = file.size, file.changed, holding
         return holding
 

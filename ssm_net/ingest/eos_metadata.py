@@ -16,7 +16,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from ssm_net.core.files import stamp
-from ssm_net.ingest.hdf4 import open_hdf4, text_attributes
+from ssm_net.ingest.hdf4_apart import open_hdf4, text_attributes
 from ssm_net.ingest.modis_tiles import RADIUS, SINUSOIDAL
 from ssm_net.ingest.raster import GranuleError
 
@@ -108,13 +108,14 @@ def _value(text: str, key: str) -> str | None:
 
 
 def _day(path: Path, text: str, key: str) -> dt.date | None:
-    stated = _value(text, key)
-    if not stated or not re.match(r"\d{4}-\d\d-\d\d", stated):
+    """Raises ``GranuleError`` where what is written there is no day."""
+    value = _value(text, key)
+    if not value or not re.match(r"\d{4}-\d\d-\d\d", value):
         return None
     try:
-        return dt.date.fromisoformat(stated[:10])
+        return dt.date.fromisoformat(value[:10])
     except ValueError as err:
-        raise GranuleError(path, f"its metadata states {key} {stated}, which is no date") from err
+        raise GranuleError(path, f"its metadata states {key} {value[:10]}, which is no day") from err
 
 
 def _odl(path: Path, block: str, pattern: str, key: str) -> str:

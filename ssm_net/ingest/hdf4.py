@@ -1,6 +1,7 @@
 """HDF4 files through pyhdf: opening, layers by name, windows of a layer, and text attributes.
 
-pyhdf is not thread-safe: use processes.
+pyhdf is not thread-safe, and a damaged file can end the process that reads it: only ``hdf4_apart`` calls these, in a
+process of its own.
 """
 
 from __future__ import annotations
@@ -18,30 +19,33 @@ from ssm_net.ingest import signature
 from ssm_net.ingest.raster import GranuleError
 
 
-@contextmanager
-def open_hdf4(path: Path) -> Iterator[Any]:
-    """An HDF4 file as pyhdf's ``SD``.
+def open_hdf4(path: Path) -> Any:
+    """An HDF4 file as pyhdf's ``SD``, to be closed with ``end()``.
 
     Raises ``GranuleError`` where it is missing, of another format or damaged, ``ImportError`` without pyhdf.
     """
     try:
-        from pyhdf.error import HDF4Error
         from pyhdf.SD import SD, SDC
     except ImportError as err:
         raise ImportError("HDF4 files need pyhdf: pip install 'ssm_net[ingest]'") from err
     signature.require(path, "an HDF4 file", signature.HDF4)
     try:
-        sd = SD(str(path), SDC.READ)
-    except HDF4Error as err:
+        with _utf8_name(path) as name:
+            return SD(name, SDC.READ)
+    except Exception as err:
         raise GranuleError(path, f"not a whole HDF4 file ({err})") from err
+
+
+@contextmanager
+def _utf8_name(path: Path) -> Iterator[str]:
+    """A name of the file that pyhdf can take: one that is no text (not UTF-8) it cannot."""
     try:
-        yield sd
-    except GranuleError:
-        raise
-    except (HDF4Error, ValueError, OverflowError) as err:  # pyhdf raises all three where blocks are damaged
-        raise GranuleError(path, f"damaged or cut short ({err})") from err
-    finally:
-        sd.end()
+        str(path).encode()
+    except UnicodeEncodeError:
+        with open(path, "rb") as file:
+            yield f"/dev/fd/{file.fileno()}"
+    else:
+        yield str(path)
 
 
 def first_layer(sd: Any, names: Sequence[str]) -> str | None:

@@ -15,7 +15,7 @@ from ssm_net.grid import row_blocks
 from ssm_net.ingest.encoding import Encoding
 from ssm_net.ingest.eos_metadata import EosGrid, geobox_of, grids_of
 from ssm_net.ingest.flag_costs import counts_by_words, note_costs
-from ssm_net.ingest.hdf4 import first_layer, open_hdf4, read_window
+from ssm_net.ingest.hdf4_apart import first_layer, open_hdf4, read_window
 from ssm_net.ingest.modis_tiles import SINUSOIDAL
 from ssm_net.ingest.products import LOWER, MISSING, Bits, Flag, Layer, by_layer
 from ssm_net.ingest.quantities import of_variable

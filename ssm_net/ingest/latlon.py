@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+import h5py
 import numpy as np
 import xarray as xr
 from affine import Affine
@@ -38,6 +39,9 @@ def open_netcdf(path: Path) -> Iterator[xr.Dataset]:
         raise GranuleError(path, "a CDF-5 file (64-bit data), which needs the package netCDF4",
                            remedy=f"pip install netCDF4, or {signature.to_netcdf4(path)}")  # fmt: skip
     try:
+        if kind == signature.HDF5:
+            with h5py.File(path):  # h5netcdf leaves a trace on the screen where this fails
+                pass
         dataset = xr.open_dataset(path, engine=ENGINES[kind], mask_and_scale=False, decode_times=False)
     except (OSError, ValueError, KeyError, RuntimeError, TypeError) as err:
         raise GranuleError(path, f"not a whole NetCDF file ({err})") from err

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+import errno
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from odc.geo.geobox import GeoBox
 from ssm_net.errors import SsmNetError
 
 REMEDY = "download it again, or remove it: the day is then prepared without it"
+OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM}  # no fault of a file
 
 
 class GranuleError(SsmNetError):
@@ -41,6 +45,29 @@ class GranuleError(SsmNetError):
 
 def _unpickled(path: Path | str, what: str, layer: str, day: dt.date | None, remedy: str) -> GranuleError:
     return GranuleError(path, what, layer=layer, day=day, remedy=remedy)
+
+
+def may_be_of_a_file(err: Exception) -> bool:
+    """Whether a damaged or vanished file may be the cause."""
+    if isinstance(err, OSError):
+        return err.errno not in OF_THE_MACHINE
+    if isinstance(err, MemoryError):  # numpy's says how much was asked for: more than there is, no day needs
+        return getattr(err, "_total_size", 0) > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return not isinstance(err, ImportError) and (isinstance(err, GranuleError) or not isinstance(err, SsmNetError))
+
+
+@contextmanager
+def naming_damage(path: Path) -> Iterator[None]:
+    """Turns what a damaged file raises, in a library (errors of almost any kind) or in what reads its content, into a
+    ``GranuleError`` that names it."""
+    try:
+        yield
+    except GranuleError:
+        raise
+    except Exception as err:
+        if not may_be_of_a_file(err):
+            raise
+        raise GranuleError(path, f"damaged or cut short ({err})") from err
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from rich.markup import escape
 
 from ssm_net.config import PrepareConfig, days_between
 from ssm_net.core.boundary import domain_of
@@ -69,7 +70,7 @@ class PreparePlan:
         stored = len(self.day_plans) - len(self.todo)
         yield (
             f"would prepare {len(self.todo)} days ({cfg.start} .. {cfg.end}) of domain {self.domain.name}: window "
-            f"{list(self.domain.window)}, {rows} x {cols} coarse cells, {ny} x {nx} pixels, into {cfg.cube}"
+            f"{list(self.domain.window)}, {rows} x {cols} coarse cells, {ny} x {nx} pixels, into {escape(cfg.cube)}"
             + (f"; {stored} days are stored already" if stored else "")
         )
         for role in ("ssm", "lst", "other_lst", "reflectance", "rain", "reanalysis"):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,7 +14,7 @@ import numpy as np
 
 from ssm_net.config import EngineConfig
 from ssm_net.core.clock import HOURS, OVERPASSES, overpass_utc
-from ssm_net.core.workers import in_order
+from ssm_net.core.workers import in_order, those_that_kill
 from ssm_net.cube.variables import API_DAYS
 from ssm_net.ingest import flag_costs
 from ssm_net.ingest.account import Remark, collecting, remark
@@ -24,10 +26,12 @@ from ssm_net.ingest.rain import rain_between
 from ssm_net.ingest.raster import GranuleError
 from ssm_net.ingest.reanalysis import read_reanalysis
 from ssm_net.ingest.ssm import CoarseSSM, read_ssm
+from ssm_net.ingest.usable import read_those_that_can
 from ssm_net.prepare.antecedent_rain import RainSum, fading
 from ssm_net.prepare.day_plan import DayPlan
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -68,35 +72,25 @@ def _read(plan: DayPlan) -> ObservedDay:
     notes: dict[str, tuple[Note, ...]] = {}
     fine = plan.domain.fine
 
-    def without(usable: Sequence[Granule], bad: Granule, err: GranuleError) -> list[Granule]:
-        """``usable`` without a file that cannot be read, and with its older version where there is one."""
-        problems.append(str(err))
-        left_out[bad.path.name] = _size(bad.path)
-        remark(Remark(bad.product, err.what, bad.path.name, expected=True))  # the problem is the warning
-        instead = [replace(bad, path=path, older=bad.older[n:]) for n, path in enumerate(bad.older, 1)][:1]
-        problems.extend(f"{g.path}: this older version of {bad.path.name} is used in its place" for g in instead)
-        return [g for one in usable for g in (instead if one is bad else [one])]
-
     def read_usable(granules: Sequence[Granule], read: Callable[[Sequence[Granule]], T]) -> T | None:
         """``read`` of those granules that can be read; None where there are none."""
-        usable = list(granules)
         with collected() as made:  # by all tries: a file that is cached is not read again
-            while usable:
-                try:
-                    out = read(usable)
-                except GranuleError as err:
-                    bad = next((g for g in usable if g.path == err.path), None)
-                    if bad is None:
-                        raise
-                    usable = without(usable, bad, err)
-                else:
-                    files.extend(g.path.name for g in usable)
-                    products = {g.path: g.product for g in usable}
-                    for note in made:
-                        if name := products.get(note.path):
-                            notes[name] = tuple(dict.fromkeys((*notes.get(name, ()), note)))
-                    return out
-        return None
+            out, used, bad = read_those_that_can(granules, read)
+        products = {path: g.product for g in granules for path in (g.path, *g.older)}
+        newest = {path: g.path.name for g in granules for path in g.older}
+        for err in bad:
+            problems.append(str(err))
+            left_out[err.path.name] = _size(err.path)
+            remark(Remark(products[err.path], err.what, err.path.name, expected=True))  # the problem is the warning
+        for g in used:
+            files.append(g.path.name)
+            if g.path in newest:
+                problems.append(f"{g.path}: this older version of {newest[g.path]} is used in its place")
+        for note in made:
+            if any(g.path == note.path for g in used):
+                name = products[note.path]
+                notes[name] = tuple(dict.fromkeys((*notes.get(name, ()), note)))
+        return out
 
     def say_of(usable: Sequence[Granule]) -> Callable[[str], None]:
         return lambda text: remark(Remark(usable[0].product, text, things="days", left_out=False))
@@ -141,7 +135,7 @@ def _size(path: Path) -> int:
     """Bytes; 0 of a file that went away."""
     try:
         return path.stat().st_size
-    except FileNotFoundError:
+    except OSError:
         return 0
 
 
@@ -175,4 +169,31 @@ def read_ahead(plans: Sequence[DayPlan], workers: int, engine: EngineConfig) -> 
     if workers == 1 and engine.name == "local":
         yield from map(read_granules, plans)
     else:
-        yield from in_order(read_granules, plans, engine, workers)
+        yield from in_order(read_granules, plans, engine, workers, _read_without_fatal)
+
+
+def _read_without_fatal(plan: DayPlan) -> ObservedDay:
+    """A day over which the process that reads it dies: granule by granule, in processes of their own, and then without
+    those over which they die. Raises ``WorkerError`` where it dies all the same."""
+    granules = {g.path: g for of_kind in plan.granules.values() for g in of_kind}
+    granules |= {g.path: g for interval in plan.rain for g in interval.granules}
+    log.warning("%s: the process that reads this day ends; its %d files are read one by one", plan.day, len(granules))
+    fatal = set(those_that_kill(partial(_read_one, plan), sorted(granules)))
+    (observed,) = in_order(read_granules, [_only(plan, set(granules) - fatal)], EngineConfig(), 1)
+    bad = [GranuleError(path, "the process that reads it ends", day=plan.day) for path in sorted(fatal)]
+    return replace(
+        observed, problems=(*observed.problems, *map(str, bad)),
+        left_out={**observed.left_out, **{err.path.name: _size(err.path) for err in bad}},
+    )  # fmt: skip
+
+
+def _read_one(plan: DayPlan, path: Path) -> None:
+    read_granules(_only(plan, {path}))
+
+
+def _only(plan: DayPlan, paths: Collection[Path]) -> DayPlan:
+    """The plan of a day with the granules of these files alone."""
+    granules = {kind: kept for kind, of_kind in plan.granules.items()
+                if (kept := tuple(g for g in of_kind if g.path in paths))}  # fmt: skip
+    rain = tuple(replace(i, granules=tuple(g for g in i.granules if g.path in paths)) for i in plan.rain)
+    return replace(plan, granules=granules, rain=rain)

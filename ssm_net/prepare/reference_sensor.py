@@ -10,15 +10,16 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 
 from ssm_net.config import PrepareConfig
 from ssm_net.core.radiometers import name_of
-from ssm_net.cube.record import INTERCALIBRATION
+from ssm_net.cube.record import INTERCALIBRATION, KEYS
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.ingest.catalog import Granule, RawFiles
 from ssm_net.ingest.notes import collected
-from ssm_net.ingest.raster import GranuleError
 from ssm_net.ingest.ssm import read_ssm, record_in
+from ssm_net.ingest.usable import read_those_that_can
 from ssm_net.prepare.day_plan import DayPlan
 from ssm_net.prepare.intercalibration import Intercalibration, match_sensors
 from ssm_net.prepare.products import CubeProducts
@@ -45,7 +46,7 @@ def fit_reference_sensor(
     sensors were matched goes on without.
     """
     cube = writer.cube
-    known = Intercalibration.from_json(cube.metadata(INTERCALIBRATION))
+    known = Intercalibration.from_json(cube.metadata(INTERCALIBRATION, *KEYS))
     observed = {record_in(g) for plan in plans.values() for g in plan.granules.get("ssm", ())}
     if not observed or (not known.reference and cube.done_days()):
         return known
@@ -58,25 +59,28 @@ def fit_reference_sensor(
     new = sorted(observed - {known.reference, *known.matches})
     if new:
         names = ", ".join(name_of(code) for code in new)
-        console.print(f"matching {names} to {name_of(known.reference)} on the days of {cfg.raw} that they share")
+        console.print(
+            f"matching {names} to {name_of(known.reference)} on the days of {escape(cfg.raw)} that they share"
+        )
 
     def read(code: int, day: dt.date) -> np.ndarray | None:
-        try:
-            with collected():  # the days themselves report what is noted of their files
-                return read_ssm(archive[code][day], cube.domain, cfg.sigma_ssm).ssm
-        except GranuleError as err:
+        with collected():  # the days themselves report what is noted of their files
+            observed, _, bad = read_those_that_can(
+                archive[code][day], lambda granules: read_ssm(granules, cube.domain, cfg.sigma_ssm).ssm
+            )
+        for err in bad:
             log.warning("%s", err)
-            return None
+        return observed
 
     fitted = match_sensors(known, new, days, read)
-    if cube.metadata(INTERCALIBRATION) != fitted.to_json():
+    if cube.metadata(INTERCALIBRATION, *KEYS) != fitted.to_json():
         writer.write_metadata(INTERCALIBRATION, fitted.to_json())
     for code in new:
         match = fitted.matches[code]
         console.print(f"  {name_of(code)}: {match.how}; gain {np.mean(match.gain):.2f}, "
                       f"error of its level {np.sqrt(np.mean(match.error**2)):.3f} m3 m-3")  # fmt: skip
     # As it is stored, so that the first days are made with the same rounding as all others.
-    return Intercalibration.from_json(cube.metadata(INTERCALIBRATION))
+    return Intercalibration.from_json(cube.metadata(INTERCALIBRATION, *KEYS))
 
 
 def choose_reference(days: Mapping[int, Sequence[dt.date]]) -> int:

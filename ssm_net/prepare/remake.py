@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ssm_net.config import PrepareConfig, days_between
+from ssm_net.core.clock import OVERPASSES
 from ssm_net.core.days import runs
 from ssm_net.cube.store import Cube, CubeError, DamagedError
 from ssm_net.ingest.catalog import RawFiles
@@ -34,7 +35,7 @@ from ssm_net.prepare.day_plan import DayPlan
 from ssm_net.prepare.errors import PrepareError
 from ssm_net.prepare.late_granules import late_granules
 from ssm_net.prepare.products import CubeProducts
-from ssm_net.prepare.store_day import observed_kinds
+from ssm_net.prepare.store_day import observed_kinds, require_state
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +114,10 @@ def damage_of_day(cube: Cube, day: dt.date) -> str:
             cube.read_packed(name, day)
         for name in cube.coarse:
             cube.read_coarse(name, day)
-        cube.state(day)
+        state = cube.state(day)
+        for k in OVERPASSES:
+            if f"lst_{k}" in cube.fine:
+                require_state(cube, day, k, state)
     except DamagedError as err:
         return str(err)
     return ""

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 
 from ssm_net.config import PrepareConfig
@@ -66,7 +67,7 @@ def _carry_out(plan: PreparePlan, lock: CubeLock) -> Cube:
         writer.withdraw(first)
     if not plan.todo:
         keep_known_files(writer, plan.files, plan.remake.used)
-        console.print(f"[green]{cube.path} holds all {len(plan.day_plans)} days already[/]")
+        console.print(f"[green]{escape(str(cube.path))} holds all {len(plan.day_plans)} days already[/]")
         return cube
     plans = {day: plan.day_plans[day] for day in plan.todo}
     sensors = fit_reference_sensor(cfg, writer, plan.products, plans, plan.files)
@@ -76,7 +77,7 @@ def _carry_out(plan: PreparePlan, lock: CubeLock) -> Cube:
     report_lags(open_cube(cube.path), console)
     problems = len({problem for day in made for problem in day.problems})
     console.print(
-        f"[green]{len(plan.todo)} days[/] in {cube.path}"
+        f"[green]{len(plan.todo)} days[/] in {escape(str(cube.path))}"
         + (f"; [yellow]{problems} problems with granules[/], each logged above" if problems else "")
     )
     for line in account_lines(with_days(plan.account, plan.products, plan.day_plans, made)):

@@ -51,7 +51,7 @@ def store_static_maps(writer: CubeWriter, static: Mapping[str, np.ndarray], dama
         writer.write_metadata(STATIC_MAPS, {name: _digest(values) for name, values in static.items()})
         return
     for name in damaged:
-        if _digest(static[name]) != stored[name]:
+        if _digest(static[name]) != stored.get(name):
             raise PrepareError(
                 f"{writer.cube.path}: the static map {name} is damaged, and raw/static holds another one now: put the "
                 "file back that the cube was made with, or prepare a new cube"

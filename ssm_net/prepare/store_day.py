@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from ssm_net.config import MemoryConfig
 from ssm_net.core.clock import HOURS, OVERPASSES
 from ssm_net.core.platforms import platform
-from ssm_net.cube.store import Cube
+from ssm_net.cube.store import Cube, damaged
 from ssm_net.cube.variables import API_DAYS, FINE, REFLECTANCE_BANDS
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.grid import Domain, block_mean
@@ -144,6 +144,7 @@ def thermal_state(cube: Cube, day: dt.date | None, k: str) -> ThermalState | Non
     if day is None:
         return None
     state = cube.state(day)
+    require_state(cube, day, k, state)
     platform_offset, air = f"lst_{k}_platform_offset", f"lst_{k}_air"
     air_cycle = state.get(f"{air}_cycle")
     near, far = state[f"lst_{k}_error"]
@@ -161,6 +162,12 @@ def thermal_state(cube: Cube, day: dt.date | None, k: str) -> ThermalState | Non
         AirMemory(torch.from_numpy(cube.read_coarse(air, day)), Cycle.from_json(air_cycle)) if air_cycle else None,
         _stored_memory(cube, day, f"lst_{k}_slow", f"lst_{k}_slow_weight") if f"lst_{k}_slow" in cube.fine else None,
     )
+
+
+def require_state(cube: Cube, day: dt.date, k: str, state: Mapping[str, Any]) -> None:
+    """Raise ``DamagedError`` where the ``state`` that ``day`` left lacks something of the overpass ``k``."""
+    if missing := [key for key in (f"lst_{k}_error", f"lst_{k}_weather", f"lst_{k}_cycle") if key not in state]:
+        raise damaged(str(cube.state_file(day)), day, KeyError(", ".join(missing)))
 
 
 def _stored_memory(cube: Cube, day: dt.date, mean: str, weight: str) -> Memory:

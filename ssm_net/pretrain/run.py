@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
+from rich.markup import escape
 
 from ssm_net.config import PretrainConfig
 from ssm_net.errors import ConfigError
@@ -63,7 +64,7 @@ def pretrain(cfg: PretrainConfig) -> Trained | None:
         _print_plan(cfg, every)
         return None
     if (run / "model.json").exists():
-        console.print(f"[green]{run} is trained already[/]")
+        console.print(f"[green]{escape(str(run))} is trained already[/]")
         return load_trained(run)
     run.mkdir(parents=True, exist_ok=True)
     make_worlds(every, folder, cfg.workers)
@@ -83,7 +84,7 @@ def pretrain(cfg: PretrainConfig) -> Trained | None:
     ))  # fmt: skip
     of_groups = ", ".join(f"{g} {m.provenance[ERROR]:.4f}" for g, m in zip(cfg.families, members, strict=True))
     console.print(f"[green]trained[/] {len(members)} networks; RMSE in {held} other worlds each: {of_groups} m3 m-3; "
-                  f"in {run}")  # fmt: skip
+                  f"in {escape(str(run))}")  # fmt: skip
     return load_trained(run)
 
 
@@ -92,7 +93,9 @@ def _members(cfg: PretrainConfig, scaling: Scaling, mean_ssm: float) -> list[Tra
     processes = min(cfg.workers, len(cfg.families))
     if device_of(cfg.trainer).type != "cpu" or cfg.trainer.devices > 1 or processes == 1:
         return [train_member(cfg, group, scaling, mean_ssm) for group in cfg.families]
-    console.print(f"training {len(cfg.families)} networks in {processes} processes; curves in {cfg.run}/members")
+    console.print(
+        f"training {len(cfg.families)} networks in {processes} processes; curves in {escape(cfg.run)}/members"
+    )
     context = multiprocessing.get_context("forkserver")
     with ProcessPoolExecutor(processes, mp_context=context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         return list(pool.map(partial(train_member, cfg, scaling=scaling, mean_ssm=mean_ssm), cfg.families))
@@ -149,9 +152,9 @@ def _withheld(worlds: int) -> int:
 
 def _print_plan(cfg: PretrainConfig, places: Sequence[Place]) -> None:
     present = sum(samples_file(p, Path(cfg.worlds)).exists() for p in places)
-    console.print(f"would make {len(places) - present} of {len(places)} worlds in {cfg.worlds} ({present} are there), "
-                  f"{cfg.days} days each, and train a network a group, of {', '.join(cfg.families)}, on them into "
-                  f"{cfg.run}")  # fmt: skip
+    console.print(f"would make {len(places) - present} of {len(places)} worlds in {escape(cfg.worlds)} ({present} are "
+                  f"there), {cfg.days} days each, and train a network a group, of {', '.join(cfg.families)}, on them "
+                  f"into {escape(cfg.run)}")  # fmt: skip
 
 
 def statistics_of(worlds: Iterable[World], places: Sequence[Place]) -> tuple[Scaling, float]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from ssm_net.config import SimulateConfig, days_between
 from ssm_net.core.boundary import domain_of
@@ -50,11 +51,11 @@ def simulate(cfg: SimulateConfig) -> Path:
         state = "is complete; nothing would be written" if done else "would be written"
         console.print(
             f"world {domain.name}, family {cfg.family}, seed {cfg.seed}: {len(wanted)} days {cfg.start}..{cfg.end}, "
-            f"{rows} x {cols} pixels, MODIS tiles {tiles}, in {raw}: {state}"
+            f"{rows} x {cols} pixels, MODIS tiles {tiles}, in {escape(str(raw))}: {state}"
         )
         return raw
     if done:
-        console.print(f"{raw}: this world is complete already ({len(wanted)} days); nothing to do")
+        console.print(f"{escape(str(raw))}: this world is complete already ({len(wanted)} days); nothing to do")
         return raw
     raw.mkdir(parents=True, exist_ok=True)
     _mark(raw, settings, done=False)

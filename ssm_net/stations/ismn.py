@@ -11,7 +11,7 @@ import io
 import logging
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,16 +24,20 @@ log = logging.getLogger(__name__)
 
 STM_SUFFIX = ".stm"
 COLUMNS = ["date", "time", "value", "flag"]
-VARIABLE = re.compile(r"_(sm|ts|tsf|tsfq|ta|p|su|sd|sweq|sc|psm|ws|rh)_-?\d", re.I)
-HEADER = re.compile(
-    r"(?P<cse>\S+)\s+(?P<network>\S+)\s+(?P<name>\S.*?)\s+(?P<lat>-?\d+\.\d+)\s+(?P<lon>-?\d+\.\d+)\s+"
-    r"(?P<elevation>-?\d+(?:\.\d+)?)\s+(?P<top>-?\d+\.\d+)\s+(?P<bottom>-?\d+\.\d+)\s+(?P<sensor>\S.*)"
+NUMBER, DEPTH = r"-?\d+\.\d+", r"-?\d+(?:\.\d+)?"
+# ..._<station>_<variable>_<from>_<to>_<sensor>_...; a station may be called WS_3, CATCH_P_12 or P_1.5, so the last of
+# what looks like a variable with two depths is it.
+IN_NAME = re.compile(rf".*_(?P<variable>[A-Za-z]+)_(?P<top>{DEPTH})_(?P<bottom>{DEPTH})(?:_|\.stm|$)", re.I | re.S)
+VARIABLES = ("sm", "ts", "tsf", "tsfq", "ta", "p", "su", "sd", "sweq", "sc", "psm", "ws", "rh")
+PLACE = (
+    r"(?P<cse>\S+)\s+(?P<network>\S+)\s+(?P<name>\S+(?:\s+\S+){words})\s+"
+    rf"(?P<lat>{NUMBER})\s+(?P<lon>{NUMBER})\s+(?P<elevation>{DEPTH})\s+(?P<top>{NUMBER})\s+(?P<bottom>{NUMBER})\s"
 )
-CEOP = re.compile(
-    r"\d{4}/\d\d/\d\d\s+\d\d:\d\d\s+\d{4}/\d\d/\d\d\s+\d\d:\d\d\s+(?P<cse>\S+)\s+(?P<network>\S+)\s+(?P<name>\S.*?)\s+"
-    r"(?P<lat>-?\d+\.\d+)\s+(?P<lon>-?\d+\.\d+)\s+(?P<elevation>-?\d+(?:\.\d+)?)\s+"
-    r"(?P<top>-?\d+\.\d+)\s+(?P<bottom>-?\d+\.\d+)\s"
-)
+TIMES = r"\d{4}/\d\d/\d\d\s+\d\d:\d\d\s+\d{4}/\d\d/\d\d\s+\d\d:\d\d\s+"
+# A name may hold blanks and end with a number, and a sensor begin with one: the line can be read in several ways.
+WORDS = range(12)  # of a name, after the first
+HEADER = [re.compile(PLACE.replace("{words}", f"{{{n}}}") + r"\s*(?P<sensor>\S.*)") for n in WORDS]
+CEOP = [re.compile(TIMES + PLACE.replace("{words}", f"{{{n}}}")) for n in WORDS]
 
 
 class StationError(SsmNetError):
@@ -74,8 +78,7 @@ def read_stations(path: Path | str, deepest: float = 0.10, flags: tuple[str, ...
     count = {"files": 0, "of other variables": 0, "too deep": 0, "without a good value": 0, "unreadable": 0}
     for label, text in _files(path):
         count["files"] += 1
-        match = VARIABLE.search(label.rsplit("/", 1)[-1])
-        if match is not None and match[1].lower() != "sm":
+        if _variable(label) not in ("sm", None):
             count["of other variables"] += 1
             continue
         try:
@@ -104,13 +107,13 @@ def parse(text: str, label: str, flags: tuple[str, ...] = ("G",)) -> Station:
     # Some files of the archive have bare carriage returns.
     lines = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n \0")
     first = lines.split("\n", 1)[0].strip()
-    head = CEOP.match(first)
+    head = _that_agrees([m for pattern in CEOP if (m := pattern.match(first))], label)
     if head is not None:
         rest, sensor = lines, _sensor(label)
         # From the right, as a station's name may hold blanks: value, flag, flag of the provider.
         rest = re.sub(r"(?m)^\s*\S+\s+\S+\s+(\S+)\s+(\S+)\s.*?(\S+)[ \t]+(\S+)[ \t]+\S+[ \t]*$", r"\1 \2 \3 \4", rest)
     else:
-        head = HEADER.fullmatch(first)
+        head = _that_agrees([m for pattern in HEADER if (m := pattern.fullmatch(first))], label)
         if head is None:
             raise StationError(
                 f"{label}: its first line is no ISMN header ({first[:60]!r}); it is skipped, download the station again"
@@ -148,9 +151,27 @@ def _series(text: str, label: str, flags: tuple[str, ...]) -> tuple[np.ndarray, 
     return time, value[first]
 
 
+def _that_agrees(heads: Sequence[re.Match[str]], label: str) -> re.Match[str] | None:
+    """Of the ways to read a first line the one with the depths that the file name states, else the first."""
+    named = IN_NAME.match(label.rsplit("/", 1)[-1])
+    if named is not None:
+        depths = float(named["top"]), float(named["bottom"])
+        heads = [h for h in heads if (float(h["top"]), float(h["bottom"])) == depths] or heads
+    return heads[0] if heads else None
+
+
+def _variable(label: str) -> str | None:
+    """The variable that a file name states, in lower case; None where it states none that is known."""
+    named = IN_NAME.match(label.rsplit("/", 1)[-1])
+    variable = named["variable"].lower() if named is not None else None
+    return variable if variable in VARIABLES else None
+
+
 def _sensor(label: str) -> str:
     """The sensor in a file name: ..._sm_<from>_<to>_<sensor>_<start>_<end>.stm."""
-    match = re.search(r"_sm_-?[\d.]+_-?[\d.]+_(.+)_\d{8}_\d{8}", label)
+    name = label.rsplit("/", 1)[-1]
+    named = IN_NAME.match(name)
+    match = re.match(r"(.+)_\d{8}_\d{8}", name[named.end("bottom") + 1 :]) if named else None
     return match[1] if match else ""
 
 

@@ -11,19 +11,19 @@ from pathlib import Path
 
 import lightning as L
 import numpy as np
-import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger
 
 from ssm_net.config import TrainConfig
 from ssm_net.cube.store import Cube, write_json
 from ssm_net.estimators.ablation import NO_ABLATION, Ablation
-from ssm_net.estimators.checkpoint import build
+from ssm_net.estimators.checkpoint import build, load_tensors
 from ssm_net.inputs.scaling import Scaling
 from ssm_net.inputs.split import Split
 from ssm_net.inputs.statistics import compute_scaling
 from ssm_net.train.aggregate_loss import AggregateLearner, Objective, SensorFootprint
 from ssm_net.train.data_module import TrainingData
+from ssm_net.train.errors import TrainingError
 from ssm_net.train.optimiser import Schedule
 from ssm_net.train.patches import PatchShape, patch_data
 from ssm_net.train.start import Start
@@ -60,8 +60,9 @@ def train_from_scratch(
     )  # fmt: skip
     stop = EarlyStopping("val/innovation_rmse", patience=cfg.patience, mode="min")
     fit_or_resume(make_trainer(cfg.trainer, run, cfg.epochs, [best, stop], loggers_of(run)), learner, data, run)
-    weights = best.best_model_path or run / "checkpoints" / "last.ckpt"
-    learner.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True)["state_dict"])
+    weights = Path(best.best_model_path or run / "checkpoints" / "last.ckpt")
+    trained = load_tensors(weights, f"remove {weights.parent}, and training begins with its first epoch")
+    learner.load_state_dict(trained["state_dict"])
     return Start(learner.network, scaling, cfg.model, mean_ssm, None, ablation)
 
 
@@ -73,7 +74,10 @@ def run_scaling(run: Path, cube: Cube, parts: Split, exclude: Sequence[str]) -> 
     file = run / f"scaling_{parts.name}.json"
     if not file.exists():
         write_json(file, asdict(compute_scaling(cube, parts.train_days, exclude=exclude)))
-    return Scaling.from_json(json.loads(file.read_text()))
+    try:
+        return Scaling.from_json(json.loads(file.read_bytes()))
+    except (ValueError, KeyError, TypeError) as err:
+        raise TrainingError(f"{file} is damaged ({err}): remove it, and it is computed again from the cube") from err
 
 
 def mean_observation(cube: Cube, parts: Split) -> tuple[float, int]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from rich.markup import escape
 
 from ssm_net.config import TrainConfig
 from ssm_net.cube.store import Cube, open_cube
@@ -23,7 +24,7 @@ from ssm_net.inputs.split import Split, split
 from ssm_net.train.errors import TrainingError
 from ssm_net.train.from_scratch import footprint_of, train_from_scratch
 from ssm_net.train.last_layer import design_rows, evenly_chosen, fit_last_layer
-from ssm_net.train.run_folder import deciding_settings, open_run, warn_of_ignored
+from ssm_net.train.run_folder import deciding_settings, held_run, warn_of_ignored
 from ssm_net.train.start import Start, load_prior, start_from_prior
 from ssm_net.train.target_slopes import target_slopes
 from ssm_net.train.trainer import console, device_of, first_process
@@ -47,9 +48,16 @@ def train(cfg: TrainConfig, ablation: Ablation = NO_ABLATION) -> Trained | None:
     if cfg.plan:
         _print_plan(cfg, cube, parts)
         return None
-    run = open_run(cfg, prior)
+    with held_run(cfg, prior) as run:
+        return _train(cfg, cube, parts, prior, device, run, ablation)
+
+
+def _train(
+    cfg: TrainConfig, cube: Cube, parts: Split, prior: Trained | None, device: torch.device, run: Path,
+    ablation: Ablation,
+) -> Trained | None:  # fmt: skip
     if (run / "model.json").exists():
-        console.print(f"[green]{run} is trained already[/]; restart=true trains again")
+        console.print(f"[green]{escape(str(run))} is trained already[/]; restart=true trains again")
         return load_trained(run)
     if prior is None:
         start = train_from_scratch(cfg, cube, parts, run, ablation)
@@ -67,7 +75,8 @@ def train(cfg: TrainConfig, ablation: Ablation = NO_ABLATION) -> Trained | None:
     numbers = scores(withheld.innovations)
     console.print(
         f"[green]trained[/]: innovation RMSE {numbers['innovation_rmse']:.4f} m3 m-3 "
-        f"(bias {numbers['innovation_bias']:+.4f}) on {numbers['observations']:,} withheld observations; model in {run}"
+        f"(bias {numbers['innovation_bias']:+.4f}) on {numbers['observations']:,} withheld observations; model in "
+        f"{escape(str(run))}"
     )
     return load_trained(run)
 
@@ -75,6 +84,9 @@ def train(cfg: TrainConfig, ablation: Ablation = NO_ABLATION) -> Trained | None:
 def split_of(cfg: TrainConfig, cube: Cube) -> Split:
     """The days and cells to train on and those held out. Raises ``TrainingError`` where no day has an observation or no
     pixel is land, ``ConfigError`` where settings do not fit the cube."""
+    if "ssm" not in cube.coarse:
+        raise TrainingError(f"{cube.path} holds no coarse soil moisture, which networks learn from: prepare a cube "
+                            "with one (NNsm, C3S, CCI or SMAP in raw/)")  # fmt: skip
     days = [d for d in cube.done_days() if (cube.status(d) or {}).get("observed", 0) > 0]
     if not days:
         raise TrainingError(f"{cube.path}: no day with a coarse observation; was its product in raw/? See prepare.py")
@@ -127,9 +139,9 @@ def _save(
 
 
 def _print_plan(cfg: TrainConfig, cube: Cube, parts: Split) -> None:
-    how = f"train {cfg.epochs} epochs from scratch" if cfg.prior == "none" else f"learn from prior={cfg.prior}"
+    how = f"train {cfg.epochs} epochs from scratch" if cfg.prior == "none" else f"learn from prior={escape(cfg.prior)}"
     console.print(
-        f"would {how} on {len(parts.train_days)} days of {cube.path} "
+        f"would {how} on {len(parts.train_days)} days of {escape(str(cube.path))} "
         f"({parts.train_days[0]} .. {parts.train_days[-1]}), holding out {len(parts.held_days)} days and "
-        f"{int(parts.held_cells.sum())} of {parts.held_cells.size} cells, into {cfg.run}"
+        f"{int(parts.held_cells.sum())} of {parts.held_cells.size} cells, into {escape(cfg.run)}"
     )

@@ -16,10 +16,12 @@ from lightning.pytorch.callbacks import Callback, RichProgressBar
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from rich.console import Console
+from rich.markup import escape
 
 from ssm_net.config import TrainerConfig
 from ssm_net.core.files import write_whole
 from ssm_net.errors import ConfigError
+from ssm_net.estimators.checkpoint import load_tensors
 
 
 def first_process() -> bool:
@@ -74,10 +76,11 @@ def make_trainer(
 
 def fit_or_resume(trainer: L.Trainer, learner: L.LightningModule, data: L.LightningDataModule, run: Path) -> None:
     """Train, from the last whole epoch in ``run/checkpoints`` on where there is one. Raises ``KeyboardInterrupt`` where
-    the user stopped it."""
+    the user stopped it, ``ModelError`` where that checkpoint is damaged."""
     last = run / "checkpoints" / "last.ckpt"
     if last.exists():
-        console.print(f"going on from {last}")
+        load_tensors(last, f"remove {last.parent}, and training begins with its first epoch")
+        console.print(f"going on from {escape(str(last))}")
     trainer.fit(learner, datamodule=data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
     if trainer.interrupted:
         raise KeyboardInterrupt("training was interrupted; the same command goes on from the last whole epoch")

@@ -212,4 +212,4 @@ def test_a_revision_outlives_the_status(tmp_path: Path) -> None:
         for day in cube.days:
             writer.write_day(day, fine.items(), coarse, {})
     assert [cube.revision(day) for day in cube.days] == [2, 2]
-    assert cube.status(cube.days[1]) == {"revision": 2}
+    assert cube.status(cube.days[1]) == {"revision": 2, "all_fill": []}

@@ -115,16 +115,6 @@ def test_runs_of_one_model_share_a_folder_and_another_waits_for_them(tmp_path: P
         pass
 
 
-def test_a_lock_that_is_a_link_empties_no_file(cube: Cube, tmp_path: Path) -> None:
-    (tmp_path / "maps").mkdir()
-    precious = {name: tmp_path / name for name in (".infer.lock", ".made_by.lock")}
-    for name, file in precious.items():
-        file.write_text("mine")
-        (tmp_path / "maps" / name).symlink_to(file)
-    infer(road.inference(cube.path, tmp_path / "maps", end=str(FIRST)))
-    assert all(file.read_text() == "mine" for file in precious.values())
-
-
 @pytest.mark.parametrize("content", ["", "{}", "[1]", '{"model": '])
 def test_a_damaged_record_is_named_with_what_to_do(cube: Cube, tmp_path: Path, content: str) -> None:
     infer(road.inference(cube.path, tmp_path, end=str(FIRST)))

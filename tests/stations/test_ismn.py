@@ -123,3 +123,33 @@ def test_real_series_are_those_of_the_ismn_package(real_dir, tmp_path):
         good = table[table["soil_moisture_flag"] == "G"]
         np.testing.assert_array_equal(good.index.values.astype("datetime64[s]"), station.time)
         np.testing.assert_allclose(good["soil_moisture"].to_numpy(), station.value, atol=1e-6)
+
+
+NAMES = ["WS_3", "CATCH_P_12", "TS_1", "sd_2_sm", "SM_1", "12", "P_1.5", "P_1.5_2.5", "St.3", "A_rh_0.5_ws", "rh_7-b"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_looks_like_a_variable(tmp_path, name):
+    """I5: stations called WS_3 or CATCH_P_12 were taken for series of wind speed and rain."""
+    stm(tmp_path, name=name)
+    stm(tmp_path, name=name, var="ts")
+    (station,) = read_stations(tmp_path)
+    assert (station.name, station.depth_to, station.lat) == (name, 0.05, 33.8833)
+    with pytest.raises(StationError, match="1 of other variables"):
+        read_stations(stm(tmp_path, name=name, var="ws"))
+
+
+@pytest.mark.parametrize("name", ["Plot 12.5", "Hill 3 7.25", "1.5"])
+def test_a_name_that_ends_with_a_number(tmp_path, name):
+    path = stm(tmp_path, name=name)
+    (station,) = read_stations(path)
+    assert (station.name, station.lat, station.lon) == (name, 33.8833, 102.1333)
+
+
+@pytest.mark.parametrize("name", ["WS_3", "CATCH_P_12", "Plot 12.5"])
+def test_a_name_that_looks_like_a_variable_in_ceop(tmp_path, name):
+    path = tmp_path / f"NET_NET_{name}_sm_0.050000_0.050000_ECH20_20160607_20160608.stm"
+    row = f"2016/06/07 {{h}}:00 2016/06/07 {{h}}:00 NET NET {name} 33.88330 102.13330 3431.00 0.05 0.05 0.2{{h}} G M"
+    path.write_text("\n".join(row.format(h=h) for h in ("00", "01")))
+    (station,) = read_stations(tmp_path)
+    assert (station.name, station.lat, station.sensor, station.value.size) == (name, 33.8833, "ECH20", 2)

@@ -1,0 +1,320 @@
+"""One bad file costs its own pixels, whatever it does: it is named, and all else is as without it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import zlib
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+import road
+import stubs
+
+from ssm_net.core import reader_process
+from ssm_net.cube.store import open_cube
+from ssm_net.ingest import hdf4_apart
+from ssm_net.ingest.checksums import check_sums, cksum
+from ssm_net.ingest.raster import GranuleError
+from ssm_net.prepare.day_plan import DayPlan
+from ssm_net.prepare.plan import make_plan
+from ssm_net.prepare.read_day import ObservedDay, read_granules
+from ssm_net.prepare.run import prepare
+
+END = "2016-05-03"
+DAY = date(2016, 5, 2)
+LST = "MYD11A1.A2016123.h26v04.061.2016133120000.hdf"  # the day view of 2 May, the night view of 3 May
+SSM = "NNsm-AMSR2-2016123.nc"
+FOLDER = {LST: "MYD11A1.061", SSM: "NNsm"}
+
+
+@pytest.fixture(autouse=True)
+def fresh_reader() -> Iterator[None]:
+    """A reader process that is started in a test has the libraries that the test put before the others."""
+    reader_process.stop()
+    yield
+    reader_process.stop()
+
+
+def few_files(tiny_raw: Path, into: Path) -> Path:
+    """The granules of the tiny world without its rain, of which the first day opens forty files."""
+    road.linked(tiny_raw, into)
+    for file in sorted((into / "precip").iterdir())[:-3]:
+        file.unlink()
+    shutil.rmtree(into / "static")
+    return into
+
+
+@pytest.fixture
+def raw(tiny_raw: Path, tmp_path: Path) -> Path:
+    return few_files(tiny_raw, tmp_path / "raw")
+
+
+@pytest.fixture(scope="module")
+def without(tiny_raw: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+    """What a cube holds where a file is not there, by the name of the file."""
+    out = {}
+    for name, folder in FOLDER.items():
+        raw = few_files(tiny_raw, tmp_path_factory.mktemp("without") / "raw")
+        (raw / folder / name).unlink()
+        prepare(road.preparation(raw, raw.parent / "cube.zarr", end=END))
+        out[name] = fields_of(raw.parent / "cube.zarr")
+    return out
+
+
+def fields_of(cube: Path) -> dict[str, str]:
+    return {key: digest for key, digest in road.data_of(cube).items() if not key.startswith("status")}
+
+
+@pytest.mark.parametrize(
+    ("library", "name", "act", "workers", "said"),
+    [
+        pytest.param("pyhdf", LST, "os.abort()", 1, "damaged: the process that read it ended .SIGABRT", id="F1-alone"),
+        pytest.param(
+            "pyhdf", LST, "os.abort()", 2, "damaged: the process that read it ended .SIGABRT", id="F1-workers"
+        ),
+        pytest.param("pyhdf", LST, "raise TypeError('not a name')", 1, "not a name", id="F4-raises"),
+        pytest.param("h5netcdf", SSM, "os.abort()", 2, "the process that reads it ends", id="worker-dies"),
+    ],
+)
+def test_a_reader_that_dies_costs_one_file(
+    library: str, name: str, act: str, workers: int, said: str, raw: Path, without: dict, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.syspath_prepend(str(stubs.stub(tmp_path, library, [name], act)))
+    prepare(road.preparation(raw, tmp_path / "cube.zarr", end=END, workers=workers))
+    cube = open_cube(tmp_path / "cube.zarr")
+    problems = {day: (cube.status(day) or {})["problems"] for day in cube.done_days()}
+    assert len(problems) == 3
+    named = {day for day, lines in problems.items() if lines}
+    assert named == ({DAY, date(2016, 5, 3)} if name == LST else {DAY})
+    for day in named:
+        (line,) = problems[day]
+        assert name in line and re.search(said, line) and "download it again, or remove it" in line
+    assert fields_of(cube.path) == without[name]
+
+
+@pytest.fixture(scope="module")
+def planned(tiny_raw: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[DayPlan, ObservedDay]:
+    """The plan of a day, and what its granules give."""
+    raw = few_files(tiny_raw, tmp_path_factory.mktemp("planned") / "raw")
+    plan = make_plan(road.preparation(raw, raw.parent / "cube.zarr", start=str(DAY), end=str(DAY))).day_plans[DAY]
+    return plan, read_granules(plan)
+
+
+@pytest.fixture
+def day_plan(planned: tuple[DayPlan, ObservedDay]) -> Iterator[DayPlan]:
+    """It may spoil its files: they are links, and come back."""
+    links = {g.path: g.path.readlink() for of_kind in planned[0].granules.values() for g in of_kind}
+    yield planned[0]
+    for path, target in links.items():
+        if not (path.is_symlink() and path.readlink() == target):
+            path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+            path.symlink_to(target)
+
+
+def file_of(plan: DayPlan, name: str) -> Path:
+    return next(g.path for of_kind in plan.granules.values() for g in of_kind if g.path.name == name)
+
+
+def gone(file: Path) -> None:
+    file.unlink()
+
+
+def broken_link(file: Path) -> None:
+    file.unlink()
+    file.symlink_to("/nowhere/at/all.hdf")
+
+
+def pipe(file: Path) -> None:
+    file.unlink()
+    os.mkfifo(file)
+
+
+def folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+def loop(file: Path) -> None:
+    file.unlink()
+    file.symlink_to(file.name)
+
+
+@pytest.mark.parametrize("name", [LST, SSM])
+@pytest.mark.parametrize("spoil", [gone, broken_link, pipe, folder, loop], ids=lambda f: f"F6-{f.__name__}")
+def test_a_file_that_goes_away_after_it_was_listed(spoil: Callable, name: str, planned, day_plan: DayPlan) -> None:  # type: ignore[no-untyped-def]
+    file, before = file_of(day_plan, name), planned[1]
+    spoil(file)
+    after = read_granules(day_plan)
+    (line,) = [p for p in after.problems if str(file) in p][:1]
+    assert "no such file" in line
+    assert file.name in after.left_out and file.name not in after.files
+    same_but(before, after, file)
+
+
+def same_but(before: ObservedDay, after: ObservedDay, file: Path) -> None:
+    if file.name != SSM:
+        assert before.ssm is not None and after.ssm is not None
+        np.testing.assert_array_equal(before.ssm.ssm, after.ssm.ssm)
+    if file.name != LST:
+        for (one, _), (other, _) in zip(before.lst.values(), after.lst.values(), strict=True):  # type: ignore[misc]
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("raised", [TypeError("a"), IndexError("b"), ZeroDivisionError(), RecursionError("c"),
+                                    FileNotFoundError(2, "gone"), PermissionError(13, "no")])  # fmt: skip
+def test_any_exception_of_a_reader(raised: Exception, planned, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    from ssm_net.prepare import read_day
+
+    (day_plan, before), real = planned, read_day.read_lst
+
+    def fails(granules, *args):  # type: ignore[no-untyped-def]
+        if any(g.path.name == LST for g in granules):
+            raise raised
+        return real(granules, *args)
+
+    monkeypatch.setattr(read_day, "read_lst", fails)
+    after = read_granules(day_plan)
+    (line,) = after.problems
+    assert LST in line and type(raised).__name__ in line
+    assert after.lst["day"] is not None and list(after.left_out) == [LST]
+    same_but(before, after, Path(LST))
+
+
+@pytest.mark.parametrize("raised", [MemoryError(), OSError(28, "No space left on device"), ImportError("pyhdf")])
+def test_what_no_file_can_help_ends_the_run(
+    raised: Exception, day_plan: DayPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ssm_net.prepare import read_day
+
+    def fails(*args):  # type: ignore[no-untyped-def]
+        raise raised
+
+    monkeypatch.setattr(read_day, "read_lst", fails)
+    with pytest.raises(type(raised)):
+        read_granules(day_plan)
+
+
+def test_a_death_is_not_blamed_on_the_file_that_comes_after(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Memory that one file damaged ends the process at the next: that one is whole, and is read."""
+    folder = raw / FOLDER[LST]
+    whole = next(p for p in folder.glob("*.hdf") if p.name != LST)
+    act = f"open({str(tmp_path / 'once')!r}, 'a').close() if os.path.exists({str(tmp_path / 'once')!r}) else "
+    act += f"(open({str(tmp_path / 'once')!r}, 'a').close(), os.abort())"
+    monkeypatch.syspath_prepend(str(stubs.stub(tmp_path, "pyhdf", [whole.name], act)))
+    for path in (folder / LST, whole):
+        with hdf4_apart.open_hdf4(path) as file:
+            assert hdf4_apart.first_layer(file, ["LST_Day_1km"])
+    assert "but a new one reads it" in caplog.text and LST in caplog.text.split("may be damaged")[1]
+
+
+def test_reading_goes_on_after_ctrl_c(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer to a question that was given up is not taken for that to the next."""
+    import pickle
+
+    path = raw / FOLDER[LST] / LST
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(reader_process.pickle, "load", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+        with hdf4_apart.open_hdf4(path):
+            pass
+    assert pickle.load is reader_process.pickle.load and not reader_process.running()
+    with hdf4_apart.open_hdf4(path) as file:
+        assert hdf4_apart.first_layer(file, ["LST_Day_1km"]) == "LST_Day_1km"
+
+
+@pytest.mark.real
+def test_the_file_that_frees_twice(raw: Path, tmp_path: Path, real_dir: Path, without: dict) -> None:
+    poison = real_dir.parent / "faults" / "poison.hdf"
+    if not poison.is_file():
+        pytest.skip(f"no {poison}")
+    (raw / FOLDER[LST] / LST).unlink()
+    shutil.copyfile(poison, raw / FOLDER[LST] / LST)
+    prepare(road.preparation(raw, tmp_path / "cube.zarr", end=END))
+    cube = open_cube(tmp_path / "cube.zarr")
+    assert [day for day in cube.days if cube.status(day)["problems"]] == [DAY, date(2016, 5, 3)]  # type: ignore[index]
+    assert fields_of(cube.path) == without[LST]
+
+
+# ---- Q4: checksums beside a file -----
+
+
+def md5(data: bytes) -> str:
+    return hashlib.md5(data).hexdigest()
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+ECS = (
+    "<GranuleURMetaData><DataFiles><DataFileContainer><DistributedFileName>{name}</DistributedFileName>"
+    "<FileSize>{size}</FileSize><ChecksumType>{kind}</ChecksumType><Checksum>{sum}</Checksum>"
+    "</DataFileContainer></DataFiles></GranuleURMetaData>"
+)
+ECHO = (
+    "<Granule><DataGranule><Checksum><Value>{sum}</Value><Algorithm>{kind}</Algorithm></Checksum></DataGranule>"
+    "</Granule>"
+)
+UMM = (
+    '{{"DataGranule": {{"ArchiveAndDistributionInformation": [{{"Name": "{name}.xml", "Checksum": {{"Value": "0", '
+    '"Algorithm": "MD5"}}}}, {{"Name": "{name}", "Checksum": {{"Value": "{sum}", "Algorithm": "{kind}"}}}}]}}}}'
+)
+ODL = 'OBJECT = CHECKSUMTYPE\n NUM_VAL = 1\n VALUE = "{kind}"\nEND_OBJECT = CHECKSUMTYPE\n' \
+      'OBJECT = CHECKSUM\n NUM_VAL = 1\n VALUE = "{sum}"\nEND_OBJECT = CHECKSUM\n'  # fmt: skip
+BESIDE = [
+    ("a.hdf.xml", ECS, "CKSUM"),
+    ("a.hdf.xml", ECS, "MD5"),
+    ("a.cmr.xml", ECHO, "SHA-256"),
+    ("a.hdf.cmr.xml", ECHO, "MD5"),
+    ("a.cmr.json", UMM, "MD5"),
+    ("a.hdf.met", ODL, "CKSUM"),
+    ("a.met", ODL, "MD5"),
+    ("a.hdf.md5", "{sum}  {name}\n", "MD5"),
+    ("a.hdf.md5", "MD5 ({name}) = {sum}\n", "MD5"),
+    ("a.md5", "{sum}\n", "MD5"),
+    ("a.hdf.sha256", "{sum} *./x/{name}\n", "SHA-256"),
+    ("a.hdf.xml", ECS, "CRC32"),
+]
+
+
+@pytest.mark.parametrize(("beside", "text", "kind"), BESIDE, ids=lambda v: v if len(v) < 20 else "")
+def test_a_checksum_beside_a_file_counts(beside: str, text: str, kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.hdf"
+    data = bytes(range(256)) * 5000
+    path.write_bytes(data)
+    own = {"CKSUM": cksum(path), "MD5": md5(data), "SHA-256": sha256(data), "CRC32": f"{zlib.crc32(data):08X}"}[kind]
+    (tmp_path / beside).write_text(text.format(name="a.hdf", size=len(data), kind=kind, sum=own))
+    check_sums(path)
+    path.write_bytes(data[:4000] + b"\0" + data[4001:])
+    with pytest.raises(GranuleError, match=rf"a\.hdf.*{re.escape(beside)} beside it states {own.lower()}.*again"):
+        check_sums(path)
+
+
+@pytest.mark.parametrize("text", ["", "<xml", "{", ECS.format(name="b.hdf", size=1, kind="MD5", sum="0" * 32),
+                                  ECS.format(name="a.hdf", size=1, kind="WHIRL", sum="12")])  # fmt: skip
+def test_what_states_no_checksum_of_the_file_is_none(text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.hdf").write_bytes(b"x")
+    (tmp_path / "a.hdf.xml").write_text(text)
+    (tmp_path / "a.cmr.json").write_text(text)
+    check_sums(tmp_path / "a.hdf")
+
+
+def test_a_file_without_its_checksum_costs_its_own_pixels(planned, day_plan: DayPlan) -> None:  # type: ignore[no-untyped-def]
+    file, before = file_of(day_plan, LST), planned[1]
+    file.with_name(f"{LST}.xml").write_text(ECS.format(name=LST, size=1, kind="CKSUM", sum=cksum(file)))
+    check_sums(file)
+    data = bytearray(road.owned(file).read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    after = read_granules(day_plan)
+    (line,) = after.problems
+    assert LST in line and "its CKSUM is" in line
+    same_but(before, after, file)
