@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import shutil
 from pathlib import Path
 
 import pytest
-from archive import AUG1, LST_NAME, core_metadata, daily, lst, said, surveyed
+from archive import AUG1, C3S, LST_NAME, MAY, core_metadata, daily, lst, said, surveyed
 
 from ssm_net.grid import Domain
-from ssm_net.ingest.catalog import Granule, find_files
-from ssm_net.ingest.holdings import Holding, by_name
+from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.naming import day_in_name, period_in_name
-from ssm_net.ingest.products import product
 from ssm_net.ingest.raster import GranuleError
 from ssm_net.ingest.ssm import read_ssm, record_in
 
-MAY = ("2016-05-01", "2016-05-08")
 ONE = dt.timedelta(days=1)
 
 
@@ -88,9 +84,6 @@ def test_R30_another_product_of_rain_is_no_version(tmp_path: Path) -> None:
     daily(tmp_path / "precip" / "chirps_v9_20160501.nc", "2016-05-01", 1)
     daily(tmp_path / "precip" / "cmorph_v1_20160501.nc", "2016-05-01", 1)
     assert len(surveyed(tmp_path, MAY)[0]["precip"][dt.date(2016, 5, 1)]) == 2  # its reader names the two
-
-
-C3S = "C3S-SOILMOISTURE-L3S-SSMV-{}-{}-20160504000000-TCDR-v{}.nc"
 
 
 @pytest.mark.parametrize("folder", ["C3S", "CCI"])
@@ -311,46 +304,3 @@ def test_Q7_older_versions_stand_behind_the_newest(tmp_path: Path) -> None:
 def test_a_date_that_is_none_in_the_metadata(tmp_path: Path) -> None:
     lst(tmp_path / "MYD11A1" / LST_NAME, core_metadata("2016-99-99"))
     assert list(surveyed(tmp_path)[0]["MYD11A1"]) == [AUG1]
-
-
-# Cost
-
-
-def test_C1_a_file_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = daily(tmp_path / "precip" / "china.nc", "2016-05-01", 8)
-    first = find_files(tmp_path)
-    assert len(first.catalog()[0]["precip"]) == 8
-    stored = {k: (s, t, Holding.from_json(h.to_json())) for k, (s, t, h) in first.known.items()}
-    opened: list[Path] = []
-    monkeypatch.setattr("ssm_net.ingest.catalog.by_content", lambda entry, p: opened.append(p) or Holding())
-    assert find_files(tmp_path, stored).catalog()[0] == first.catalog()[0] and not opened
-    daily(path, "2016-06-01", 9)  # another file in its place
-    find_files(tmp_path, stored).catalog()
-    assert opened == [path]
-
-
-def test_C1_files_of_other_years_are_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "precip"
-    folder.mkdir()
-    for n in range(730):
-        (folder / f"rain_{dt.date(2015, 1, 1) + n * ONE:%Y%m%d}.nc").touch()
-    opened: list[Path] = []
-    monkeypatch.setattr("ssm_net.ingest.catalog.by_content", lambda entry, p: opened.append(p) or Holding())
-    surveyed(tmp_path, MAY)
-    assert len(opened) < 100
-
-
-def test_clean_names_of_the_archives_are_believed() -> None:
-    for folder, name in (("C3S", C3S.format("PASSIVE", "DAILY", "201912.0.0")), ("NNsm", "NNsm-AMSR2-2016122.nc")):
-        entry = product(folder)
-        assert entry is not None and by_name(entry, Path(name)) is not None
-
-
-def test_two_links_to_one_file_are_one(tmp_path: Path) -> None:
-    path = daily(tmp_path / "precip" / "a" / "rain_20160501.nc", "2016-05-01", 1)
-    (tmp_path / "precip" / "b").symlink_to("a")
-    (tmp_path / "precip" / "c").mkdir()
-    (tmp_path / "precip" / "c" / path.name).symlink_to(path)
-    assert len(surveyed(tmp_path, MAY)[0]["precip"][dt.date(2016, 5, 1)]) == 1
-    shutil.copyfile(path, tmp_path / "precip" / "rain_20160501 (1).nc")  # a browser's second download
-    assert len(surveyed(tmp_path, MAY)[0]["precip"][dt.date(2016, 5, 1)]) == 1
