@@ -19,6 +19,8 @@ from ssm_net.ingest.catalog import Catalog, find_files
 
 WEST, NORTH, STEP = 103.0, 36.0, 0.5
 AUG1 = dt.date(2015, 8, 1)
+MAY = ("2016-05-01", "2016-05-08")
+C3S = "C3S-SOILMOISTURE-L3S-SSMV-{}-{}-20160504000000-TCDR-v{}.nc"
 LST_NAME = "MYD11A1.A2015213.h26v04.061.2021348183425.hdf"
 
 

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
-from archive import AUG1, LST_NAME, core_metadata, daily, lst, said, surveyed, tif
+from archive import AUG1, C3S, LST_NAME, MAY, core_metadata, daily, lst, said, surveyed
 
-from ssm_net.cube.masks import PRODUCTION_MAPS
 from ssm_net.grid import Domain
-from ssm_net.ingest.catalog import Granule, find_files
-from ssm_net.ingest.holdings import Holding, by_name
+from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.naming import day_in_name, period_in_name
-from ssm_net.ingest.products import product
 from ssm_net.ingest.raster import GranuleError
 from ssm_net.ingest.ssm import read_ssm, record_in
-from ssm_net.ingest.static import read_static
-from ssm_net.ingest.static_files import DERIVED, USED, find_static
-from ssm_net.inputs.features import FEATURES
 
-MAY = ("2016-05-01", "2016-05-08")
 ONE = dt.timedelta(days=1)
 
 
@@ -93,9 +84,6 @@ def test_R30_another_product_of_rain_is_no_version(tmp_path: Path) -> None:
     daily(tmp_path / "precip" / "chirps_v9_20160501.nc", "2016-05-01", 1)
     daily(tmp_path / "precip" / "cmorph_v1_20160501.nc", "2016-05-01", 1)
     assert len(surveyed(tmp_path, MAY)[0]["precip"][dt.date(2016, 5, 1)]) == 2  # its reader names the two
-
-
-C3S = "C3S-SOILMOISTURE-L3S-SSMV-{}-{}-20160504000000-TCDR-v{}.nc"
 
 
 @pytest.mark.parametrize("folder", ["C3S", "CCI"])
@@ -283,77 +271,7 @@ def test_a_day_by_the_content_where_the_name_has_none(tmp_path: Path) -> None:
     assert found["ESACCI-LST"][dt.date(2016, 5, 4)][0].tile.startswith("NIGHT")
 
 
-# Static maps
-
 DOMAIN = Domain("part", (84, 88, 792, 796))
-
-
-@pytest.mark.parametrize("name", ["static/Elevation.TIF", "Static/ELEVATION.tiff", "static/2020/elevation.tif"])
-def test_T8_capitals_and_folders_of_maps(tmp_path: Path, name: str) -> None:
-    tif(tmp_path / name, 500.0)
-    assert (read_static(tmp_path, DOMAIN.fine)["elevation"] == 500).all()
-    assert find_static(tmp_path).remarks == ()
-
-
-COPERNICUS = "Copernicus_DSM_COG_10_N{:02d}_00_E{:03d}_00_DEM"
-
-
-@pytest.mark.parametrize(
-    "names",
-    [
-        ("Copernicus_DSM_COG_10_N30_00_E100_00_DEM/Copernicus_DSM_COG_10_N30_00_E100_00_DEM.tif",
-         "Copernicus_DSM_COG_10_N30_00_E101_00_DEM/Copernicus_DSM_COG_10_N30_00_E101_00_DEM.tif"),
-        ("Copernicus_DSM_30_N30_00_E100_00_DEM.tif", "Copernicus_DSM_30_N30_00_E101_00_DEM.tif"),
-        ("N30E100.tif", "N30E101.tif"),
-        ("ASTGTMV003_N30E100_dem.tif", "ASTGTMV003_N30E101_dem.tif"),
-        ("srtm_57_06.tif", "srtm_58_06.tif"),
-    ],
-    ids=["T12", "T12-flat", "T12-srtm", "T12-aster", "T12-cgiar"],
-)  # fmt: skip
-def test_T12_tiles_of_elevation_are_one_map(tmp_path: Path, names: tuple[str, str]) -> None:
-    west, _, east, north = DOMAIN.bounds_lonlat()
-    middle = (west + east) / 2
-    tif(tmp_path / "static" / names[0], 100.0, middle - 10, north + 5, 40, 0.25)
-    tif(tmp_path / "static" / names[1], 900.0, middle, north + 5, 40, 0.25)
-    z = read_static(tmp_path, DOMAIN.fine)["elevation"]
-    assert np.isfinite(z).all() and (z[:, :70] == 100).all() and (z[:, -70:] == 900).all()
-    assert not [r for r in find_static(tmp_path).remarks if not r.expected]
-
-
-def test_T12_a_tile_outside_the_domain_is_no_obstacle(tmp_path: Path) -> None:
-    tif(tmp_path / "static" / "N30E100.tif", 100.0)
-    tif(tmp_path / "static" / "S30W060.tif", 900.0, -60.0, -29.0)
-    assert (read_static(tmp_path, DOMAIN.fine)["elevation"] == 100).all()
-
-
-@pytest.mark.parametrize("name", ["rain", "Rain", "api_10", "lst_day", "red", "ssm", "relief", "inside"])
-def test_T10_names_of_other_variables_are_refused(tmp_path: Path, name: str) -> None:
-    tif(tmp_path / "static" / f"{name}.tif", 777.0)
-    assert read_static(tmp_path, DOMAIN.fine) == {}
-    (remark,) = find_static(tmp_path).remarks
-    assert remark.file == f"{name}.tif" and "is taken" in remark.what and "another name" in remark.remedy
-
-
-@pytest.mark.parametrize(
-    ("name", "remedy"),
-    [
-        ("twi", "maps in use are elevation, sand, clay, water_fraction, urban"),
-        ("dem", "name it elevation.tif"),
-        ("sand_0-5cm_mean", "name it sand.tif"),
-        ("elevaton", "name it elevation.tif"),
-    ],
-)
-def test_T11_a_map_that_no_feature_uses_is_said(tmp_path: Path, name: str, remedy: str) -> None:
-    tif(tmp_path / "static" / f"{name}.tif", 3.0)
-    (remark,) = find_static(tmp_path).remarks
-    assert remark.file == f"{name}.tif" and "used by no feature" in remark.what and remedy in remark.remedy
-
-
-def test_T11_the_maps_in_use_are_those_of_features_and_masks() -> None:
-    needs = {name for feature in FEATURES for name in feature.needs}
-    assert set(USED) | set(DERIVED) >= set(PRODUCTION_MAPS)
-    assert {*USED, *DERIVED} - set(PRODUCTION_MAPS) <= needs
-
 
 # Damage
 
@@ -386,46 +304,3 @@ def test_Q7_older_versions_stand_behind_the_newest(tmp_path: Path) -> None:
 def test_a_date_that_is_none_in_the_metadata(tmp_path: Path) -> None:
     lst(tmp_path / "MYD11A1" / LST_NAME, core_metadata("2016-99-99"))
     assert list(surveyed(tmp_path)[0]["MYD11A1"]) == [AUG1]
-
-
-# Cost
-
-
-def test_C1_a_file_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = daily(tmp_path / "precip" / "china.nc", "2016-05-01", 8)
-    first = find_files(tmp_path)
-    assert len(first.catalog()[0]["precip"]) == 8
-    stored = {k: (s, t, Holding.from_json(h.to_json())) for k, (s, t, h) in first.known.items()}
-    opened: list[Path] = []
-    monkeypatch.setattr("ssm_net.ingest.catalog.by_content", lambda entry, p: opened.append(p) or Holding())
-    assert find_files(tmp_path, stored).catalog()[0] == first.catalog()[0] and not opened
-    daily(path, "2016-06-01", 9)  # another file in its place
-    find_files(tmp_path, stored).catalog()
-    assert opened == [path]
-
-
-def test_C1_files_of_other_years_are_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "precip"
-    folder.mkdir()
-    for n in range(730):
-        (folder / f"rain_{dt.date(2015, 1, 1) + n * ONE:%Y%m%d}.nc").touch()
-    opened: list[Path] = []
-    monkeypatch.setattr("ssm_net.ingest.catalog.by_content", lambda entry, p: opened.append(p) or Holding())
-    surveyed(tmp_path, MAY)
-    assert len(opened) < 100
-
-
-def test_clean_names_of_the_archives_are_believed() -> None:
-    for folder, name in (("C3S", C3S.format("PASSIVE", "DAILY", "201912.0.0")), ("NNsm", "NNsm-AMSR2-2016122.nc")):
-        entry = product(folder)
-        assert entry is not None and by_name(entry, Path(name)) is not None
-
-
-def test_two_links_to_one_file_are_one(tmp_path: Path) -> None:
-    path = daily(tmp_path / "precip" / "a" / "rain_20160501.nc", "2016-05-01", 1)
-    (tmp_path / "precip" / "b").symlink_to("a")
-    (tmp_path / "precip" / "c").mkdir()
-    (tmp_path / "precip" / "c" / path.name).symlink_to(path)
-    assert len(surveyed(tmp_path, MAY)[0]["precip"][dt.date(2016, 5, 1)]) == 1
-    shutil.copyfile(path, tmp_path / "precip" / "rain_20160501 (1).nc")  # a browser's second download
-    assert len(surveyed(tmp_path, MAY)[0]["precip"][dt.date(2016, 5, 1)]) == 1
