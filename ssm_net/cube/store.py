@@ -85,7 +85,6 @@ class Cube:
     def _shards(self) -> dict[str, Shards]:
         return {}
 
-    # ---- reading -----------------------------------------------------------------------------------------------
     # All raise ``CubeError`` where the cube does not hold the variable or the file cannot be opened, and
     # ``DamagedError`` where its content is damaged.
 
@@ -157,8 +156,6 @@ class Cube:
                 raise _cannot_open(self.path / key / "zarr.json", err) from err
         return self._shards[key]
 
-    # ---- the production mask and the observation operator --------------------------------------------------------
-
     def land(self, window: Window | None = None) -> Tensor:
         """The production mask, (y, x) bool: pixels with less than half water, not built over, inside the boundary.
 
@@ -193,8 +190,6 @@ class Cube:
         land = self.land()
         self.__dict__.setdefault("land_fraction", cell_fraction(land.numpy(), self.domain.ratio))  # reads no map twice
         return ObservationOperator(weights, land)
-
-    # ---- days --------------------------------------------------------------------------------------------------
 
     def status(self, day: dt.date) -> dict[str, Any] | None:
         """What was stored for a day, or None where the day is not done. Raises ``DamagedError`` where the status of a
@@ -257,8 +252,6 @@ class Cube:
             return read_json(file)
         except CubeError as err:
             raise damaged(f"{self.path}: what is stored of {day}", day, err) from err
-
-    # ---- the whole cube ----------------------------------------------------------------------------------------
 
     def metadata(self, name: str, *keys: str) -> dict[str, Any] | None:
         """Facts about the whole cube that ``prepare`` stored under a name; None where there are none. Raises

@@ -24,8 +24,8 @@ from ssm_net.ingest.reach import Days, may_hold
 log = logging.getLogger(__name__)
 
 OTHERS = ("static", "ismn")  # folders of raw/ with readers of their own and no days; Zarr stores are ignored, too
-BESIDE = (".xml", ".met", ".cmr", ".md5", ".sha256", ".sha512", ".txt", ".csv", ".json", ".html", ".pdf", ".jpg", ".jpeg",
-          ".png", ".prm", ".dmrpp", ".idx", ".ncml")  # what archives and tools put beside granules  # fmt: skip
+BESIDE = (".xml", ".met", ".cmr", ".md5", ".sha256", ".sha512", ".txt", ".csv", ".json", ".html", ".pdf", ".jpg",
+          ".jpeg", ".png", ".prm", ".dmrpp", ".idx", ".ncml")  # put beside granules  # fmt: skip
 PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".tar", ".tgz")
 UNFINISHED = (".part", ".tmp", ".crdownload", ".download", ".filepart", ".aria2", ".partial")
 
