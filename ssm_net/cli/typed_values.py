@@ -2,7 +2,8 @@
 
 Hydra reads a value as a small language: without quotes it refuses Chinese, brackets, commas, ``=``, ``#`` and ``~``.
 The values of the keys below are text, never a list or a number, so they can be quoted for the user. Left to Hydra are
-what the user quoted already, ``null``, and, in a sweep, functions such as ``range(1,9)``; a comma divides values there.
+what the user quoted already, ``null``, what refers to other keys (``runs/${lr}``), and, in a sweep, functions such as
+``range(1,9)``; a comma divides values there.
 Source: Hydra 1.3 documentation, "Override grammar".
 """
 
@@ -17,6 +18,7 @@ from hydra.core.override_parser.types import Quote, QuotedString
 PATHS = ("raw", "cube", "run", "mosaics", "report", "truth", "stations", "prior", "worlds", "domain.boundary")
 NAMES = ("domain.name",)
 SWEEP = ("-m", "--multirun", "hydra.mode=MULTIRUN")
+REFERS = re.compile(r"[A-Za-z0-9_/.:,${}+-]*\$\{[A-Za-z0-9_/.:,${}+-]*")  # to other keys, and needs no quotes
 OF_HYDRA = re.compile(r"(?:choice|range|interval|glob|shuffle|sort|tag|extend_list)\(.*\)")
 
 
@@ -39,4 +41,6 @@ def _quoted(word: str, sweep: bool) -> str:
 
 def _is_hydras(value: str, sweep: bool) -> bool:
     quotes = len(value) > 1 and value[0] in "'\"" and value[-1] == value[0]
-    return quotes or value == "null" or (sweep and (OF_HYDRA.fullmatch(value) is not None or value[:1] in ("'", '"')))
+    if quotes or value == "null" or REFERS.fullmatch(value):
+        return True
+    return sweep and (OF_HYDRA.fullmatch(value) is not None or value[:1] in ("'", '"'))
