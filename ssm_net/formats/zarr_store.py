@@ -37,6 +37,7 @@ from ssm_net.formats.netcdf import (
 from ssm_net.formats.product import DAILY_VARIABLES, Mosaic, MosaicError, pack
 
 ZARR_CHUNK = 144
+NO_ATTRIBUTES = "no_attributes"  # in the status of a mosaic without any
 TIME_CHUNK = 4096  # days in a chunk of the time axis
 
 
@@ -62,7 +63,8 @@ def write_zarr_day(path: Path, mosaic: Mosaic) -> Path:
             reached(FaultPoint.STORE_DAY_HALF_WRITTEN, f"{mosaic.day} {name}")
         _put_time(path, place, mosaic.day)
         reached(FaultPoint.STORE_DAY_WITHOUT_STATUS, mosaic.day)
-        write_whole(status_file(path, mosaic.day), json.dumps(mosaic.attrs, indent=1).encode())
+        status = mosaic.attrs or {NO_ATTRIBUTES: True}  # an empty one would be a damaged one
+        write_whole(status_file(path, mosaic.day), json.dumps(status, indent=1).encode())
     return path
 
 
@@ -91,15 +93,17 @@ def read_zarr_day(path: Path, day: dt.date) -> Mosaic:
 def zarr_day_attributes(path: Path, day: dt.date) -> dict[str, Any]:
     """The attributes of a complete day. Raises ``MosaicError`` where its status is damaged."""
     again = f"make the day again: infer.py with start={day} end={day} overwrite=true"
-    return _read_json(status_file(path, day), "model", again)
+    attrs = _read_json(status_file(path, day), again)
+    return {key: value for key, value in attrs.items() if key != NO_ATTRIBUTES}
 
 
-def _read_json(file: Path, key: str, remedy: str) -> dict[str, Any]:
-    """The JSON object of a file, which holds ``key`` at least. Raises ``MosaicError`` with the remedy."""
+def _read_json(file: Path, remedy: str, *keys: str) -> dict[str, Any]:
+    """The JSON object of a file, which holds something, and ``keys`` at least. Raises ``MosaicError`` with the
+    remedy."""
     try:
         value = json.loads(file.read_bytes())
-        if not isinstance(value, dict) or key not in value:
-            raise ValueError(f"it holds no {key}")
+        if not isinstance(value, dict) or not value or not set(keys) <= set(value):
+            raise ValueError(f"it holds no {', '.join(keys) or 'attributes'}")
     except ValueError as err:
         raise MosaicError(f"{file} is damaged ({err}): {remedy}") from err
     return value
@@ -214,9 +218,9 @@ def _create(path: Path, mosaic: Mosaic) -> None:
 
 def _check_domain(path: Path, mosaic: Mosaic) -> None:
     """Raise ``MosaicError`` where the store is of another domain, or a description in it is damaged."""
-    stored = _read_json(path / "zarr.json", "attributes", OTHER_FOLDER)["attributes"]
+    stored = _read_json(path / "zarr.json", OTHER_FOLDER, "attributes")["attributes"]
     for name in (*DAILY_VARIABLES, "time", "y", "x"):
-        _read_json(path / name / "zarr.json", "node_type", OTHER_FOLDER)
+        _read_json(path / name / "zarr.json", OTHER_FOLDER, "node_type")
     expected = global_attributes(mosaic)
     for key in ("domain", "domain_window", "coarse_grid"):
         if stored.get(key) != expected[key]:
@@ -264,7 +268,7 @@ def _put_time(path: Path, place: int, day: dt.date) -> None:
 
 
 def _set_length(array: Path, length: int) -> None:
-    meta = _read_json(array / "zarr.json", "shape", OTHER_FOLDER)
+    meta = _read_json(array / "zarr.json", OTHER_FOLDER, "shape")
     if meta["shape"][0] != length:
         meta["shape"][0] = length
         write_whole(array / "zarr.json", json.dumps(meta, indent=2).encode())
