@@ -108,7 +108,8 @@ def _read(path: Path, layer: Layer, name: str, window: tuple[slice, slice]) -> t
                 _without_flags(path, names, flags, sigma)
                 continue
             costs |= _apply(flags, stored, values, sigma, there)
-    note_costs(path, layer.variable, int(np.count_nonzero(there)), costs)
+    if layer.flags:
+        note_costs(path, layer.variable, int(np.count_nonzero(there)), costs)
     values = plausible(values, of_variable(layer.variable), path, name)
     if sigma is None:
         return (values,)

@@ -35,13 +35,15 @@ def said(raw: Path, days: tuple[str, str] | None = None) -> str:
 
 
 def daily(path: Path, first: str, days: int, name: str = "precip", value: float = 1.0, **attributes: str) -> Path:
-    """A field a day, by its time axis; ``attributes`` are those of the file."""
+    """A field a UTC day, with its bounds; ``attributes`` are those of the file."""
     lat, lon = NORTH - STEP * np.arange(4), WEST + STEP * np.arange(4)
     time = np.datetime64(first, "ns") + np.arange(days) * np.timedelta64(1, "D")
     units = {"units": "mm"} if name == "precip" else {}
     fields = {name: (("time", "lat", "lon"), np.full((days, 4, 4), value, np.float32), units)}
     path.parent.mkdir(parents=True, exist_ok=True)
-    xr.Dataset(fields, {"time": time, "lat": lat, "lon": lon}, dict(attributes)).to_netcdf(path, engine="h5netcdf")
+    fields["time_bnds"] = (("time", "two"), np.stack([time, time + np.timedelta64(1, "D")], 1), {})
+    dataset = xr.Dataset(fields, {"time": ("time", time, {"bounds": "time_bnds"}), "lat": lat, "lon": lon}, attributes)
+    dataset.to_netcdf(path, engine="h5netcdf")
     return path
 
 

@@ -18,11 +18,12 @@ import xarray as xr
 from rasterio.transform import from_origin
 
 from ssm_net.grid import Domain
-from ssm_net.ingest.catalog import Granule, granules_of
+from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.fine import read_lst
+from ssm_net.ingest.holdings import by_content
 from ssm_net.ingest.products import Product, product
 from ssm_net.ingest.rain import rain_between
-from ssm_net.ingest.raster import GranuleError
+from ssm_net.ingest.raster import GranuleError, naming_damage
 from ssm_net.ingest.static import read_static
 from ssm_net.ingest.usable import read_those_that_can
 
@@ -134,7 +135,8 @@ def run(family: str, raw: Path, folder: Path, number: int, seed: int) -> Counter
             same = path.read_bytes() == data
             try:
                 if entry is not None:
-                    list(granules_of(entry, path))
+                    with naming_damage(path):
+                        by_content(entry, path)
                 values = read()
             except GranuleError as err:
                 assert str(path) in str(err)

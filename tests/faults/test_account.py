@@ -69,7 +69,7 @@ def observed(day: dt.date, files: tuple[str, ...], seen: float, remarks: tuple[R
     ssm = np.full((4, 4), np.nan, np.float32)
     ssm.flat[: int(16 * seen)] = 0.2
     return ObservedDay(day, CoarseSSM(ssm, ssm, np.zeros((4, 4), np.uint8)), {"lst_day": None}, {}, {}, None, None, {},
-                       files, (), {}, (), remarks)  # fmt: skip
+                       files, (), {}, (), remarks=remarks)  # fmt: skip
 
 
 def test_days_add_files_taken_cells_missing_and_remarks_of_readers(tmp_path: Path) -> None:

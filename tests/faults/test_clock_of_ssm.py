@@ -14,7 +14,7 @@ from ssm_net.ingest.catalog import list_granules
 from ssm_net.ingest.ssm import read_ssm
 
 DAY, ONE = dt.date(2016, 5, 3), dt.timedelta(1)
-DOMAIN = Domain.from_bbox("105 E", (105, 34, 106, 35))
+DOMAIN = Domain.from_bbox("E105", (105, 34, 106, 35))
 
 
 def smap_map(raw: Path, day: dt.date, value: float, times: str, lon: np.ndarray) -> None:
@@ -47,10 +47,10 @@ def test_S1_a_smap_day_is_of_the_local_mornings_in_it(tmp_path: Path, times: str
     for n in (-1, 0, 1):
         smap_map(tmp_path, DAY + n * ONE, 0.2 + 0.1 * n, times, lon)
     assert np.allclose(of_day(tmp_path, DOMAIN), 0.1, atol=1e-6)
-    across = Domain("across 90 E", (100, 104, 720, 728))
+    across = Domain("across_90E", (100, 104, 720, 728))
     expected = np.where(across.lonlat(coarse=True)[0] <= 90, 0.2, 0.1)
     assert np.ptp(expected) > 0 and np.allclose(of_day(tmp_path, across), expected, atol=1e-6)
-    west = Domain("far west", (100, 104, 0, 4))
+    west = Domain("far_west", (100, 104, 0, 4))
     assert np.allclose(of_day(tmp_path, west), 0.2, atol=1e-6)
 
 

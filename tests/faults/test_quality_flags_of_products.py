@@ -275,7 +275,7 @@ def test_flags_of_smap_in_every_encoding(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / f"SMAP_L3_SM_P_20160607_R18290_001.{suffix}"
     write(path)
     with flag_costs.collected() as costs:
-        out = read_ssm([Granule("SMAP", path, DAY)], DOMAIN, 0.05)
+        out = read_ssm([Granule("SMAP", path, DAY + dt.timedelta(1))], DOMAIN, 0.05)  # 06:00 there is of the next day
     np.testing.assert_array_equal(np.isfinite(out.ssm), USED)
     assert np.allclose(out.ssm[USED], 0.2)
     counted = flag_costs.of_day(costs, {path: "SMAP"})

@@ -242,7 +242,7 @@ def test_known_products_need_no_setting(tmp_path, name, attrs, start):
 
 def test_R36_what_is_said_of_missing_rain_is_true(caplog):
     _report_missing({"rain": [FIRST], "lst_day": [FIRST], "reflectance": [FIRST]})
-    assert "rain on 2016-05-01" in caplog.text and "rain is not filled: it counts as 0" in caplog.text
+    assert "rain on 2016-05-01" in caplog.text and "rain is missing there, and is not 0" in caplog.text
     assert "temperature is filled" in caplog.text and "reflectance" not in caplog.text
     caplog.clear()
     _report_missing({"rain": [FIRST]})
