@@ -177,7 +177,7 @@ WARNINGS: dict[str, Callable[[Path], None]] = {
 }
 
 
-# Those that need a whole command or a process to come of: the file of tests/faults/ that does it, and asks for the words.
+# Those that only a whole command or a process gives: the file of tests/faults/ that has one, and asks for the words.
 ELSEWHERE = {
     "is being trained by another process": "test_two_writers.py",
     "again, or days before it, while its map is being made": "test_two_writers.py",
