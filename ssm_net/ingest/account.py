@@ -20,9 +20,9 @@ EXAMPLES = 3  # file names in a line
 class Remark:
     """Something that a user should know of one file or one day of a product.
 
-    ``what`` says it in words, ``file`` names the file (empty where there is none), ``count`` is the number of
-    ``things`` that it concerns, and ``remedy`` what can be done. ``left_out``: the file is not used for it. A remark
-    that is ``expected`` is shown in the account, and is no warning.
+    ``what`` says it in words, ``file`` names the file (empty where there is none), ``detail`` holds the numbers of this
+    file, ``count`` is the number of ``things`` that it concerns, and ``remedy`` what can be done. ``left_out``: the
+    file is not used for it. A remark that is ``expected`` is shown in the account, and is no warning.
     """
 
     product: str
@@ -33,6 +33,7 @@ class Remark:
     remedy: str = ""
     left_out: bool = True
     expected: bool = False
+    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,9 @@ def _examples(group: list[Remark]) -> str:
     files = list(dict.fromkeys(one.file for one in group if one.file))
     if not files:
         return ""
+    if group[0].detail:
+        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        return f" ({group[0].file}: {group[0].detail}{more})"
     more = f" and {len(files) - EXAMPLES} more" if len(files) > EXAMPLES else ""
     return f" ({', '.join(files[:EXAMPLES])}{more})"
 

@@ -1,9 +1,12 @@
-"""Notes of the readers: what is left out of a file, or taken on trust, without the file being refused."""
+"""Notes of the readers: what is left out of a file, or taken on trust, without the file being refused.
+
+A reader knows the file and not its product; who collects the notes makes remarks of them for the account.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -49,18 +52,3 @@ def make_note(path: Path, layer: str, what: str, detail: str) -> None:
         log.warning("%s", note)
     elif note not in notes:
         notes.append(note)
-
-
-def summary(notes: Mapping[str, Iterable[Note]]) -> Iterator[str]:
-    """A line for each thing noted of each product: in how many files, and the first of them with its numbers.
-
-    ``notes`` are those of a run by product.
-    """
-    for product, of_product in sorted(notes.items()):
-        alike: dict[tuple[str, str], dict[Path, Note]] = {}
-        for note in of_product:
-            alike.setdefault((note.layer, note.what), {}).setdefault(note.path, note)
-        for (layer, what), by_file in alike.items():
-            first, more = by_file[min(by_file)], len(by_file) - 1
-            others = f", and the like in {more} more {'file' if more == 1 else 'files'}" if more else ""
-            yield f"{product}, layer {layer!r}: {what}; {first.detail} in {first.path.name}{others}"

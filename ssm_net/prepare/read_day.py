@@ -21,7 +21,7 @@ from ssm_net.ingest.account import Remark, collecting, remark
 from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.fine import read_lst, read_reflectance
 from ssm_net.ingest.flag_costs import Cost
-from ssm_net.ingest.notes import Note, collected
+from ssm_net.ingest.notes import collected
 from ssm_net.ingest.rain import rain_between
 from ssm_net.ingest.raster import GranuleError
 from ssm_net.ingest.reanalysis import read_reanalysis
@@ -50,7 +50,6 @@ class ObservedDay:
     problems: tuple[str, ...]
     left_out: Mapping[str, int]  # files that could not be read, with their size in bytes
     missing_tiles: tuple[str, ...]  # "product tile (kind)" of tiles that see the domain
-    notes: Mapping[str, tuple[Note, ...]] = field(default_factory=dict)  # by product, of the files that were used
     flags: Mapping[str, Cost] = field(default_factory=dict)  # what quality flags cost, "product: flag (effect)"
     remarks: tuple[Remark, ...] = ()  # of readers, for the account
 
@@ -69,7 +68,6 @@ def _read(plan: DayPlan) -> ObservedDay:
     problems: list[str] = []
     files: list[str] = []
     left_out: dict[str, int] = {}
-    notes: dict[str, tuple[Note, ...]] = {}
     fine = plan.domain.fine
 
     def read_usable(granules: Sequence[Granule], read: Callable[[Sequence[Granule]], T]) -> T | None:
@@ -88,8 +86,8 @@ def _read(plan: DayPlan) -> ObservedDay:
                 problems.append(f"{g.path}: this older version of {newest[g.path]} is used in its place")
         for note in made:
             if any(g.path == note.path for g in used):
-                name = products[note.path]
-                notes[name] = tuple(dict.fromkeys((*notes.get(name, ()), note)))
+                what = f"layer {note.layer!r}: {note.what}"
+                remark(Remark(products[note.path], what, note.path.name, left_out=False, detail=note.detail))
         return out
 
     def say_of(usable: Sequence[Granule]) -> Callable[[str], None]:
@@ -127,7 +125,7 @@ def _read(plan: DayPlan) -> ObservedDay:
     return ObservedDay(
         day=plan.day, ssm=ssm, lst=lst, other_lst=other_lst, air=air, reflectance=reflectance, rain=rain,
         antecedent=antecedent, files=tuple(sorted(set(files))), problems=tuple(problems), left_out=left_out,
-        missing_tiles=plan.missing_tiles, notes=notes,
+        missing_tiles=plan.missing_tiles,
     )  # fmt: skip
 
 

@@ -26,7 +26,6 @@ from ssm_net.cube.lock import CubeLock, write_lock
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.ingest.account import Account
-from ssm_net.ingest.notes import Note, summary
 from ssm_net.prepare import coverage
 from ssm_net.prepare.account import DayAccount, account_lines, with_days
 from ssm_net.prepare.intercalibration import Intercalibration
@@ -94,21 +93,17 @@ def _make_days(
     made: list[DayAccount] = []
     said: set[str] = set()
     missing = defaultdict(list)
-    notes: dict[str, list[Note]] = defaultdict(list)
     statuses: dict[dt.date, Mapping[str, Any]] = {}
-    with _reporting(notes), _leaving_processors(cfg), Progress(console=console) as bar:
+    with _reporting(made), _leaving_processors(cfg), Progress(console=console) as bar:
         progress = bar.add_task(
             "prepare: days", total=len(plan.day_plans), completed=len(plan.day_plans) - len(plan.todo)
         )
         for observed in read_ahead([plan.day_plans[day] for day in plan.todo], cfg.workers, cfg.engine):
-            warned = Account(remarks=tuple(r for r in observed.remarks if not r.file)).warnings()
-            for problem in dict.fromkeys((*observed.problems, *warned)):
+            for problem in dict.fromkeys(observed.problems):
                 if problem not in said:  # a granule may serve the views of two days
                     log.warning("%s: %s", observed.day, problem)
-            said.update(observed.problems, warned)
+            said.update(observed.problems)
             made.append(DayAccount.of(observed))
-            for name, of_product in observed.notes.items():
-                notes[name] += of_product
             for kind in store_day(writer, observed, surface, sensors):
                 missing[kind].append(observed.day)
             statuses[observed.day] = writer.cube.status(observed.day) or {}
@@ -119,12 +114,12 @@ def _make_days(
 
 
 @contextlib.contextmanager
-def _reporting(notes: Mapping[str, Sequence[Note]]) -> Iterator[None]:
-    """Warn once of each thing noted of files, with the number of files, also where the run is broken off."""
+def _reporting(made: Sequence[DayAccount]) -> Iterator[None]:
+    """Warn once of each thing that the readers of the days ``made`` remarked, also where the run is broken off."""
     try:
         yield
     finally:
-        for line in summary(notes):
+        for line in Account().with_remarks(r for day in made for r in day.remarks).warnings():
             log.warning("%s", line)
 
 

@@ -18,7 +18,6 @@ from ssm_net.cube.store import Cube, damaged
 from ssm_net.cube.variables import API_DAYS, FINE, REFLECTANCE_BANDS
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.grid import Domain, block_mean
-from ssm_net.ingest.notes import summary
 from ssm_net.ingest.products import product
 from ssm_net.lst import cloud_effect
 from ssm_net.lst.annual_cycle import AirMemory, Cycle
@@ -88,8 +87,6 @@ def store_day(writer: CubeWriter, observed: ObservedDay, surface: LandSurface, s
         "left_out": dict(observed.left_out), "missing_tiles": list(observed.missing_tiles),
         "observed": int(np.isfinite(day.coarse["ssm"]).sum()) if "ssm" in cube.coarse else 0,
     }  # fmt: skip
-    if observed.notes:
-        info["notes"] = list(summary(observed.notes))
     if observed.flags:
         info["flags"] = {flag: asdict(cost) for flag, cost in observed.flags.items()}
     if partly := covered(observed, surface.land.numpy()):

@@ -22,9 +22,10 @@ from pyproj import Transformer
 from worlds import tiny_cube
 
 from ssm_net.grid import M36
+from ssm_net.ingest.account import Account
 from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.fine import read_lst, read_reflectance
-from ssm_net.ingest.notes import Note, collected, summary
+from ssm_net.ingest.notes import collected
 from ssm_net.ingest.products import product
 from ssm_net.ingest.rain import rain_between
 from ssm_net.ingest.raster import GranuleError
@@ -338,10 +339,9 @@ def test_a_day_carries_its_notes_and_a_run_tells_each_once(tmp_path: Path) -> No
         plan = DayPlan(DAY, DOMAIN, {}, (RainInterval(MIDNIGHT, NEXT, granules),), 0.05)
         days.append(read_granules(plan))
         assert days[-1].problems == () and days[-1].files == (f"rain_2016060{n}.nc",)
-    notes: dict[str, list[Note]] = {"precip": [note for day in days for note in day.notes["precip"]]}
-    (line,) = summary(notes)
-    assert line == ("precip, layer 'precip': -9999 is no rain and is not declared as its fill value: missing; "
-                    "1 of 690 values in rain_20160601.nc, and the like in 2 more files")  # fmt: skip
+    files = Account().with_remarks(r for day in days for r in day.remarks if r.file).warnings()
+    assert files == ["precip: 3 files: layer 'precip': -9999 is no rain and is not declared as its fill value: missing "
+                     "(rain_20160601.nc: 1 of 690 values and 2 more)"]  # fmt: skip
 
 
 def test_a_cube_of_water_is_named_as_such_Q12(tmp_path: Path) -> None:
