@@ -72,9 +72,8 @@ def test_what_a_dead_process_was_doing_is_done_again(tmp_path: Path, caplog: pyt
 @pytest.mark.slow
 def test_work_that_kills_its_workers_ends_with_its_name_and_keeps_what_came_before() -> None:
     came = []
-    with pytest.raises(
-        WorkerError, match=r"2 workers died over 3, with no other work beside it.*give the machine more"
-    ):
+    message = r"2 workers died over 3, with no other work beside it.*give the machine more"
+    with pytest.raises(WorkerError, match=message):
         for result in in_order(dies, range(9), LOCAL, 2):
             came.append(result)
     assert came == [0, 1, 2]
