@@ -23,7 +23,6 @@ import difflib
 import functools
 import json
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +36,7 @@ from ssm_net.core.files import write_whole
 from ssm_net.cube.footprint import ObservationOperator
 from ssm_net.cube.masks import PRODUCTION_MAPS, cell_fraction, production_mask
 from ssm_net.cube.shards import ShardError, Shards
-from ssm_net.cube.variables import COARSE, FINE
+from ssm_net.cube.variables import COARSE, FINE, folder_name
 from ssm_net.errors import SsmNetError
 from ssm_net.grid import Domain, Footprint, Grid, Window
 
@@ -278,17 +277,10 @@ def open_cube(path: str | Path) -> Cube:
     try:
         domain = Domain(meta["domain"], tuple(meta["window"]), Grid(**meta["grid"]))
         days = tuple(EPOCH + dt.timedelta(int(n)) for n in meta["days"])
-        fine, coarse, static = (tuple(map(_name, meta[k])) for k in ("fine", "coarse", "static"))
+        fine, coarse, static = (tuple(map(folder_name, meta[k])) for k in ("fine", "coarse", "static"))
         return Cube(path, domain, days, fine, coarse, static, dict(meta["attrs"]))
     except (KeyError, TypeError, ValueError, OverflowError) as err:
         raise CubeError(f"{file} is damaged ({type(err).__name__}: {err}): {WHOLE_AGAIN}") from err
-
-
-def _name(variable: Any) -> str:
-    """A variable is a folder of the cube; a name that led elsewhere would be none."""
-    if not isinstance(variable, str) or not variable or variable.startswith(".") or re.search(r"[/\\\0]", variable):
-        raise ValueError(f"{variable!r} is no name of a variable")
-    return variable
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

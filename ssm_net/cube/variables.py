@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,3 +142,10 @@ COARSE = {
 }
 
 STATIC_UNITS = {"elevation": "m", "sand": "percent", "clay": "percent", "water_fraction": "1"}
+
+
+def folder_name(variable: object) -> str:
+    """The name of a variable, which is a folder of the cube. Raises ``ValueError`` where it is none, or led elsewhere."""
+    if not isinstance(variable, str) or not variable or variable.startswith(".") or re.search(r"[/\\\0]", variable):
+        raise ValueError(f"{variable!r} is no name of a variable")
+    return variable
