@@ -145,7 +145,7 @@ STATIC_UNITS = {"elevation": "m", "sand": "percent", "clay": "percent", "water_f
 
 
 def folder_name(variable: object) -> str:
-    """The name of a variable, which is a folder of the cube. Raises ``ValueError`` where it is none, or led elsewhere."""
+    """The name of a variable, a folder of the cube. Raises ``ValueError`` where it is none, or led elsewhere."""
     if not isinstance(variable, str) or not variable or variable.startswith(".") or re.search(r"[/\\\0]", variable):
         raise ValueError(f"{variable!r} is no name of a variable")
     return variable
