@@ -159,7 +159,7 @@ class GroundNetworks:
     def __init__(self, cell: StationCell, prior: Trained, exclude: Sequence[str] = ()) -> None:
         self.cell, self.inputs = cell, station_inputs(cell)
         plain = plain_of(self.inputs, np.zeros((POINT, POINT), int), cell.coarse[:, 0], prior)
-        start = start_from_prior(prior, TrainConfig(cube="", run="", exclude=list(exclude)), plain)  # type: ignore[arg-type]
+        start = start_from_prior(prior, TrainConfig(cube="none", run="none", exclude=list(exclude)), plain)  # type: ignore[arg-type]
         self.trained = replace(prior, scaling=start.scaling, ratio=POINT, fwhm=plain.fwhm)
         self.plain = plain
 

@@ -105,7 +105,7 @@ def test_without_radiation_there_is_air_alone_and_degrees_celsius_are_refused(tm
     assert np.isfinite(air).all()
     assert np.isnan(sun).all()
     cold = file(tmp_path / "b_20160502.nc", day, units=-273.15)
-    with pytest.raises(GranuleError, match="not kelvins"):
+    with pytest.raises(GranuleError, match="likely degrees C"):
         read_reanalysis([cold], overpass_utc(day, 110.0, 13.5), domain)
 
 
