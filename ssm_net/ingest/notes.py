@@ -19,13 +19,15 @@ log = logging.getLogger(__name__)
 class Note:
     """One thing about one layer of one file.
 
-    ``what`` is the same for all files that have it, so that it is told once; ``detail`` holds this file's numbers.
+    ``what`` is the same for all files that have it, so that it is told once; ``detail`` holds this file's numbers. One
+    that is ``expected`` in sound files, too, is no warning.
     """
 
     path: Path
     layer: str
     what: str
     detail: str
+    expected: bool = False
 
     def __str__(self) -> str:
         return f"{self.path}, layer {self.layer!r}: {self.what}; {self.detail}"
@@ -45,9 +47,9 @@ def collected() -> Iterator[list[Note]]:
         _collected.reset(token)
 
 
-def make_note(path: Path, layer: str, what: str, detail: str) -> None:
+def make_note(path: Path, layer: str, what: str, detail: str, expected: bool = False) -> None:
     """Hand a note to the caller who collects them, or log it as a warning where nobody does."""
-    note, notes = Note(Path(path), layer, what, detail), _collected.get()
+    note, notes = Note(Path(path), layer, what, detail, expected), _collected.get()
     if notes is None:
         log.warning("%s", note)
     elif note not in notes:

@@ -92,7 +92,8 @@ def _checked(
     lowest, highest = _extremes(values)
     if np.isnan(lowest):
         if quantity is SOIL_MOISTURE:
-            make_note(path, layer, "the file holds no soil moisture at all", "every value is missing")
+            # So is a day of a small part of the Earth that lies between two orbits.
+            make_note(path, layer, "the file holds no soil moisture at all", "every value is missing", expected=True)
         return values
     fill = _fills(values, (lowest, highest), quantity, linear)
     numbers = "" if fill is None else ", ".join(f"{v:.7g}" for v in np.unique(values[fill])[:3])

@@ -87,7 +87,8 @@ def _read(plan: DayPlan) -> ObservedDay:
         for note in made:
             if any(g.path == note.path for g in used):
                 what = f"layer {note.layer!r}: {note.what}"
-                remark(Remark(products[note.path], what, note.path.name, left_out=False, detail=note.detail))
+                remark(Remark(products[note.path], what, note.path.name, left_out=False, detail=note.detail,
+                              expected=note.expected))  # fmt: skip
         return out
 
     def say_of(usable: Sequence[Granule]) -> Callable[[str], None]:
