@@ -40,8 +40,8 @@ def open_netcdf(path: Path) -> Iterator[xr.Dataset]:
                            remedy=f"pip install netCDF4, or {signature.to_netcdf4(path)}")  # fmt: skip
     try:
         if kind == signature.HDF5:
-            with h5py.File(path):  # h5netcdf leaves a trace on the screen where this fails
-                pass
+            with h5py.File(path) as file:  # h5netcdf leaves a trace on the screen where one of these fails
+                file.attrs.get("_nc3_strict")
         dataset = xr.open_dataset(path, engine=ENGINES[kind], mask_and_scale=False, decode_times=False)
     except (OSError, ValueError, KeyError, RuntimeError, TypeError) as err:
         raise GranuleError(path, f"not a whole NetCDF file ({err})") from err

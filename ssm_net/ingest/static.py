@@ -21,7 +21,7 @@ from ssm_net.ingest import signature
 from ssm_net.ingest.encoding import Encoding
 from ssm_net.ingest.quantities import TEXTURE, Quantity, of_static_map
 from ssm_net.ingest.ranges import conversion, has_impossible, plausible, require_size
-from ssm_net.ingest.raster import GranuleError
+from ssm_net.ingest.raster import GranuleError, naming_damage
 from ssm_net.ingest.static_files import find_static
 
 log = logging.getLogger(__name__)
@@ -68,11 +68,11 @@ def _mosaic(paths: Sequence[Path], geobox: GeoBox) -> np.ndarray:
 def _touches(path: Path, geobox: GeoBox) -> bool:
     """Whether a tile and ``geobox`` share some area; True where the file cannot be asked, so that reading says why."""
     try:
-        with rasterio.open(path) as source:
+        with naming_damage(path), rasterio.open(path) as source:
             if source.crs is None:
                 return True
             left, bottom, right, top = rasterio.warp.transform_bounds(source.crs, str(geobox.crs), *source.bounds)
-    except RasterioError:
+    except GranuleError:
         return True
     box, pixel = geobox.boundingbox, abs(geobox.affine.a)
     wide, high = min(right, box.right) - max(left, box.left), min(top, box.top) - max(bottom, box.bottom)
@@ -80,6 +80,11 @@ def _touches(path: Path, geobox: GeoBox) -> bool:
 
 
 def _read(path: Path, geobox: GeoBox) -> np.ndarray:
+    with naming_damage(path):  # rasterio raises errors of GDAL as they are where a transformation fails
+        return _values(path, geobox)
+
+
+def _values(path: Path, geobox: GeoBox) -> np.ndarray:
     quantity = of_static_map(path.stem)
     try:
         with rasterio.open(path) as source:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from archive import tif
 
 from ssm_net.cube.masks import PRODUCTION_MAPS
 from ssm_net.grid import Domain
+from ssm_net.ingest.raster import GranuleError
 from ssm_net.ingest.static import read_static
 from ssm_net.ingest.static_files import DERIVED, USED, find_static
 from ssm_net.inputs.features import FEATURES
@@ -82,3 +84,14 @@ def test_T11_the_maps_in_use_are_those_of_features_and_masks() -> None:
     needs = {name for feature in FEATURES for name in feature.needs}
     assert set(USED) | set(DERIVED) >= set(PRODUCTION_MAPS)
     assert {*USED, *DERIVED} - set(PRODUCTION_MAPS) <= needs
+
+
+@pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
+def test_a_map_that_lies_nowhere_is_named(tmp_path: Path) -> None:
+    """Its corners are lost: GDAL's error is no trace, and names the file."""
+    path = tmp_path / "static" / "elevation.tif"
+    path.parent.mkdir()
+    with rasterio.open(path, "w", driver="GTiff", width=4, height=4, count=1, dtype="float32", crs="EPSG:4326") as file:
+        file.write(np.ones((1, 4, 4), np.float32))
+    with pytest.raises(GranuleError, match=r"elevation\.tif"):
+        read_static(tmp_path, Domain("x", (64, 68, 772, 776)).fine)
