@@ -64,6 +64,8 @@ def stage(real: Path, raw: Path) -> None:
         with h5py.File(copy, "r+") as file:
             assert file["time"].attrs["units"] in ("seconds since 1981-01-01", b"seconds since 1981-01-01")
             file["time"][:] = (day - dt.date(1981, 1, 1)).total_seconds()
+            for name in {"dtime"} & set(file):  # the times of a month's views
+                del file[name]
             file.attrs["id"], file.attrs["time_coverage_resolution"] = copy.name, "P1D"
 
 

@@ -243,6 +243,7 @@ def test_real_smap_half_orbit_and_point_lists(real_dir):
         group = file["Soil_Moisture_Retrieval_Data"]
         good = (group["retrieval_qual_flag"][:] & 1) == 0
         good &= (group["soil_moisture"][:] >= 0.02) & (group["soil_moisture"][:] <= 0.5)
+        good &= (group["surface_flag"][:] & 0b111100000) == 0  # snow or ice, frozen ground
         row, col = group["EASE_row_index"][:][good].astype(int), group["EASE_column_index"][:][good].astype(int)
         np.testing.assert_allclose(out.ssm[row, col], group["soil_moisture"][:][good])
     assert np.isfinite(out.ssm).sum() == good.sum()
