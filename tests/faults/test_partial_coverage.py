@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import road
 import torch
 import xarray as xr
 
@@ -29,7 +30,6 @@ from ssm_net.prepare.coverage import lines, percent
 from ssm_net.prepare.intercalibration import Intercalibration
 from ssm_net.prepare.read_day import ObservedDay, sum_rain
 from ssm_net.prepare.store_day import LandSurface, store_day
-from tests import road
 
 DOMAIN = Domain("t", (64, 68, 772, 776))
 FIRST = dt.date(2016, 5, 1)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "ingest"))  # eosfile
 from typing import Any
 
+import eosfile
 import h5py
 import numpy as np
 import pytest
+import road
 import xarray as xr
 from pyhdf.SD import SD, SDC
 from pyproj import Transformer
@@ -23,8 +28,6 @@ from ssm_net.ingest.flag_costs import Cost
 from ssm_net.ingest.products import product
 from ssm_net.ingest.ssm import read_ssm
 from ssm_net.prepare import prepare
-from tests import road
-from tests.ingest import eosfile
 
 DAY = dt.date(2016, 6, 7)
 DOMAIN = Domain("part", (84, 88, 792, 796))
