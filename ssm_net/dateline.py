@@ -14,13 +14,18 @@ from pyproj import Transformer
 
 Box = tuple[float, float, float, float]  # west, south, east, north, degrees
 LEAST_GAP = 10.0  # degrees, more than the points of one outline are apart
+NO_BOX = ("it is not [west, south, east, north] in degrees with west < east, south < north, longitudes from -180 to "
+          "180 (the dateline) and latitudes from -90 to 90")  # fmt: skip
 CORNERS = 360  # points that the longer side of an area is cut into at least
 
 
 def refusal_of_box(box: Box) -> str | None:
-    """Why a box is refused whose longitudes are not from -180 to 180, rising from west to east; None for any other."""
+    """Why a box is refused: it is none, or its longitudes are not from -180 to 180, rising from west to east; None for
+    any other."""
     west, south, east, north = box
-    if -180 <= west < east <= 180 or not (-90 <= south < north <= 90 and max(abs(west), abs(east)) <= 360):
+    if not (-90 <= south < north <= 90 and max(abs(west), abs(east)) <= 360):
+        return NO_BOX
+    if -180 <= west < east <= 180:
         return None
     if east - west >= 360:
         return f"longitudes run from -180 to 180, from dateline to dateline: {_written((-180.0, south, 180.0, north))}"
@@ -29,7 +34,7 @@ def refusal_of_box(box: Box) -> str | None:
         same = _written((west, south, east, north))
         return f"longitudes run from -180 to 180 degrees, from dateline to dateline: the same box is {same}"
     if west == east or west - east < 180:  # a box given from east to west, rather than one around half the globe
-        return None
+        return NO_BOX
     return _crosses((west, south, 180.0, north), (-180.0, south, east, north))
 
 

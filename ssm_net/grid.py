@@ -36,9 +36,8 @@ def check_name(name: str) -> str:
     """The name of a domain, which is part of file names. Raises ``DomainError`` where it could not be one, or could
     lead to another folder."""
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
-        shown = repr(name if len(name) <= 80 else f"{name[:80]}...")
-        raise DomainError(f"domain.name={shown}: give 1 to 64 letters (a-z, A-Z), digits, _ and -; it is part of the "
-                          "names of the maps")  # fmt: skip
+        raise DomainError(f"domain.name={name[:80]!r}: give 1 to 64 letters (a-z, A-Z), digits, _ and -; it is part of "
+                          "the names of the maps")  # fmt: skip
     return name
 
 
@@ -113,11 +112,6 @@ class Domain:
         west, south, east, north = bbox
         if reason := refusal_of_box(bbox):
             raise DomainError(f"domain {name!r}: bbox {list(bbox)}: {reason}")
-        if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
-            raise DomainError(
-                f"domain {name!r}: bbox {list(bbox)} is not [west, south, east, north] in degrees with "
-                "west < east, south < north, longitudes from -180 to 180 (the dateline) and latitudes from -90 to 90"
-            )
         return cls.from_geometry(name, box(west, south, east, north, "EPSG:4326"), grid)
 
     @classmethod

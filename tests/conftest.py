@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import road
 import torch
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 
+from ssm_net.cli.sweep import SweepFolder
 from ssm_net.prepare.run import prepare
 from ssm_net.simulate import simulate
 
@@ -44,3 +48,12 @@ def tiny_cube_path(tiny_raw: Path) -> Path:
     cube = prepare(road.preparation(tiny_raw, tiny_raw.parent / "cube.zarr"))
     assert cube is not None
     return cube.path
+
+
+@pytest.fixture
+def fresh_hydra() -> Iterator[None]:
+    """Hydra and the sweep's folder as a new process has them, for the next test."""
+    yield
+    HydraConfig.instance().cfg = None
+    GlobalHydra.instance().clear()
+    SweepFolder.current = None

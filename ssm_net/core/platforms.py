@@ -2,7 +2,7 @@
 
 It counts where a file does not state the time of each view. Sources: NASA's plans of the last years of Terra and Aqua
 (no manoeuvre of inclination since 2020 and 2021: Terra at 10:15 in October 2022, about 9:00 at the end of 2025 and 8:30
-at the end of 2026; Aqua at 15:50 in August 2026); NOAA (VIIRS), NSMC (FY-3), ESA (ATSR, SLSTR). Hours are those of the
+at the end of 2026; Aqua at 15:50 in August 2026); NOAA (VIIRS), ESA (ATSR, SLSTR). Hours are those of the
 equator; a swath sees a place up to ``spread`` earlier or later.
 """
 
@@ -49,8 +49,6 @@ PLATFORMS = {
         "snpp": ((LAUNCH, 13.5),),
         "noaa-20": ((LAUNCH, 13.5),),
         "noaa-21": ((LAUNCH, 13.5),),
-        "fy-3b": ((LAUNCH, 13.7),),
-        "fy-3d": ((LAUNCH, 14.0),),
         "ers-2": ((LAUNCH, 10.5),),
         "envisat": ((LAUNCH, 10.0),),
         "sentinel-3": ((LAUNCH, 10.0),),

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
+
+from ssm_net.core.collector import Collector
 
 EXAMPLES = 3  # file names in a line
 
@@ -75,25 +75,13 @@ class Account:
                     yield f"    {_counted(group)}"
 
 
-_collected: ContextVar[list[Remark] | None] = ContextVar("remarks", default=None)
+_REMARKS = Collector[Remark]("remarks")
+collecting = _REMARKS.collecting
 
 
 def remark(made: Remark) -> None:
     """Add a remark to those that are being collected; without a collector it is lost."""
-    into = _collected.get()
-    if into is not None:
-        into.append(made)
-
-
-@contextmanager
-def collecting() -> Iterator[list[Remark]]:
-    """The remarks that are made within."""
-    into: list[Remark] = []
-    token = _collected.set(into)
-    try:
-        yield into
-    finally:
-        _collected.reset(token)
+    _REMARKS.add(made)
 
 
 def _groups(remarks: Iterable[Remark]) -> list[list[Remark]]:

@@ -7,10 +7,8 @@ product those pixels count that were seen by then, and their age is known; nothi
 from __future__ import annotations
 
 import datetime as dt
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +16,9 @@ from odc.geo.geobox import GeoBox
 
 from ssm_net.ingest import hdfeos
 from ssm_net.ingest.catalog import Granule
+from ssm_net.ingest.notes import make_note
 from ssm_net.ingest.products import Layer
 from ssm_net.ingest.raster import LazyRaster
-
-log = logging.getLogger(__name__)
 
 NONE = np.uint8(255)  # as an age: not seen, or on a day that does not count
 
@@ -68,7 +65,8 @@ class SeenByDay:
         after = (self.day - granule.day).days  # days since the composite began
         times = hdfeos.find_stored(granule.path, layer.view_time, geobox)
         if times is None:
-            _say_last_day(granule.product, layer.view_time[0])
+            make_note(granule.path, layer.view_time[0], "there is no such layer",
+                      "its pixels count from the last day of the composite on")  # fmt: skip
             on = np.full(tuple(geobox.shape), self.period - 1)
         else:
             first = granule.day.timetuple().tm_yday
@@ -81,9 +79,3 @@ class SeenByDay:
         counts = (age >= 0) & (age <= min(oldest, int(NONE) - 1)) & (on >= 0) & (on < self.period)
         self._ages[key] = np.where(counts, age, NONE).astype(np.uint8)
         return self._ages[key]
-
-
-@lru_cache(maxsize=64)
-def _say_last_day(product: str, layer: str) -> None:
-    """Said once for each product."""
-    log.warning("%s: no layer %r; its pixels count from the last day of the composite", product, layer)

@@ -64,12 +64,18 @@ def read_map(path: Path, domain: Domain, product_name: str) -> np.ndarray:
             product_name, [str(n) for n in dataset.variables],
             lambda n: np.squeeze(latlon.physical_values(path, dataset[n])), beside=name,
         )  # fmt: skip
-    data = plausible(data, SOIL_MOISTURE, path, name, linear=volumetric(encoding))
+    linear = volumetric(encoding)
+
+    def on_cells(row: np.ndarray, col: np.ndarray, values: np.ndarray, flags: ssm_flags.Layers) -> np.ndarray:
+        """What flags leave, and then the range: values that a product itself takes away are no sign of another unit."""
+        good = ssm_flags.usable(path, product_name, flags, _inside(domain, row, col, values))
+        kept = plausible(np.where(good, values, np.nan), SOIL_MOISTURE, path, name, linear=linear)
+        return cells_from_points(domain, row.ravel(), col.ravel(), kept.ravel())
+
     if lat.ndim == 1 and data.ndim == 1 and lat.shape == lon.shape == data.shape:
         row, _ = _rows(lat, domain.grid)
         col, _ = _cols(lon, domain.grid)
-        data = np.where(ssm_flags.usable(path, product_name, flags, _inside(domain, row, col, data)), data, np.nan)
-        return cells_from_points(domain, row, col, data)
+        return on_cells(row, col, data, flags)
     if lat.ndim == 2:
         if lon.shape != lat.shape or data.shape not in (lat.shape, lat.shape[::-1]):
             raise GranuleError(path, f"shapes {lat.shape}, {lon.shape}, {data.shape} do not match", layer=name)
@@ -85,8 +91,7 @@ def read_map(path: Path, domain: Domain, product_name: str) -> np.ndarray:
         raise GranuleError(path, f"its coordinates are not cell centres of the {domain.grid.cell / 1000:.0f} km grid",
                            layer=name, remedy="put it into the folder of its product")  # fmt: skip
     rows, cols = np.meshgrid(row, col, indexing="ij")
-    data = np.where(ssm_flags.usable(path, product_name, flags, _inside(domain, rows, cols, data)), data, np.nan)
-    return cells_from_points(domain, rows.ravel(), cols.ravel(), data.ravel())
+    return on_cells(rows, cols, data, flags)
 
 
 def read_smap(path: Path, domain: Domain, day: dt.date) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from odc.geo.geobox import GeoBox
@@ -16,6 +14,7 @@ from ssm_net.core.platforms import platform, platform_of_sensor
 from ssm_net.ingest import hdfeos, latlon, quantities
 from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.composites import SeenByDay
+from ssm_net.ingest.notes import make_note
 from ssm_net.ingest.products import Layer, product
 from ssm_net.ingest.quantities import LST
 from ssm_net.ingest.ranges import conversion, plausible
@@ -173,14 +172,9 @@ def _has_dtime(granule: Granule) -> bool:
     with latlon.open_netcdf(granule.path) as dataset:
         if "dtime" in dataset.variables:
             return True
-    _say_local(granule.path.parent)
+    make_note(granule.path, "dtime", "there is no such layer, the time of each pixel",
+              "its day is taken for a local day")  # fmt: skip
     return False
-
-
-@lru_cache(maxsize=64)
-def _say_local(folder: Path) -> None:
-    """Said once for each folder."""
-    log.warning("%s: files without dtime, the time of each pixel; their days are taken for local days", folder)
 
 
 def _read_cci(granule: Granule, midnight: np.datetime64 | None = None) -> list[tuple[LazyRaster, np.ndarray | None]]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from ssm_net.core.collector import Collector
 from ssm_net.ingest.products import LOWER, MISSING, Flag
 
 WORDS = {MISSING: "missing", LOWER: "lower quality"}  # of the effects of a flag; any other is kept as it is
@@ -34,25 +33,13 @@ class LayerCosts:
     counts: Mapping[str, int]
 
 
-_collected: ContextVar[list[LayerCosts] | None] = ContextVar("costs of flags in the files being read", default=None)
-
-
-@contextmanager
-def collected() -> Iterator[list[LayerCosts]]:
-    """The costs of the files that are read inside it."""
-    costs: list[LayerCosts] = []
-    token = _collected.set(costs)
-    try:
-        yield costs
-    finally:
-        _collected.reset(token)
+_COSTS = Collector[LayerCosts]("costs of flags in the files being read")
+collected = _COSTS.collecting
 
 
 def note_costs(path: Path, layer: str, values: int, counts: Mapping[str, int]) -> None:
     """Hand the costs of a layer to the caller who collects them, if any."""
-    costs = _collected.get()
-    if costs is not None:
-        costs.append(LayerCosts(path, layer, values, dict(counts)))
+    _COSTS.add(LayerCosts(path, layer, values, dict(counts)))
 
 
 def counts_by_words(flags: Sequence[Flag], counts: Sequence[int] | np.ndarray) -> dict[str, int]:

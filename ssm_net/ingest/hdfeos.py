@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
@@ -17,12 +16,11 @@ from ssm_net.ingest.eos_metadata import EosGrid, geobox_of, grids_of
 from ssm_net.ingest.flag_costs import counts_by_words, note_costs
 from ssm_net.ingest.hdf4_apart import first_layer, open_hdf4, read_window
 from ssm_net.ingest.modis_tiles import SINUSOIDAL
+from ssm_net.ingest.notes import make_note
 from ssm_net.ingest.products import LOWER, MISSING, Bits, Flag, Layer, by_layer
 from ssm_net.ingest.quantities import of_variable
 from ssm_net.ingest.ranges import plausible
 from ssm_net.ingest.raster import GranuleError, LazyRaster
-
-log = logging.getLogger(__name__)
 
 WINDOW_MARGIN = 4  # pixels read around the part of a tile that is needed: more than any kernel reaches
 
@@ -189,7 +187,7 @@ def _without_flags(path: Path, names: Sequence[str], flags: Sequence[Flag], sigm
                            remedy="download the file with its quality layers")  # fmt: skip
     if not any(flag.effect == MISSING for flag in flags):
         return
-    log.warning("%s: no quality layer %s; its values are taken as they are", path, names[0])
+    make_note(path, names[0], "there is no such quality layer", "its values are taken as they are")
     if sigma is not None:
         np.maximum(sigma, max((f.error for f in flags if f.effect == LOWER), default=0.0), out=sigma)
 

@@ -6,11 +6,10 @@ A reader knows the file and not its product; who collects the notes makes remark
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+
+from ssm_net.core.collector import Collector
 
 log = logging.getLogger(__name__)
 
@@ -33,24 +32,12 @@ class Note:
         return f"{self.path}, layer {self.layer!r}: {self.what}; {self.detail}"
 
 
-_collected: ContextVar[list[Note] | None] = ContextVar("notes of the files being read", default=None)
-
-
-@contextmanager
-def collected() -> Iterator[list[Note]]:
-    """The notes that are made inside it, for the caller to report."""
-    notes: list[Note] = []
-    token = _collected.set(notes)
-    try:
-        yield notes
-    finally:
-        _collected.reset(token)
+_NOTES = Collector[Note]("notes of the files being read")
+collected = _NOTES.collecting
 
 
 def make_note(path: Path, layer: str, what: str, detail: str, expected: bool = False) -> None:
     """Hand a note to the caller who collects them, or log it as a warning where nobody does."""
-    note, notes = Note(Path(path), layer, what, detail, expected), _collected.get()
-    if notes is None:
+    note = Note(Path(path), layer, what, detail, expected)
+    if not _NOTES.add(note):
         log.warning("%s", note)
-    elif note not in notes:
-        notes.append(note)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,7 @@ def plausible(
     quantity that is noted, and all values are missing.
     """
     try:
-        return _checked(values, quantity, path, layer, day, linear, remedies or {})
+        return _checked(values, _Subject(quantity, path, layer, day, remedies or {}), linear)
     except GranuleError as err:
         if not quantity.optional:
             raise
@@ -79,15 +80,19 @@ def plausible(
         return np.full_like(values, np.nan)
 
 
-def _checked(
-    values: np.ndarray,
-    quantity: Quantity,
-    path: Path,
-    layer: str,
-    day: dt.date | None,
-    linear: Linear,
-    remedies: Mapping[str, str],
-) -> np.ndarray:
+@dataclass(frozen=True)
+class _Subject:
+    """What is checked: the quantity that a layer of a file should hold, and the remedies by likely unit."""
+
+    quantity: Quantity
+    path: Path
+    layer: str
+    day: dt.date | None
+    remedies: Mapping[str, str]
+
+
+def _checked(values: np.ndarray, of: _Subject, linear: Linear) -> np.ndarray:
+    quantity, path, layer = of.quantity, of.path, of.layer
     factor, offset = linear
     lowest, highest = _extremes(values)
     if np.isnan(lowest):
@@ -104,7 +109,7 @@ def _checked(
     low, high = quantity.limits
     clean = low <= lowest and highest <= high and (lowest > 0 or not quantity.zero_is_missing)
     if fill is not None or not clean:
-        _mask(values, fill, numbers, quantity, path, layer, day, remedies)
+        _mask(values, fill, numbers, of)
     return values
 
 
@@ -124,7 +129,7 @@ def require_size(
     """Raises ``GranuleError`` where all values are so small that they are in another unit (sand as 0 .. 1)."""
     lowest, highest = _extremes(values)
     if lowest >= 0 and 0 < highest <= quantity.not_all_below:
-        _refuse(values, np.isfinite(values), quantity, path, layer, None, remedies)
+        _refuse(values, np.isfinite(values), _Subject(quantity, path, layer, None, remedies))
 
 
 def _fills(values: np.ndarray, extremes: tuple[float, float], quantity: Quantity, linear: Linear) -> np.ndarray | None:
@@ -138,17 +143,9 @@ def _fills(values: np.ndarray, extremes: tuple[float, float], quantity: Quantity
     return fill if fill.any() else None
 
 
-def _mask(
-    values: np.ndarray,
-    fill: np.ndarray | None,
-    numbers: str,
-    quantity: Quantity,
-    path: Path,
-    layer: str,
-    day: dt.date | None,
-    remedies: Mapping[str, str],
-) -> None:
+def _mask(values: np.ndarray, fill: np.ndarray | None, numbers: str, of: _Subject) -> None:
     """Make missing, and note, what lies outside; refuse the file where that is most of it."""
+    quantity, path, layer = of.quantity, of.path, of.layer
     known = np.isfinite(values)
     total, filled = int(known.sum()), 0
     if fill is not None:
@@ -164,11 +161,11 @@ def _mask(
     most_above = above.sum() > MOSTLY * counted and (not quantity.often_zero or above.sum() > FEW * known.sum())
     most_below = below.sum() > MOSTLY * (counted if quantity.zero_is_missing else known.sum())
     if most_above or most_below or (below | above).sum() > MOSTLY * known.sum():
-        _refuse(values, below | above, quantity, path, layer, day, remedies)
+        _refuse(values, below | above, of)
     if not known.any() or (quantity.zero_is_missing and not counted):
         raise GranuleError(
             path, f"holds no {quantity.name}: each of its {total} values is {numbers or 0}, which stands for a missing "
-            "one and is not declared as such", layer=layer, day=day,
+            "one and is not declared as such", layer=layer, day=of.day,
             remedy="state it as _FillValue (in a GeoTIFF: as nodata) if nothing was observed, or remove the file",
         )  # fmt: skip
     if filled:
@@ -213,15 +210,8 @@ def likely_unit(values: np.ndarray, quantity: Quantity) -> str:
     return ""
 
 
-def _refuse(
-    values: np.ndarray,
-    wrong: np.ndarray,
-    quantity: Quantity,
-    path: Path,
-    layer: str,
-    day: dt.date | None,
-    remedies: Mapping[str, str],
-) -> None:
+def _refuse(values: np.ndarray, wrong: np.ndarray, of: _Subject) -> None:
+    quantity = of.quantity
     found = values[wrong]
     unit = likely_unit(found, quantity)
     known = int(np.isfinite(values).sum())
@@ -230,8 +220,10 @@ def _refuse(
         what = f"no value is above {found.max():g}, too small for {quantity.name} in {quantity.unit}"
     what += f": likely {unit}" if unit else ": in another unit, or damaged"
     wanted = f"in {quantity.unit}" if quantity.unit else f"as {quantity.range}"
-    remedy = remedies.get(unit, f"check its units: give it {wanted}, or state its units attribute, or remove the file")
-    raise GranuleError(path, what, layer=layer, day=day, remedy=remedy)
+    remedy = of.remedies.get(
+        unit, f"check its units: give it {wanted}, or state its units attribute, or remove the file"
+    )
+    raise GranuleError(of.path, what, layer=of.layer, day=of.day, remedy=remedy)
 
 
 def _extremes(values: np.ndarray) -> tuple[float, float]:

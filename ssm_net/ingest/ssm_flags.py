@@ -14,6 +14,7 @@ from ssm_net.ingest.products import MISSING, Flag, by_layer, product
 NO_NUMBER = 65534  # SMAP's fill value of flags, stated or not
 OTHER_RETRIEVAL = re.compile(r"option|scv|dca|_sca", re.I)  # of other algorithms than the baseline
 UNFLAGGED = "no quality flag in the file (kept)"
+Layers = Mapping[tuple[str, ...], np.ndarray]  # flags as stored, by the names of their layer in the table
 EMPTY = f"flag without a number ({WORDS[MISSING]})"
 
 
@@ -42,9 +43,7 @@ def layers(
     return out
 
 
-def usable(
-    path: Path, product_name: str, stored: Mapping[tuple[str, ...], np.ndarray], there: np.ndarray
-) -> np.ndarray:
+def usable(path: Path, product_name: str, stored: Layers, there: np.ndarray) -> np.ndarray:
     """Where the flags of a product leave a value, bool of the shape of ``there``: the values in the domain, whose flags
     are counted. ``stored`` are the ``layers`` of the file."""
     entry = product(product_name)

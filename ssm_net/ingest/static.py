@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,6 @@ from ssm_net.ingest.quantities import TEXTURE, Quantity, of_static_map
 from ssm_net.ingest.ranges import conversion, has_impossible, plausible, require_size
 from ssm_net.ingest.raster import GranuleError, naming_damage
 from ssm_net.ingest.static_files import find_static
-
-log = logging.getLogger(__name__)
 
 REMEDY = "download it again, or remove it: the maps are then made without it"
 STRIP = 2**24  # pixels of a map that are read at a time
@@ -97,9 +94,6 @@ def _values(path: Path, geobox: GeoBox) -> np.ndarray:
         raise GranuleError(path, what, remedy=remedy) from err
     if np.isnan(out).all():
         raise GranuleError(path, "has no value inside the domain", remedy="give a file that covers the domain")
-    missing = float(np.isnan(out).mean())
-    if missing > 0:
-        log.info("%s: no value on %.1f %% of the pixels", path, 100 * missing)
     out = out * np.float32(encoding.scale) + np.float32(encoding.offset)
     factor, offset = conversion(quantity, encoding)
     if (factor, offset) != (1.0, 0.0):

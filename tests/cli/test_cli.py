@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
@@ -18,19 +17,14 @@ from omegaconf import DictConfig, OmegaConf
 import ssm_net
 from ssm_net.cli import command, main, run_verb
 from ssm_net.cli.composition import SCHEMAS, composed
-from ssm_net.cli.sweep import PointFailed, SweepFolder
+from ssm_net.cli.sweep import PointFailed
 from ssm_net.config import InferConfig, TrainConfig
 from ssm_net.errors import ConfigError, SsmNetError
 
 INFER = ["cube=c", "mosaics=m", "run=r"]
 
 
-@pytest.fixture(autouse=True)
-def fresh_hydra() -> Iterator[None]:
-    yield
-    HydraConfig.instance().cfg = None
-    GlobalHydra.instance().clear()
-    SweepFolder.current = None
+pytestmark = pytest.mark.usefixtures("fresh_hydra")
 
 
 def raising(err: BaseException) -> Callable[[Any], None]:

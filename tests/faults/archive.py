@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import sys
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "ingest"))  # eosfile
 
 import eosfile
 import numpy as np

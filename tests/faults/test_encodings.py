@@ -7,8 +7,6 @@ import sys
 import zipfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "ingest"))  # eosfile
-
 import eosfile
 import h5py
 import lonlat_file as lonlat

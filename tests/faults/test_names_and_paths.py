@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import road
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
 from worlds import tiny_cube
 
 import ssm_net
 from ssm_net.cli import main
-from ssm_net.cli.sweep import SweepFolder
 from ssm_net.config import (
     EvaluateConfig,
     InferConfig,
@@ -40,12 +36,7 @@ PATHS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def fresh_hydra() -> Iterator[None]:
-    yield
-    HydraConfig.instance().cfg = None
-    GlobalHydra.instance().clear()
-    SweepFolder.current = None
+pytestmark = pytest.mark.usefixtures("fresh_hydra")
 
 
 @pytest.fixture

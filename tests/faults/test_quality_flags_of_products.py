@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "ingest"))  # eosfile
 from typing import Any
 
 import eosfile

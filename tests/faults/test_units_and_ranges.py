@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "ingest"))  # eosfile
 
 import eosfile
 import lonlat_file as lonlat
