@@ -5,9 +5,9 @@
     ssm_net.infer(ssm_net.InferConfig(cube="cube.zarr", run="run", mosaics="mosaics"))
     series = ssm_net.open_mosaics("mosaics")  # an xarray.Dataset
 
-Six verbs (``simulate``, ``prepare``, ``train``, ``infer``, ``evaluate``, ``pretrain``) take their settings as one value
-and return what they made. ``open_cube`` and ``open_mosaics`` open what they wrote. Names are imported at their first
-use, so that a process that reads granules does not load what trains networks.
+Seven verbs (``download``, ``simulate``, ``prepare``, ``train``, ``infer``, ``evaluate``, ``pretrain``) take their
+settings as one value and return what they made. ``open_cube`` and ``open_mosaics`` open what they wrote. Names are
+imported at their first use, so that a process that reads granules does not load what trains networks.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from ssm_net.version import __version__
 if TYPE_CHECKING:
     from ssm_net.config import (
         DomainConfig,
+        DownloadConfig,
+        EarthdataConfig,
         EngineConfig,
         EvaluateConfig,
         InferConfig,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
         TrainerConfig,
     )
     from ssm_net.cube.store import open_cube
+    from ssm_net.download import download
     from ssm_net.errors import SsmNetError
     from ssm_net.evaluate import evaluate
     from ssm_net.formats.mosaic_series import open_mosaics
@@ -45,6 +48,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Domain",
     "DomainConfig",
+    "DownloadConfig",
+    "EarthdataConfig",
     "EngineConfig",
     "EvaluateConfig",
     "InferConfig",
@@ -57,6 +62,7 @@ __all__ = [
     "TrainConfig",
     "TrainerConfig",
     "__version__",
+    "download",
     "evaluate",
     "infer",
     "open_cube",
@@ -67,7 +73,7 @@ __all__ = [
     "train",
 ]
 
-VERBS = ("evaluate", "infer", "prepare", "pretrain", "simulate", "train")
+VERBS = ("download", "evaluate", "infer", "prepare", "pretrain", "simulate", "train")
 MODULES = {  # of the other names
     **{name: "config" for name in __all__ if name.endswith("Config")},
     "Domain": "grid",

@@ -23,6 +23,7 @@ from ssm_net.config.loading import writable
 
 HYDRA = "1.3"  # whose defaults are asked for
 SCHEMAS: dict[str, type[Any]] = {
+    "download": config.DownloadConfig,
     "simulate": config.SimulateConfig,
     "prepare": config.PrepareConfig,
     "train": config.TrainConfig,

@@ -5,6 +5,7 @@ dictionary, into these values. Importing them needs neither Hydra nor OmegaConf.
 """
 
 from ssm_net.config.checks import METHODS, days_between, parse_day
+from ssm_net.config.download import DOWNLOADS, DownloadConfig, EarthdataConfig
 from ssm_net.config.evaluate import EvaluateConfig
 from ssm_net.config.infer import InferConfig
 from ssm_net.config.loading import load
@@ -15,9 +16,12 @@ from ssm_net.config.simulate import SimulateConfig
 from ssm_net.config.train import TrainConfig
 
 __all__ = [
+    "DOWNLOADS",
     "METHODS",
     "PRIOR_MODEL",
     "DomainConfig",
+    "DownloadConfig",
+    "EarthdataConfig",
     "EngineConfig",
     "EvaluateConfig",
     "InferConfig",

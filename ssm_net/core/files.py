@@ -39,6 +39,15 @@ def write_whole(path: Path, data: bytes | memoryview) -> Path:
     return path
 
 
+def put_in_place(part: Path, path: Path) -> Path:
+    """Give a file that is complete, and flushed to the disk, its name ``path`` in the same folder, in one step."""
+    reached(FaultPoint.FILE_WRITTEN_NOT_RENAMED, path)
+    os.replace(part, path)
+    reached(FaultPoint.FILE_RENAMED_NOT_SYNCED, path)
+    _sync_folder(path.parent)
+    return path
+
+
 def stamp(path: Path) -> tuple[int, int]:
     """The time of writing (ns) and the size (bytes) of a file: they change when another takes its place.
 

@@ -1,0 +1,12 @@
+"""Fetch the files that prepare wants from the archives into raw/.
+
+python download.py raw=raw 'domain.bbox=[24,44,26,46]' start=2018-04-01 end=2018-09-30 plan=true
+python download.py --help                                                             explains the keys
+"""
+
+from ssm_net.cli import command
+
+main = command("download")
+
+if __name__ == "__main__":
+    main()

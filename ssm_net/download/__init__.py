@@ -1,0 +1,8 @@
+"""The files that ``prepare`` wants, from the archives into ``raw/``."""
+
+from ssm_net.core.verbs import callable_package
+from ssm_net.download.run import download
+
+__all__ = ["download"]
+
+callable_package(__name__)

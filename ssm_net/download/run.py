@@ -1,0 +1,123 @@
+"""``download(cfg)``: the files that ``prepare`` wants, from the archives into ``raw/``."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.util
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from ssm_net.config import DownloadConfig
+from ssm_net.core.locks import open_lock
+from ssm_net.download.errors import DownloadError, FileError
+
+if TYPE_CHECKING:
+    from ssm_net.download.plan import DownloadPlan
+
+console = Console()
+LOCK = ".download.lock"
+NAMED = 5  # files that are named for each reason
+
+
+def download(cfg: DownloadConfig) -> DownloadPlan:
+    """Fetch what is missing in ``raw/``; returns the plan that was carried out. With ``plan=true`` it is only printed.
+
+    Raises ``DownloadError`` where a library or the login is missing, the search fails, another download fills the same
+    folder, or files are left, which it lists with the reason of each; ``OSError`` where the disk is or gets full.
+    """
+    names = cfg.products
+    _require_library("earthaccess")
+    if {"C3S", "ERA5-Land"} & set(names):
+        _require_library("cdsapi")
+    # Only here, since they rest on libraries that come with the extra.
+    from ssm_net.download.archive_session import ArchiveSession, Patience
+    from ssm_net.download.plan import make_plan, require_room
+    from ssm_net.download.search import Catalogue
+
+    catalogue = Catalogue(ArchiveSession(cfg.earthdata, None), Patience(cfg.tries, cfg.pause))
+    plan = make_plan(cfg, catalogue)
+    for line in plan.lines():
+        console.print(line, soft_wrap=True)
+    if cfg.plan:
+        return plan
+    with _only_download(Path(cfg.raw)):
+        require_room(plan)
+        left = _fetch(plan)
+    _report(plan, left)
+    return plan
+
+
+def _require_library(name: str) -> None:
+    if importlib.util.find_spec(name) is None:
+        raise DownloadError(f"download needs the Python package {name}: pip install 'ssm_net[download]'")
+
+
+def _fetch(plan: DownloadPlan) -> dict[str, list[str]]:
+    """Fetch the files of the plan; the names of those that are left, by reason."""
+    from ssm_net.download.climate_store import fetch_cds, require_key
+    from ssm_net.download.fetch_all import fetch_all
+    from ssm_net.download.login import log_in
+
+    cfg, left = plan.cfg, defaultdict(list)
+    if plan.requests:
+        require_key()
+    if plan.missing:
+        login = log_in(cfg.earthdata)
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        with Progress(*columns, console=console) as bar:
+            task = bar.add_task(f"download: {len(plan.missing)} files", total=plan.size or None)
+            reasons = fetch_all(plan.missing, cfg, login, lambda count: bar.advance(task, count), lambda file: None)
+        for file, why in reasons.items():
+            left[why.replace(file.name, "the file")].append(f"{file.folder}/{file.name}")
+    for request in plan.requests:
+        span = f"{request.days[0]} .. {request.days[-1]}"
+        console.print(f"Climate Data Store: {request.product} {span}; it may wait in a queue", soft_wrap=True)
+        try:
+            fetch_cds(request, Path(cfg.raw), cfg.tries)
+        except FileError as err:
+            left[str(err)].append(f"{request.folder}/{request.name}")
+    return left
+
+
+def _report(plan: DownloadPlan, left: Mapping[str, list[str]]) -> None:
+    """Say what came; raises ``DownloadError`` where something is left."""
+    from ssm_net.download.checks import can_check
+
+    lost = {name for names in left.values() for name in names}
+    came = [file for file in plan.missing if f"{file.folder}/{file.name}" not in lost]
+    by_sum = sum(can_check(file.checksum) for file in came)
+    console.print(
+        f"[green]{len(came)} files came[/] into {escape(plan.cfg.raw)}, {by_sum} of them compared with the checksum of "
+        f"the archive, the others by size and kind; {len(plan.wanted) - len(plan.missing)} were there", soft_wrap=True,
+    )  # fmt: skip
+    if not left:
+        console.print(f"then: {plan.next_command()}", soft_wrap=True)
+        return
+    lines = [f"{sum(map(len, left.values()))} files are left; the same command goes on from here:"]
+    for why, names in left.items():
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        lines.append(f"  {why}\n    {', '.join(sorted(names)[:NAMED])}{more}")
+    raise DownloadError("\n".join(lines))
+
+
+@contextmanager
+def _only_download(raw: Path) -> Iterator[None]:
+    """Holds the folder for this download. Raises ``DownloadError`` where another one fills it."""
+    raw.mkdir(parents=True, exist_ok=True)
+    descriptor = open_lock(raw / LOCK)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DownloadError(f"raw={raw}: another download fills this folder; wait until it has ended") from None
+        yield
+    finally:
+        os.close(descriptor)
