@@ -117,8 +117,8 @@ def fetch_cds(file: CdsFile, raw: Path, tries: int) -> Sequence[Path]:
             return _unpacked(file, part) if zipfile.is_zipfile(part) else [_named(file, part)]
         except (requests.RequestException, RuntimeError, zipfile.BadZipFile) as err:
             raise FileError(
-                f"{file.product} {file.days[0]} .. {file.days[-1]}: the Climate Data Store says: {_first_line(err)}. If "
-                f"it speaks of a licence, accept it on the download page of {file.dataset}; of a key, see {KEY_PAGE}"
+                f"{file.product} {file.days[0]} .. {file.days[-1]}: the Climate Data Store says: {_first_line(err)}. "
+                f"If it speaks of a licence, accept it on the download page of {file.dataset}; of a key, see {KEY_PAGE}"
             ) from err
         finally:
             part.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""All files of a plan: a few at a time, on after a failure, but not where one answer stands for all that would follow."""
+"""All files of a plan: a few at a time, on after a failure, but not where one answer stands for all that follow."""
 
 from __future__ import annotations
 
