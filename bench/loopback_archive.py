@@ -197,6 +197,10 @@ class _Data(_Handler):
             return self.send(302, Location=f"{where}&state={quote(self.path, safe='')}")
         if given is not None and (given != f"Bearer {TOKEN}" or archive.expired):
             return self.send(401, {"error": "invalid_token", "error_description": "Token is expired"})
+        if "eula" in archive.faults[name] + archive.faults["*"]:
+            page = f"{archive.base('login')}/approve_app?client_id=pool"
+            return self.send(403, {"status_code": 403, "error_description": "EULA Acceptance Failure",
+                                   "resolution_url": page})  # fmt: skip
         if granule.signed:
             elsewhere = archive.base("data").replace("127.0.0.1", "localhost")
             return self.send(303, Location=f"{elsewhere}/signed/{quote(name)}?A-userid={USER}&{SIGNATURE}")
@@ -204,10 +208,6 @@ class _Data(_Handler):
 
     def transfer(self, granule: Granule) -> None:
         archive, fault = self.archive, self.archive.fault(granule.name)
-        if fault == "eula":
-            page = f"{archive.base('login')}/approve_app?client_id=pool"
-            return self.send(403, {"status_code": 403, "error_description": "EULA Acceptance Failure",
-                                   "resolution_url": page})  # fmt: skip
         if fault == "page":
             return self.send(200, LOGIN_PAGE)
         if fault is not None and fault.isdigit():

@@ -125,8 +125,8 @@ class ArchiveSession:
         if code == 403:
             return self._unapproved(_resolution_page(answer, self.login))
         if code in (404, 410):
-            return FileError(f"{_shown(answer.url)}: not there ({code}), although the search lists it; it may have "
-                             "been replaced: run the same command again")  # fmt: skip
+            return FileError(f"{host} does not have the file ({code}), although the search lists it; it may have been "
+                             "replaced: run the same command again")  # fmt: skip
         if code in (429, 503):
             wait = _retry_after(answer)
             long = f" for {wait / 60:.0f} minutes" if wait else ""

@@ -63,8 +63,9 @@ def _one_try(
         require_kind(part, file.name)
         if file.checksum is not None:
             require_checksum(part, file.name, file.checksum)
-    except FileError:
+    except FileError as err:
         part.unlink()  # going on from it would not mend it
+        err.again = err.again or have > 0  # its beginning was of an earlier run
         raise
 
 
