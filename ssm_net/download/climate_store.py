@@ -115,9 +115,11 @@ def fetch_cds(file: CdsFile, raw: Path, tries: int) -> Sequence[Path]:
             with open(part, "rb") as written:
                 os.fsync(written.fileno())
             return _unpacked(file, part) if zipfile.is_zipfile(part) else [_named(file, part)]
-        except (requests.RequestException, RuntimeError, zipfile.BadZipFile) as err:
+        except FileError:
+            raise
+        except (requests.RequestException, RuntimeError, LookupError, ValueError, zipfile.BadZipFile) as err:
             raise FileError(
-                f"{file.product} {file.days[0]} .. {file.days[-1]}: the Climate Data Store says: {_first_line(err)}. "
+                f"{file.product} {file.days[0]} .. {file.days[-1]}: the Climate Data Store says: {_in_one_line(err)}. "
                 f"If it speaks of a licence, accept it on the download page of {file.dataset}; of a key, see {KEY_PAGE}"
             ) from err
         finally:
@@ -152,5 +154,6 @@ def _unpacked(file: CdsFile, part: Path) -> list[Path]:
     return out
 
 
-def _first_line(err: BaseException) -> str:
-    return (str(err).strip().splitlines() or [type(err).__name__])[0][:300]
+def _in_one_line(err: BaseException) -> str:
+    lines = dict.fromkeys(line.strip() for line in str(err).splitlines() if line.strip())
+    return "; ".join(lines)[:500] or type(err).__name__
