@@ -20,6 +20,7 @@ from ssm_net.errors import ConfigError
 CONF = conf_folder()
 PERIOD = {"start": "2016-04-15", "end": "2016-06-13"}
 NEEDED: dict[str, dict[str, Any]] = {
+    "download": {"raw": "RAW", **PERIOD},
     "simulate": {"raw": "RAW", **PERIOD},
     "prepare": {"raw": "RAW", "cube": "CUBE", **PERIOD},
     "pretrain": {"worlds": "WORLDS", "run": "RUN"},
@@ -30,6 +31,7 @@ NEEDED: dict[str, dict[str, Any]] = {
 GROUPS = [
     (verb, group, option.stem)
     for verb, groups in {
+        "download": ["domain"],
         "simulate": ["domain"],
         "prepare": ["domain", "engine"],
         "train": ["model", "trainer"],
@@ -41,6 +43,7 @@ GROUPS = [
 ]
 EXPERIMENTS: list[tuple[str, str, dict[str, Any]]] = [
     ("simulate", "demo", {"start": "2016-04-15", "end": "2016-06-13", "seed": 1, "family": "A"}),
+    ("download", "demo", {"start": "2016-04-15", "end": "2016-06-13"}),
     ("prepare", "demo", {"start": "2016-04-15", "end": "2016-06-13"}),
     ("simulate", "record", {"start": "2011-08-01", "end": "2012-08-31", "record": True, "auxiliary": True}),
     ("train", "scratch", {"prior": "none", "lr": TrainConfig.lr}),
