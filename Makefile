@@ -1,6 +1,6 @@
 # make demo and make test work in a fresh clone: both make their environment first.
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check smoke real ground clean
+.PHONY: help env demo basin test check smoke real ground clean
 SHELL := bash
 
 ENV := .venv
@@ -40,6 +40,9 @@ demo: env  ## simulate a small world, make its maps and score them: demo/report
 	@echo "Daily maps:  demo/mosaics/ssm_demo_yyyymmdd.nc (xarray, QGIS)"
 	@echo "Report:      $$(ls demo/report/*.html | head -n 1)"
 	@echo "Another run of make demo redoes nothing; make clean removes it."
+
+basin: env  ## from an empty folder to maps of a small basin, against an archive on this machine: build/basin
+	$(BIN)/python bench/basin.py build/basin
 
 check: env  ## ruff (rules and format), mypy, and that imports run one way
 	$(BIN)/ruff check .

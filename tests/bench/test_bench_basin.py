@@ -1,0 +1,31 @@
+"""``make basin``: the archive on this machine serves a world's files under names that download knows."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "bench"))  # scripts, not a package
+import basin
+
+from ssm_net.download.archive_products import chosen_products
+
+
+def test_what_is_downloaded_is_served_and_the_rest_is_put_there_by_hand(tiny_raw: Path) -> None:
+    products = chosen_products(list(basin.PRODUCTS), basin.START, basin.END)
+    wanted = {collection.short_name for product in products for collection in product.collections}
+    granules = list(basin.served(tiny_raw))
+    assert {g.collection[0] for g in granules} == wanted
+    assert {g.collection[0] for g in granules if not g.signed} == {"GPM_3IMERGDF"}
+    assert all((tiny_raw / name).is_dir() for name in basin.BY_HAND)
+
+
+@pytest.mark.slow
+def test_from_an_empty_folder_to_maps(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "bench" / "basin.py"), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1200, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "files are wanted, and came as they are there" in done.stdout
+    assert "30 daily maps in" in done.stdout
