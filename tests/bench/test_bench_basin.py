@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "bench"))  # scripts, not a package
+sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))  # scripts, not a package
 import basin
 
 from ssm_net.download.archive_products import chosen_products
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_what_is_downloaded_is_served_and_the_rest_is_put_there_by_hand(tiny_raw: Path) -> None:
