@@ -14,13 +14,14 @@ from rich.markup import escape
 from ssm_net.config import DownloadConfig, parse_day
 from ssm_net.core.boundary import domain_of
 from ssm_net.core.days import ONE_DAY, runs
-from ssm_net.download.archive_products import ArchiveProduct, chosen_products
+from ssm_net.download.archive_products import ARCHIVE_PRODUCTS, ArchiveProduct, chosen_products
 from ssm_net.download.climate_store import CdsFile, cds_files
 from ssm_net.download.search import Catalogue, RemoteFile
 from ssm_net.grid import Domain
 from ssm_net.ingest.products import product as product_of_folder
 from ssm_net.prepare.plan import RAIN_BEFORE
 
+CDS_NAMES = tuple(product.name for product in ARCHIVE_PRODUCTS if product.cds)
 SAFETY = 1.05  # of the room asked for on the disk
 
 
@@ -59,8 +60,8 @@ class DownloadPlan:
             yield f"  [yellow]{escape(name)} has another size than the archive states: it is fetched again[/]"
         for why, count in self.unusable.items():
             yield f"  [yellow]left out: {escape(why)} ({count})[/]"
-        yield f"to fetch: {len(self.missing)} files, {_size(self.size)}" + (
-            f", and {len(self.requests)} requests to the Climate Data Store" if self.requests else ""
+        yield f"to fetch: {counted(len(self.missing), 'file')}, {_size(self.size)}" + (
+            f", and {counted(len(self.requests), 'request')} to the Climate Data Store" if self.requests else ""
         )
         yield f"then: {self.next_command()}"
 
@@ -76,16 +77,19 @@ class DownloadPlan:
         asked = [file for file in self.requests if file.product == name]
         span = f"{window[0]} .. {window[1]}"
         if asked:
-            return f"{name}: {len(asked)} requests to the Climate Data Store, {span}"
+            return f"{name}: {counted(len(asked), 'request')} to the Climate Data Store, {span}"
+        if name in CDS_NAMES:
+            return f"{name}: all there, {span}"
         if not wanted:
-            return f"{name}: [yellow]none in the archive[/], or all there, {span}"
+            return (f"{name}: [yellow]none in the archive[/] for {span}: no such days, or a newer version of the "
+                    "product; https://search.earthdata.nasa.gov shows both")  # fmt: skip
         days = {file.day for file in wanted if file.day}
         there = f"{len(wanted) - len(missing)} there" if missing else "all there"
         lacking = [d for d in days_of(window) if d not in days]
         if wanted[0].folder.startswith("static/"):
-            return f"{name}: {len(wanted)} files, {there}; to fetch {_size(sum(f.about for f in missing))}"
+            return f"{name}: {counted(len(wanted), 'file')}, {there}; to fetch {_size(sum(f.about for f in missing))}"
         return (
-            f"{name}: {len(wanted)} files on {len(days)} days, {there}; to fetch {len(missing)}, "
+            f"{name}: {counted(len(wanted), 'file')} on {counted(len(days), 'day')}, {there}; to fetch {len(missing)}, "
             f"{_size(sum(f.about for f in missing))}; {span}"
         ) + (f"; [yellow]none on {runs(lacking)}[/]" if lacking else "")
 
@@ -170,6 +174,11 @@ def _sizes_below(raw: Path, wanted: Sequence[RemoteFile]) -> dict[tuple[str, str
             for where, _, files in os.walk(place, followlinks=True):
                 there |= {(folder, n): os.stat(os.path.join(where, n)).st_size for n in names.intersection(files)}
     return there
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things in words: ``1 file``, ``2 files``."""
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _size(count: float) -> str:

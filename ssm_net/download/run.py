@@ -90,18 +90,21 @@ def _fetch(plan: DownloadPlan) -> dict[str, list[str]]:
 def _report(plan: DownloadPlan, left: Mapping[str, list[str]]) -> None:
     """Say what came; raises ``DownloadError`` where something is left."""
     from ssm_net.download.checks import can_check
+    from ssm_net.download.plan import counted
 
     lost = {name for names in left.values() for name in names}
     came = [file for file in plan.missing if f"{file.folder}/{file.name}" not in lost]
     by_sum = sum(can_check(file.checksum) for file in came)
     console.print(
-        f"[green]{len(came)} files came[/] into {escape(plan.cfg.raw)}, {by_sum} of them compared with the checksum of "
-        f"the archive, the others by size and kind; {len(plan.wanted) - len(plan.missing)} were there", soft_wrap=True,
+        f"[green]{counted(len(came), 'file')} came[/] into {escape(plan.cfg.raw)}, {by_sum} of them compared with the "
+        f"checksum of the archive, the others by size and kind; {len(plan.wanted) - len(plan.missing)} were there", soft_wrap=True,
     )  # fmt: skip
     if not left:
         console.print(f"then: {plan.next_command()}", soft_wrap=True)
         return
-    lines = [f"{sum(map(len, left.values()))} files are left; the same command goes on from here:"]
+    number = sum(map(len, left.values()))
+    are = "is" if number == 1 else "are"
+    lines = [f"{counted(number, 'file')} {are} left; the same command goes on from here:"]
     for why, names in left.items():
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
         lines.append(f"  {why}\n    {', '.join(sorted(names)[:NAMED])}{more}")

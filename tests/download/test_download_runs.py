@@ -117,6 +117,15 @@ def test_the_command_ends_with_an_error_where_something_is_left(
         main()
     assert end.value.code == 1
     err = capsys.readouterr().err
-    assert "1 files are left; the same command goes on from here" in err and f"{FOLDER}/{lost}" in err
+    assert "1 file is left; the same command goes on from here" in err and f"{FOLDER}/{lost}" in err
     main()
     assert lost in names(tmp_path / "raw" / FOLDER)
+
+
+def test_a_product_without_files_is_said(
+    archive: LoopbackArchive, asked: Asked, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An archive moves on to a newer version of a product, and lists no file of the old one any more."""
+    ssm_net.download(asked(products=["MYD11A1", "MCD43A4"], plan=True))
+    said = " ".join(capsys.readouterr().out.split())
+    assert "MCD43A4: none in the archive for 2018-04-01 .. 2018-04-03: no such days, or a newer version" in said
