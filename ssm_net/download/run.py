@@ -95,9 +95,10 @@ def _report(plan: DownloadPlan, left: Mapping[str, list[str]]) -> None:
     lost = {name for names in left.values() for name in names}
     came = [file for file in plan.missing if f"{file.folder}/{file.name}" not in lost]
     by_sum = sum(can_check(file.checksum) for file in came)
+    there = len(plan.wanted) - len(plan.missing)
     console.print(
         f"[green]{counted(len(came), 'file')} came[/] into {escape(plan.cfg.raw)}, {by_sum} of them compared with the "
-        f"checksum of the archive, the others by size and kind; {len(plan.wanted) - len(plan.missing)} were there", soft_wrap=True,
+        f"checksum of the archive, the others by size and kind; {there} were there", soft_wrap=True,
     )  # fmt: skip
     if not left:
         console.print(f"then: {plan.next_command()}", soft_wrap=True)
