@@ -6,6 +6,10 @@ file of UTC day D is therefore of local day D + 1, while the day overpass (13:30
 
 A day of the product is given the views nearest to its hours, 01:30 and 13:30, that do not come after its end: by night
 those from 13:30 of the day before to 13:30 (Terra's 22:30 is of the evening before), by day those of the local day.
+
+A domain across the dateline keeps the day of its western part: its longitudes run on beyond 180, so that local solar
+time (UTC + longitude / 15) does too, and the views of a day are of one moment on both sides. The local calendar east
+of the dateline calls it the day before.
 """
 
 from __future__ import annotations
@@ -25,8 +29,9 @@ VIEWS = {"day": (0.0, 24.0), "night": (NIGHT_HOUR - 12, NIGHT_HOUR + 12)}
 
 
 def utc_day(local_day: dt.date, local_hour: float, lon: float) -> dt.date:
-    """UTC day of the moment ``local_hour`` (local solar, 0..24) of ``local_day`` at longitude ``lon`` (degrees)."""
-    return local_day + dt.timedelta(days=_days_behind(local_hour, lon))
+    """UTC day of the moment ``local_hour`` (local solar, 0..24) of ``local_day`` at longitude ``lon`` (degrees, beyond
+    180 east of a dateline that the domain crosses)."""
+    return local_day + dt.timedelta(days=math.floor((local_hour - lon / 15) / 24))
 
 
 def overpass_utc(day: dt.date, lon: float, hour: float = NIGHT_HOUR) -> np.datetime64:
@@ -78,9 +83,3 @@ def taken(overpass: str, moments: np.ndarray | Sequence[float] | float) -> np.nd
     first, end = VIEWS[overpass]
     at = np.asarray(moments)
     return (at >= first) & (at < end)
-
-
-def _days_behind(local_hour: float, lon: float) -> int:
-    """Days to add to a local day for its UTC day: -1, 0 or 1."""
-    wrapped = (lon + 180) % 360 - 180
-    return math.floor((local_hour - wrapped / 15) / 24)

@@ -63,12 +63,10 @@ def rain_between(
         for _, steps in groupby(within, key=lambda s: s.header.path):
             for total, cover in zip(*_contribution(list(steps), t0, t1, files), strict=True):
                 _add(sums, covers, total, cover)
-    out = np.full(tuple(geobox.shape), np.nan, np.float32)
-    for total, cover in zip(sums, covers, strict=True):
-        # Weighted means on the source grid first: NaN pixels of one file do not spread over the others.
-        rain = Raster(np.where(cover.data >= 0.5, total.data, np.nan).astype(np.float32), total.geobox)
-        np.copyto(out, regrid([rain], geobox, "bilinear"), where=np.isnan(out))
-    return out
+    # Weighted means on the source grid first: NaN pixels of one file do not spread over the others.
+    rain = [Raster(np.where(cover.data >= 0.5, total.data, np.nan).astype(np.float32), total.geobox)
+            for total, cover in zip(sums, covers, strict=True)]  # fmt: skip
+    return regrid(rain, geobox, "bilinear")
 
 
 def rain_intervals(
