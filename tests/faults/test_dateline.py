@@ -125,7 +125,7 @@ def wave(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("how", ["bilinear", "nearest", "average"])
 def test_grids_in_degrees_go_on_across_the_dateline(layout: str, how: str) -> None:
     """Every pixel as where nothing is cut: the field does not know of 180 degrees."""
-    lon, lat = ACROSS.lonlat()
+    _, lat = ACROSS.lonlat()
     step = 0.25
     at_lat = np.arange(lat.min() // 1 - 2, lat.max() // 1 + 3, step) + step / 2
     half = 0 if layout == "0..360 centres" else step / 2  # as of ERA5: one pixel astride 180 degrees
@@ -178,12 +178,15 @@ def test_tiles_of_both_sides_are_read_where_they_lie() -> None:
         rasters.append(Raster(data, GeoBox((1200, 1200), affine, SINUSOIDAL)))
     got = regrid(rasters, ACROSS.fine, "bilinear")
     inner = np.s_[2:-2, 2:-2]
-    assert np.isfinite(got[inner]).mean() > 0.999  # at the dateline tiles end amid a pixel
+    beside = np.isin(np.arange(144), (71, 72))  # where the tiles end amid their pixels
+    assert np.isfinite(got[inner][:, ~beside[2:-2]]).all() and np.isfinite(got[:, beside]).mean() > 0.5
     assert np.nanmax(np.abs(got - field)[inner]) < 0.02
 
 
-@pytest.mark.parametrize(("product", "part", "hour"), [("MYD11A1", "night", 1.5), ("MYD11A1", "day", 13.5),
-                                                       ("MOD11A1", "night", 22.5), ("MOD11A1", "day", 10.5)])  # fmt: skip
+VIEWS = [("MYD11A1", "night", 1.5), ("MYD11A1", "day", 13.5), ("MOD11A1", "night", 22.5), ("MOD11A1", "day", 10.5)]
+
+
+@pytest.mark.parametrize(("product", "part", "hour"), VIEWS)
 @pytest.mark.parametrize("modis_day", ["utc", "local"])
 def test_both_sides_are_seen_at_one_moment(
     tmp_path: Path, product: str, part: str, hour: float, modis_day: str
