@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -20,6 +21,7 @@ from ssm_net.prepare.products import CubeProducts, known_product
 
 NEAR_DAYS = (-2, -1, 0, 1)  # days that a file with views of a day can be named after
 COMPOSITE_BACK = 40  # days back from which a composite is used that comes late, as all do in near real time
+RADIOMETERS = (-6.0, 6.0)  # from and to which hour of the day radiometers pass by night: SMOS and SMAP 18:00, 06:00
 OVERPASS_ROLES = {"lst": "lst", "other_lst": "other_lst", "reanalysis": "air"}  # roles with granules of day and night
 
 
@@ -99,10 +101,12 @@ def plan_day(
     west, south, east, north = domain.bounds_lonlat()
     lon = (west + east) / 2
     granules: dict[str, tuple[Granule, ...]] = {}
+    by_chance: set[tuple[str, str]] = set()
     for name in products.ssm:
         if "ssm" not in granules and day in catalogued.get(name, {}):
-            granules["ssm"] = catalogued[name][day]
-    by_chance: set[tuple[str, str]] = set()
+            beside = [g for at in _days_beside(name, day, (west, east)) for g in catalogued[name].get(at, ())]
+            granules["ssm"] = (*catalogued[name][day], *beside)
+            by_chance |= {("ssm", g.path.name) for g in beside}
     places = _local_days(domain, day), max(abs(south), abs(north))
     for name, prefix in [*((n, "lst") for n in products.lst), *((n, "other_lst") for n in products.other_lst)]:
         for k in (k for k in OVERPASSES if known_product(name).layer(f"lst_{k}")):
@@ -141,6 +145,15 @@ def _local_days(domain: Domain, day: dt.date) -> list[tuple[dt.date, tuple[float
     if not domain.crosses_dateline:
         return [(day, (west, east))]
     return [(day, (west, 180.0)), (day - ONE_DAY, (-180.0, east - 360))]
+
+
+def _days_beside(name: str, day: dt.date, lons: tuple[float, float]) -> list[dt.date]:
+    """The days beside ``day`` whose files of soil moisture may hold observations of its night, 18:00 to 06:00: C3S and
+    ESA CCI file what is within 12 hours of 00:00 UTC, and tell the time of each value."""
+    if known_product(name).family != "latlon_ssm":
+        return []
+    first, last = (math.floor((hour - lon / 15 + 12) / 24) for hour, lon in zip(RADIOMETERS, lons[::-1], strict=True))
+    return [day + n * ONE_DAY for n in range(first, last + 1) if n]
 
 
 def _view_days(

@@ -119,7 +119,7 @@ def _read(plan: DayPlan) -> ObservedDay:
            for k in OVERPASSES}  # fmt: skip
     rain, antecedent = sum_rain(read_usable(i.granules, lambda g, i=i: rain_of(g, i.start, i.end))  # type: ignore[misc]
                                  for i in plan.rain)  # fmt: skip
-    ssm = read_usable(granules.get("ssm", ()), lambda g: read_ssm(g, plan.domain, plan.sigma_ssm))
+    ssm = read_usable(granules.get("ssm", ()), lambda g: read_ssm(g, plan.domain, plan.sigma_ssm, plan.day))
     reflectance = read_usable(
         granules.get("reflectance", ()), lambda g: read_reflectance(g, fine, plan.day, plan.composite_since)
     )
