@@ -17,6 +17,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -24,6 +25,7 @@ NIGHT_HOUR = 1.5  # local solar hour of Aqua's and AMSR's night overpass
 DAY_HOUR = 13.5
 HOURS = {"day": DAY_HOUR, "night": NIGHT_HOUR}
 OVERPASSES = tuple(HOURS)
+ONE_HOUR_WIDE = 15.0  # degrees
 # The local hours, counted from the midnight that begins the day, of the views that a day takes: [first, end).
 VIEWS = {"day": (0.0, 24.0), "night": (NIGHT_HOUR - 12, NIGHT_HOUR + 12)}
 
@@ -37,6 +39,20 @@ def utc_day(local_day: dt.date, local_hour: float, lon: float) -> dt.date:
 def overpass_utc(day: dt.date, lon: float, hour: float = NIGHT_HOUR) -> np.datetime64:
     """UTC of ``hour`` (local solar time, UTC + lon / 15 h) on ``day`` at longitude ``lon``, to the second."""
     return np.datetime64(day, "s") + np.timedelta64(round((hour - lon / 15) * 3600), "s")
+
+
+def is_wide(lons: tuple[float, float]) -> bool:
+    """Whether an area between these longitudes (western and eastern end, degrees) is too wide for the local solar time
+    of its middle: by half an hour at its ends, less than the steps of most rain and reanalysis files tell apart."""
+    return lons[1] - lons[0] > ONE_HOUR_WIDE
+
+
+def hour_bands(lon: np.ndarray) -> list[tuple[slice, float]]:
+    """Bands of columns at the longitudes ``lon`` (ascending), each at most 15 degrees wide, so that one local solar
+    time does for it, and the longitude of its middle."""
+    count = math.ceil((lon[-1] - lon[0]) / ONE_HOUR_WIDE)
+    edges = np.linspace(0, lon.size, count + 1).round().astype(int).tolist()
+    return [(slice(a, b), float(lon[a:b].mean())) for a, b in pairwise(edges) if b > a]
 
 
 def nearest_view(overpass: str, hour: float) -> float:

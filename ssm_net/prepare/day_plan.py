@@ -11,7 +11,7 @@ import numpy as np
 
 from ssm_net.config import PrepareConfig
 from ssm_net.config.rain_day import RainDay, parse_rain_day
-from ssm_net.core.clock import HOURS, OVERPASSES, filed_days, overpass_utc, utc_day
+from ssm_net.core.clock import HOURS, OVERPASSES, filed_days, is_wide, overpass_utc, utc_day
 from ssm_net.core.days import ONE_DAY
 from ssm_net.core.platforms import platform, platform_of_sensor, spread
 from ssm_net.grid import Domain
@@ -118,8 +118,10 @@ def plan_day(
                     if granule.day not in certain:
                         by_chance.add((kind, granule.path.name))
     for k, hour in HOURS.items():
-        utc_date = utc_day(day, hour, lon)
-        air = tuple(g for name in products.reanalysis for g in catalogued.get(name, {}).get(utc_date, ()))
+        ends = (west, east) if is_wide((west, east)) else (lon, lon)
+        utc_dates = sorted({utc_day(day, hour, at) for at in ends})
+        air = tuple({g.path: g for name in products.reanalysis for utc_date in utc_dates
+                     for g in catalogued.get(name, {}).get(utc_date, ())}.values())  # fmt: skip
         if air:
             granules[f"air_{k}"] = air
     since: dict[str, dt.date] = {}
