@@ -33,7 +33,8 @@ VIEWS = {"day": (0.0, 24.0), "night": (NIGHT_HOUR - 12, NIGHT_HOUR + 12)}
 def utc_day(local_day: dt.date, local_hour: float, lon: float) -> dt.date:
     """UTC day of the moment ``local_hour`` (local solar, 0..24) of ``local_day`` at longitude ``lon`` (degrees, beyond
     180 east of a dateline that the domain crosses)."""
-    return local_day + dt.timedelta(days=math.floor((local_hour - lon / 15) / 24))
+    seconds = round((local_hour - lon / 15) * 3600, 6)  # as exact as datetime
+    return local_day + dt.timedelta(days=math.floor(seconds / 86400))
 
 
 def overpass_utc(day: dt.date, lon: float, hour: float = NIGHT_HOUR) -> np.datetime64:
