@@ -178,9 +178,9 @@ def test_tiles_of_both_sides_are_read_where_they_lie() -> None:
         rasters.append(Raster(data, GeoBox((1200, 1200), affine, SINUSOIDAL)))
     got = regrid(rasters, ACROSS.fine, "bilinear")
     inner = np.s_[2:-2, 2:-2]
-    beside = np.isin(np.arange(144), (71, 72))  # where the tiles end amid their pixels
-    assert np.isfinite(got[inner][:, ~beside[2:-2]]).all() and np.isfinite(got[:, beside]).mean() > 0.5
-    assert np.nanmax(np.abs(got - field)[inner]) < 0.02
+    beside = np.isin(np.arange(144), (70, 71, 72, 73))  # where the tiles end amid their pixels
+    assert np.isfinite(got[inner][:, ~beside[2:-2]]).all() and np.isfinite(got[:, beside]).mean() > 0.8
+    assert np.nanmax(np.abs(got - field)[inner]) < 0.06
 
 
 VIEWS = [("MYD11A1", "night", 1.5), ("MYD11A1", "day", 13.5), ("MOD11A1", "night", 22.5), ("MOD11A1", "day", 10.5)]
