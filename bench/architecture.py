@@ -27,7 +27,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 ROOT = Path(__file__).parents[1]
 PICTURE = ROOT / "docs" / "architecture.svg"
-FOUNDATION = ("core", "config", "grid", "errors", "version")
+FOUNDATION = ("core", "config", "footprint", "grid", "dateline", "errors", "version")
 FACE = ("ssm_net", "cli")  # what only passes on: the public names, the command
 WIDTH, HEIGHT = 1.75, 0.62  # of a box, in units of the picture
 COLOURS = {-1: "#dbe9f6", 0: "#e8f3e1", 1: "#fbe9d0"}  # network side, shared, granule side

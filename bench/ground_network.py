@@ -30,7 +30,8 @@ from ssm_net.cube.variables import FINE
 from ssm_net.estimators.calibration import Calibration
 from ssm_net.estimators.checkpoint import Trained
 from ssm_net.estimators.network import NetworkContext, NetworkEstimator
-from ssm_net.grid import M36, Domain, Footprint, Grid, Window
+from ssm_net.footprint import Footprint
+from ssm_net.grid import M36, Domain, Grid, Window
 from ssm_net.inputs.channels import PackedPixels, as_tensor
 from ssm_net.inputs.phases import PHASES, phase_of_cells
 from ssm_net.inputs.reading import OLDER_DAYS, CoarseDay, older_mean, stored

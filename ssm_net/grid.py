@@ -1,7 +1,7 @@
 """The nested grid: coarse cells and fine pixels of EASE-Grid 2.0, domains on it, and the arithmetic between the two.
 
 A coarse cell (36 km) holds exactly ``ratio x ratio`` fine pixels (36 x 36 at 1 km) of equal area, so the mean of
-a cell is an average pool and the radiometer's footprint is a pair of small matrices, one along each axis.
+a cell is an average pool.
 
 Source of the grid constants: NSIDC EASE-Grid 2.0 global cylindrical (EPSG:6933), M36 and M01.
 """
@@ -18,18 +18,13 @@ import numpy as np
 import torch
 from affine import Affine
 from odc.geo.geobox import GeoBox
-from odc.geo.geom import Geometry, bbox_intersection, box
+from odc.geo.geom import BoundingBox, Geometry, bbox_intersection, box
 from torch import Tensor
 
-from ssm_net.dateline import refusal_of_area, refusal_of_box
-from ssm_net.errors import ConfigError, SsmNetError
+from ssm_net.dateline import GRID_CRS, HALF_TURN, PER_DEGREE, DomainError, box_beyond, near, ordered_box
 
 Window = tuple[int, int, int, int]  # row0, row1, col0, col1, half-open
 CACHE_PIXELS = 1 << 16  # a float32 block of so many pixels fits in a processor's cache
-
-
-class DomainError(SsmNetError):
-    """A window, bounding box or area is not on the coarse grid."""
 
 
 def check_name(name: str) -> str:
@@ -63,6 +58,12 @@ class Grid:
         """Side of a fine pixel, metres."""
         return self.cell / self.ratio
 
+    @property
+    def goes_around(self) -> bool:
+        """Whether its last column meets its first at the dateline."""
+        ends = self.left + HALF_TURN, self.left + self.cols * self.cell - HALF_TURN
+        return self.crs == GRID_CRS and max(abs(end) for end in ends) < self.pixel / 100
+
     def geobox(self) -> GeoBox:
         """The whole coarse grid."""
         affine = Affine(self.cell, 0.0, self.left, 0.0, -self.cell, self.top)
@@ -77,7 +78,7 @@ class Domain:
     """A window of coarse cells and the fine pixels inside it.
 
     ``window`` is ``(row0, row1, col0, col1)``, half-open, in rows and columns of ``grid``; its height and width are
-    multiples of ``grid.align``.
+    multiples of ``grid.align``. Across the dateline columns, x and longitudes run on: beyond 964, beyond 180 degrees.
 
     Raises ``DomainError`` where the window is empty, leaves the grid, or is not a multiple of ``grid.align``, or the
     name is none (``check_name``).
@@ -91,7 +92,8 @@ class Domain:
         check_name(self.name)
         r0, r1, c0, c1 = self.window
         g = self.grid
-        if not (0 <= r0 < r1 <= g.rows and 0 <= c0 < c1 <= g.cols):
+        last_col = c0 + g.cols if g.goes_around else g.cols
+        if not (0 <= r0 < r1 <= g.rows and 0 <= c0 < min(c1, g.cols) and c1 <= last_col):
             raise DomainError(
                 f"domain {self.name!r}: window {list(self.window)} is not inside the coarse grid of "
                 f"{g.rows} rows x {g.cols} columns; give domain.window=[row0,row1,col0,col1], half-open, "
@@ -107,24 +109,38 @@ class Domain:
     def from_bbox(cls, name: str, bbox: tuple[float, float, float, float], grid: Grid = M36) -> Domain:
         """The smallest window that holds ``bbox`` = (west, south, east, north), degrees, snapped outward.
 
-        Raises ``DomainError`` where ``bbox`` is no such box, crosses the dateline or lies outside the grid.
+        Across the dateline east is beyond 180, or less than west: [170, -50, 185, -30] is [170, -50, -175, -30].
+
+        Raises ``DomainError`` where ``bbox`` is no such box or lies outside the grid.
         """
-        west, south, east, north = bbox
-        if reason := refusal_of_box(bbox):
-            raise DomainError(f"domain {name!r}: bbox {list(bbox)}: {reason}")
-        return cls.from_geometry(name, box(west, south, east, north, "EPSG:4326"), grid)
+        try:
+            west, south, east, north = ordered_box(bbox)
+        except DomainError as err:
+            raise DomainError(f"domain {name!r}: bbox {list(bbox)}: {err}") from None
+        if east <= 180:
+            return cls.from_geometry(name, box(west, south, east, north, "EPSG:4326"), grid)
+        bounds = box(0.0, south, 1.0, north, "EPSG:4326").to_crs(grid.crs).boundingbox
+        extent = BoundingBox(west * PER_DEGREE, bounds.bottom, east * PER_DEGREE, bounds.top, grid.crs)
+        return cls._around(name, extent, grid)
 
     @classmethod
     def from_geometry(cls, name: str, geometry: Geometry, grid: Grid = M36) -> Domain:
         """The smallest window that holds the bounds of ``geometry`` (any CRS), snapped outward.
 
-        Raises ``DomainError`` where they lie outside the grid, or the area crosses the dateline.
+        Raises ``DomainError`` where they lie outside the grid.
         """
-        if reason := refusal_of_area(geometry):
-            raise DomainError(f"domain {name!r}: {reason}")
+        if (beyond := box_beyond(geometry)) is not None:
+            return cls.from_bbox(name, beyond, grid)
         # A long straight edge in degrees is straight here too (cylindrical), but not in every CRS: add points to it.
-        bounds = geometry.to_crs(grid.crs, resolution="auto").boundingbox
-        extent = bbox_intersection([bounds, grid.geobox().boundingbox])
+        return cls._around(name, geometry.to_crs(grid.crs, resolution="auto").boundingbox, grid)
+
+    @classmethod
+    def _around(cls, name: str, bounds: BoundingBox, grid: Grid) -> Domain:
+        """The smallest window that holds ``bounds`` on the grid, which may run on beyond the dateline."""
+        whole = grid.geobox().boundingbox
+        cols = 2 * grid.cols if grid.goes_around and bounds.right > whole.right else grid.cols
+        limits = BoundingBox(whole.left, whole.bottom, grid.left + cols * grid.cell, whole.top, grid.crs)
+        extent = bbox_intersection([bounds, limits])
         if extent.left >= extent.right or extent.bottom >= extent.top:
             raise DomainError(f"domain {name!r}: the area given lies outside the coarse grid {grid.crs}")
         eps = 1e-6  # a bound on a cell's edge does not pull in the next cell
@@ -133,12 +149,27 @@ class Domain:
         c0 = math.floor((extent.left - grid.left) / grid.cell + eps)
         c1 = math.ceil((extent.right - grid.left) / grid.cell - eps)
         r0, r1 = _snap(r0, max(r1, r0 + 1), grid.rows, grid.align)
-        c0, c1 = _snap(c0, max(c1, c0 + 1), grid.cols, grid.align)
+        c0, c1 = _snap(c0, max(c1, c0 + 1), cols, grid.align)
         return cls(name, (r0, r1, c0, c1), grid)
 
     @property
     def ratio(self) -> int:
         return self.grid.ratio
+
+    @property
+    def crosses_dateline(self) -> bool:
+        return self.window[3] > self.grid.cols
+
+    def same_turn(self, lon: np.ndarray | float) -> np.ndarray | float:
+        """Longitudes (degrees) as this domain counts them: beyond 180 east of a dateline that it crosses."""
+        west, _, east, _ = self.bounds_lonlat()
+        return near(lon, (west + east) / 2) if self.crosses_dateline else lon
+
+    def columns_of(self, col: np.ndarray) -> np.ndarray:
+        """Columns of the domain, from 0, of columns of the grid (below 0: none); -1 of those outside the domain."""
+        _, _, c0, c1 = self.window
+        own = (col - c0) % self.grid.cols if self.crosses_dateline else col - c0
+        return np.where((col >= 0) & (own >= 0) & (own < c1 - c0), own, -1)
 
     @property
     def coarse_shape(self) -> tuple[int, int]:
@@ -153,8 +184,11 @@ class Domain:
     @property
     def coarse(self) -> GeoBox:
         """GeoBox of the coarse cells."""
-        r0, r1, c0, c1 = self.window
-        return self.grid.geobox()[r0:r1, c0:c1]
+        r0, _, c0, _ = self.window
+        g = self.grid
+        return GeoBox(
+            self.coarse_shape, Affine(g.cell, 0.0, g.left + c0 * g.cell, 0.0, -g.cell, g.top - r0 * g.cell), g.crs
+        )
 
     @property
     def fine(self) -> GeoBox:
@@ -165,18 +199,28 @@ class Domain:
         return GeoBox(self.fine_shape, affine, g.crs)
 
     def bounds_lonlat(self) -> tuple[float, float, float, float]:
-        """(west, south, east, north) in degrees."""
+        """(west, south, east, north) in degrees; east is beyond 180 across the dateline."""
+        if self.crosses_dateline:
+            x, (_, south, _, north) = (
+                self.coarse.boundingbox,
+                Domain(self.name, (*self.window[:2], 0, 4), self.grid).bounds_lonlat(),
+            )
+            return x.left / PER_DEGREE, south, x.right / PER_DEGREE, north
         b = self.coarse.geographic_extent.boundingbox
         return b.left, b.bottom, b.right, b.top
 
     def lonlat(self, *, coarse: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """Longitudes of the columns and latitudes of the rows, degrees: the projection is cylindrical, so 1-D."""
+        """Longitudes of the columns and latitudes of the rows, degrees: the projection is cylindrical, so 1-D.
+
+        Beyond the dateline longitudes run on, above 180, so that a day of local solar time is one day on both sides.
+        """
         from pyproj import Transformer
 
         gbox = self.coarse if coarse else self.fine
         y, x = (np.asarray(gbox.coordinates[d].values) for d in gbox.dims)
         to_deg = Transformer.from_crs(self.grid.crs, "EPSG:4326", always_xy=True)
         lon, _ = to_deg.transform(x, np.full_like(x, y[0]))
+        lon = np.where(x > HALF_TURN, lon + 360, lon) if self.crosses_dateline else lon
         _, lat = to_deg.transform(np.full_like(y, x[0]), y)
         return lon, lat
 
@@ -263,65 +307,3 @@ def upsample(x: Tensor, ratio: int, window: Window | None = None) -> Tensor:
     up_y = interpolation_matrix(range(y0, y1), rows, ratio, x.device)[:, near_y].to(x)
     up_x = interpolation_matrix(range(x0, x1), cols, ratio, x.device)[:, near_x].to(x)
     return up_y @ x[..., near_y, near_x] @ up_x.T
-
-
-@dataclass(frozen=True)
-class Footprint:
-    """The sensor operator H: coarse values as weighted means of fine pixels, separable in rows and columns.
-
-    ``rows`` is (R, Ny) and ``cols`` (C, Nx); each of their rows sums to 1: where a footprint reaches beyond the
-    domain, its weights inside are normalised. ``forward`` is H.
-    """
-
-    rows: Tensor
-    cols: Tensor
-
-    @classmethod
-    def gaussian(cls, coarse_shape: tuple[int, int], ratio: int, fwhm: float) -> Footprint:
-        """Gaussian beam; ``fwhm`` in fine pixels (km at 1 km). Cut at three sigma."""
-        sigma = fwhm / (2 * math.sqrt(2 * math.log(2)))
-        return cls(*(_gaussian_axis(n, ratio, sigma) for n in coarse_shape))
-
-    @classmethod
-    def box(cls, coarse_shape: tuple[int, int], ratio: int) -> Footprint:
-        """The plain mean of the cell."""
-        return cls(*(torch.eye(n).repeat_interleave(ratio, 1) / ratio for n in coarse_shape))
-
-    @classmethod
-    def of(cls, kind: str, coarse_shape: tuple[int, int], ratio: int, fwhm: float) -> Footprint:
-        """``kind`` is ``gaussian`` or ``box``; ``fwhm`` counts only for the gaussian. Raises ``ConfigError``."""
-        if kind == "box":
-            return cls.box(coarse_shape, ratio)
-        if kind == "gaussian":
-            return cls.gaussian(coarse_shape, ratio, fwhm)
-        raise ConfigError(f"footprint {kind!r}: choose gaussian or box")
-
-    def to(self, like: Tensor) -> Footprint:
-        """The same operator in the type and on the device of ``like``."""
-        return Footprint(self.rows.to(like), self.cols.to(like))
-
-    def forward(self, x: Tensor, weight: Tensor | None = None) -> Tensor:
-        """H x: (..., Ny, Nx) to (..., R, C).
-
-        With ``weight`` (land mask, >= 0) each footprint is the weighted mean over what counts; NaN where nothing does.
-        """
-        if weight is None:
-            return self.rows @ x @ self.cols.T
-        weight = weight.to(x)
-        return (self.rows @ (x * weight) @ self.cols.T) / (self.rows @ weight @ self.cols.T)
-
-    def part(self, x: Tensor, window: Window) -> Tensor:
-        """The contribution of the pixels ``x`` (y, x) of ``window`` to an unweighted H x, (R, C).
-
-        The sum over windows that cover the domain once equals ``forward``.
-        """
-        y0, y1, x0, x1 = window
-        return self.rows[:, y0:y1] @ x @ self.cols[:, x0:x1].T
-
-
-def _gaussian_axis(cells: int, ratio: int, sigma: float) -> Tensor:
-    pixel = torch.arange(cells * ratio, dtype=torch.float64) + 0.5
-    centre = (torch.arange(cells, dtype=torch.float64) + 0.5) * ratio
-    d = (pixel[None] - centre[:, None]) / sigma
-    w = torch.exp(-0.5 * d**2) * (d.abs() <= 3)
-    return (w / w.sum(1, keepdim=True)).float()

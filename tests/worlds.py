@@ -17,9 +17,10 @@ from ssm_net.cube.lock import write_lock
 from ssm_net.cube.store import Cube
 from ssm_net.cube.variables import FINE
 from ssm_net.cube.writer import CubeWriter
+from ssm_net.footprint import Footprint
 from ssm_net.formats.product import Mosaic
 from ssm_net.formats.truth import Truth
-from ssm_net.grid import Domain, Footprint, block_mean
+from ssm_net.grid import Domain, block_mean
 from ssm_net.infer.day import predict_background
 from ssm_net.infer.quality_flags import static_flags
 

@@ -17,7 +17,7 @@ class DomainConfig:
     window: list[int] | None = None
     """[row0,row1,col0,col1] of 36 km cells (EASE-Grid 2.0 M36), half-open, sizes multiples of 4"""
     bbox: list[float] | None = None
-    """[west,south,east,north], degrees; grows outward to whole blocks of 4 x 4 cells"""
+    """[west,south,east,north], degrees, [170,-50,-175,-30] across the dateline; grows to whole blocks of 4 x 4 cells"""
     boundary: str | None = None
     """a vector file (GeoJSON, GeoPackage, shapefile ...): its extent, and only pixels inside it are produced"""
 

@@ -6,6 +6,10 @@ file of UTC day D is therefore of local day D + 1, while the day overpass (13:30
 
 A day of the product is given the views nearest to its hours, 01:30 and 13:30, that do not come after its end: by night
 those from 13:30 of the day before to 13:30 (Terra's 22:30 is of the evening before), by day those of the local day.
+
+A domain across the dateline keeps the day of its western part: its longitudes run on beyond 180, so that local solar
+time (UTC + longitude / 15) does too, and the views of a day are of one moment on both sides. The local calendar east
+of the dateline calls it the day before.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -20,18 +25,35 @@ NIGHT_HOUR = 1.5  # local solar hour of Aqua's and AMSR's night overpass
 DAY_HOUR = 13.5
 HOURS = {"day": DAY_HOUR, "night": NIGHT_HOUR}
 OVERPASSES = tuple(HOURS)
+ONE_HOUR_WIDE = 15.0  # degrees
 # The local hours, counted from the midnight that begins the day, of the views that a day takes: [first, end).
 VIEWS = {"day": (0.0, 24.0), "night": (NIGHT_HOUR - 12, NIGHT_HOUR + 12)}
 
 
 def utc_day(local_day: dt.date, local_hour: float, lon: float) -> dt.date:
-    """UTC day of the moment ``local_hour`` (local solar, 0..24) of ``local_day`` at longitude ``lon`` (degrees)."""
-    return local_day + dt.timedelta(days=_days_behind(local_hour, lon))
+    """UTC day of the moment ``local_hour`` (local solar, 0..24) of ``local_day`` at longitude ``lon`` (degrees, beyond
+    180 east of a dateline that the domain crosses)."""
+    seconds = round((local_hour - lon / 15) * 3600, 6)  # as exact as datetime
+    return local_day + dt.timedelta(days=math.floor(seconds / 86400))
 
 
 def overpass_utc(day: dt.date, lon: float, hour: float = NIGHT_HOUR) -> np.datetime64:
     """UTC of ``hour`` (local solar time, UTC + lon / 15 h) on ``day`` at longitude ``lon``, to the second."""
     return np.datetime64(day, "s") + np.timedelta64(round((hour - lon / 15) * 3600), "s")
+
+
+def is_wide(lons: tuple[float, float]) -> bool:
+    """Whether an area between these longitudes (western and eastern end, degrees) is too wide for the local solar time
+    of its middle: by half an hour at its ends, less than the steps of most rain and reanalysis files tell apart."""
+    return lons[1] - lons[0] > ONE_HOUR_WIDE
+
+
+def hour_bands(lon: np.ndarray) -> list[tuple[slice, float]]:
+    """Bands of columns at the longitudes ``lon`` (ascending), each at most 15 degrees wide, so that one local solar
+    time does for it, and the longitude of its middle."""
+    count = math.ceil((lon[-1] - lon[0]) / ONE_HOUR_WIDE)
+    edges = np.linspace(0, lon.size, count + 1).round().astype(int).tolist()
+    return [(slice(a, b), float(lon[a:b].mean())) for a, b in pairwise(edges) if b > a]
 
 
 def nearest_view(overpass: str, hour: float) -> float:
@@ -78,9 +100,3 @@ def taken(overpass: str, moments: np.ndarray | Sequence[float] | float) -> np.nd
     first, end = VIEWS[overpass]
     at = np.asarray(moments)
     return (at >= first) & (at < end)
-
-
-def _days_behind(local_hour: float, lon: float) -> int:
-    """Days to add to a local day for its UTC day: -1, 0 or 1."""
-    wrapped = (lon + 180) % 360 - 180
-    return math.floor((local_hour - wrapped / 15) / 24)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from ssm_net.errors import SsmNetError
+from ssm_net.errors import ConfigError, SsmNetError
 
 
 class LockFileError(SsmNetError):
@@ -24,3 +27,24 @@ def open_lock(path: Path) -> int:
         if err.errno == errno.ELOOP:
             raise LockFileError(f"{path} is a link, not a lock file: remove it") from None
         raise
+
+
+def hold_alone(lock: int, busy: str) -> None:
+    """Lock an open lock file without waiting. Raises ``ConfigError`` with the words ``busy`` where another process
+    holds it."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ConfigError(busy) from None
+
+
+@contextmanager
+def held_alone(path: Path, busy: str) -> Iterator[None]:
+    """The lock file ``path``, held by this process alone. Raises ``LockFileError`` and ``ConfigError`` as ``open_lock``
+    and ``hold_alone``."""
+    lock = open_lock(path)
+    try:
+        hold_alone(lock, busy)
+        yield
+    finally:
+        os.close(lock)

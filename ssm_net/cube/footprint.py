@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ssm_net.grid import Footprint, Window
+from ssm_net.footprint import Footprint
+from ssm_net.grid import Window
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,8 @@ from ssm_net.cube.masks import PRODUCTION_MAPS, cell_fraction, production_mask
 from ssm_net.cube.shards import ShardError, Shards
 from ssm_net.cube.variables import COARSE, FINE, folder_name
 from ssm_net.errors import SsmNetError
-from ssm_net.grid import Domain, Footprint, Grid, Window
+from ssm_net.footprint import Footprint
+from ssm_net.grid import Domain, Grid, Window
 
 EPOCH = dt.date(2000, 1, 1)
 FORMAT = 3  # raised where variables of the same name would now hold other values; variables may be added

@@ -15,10 +15,12 @@ from rasterio.io import MemoryFile
 from rasterio.warp import Resampling, reproject
 from rasterio.windows import Window
 
+from ssm_net.dateline import HALF_TURN
 from ssm_net.formats.netcdf import DAILY_ATTRIBUTES, FLAGS, LATITUDE, LONGITUDE, grid_mapping
 from ssm_net.formats.product import DAILY_VARIABLES, FILL, SCALE, UNITS, Mosaic, MosaicError, pack
 
 PIXEL_DEGREES = 0.01
+GRID_FROM_DATELINE = "+proj=cea +lat_ts=30 +lon_0=180 +datum=WGS84 +units=m +no_defs"  # EPSG:6933, turned
 GEOGRAPHIC = "EPSG:4326"
 GEOTIFF_BANDS = {  # scale and units
     "ssm": (float(f"{SCALE:g}"), UNITS),
@@ -135,21 +137,25 @@ def to_degrees(mosaic: Mosaic) -> tuple[np.ndarray, Affine]:
     """Packed bands (3, height, width) on whole hundredths of a degree, and their transform.
 
     Values are bilinear over the valid pixels, flags those of the nearest pixel. A pixel is valid where its nearest
-    pixel of the mosaic is, so that coasts are the same in values and flags.
+    pixel of the mosaic is, so that coasts are the same in values and flags. Across the dateline longitudes run on
+    beyond 180: the file is one picture, which GDAL and QGIS place there.
     """
     west, south, east, north = mosaic.domain.bounds_lonlat()
     eps = 1e-6  # of a pixel: a bound on a pixel's edge does not add the next pixel
     left, top = math.floor(west / PIXEL_DEGREES + eps), math.ceil(north / PIXEL_DEGREES - eps)
     width, height = math.ceil(east / PIXEL_DEGREES - eps) - left, top - math.floor(south / PIXEL_DEGREES + eps)
     transform = Affine(PIXEL_DEGREES, 0.0, left * PIXEL_DEGREES, 0.0, -PIXEL_DEGREES, top * PIXEL_DEGREES)
+    crs, placed = mosaic.domain.grid.crs, mosaic.domain.fine.affine
+    if mosaic.domain.crosses_dateline:  # the same grid counted from 180 degrees: a projection ends half a turn away
+        crs, placed = GRID_FROM_DATELINE, Affine.translation(-HALF_TURN, 0.0) @ placed
 
     def warp(source: np.ndarray, fill: float | np.int16, resampling: Resampling) -> np.ndarray:
         out = np.full((height, width), fill, source.dtype)
         reproject(
             source,
             out,
-            src_transform=mosaic.domain.fine.affine,
-            src_crs=mosaic.domain.grid.crs,
+            src_transform=placed,
+            src_crs=crs,
             src_nodata=fill,
             dst_transform=transform,
             dst_crs=GEOGRAPHIC,

@@ -15,6 +15,7 @@ import pyproj
 import xarray as xr
 from affine import Affine
 
+from ssm_net.dateline import wrapped
 from ssm_net.formats.product import (
     DAILY_VARIABLES,
     FILL,
@@ -116,7 +117,7 @@ def cf_coordinates(domain: Domain, *days: dt.date) -> dict[str, tuple]:
         "y": ("y", y, _axis("projection_y_coordinate", "y", "m", "Y")),
         "x": ("x", x, _axis("projection_x_coordinate", "x", "m", "X")),
         "lat": ("y", lat, LATITUDE),
-        "lon": ("x", lon, LONGITUDE),
+        "lon": ("x", wrapped(lon), LONGITUDE),
     }
 
 
@@ -148,7 +149,8 @@ def grid_mapping(crs: str, affine: Affine) -> dict[str, Attribute]:
 def global_attributes(mosaic: Mosaic) -> dict[str, Attribute | list[int]]:
     """What the product is, where it lies, and the attributes of the mosaic, which come last and win."""
     domain = mosaic.domain
-    west, south, east, north = domain.bounds_lonlat()
+    west, south, east, north = domain.bounds_lonlat()  # across the dateline the maximum is below the minimum (ACDD 1.3)
+    east = float(wrapped(np.asarray(east))) if domain.crosses_dateline else east
     described: dict[str, Attribute | list[int]] = {
         "Conventions": "CF-1.11",
         "title": f"Daily 1 km surface soil moisture, {domain.name}, {mosaic.day}",

@@ -129,7 +129,7 @@ def read_smap(path: Path, domain: Domain, day: dt.date) -> tuple[np.ndarray, np.
             else:
                 rows = group["EASE_row_index"][()].astype(np.int64)
                 cols = group["EASE_column_index"][()].astype(np.int64)
-            hours = _hours_from_night(path, group, ssm.shape, day, domain.grid)
+            hours = _hours_from_night(path, group, ssm.shape, day, domain)
             flags = ssm_flags.layers("SMAP", list(group), lambda n: group[n][()])
     except (OSError, KeyError, RuntimeError) as err:
         raise GranuleError(path, f"not a whole SMAP HDF5 file ({err})", day=day) from err
@@ -157,16 +157,16 @@ def has_groups(path: Path) -> bool:
 
 def _inside(domain: Domain, row: Any, col: Any, values: np.ndarray) -> np.ndarray:
     """Where there is a value in a cell of the domain, bool."""
-    r0, r1, c0, c1 = domain.window
-    return np.isfinite(values) & (row >= r0) & (row < r1) & (col >= c0) & (col < c1)
+    r0, r1, _, _ = domain.window
+    return np.isfinite(values) & (row >= r0) & (row < r1) & (domain.columns_of(col) >= 0)
 
 
 def cells_from_points(domain: Domain, row: np.ndarray, col: np.ndarray, value: np.ndarray) -> np.ndarray:
     """Values at global rows and columns as (R, C) float32 of ``domain``: the mean where a cell occurs twice."""
-    r0, r1, c0, c1 = domain.window
+    r0, _, _, _ = domain.window
     shape = domain.coarse_shape
-    keep = (row >= r0) & (row < r1) & (col >= c0) & (col < c1) & np.isfinite(value)
-    cell = (row[keep] - r0) * shape[1] + col[keep] - c0
+    keep = _inside(domain, row, col, value)
+    cell = (row[keep] - r0) * shape[1] + domain.columns_of(col[keep])
     count = np.bincount(cell, minlength=shape[0] * shape[1])
     total = np.bincount(cell, value[keep], minlength=shape[0] * shape[1])
     mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
@@ -218,10 +218,10 @@ def _smap_values(path: Path, group: Any, name: str, quantity: Quantity) -> tuple
     return encoding.decode(group[name][()], [FILL]), conversion(quantity, encoding)
 
 
-def _hours_from_night(path: Path, group: Any, shape: tuple[int, ...], day: dt.date, grid: Grid) -> np.ndarray:
+def _hours_from_night(path: Path, group: Any, shape: tuple[int, ...], day: dt.date, domain: Domain) -> np.ndarray:
     """Hours from the night overpass of ``day`` (01:30 local solar time) to each observation, of ``shape``; NaN where
     there is none."""
-    lon = _longitudes(group, shape, grid)
+    lon = domain.same_turn(_longitudes(group, shape, domain.grid))
     since = np.full(shape, np.nan)  # hours of UTC since the midnight that begins the day
     midnight = np.datetime64(day, "s")
     if "tb_time_seconds" in group:

@@ -41,7 +41,7 @@ def read_lst(
     Raises ``GranuleError`` where a file is damaged or on another grid.
     """
     assert overpass in OVERPASSES, overpass
-    asked = None if day is None else DayOfViews(day, overpass, modis_day)
+    asked = None if day is None else DayOfViews.over(geobox, day, overpass, modis_day)
     files: list[LazyRaster] = []
     views: list[View] = []
     resampling = "bilinear"
@@ -153,17 +153,21 @@ def _cci_views(granule: Granule, asked: DayOfViews) -> list[View]:
     local days, the hour of its platform."""
     usual = (platform_of_sensor(granule.path.name) or platform("")).hour(asked.overpass, asked.day)
     days = filed_days(asked.day, asked.overpass, usual, 0.0, (0.0, 0.0), utc=False)
-    if not _has_dtime(granule) and granule.day not in days:
+    across = asked.dateline_middle is not None
+    if not across and not _has_dtime(granule) and granule.day not in days:
         return []
     alone = nearest_view(asked.overpass, usual)
     midnight = np.datetime64(asked.day, "s")
     views = []
     for lazy, seconds in _read_cci(granule, midnight):
-        if seconds is None:
-            views.append(View(lazy, lambda: alone))
-            continue
         (_, width), a = lazy.geobox.shape, lazy.geobox.affine
-        local = seconds / 3600 + np.float32((a.c + a.a * (np.arange(width) + 0.5)) / 15)
+        lon = a.c + a.a * (np.arange(width) + 0.5)
+        turns = asked.turns(lon)
+        if seconds is None:
+            local = alone + 24.0 * ((granule.day - days[0]).days + turns)
+            views.append(View(lazy, lambda local=local: local))  # type: ignore[misc]
+            continue
+        local = seconds / 3600 + np.float32((lon + 360 * turns) / 15)
         views.append(View(lazy, lambda local=local: local))  # type: ignore[misc]
     return views
 

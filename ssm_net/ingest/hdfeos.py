@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from odc.geo.geobox import GeoBox
 
+from ssm_net.dateline import sides
 from ssm_net.grid import row_blocks
 from ssm_net.ingest.encoding import Encoding
 from ssm_net.ingest.eos_metadata import EosGrid, geobox_of, grids_of
@@ -126,8 +127,12 @@ def _window(geobox: GeoBox, within: GeoBox | None) -> tuple[slice, slice] | None
     rows, cols = geobox.shape
     if within is None:
         return slice(0, rows), slice(0, cols)
-    left, bottom, right, top = _bounds(within, SINUSOIDAL)
-    a = geobox.affine
+    windows = [w for _, side in sides(within) if (w := _window_of(geobox, _bounds(side, SINUSOIDAL))) is not None]
+    return windows[0] if windows else None  # a tile lies on one side of the dateline
+
+
+def _window_of(geobox: GeoBox, bounds: tuple[float, float, float, float]) -> tuple[slice, slice] | None:
+    (rows, cols), (left, bottom, right, top), a = geobox.shape, bounds, geobox.affine
     c0, c1 = int((left - a.c) // a.a) - WINDOW_MARGIN, int((right - a.c) // a.a) + 1 + WINDOW_MARGIN
     r0, r1 = int((top - a.f) // a.e) - WINDOW_MARGIN, int((bottom - a.f) // a.e) + 1 + WINDOW_MARGIN
     if c1 <= 0 or r1 <= 0 or c0 >= cols or r0 >= rows:

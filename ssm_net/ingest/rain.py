@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -16,6 +17,7 @@ from odc.geo.geobox import GeoBox
 
 from ssm_net.config.rain_day import RainDay
 from ssm_net.core.files import stamp
+from ssm_net.dateline import PER_DEGREE, near
 from ssm_net.ingest import latlon, time_axis
 from ssm_net.ingest.accumulation import since_midnight
 from ssm_net.ingest.catalog import Granule
@@ -34,6 +36,7 @@ NAMES = (
     "prec", "ppt", "rr", "rainf_f_tavg", "rainf_tavg", "rainf",
 )  # fmt: skip
 Interval = tuple[np.datetime64, np.datetime64]
+SECONDS_PER_DEGREE = 240  # of local solar time
 
 
 def rain_between(
@@ -43,8 +46,12 @@ def rain_between(
     geobox: GeoBox,
     rain_day: RainDay | None = None,
     say: Say = log.warning,
+    middle: float | None = None,
 ) -> np.ndarray:
     """Rain from ``t0`` to ``t1`` (UTC) on ``geobox``: (y, x) mm float32, bilinear.
+
+    With ``middle`` the two are of that longitude (degrees), and every column of a grid has them at the same local solar
+    time: an hour earlier 15 degrees to the east.
 
     Each accumulation counts in proportion to the fraction of its own interval that lies in [t0, t1]. NaN where less
     than half of [t0, t1] is covered. ``rain_day`` tells where intervals lie that the files do not state; ``say`` hears
@@ -57,18 +64,21 @@ def rain_between(
     sums: list[Raster] = []
     covers: list[Raster] = []
     headers = [_header(path, stamp(path)) for path in {g.path: None for g in granules}]
-    within = [s for s in rain_steps(headers, rain_day, say) if s.start < t1 and s.end > t0]
+    reach = 0.0 if middle is None else geobox.shape[1] / 2 * abs(geobox.affine.a) / PER_DEGREE
+    most = np.timedelta64(math.ceil(reach * SECONDS_PER_DEGREE), "s")
+    within = [s for s in rain_steps(headers, rain_day, say) if s.start < t1 + most and s.end > t0 - most]
     _refuse_overlaps(within)
     with _OpenFiles() as files:
         for _, steps in groupby(within, key=lambda s: s.header.path):
-            for total, cover in zip(*_contribution(list(steps), t0, t1, files), strict=True):
+            steps_of = list(steps)
+            lon = steps_of[0].header.grid.lon
+            early = 0.0 if middle is None else np.clip(near(lon, middle) - middle, -reach, reach) * SECONDS_PER_DEGREE
+            for total, cover in zip(*_contribution(steps_of, t0, t1, early, files), strict=True):
                 _add(sums, covers, total, cover)
-    out = np.full(tuple(geobox.shape), np.nan, np.float32)
-    for total, cover in zip(sums, covers, strict=True):
-        # Weighted means on the source grid first: NaN pixels of one file do not spread over the others.
-        rain = Raster(np.where(cover.data >= 0.5, total.data, np.nan).astype(np.float32), total.geobox)
-        np.copyto(out, regrid([rain], geobox, "bilinear"), where=np.isnan(out))
-    return out
+    # Weighted means on the source grid first: NaN pixels of one file do not spread over the others.
+    rain = [Raster(np.where(cover.data >= 0.5, total.data, np.nan).astype(np.float32), total.geobox)
+            for total, cover in zip(sums, covers, strict=True)]  # fmt: skip
+    return regrid(rain, geobox, "bilinear")
 
 
 def rain_intervals(
@@ -93,18 +103,21 @@ def _refuse_overlaps(steps: Sequence[RainStep]) -> None:
 
 
 def _contribution(
-    steps: Sequence[RainStep], t0: np.datetime64, t1: np.datetime64, files: _OpenFiles
+    steps: Sequence[RainStep], t0: np.datetime64, t1: np.datetime64, early: np.ndarray | float, files: _OpenFiles
 ) -> tuple[tuple[Raster, ...], tuple[Raster, ...]]:
-    """The (rain in mm, covered fraction of [t0, t1]) of the steps of one file, on its own grid."""
+    """The (rain in mm, covered fraction of [t0, t1]) of the steps of one file, on its own grid, whose
+    columns have the two ``early`` seconds before the time."""
     grid = steps[0].header.grid
+    whole = (t1 - t0) / ONE_SECOND
     total = np.zeros((grid.lat.size, grid.lon.size))
     cover = np.zeros_like(total)
     for step in steps:
         mm = _mm(step, files)
-        both = (min(step.end, t1) - max(step.start, t0)) / ONE_SECOND
+        start, end = ((at - t0) / ONE_SECOND + early for at in (step.start, step.end))
+        both = np.maximum(np.minimum(end, whole) - np.maximum(start, 0.0), 0.0)
         known = np.isfinite(mm)
         total += np.where(known, mm, 0.0) * both / ((step.end - step.start) / ONE_SECOND)
-        cover += known * both / ((t1 - t0) / ONE_SECOND)
+        cover += known * both / whole
     return latlon.rasters(grid, total), latlon.rasters(grid, cover)
 
 

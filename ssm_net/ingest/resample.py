@@ -17,6 +17,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
 
+from ssm_net.dateline import sides
 from ssm_net.ingest.raster import LazyRaster, Raster
 from ssm_net.ingest.rowwise import regrid_rows, row_table
 
@@ -43,8 +44,26 @@ def regrid(rasters: Sequence[Raster], geobox: GeoBox, resampling: str) -> np.nda
 def regrid_each(files: Sequence[LazyRaster], geobox: GeoBox, resamplings: Sequence[str]) -> list[np.ndarray]:
     """As ``regrid``, for several fields a file, each with its own resampling.
 
-    It works from north to south: a file is read when the first rows need it, and released after the last.
+    It works from north to south: a file is read when the first rows need it, and released after the last. Across the
+    dateline the two sides are regridded one after the other; grids in degrees go on beyond it.
     """
+    places = sides(geobox)
+    if len(places) == 1:
+        return _regrid_side(files, geobox, resamplings)
+    of_sides = [_regrid_side(_turned(files, number), side, resamplings) for number, (_, side) in enumerate(places)]
+    return [np.concatenate(fields, axis=1) for fields in zip(*of_sides, strict=True)]
+
+
+def _turned(files: Sequence[LazyRaster], number: int) -> list[LazyRaster]:
+    """The files, and those in degrees once more a turn further: to the east of the first side of the dateline, to the
+    west of the second."""
+    turn = Affine.translation(-360.0 if number else 360.0, 0.0)
+    again = [LazyRaster(GeoBox(f.geobox.shape, turn @ f.geobox.affine, f.geobox.crs), f.read)
+             for f in files if f.geobox.crs is not None and f.geobox.crs.geographic]  # fmt: skip
+    return [*files, *again]
+
+
+def _regrid_side(files: Sequence[LazyRaster], geobox: GeoBox, resamplings: Sequence[str]) -> list[np.ndarray]:
     outs = [np.empty(tuple(geobox.shape), np.float32) for _ in resamplings]
     groups = _by_grid(files)
     loaded: dict[int, tuple[np.ndarray, ...]] = {}

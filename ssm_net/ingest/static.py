@@ -16,6 +16,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from ssm_net.core import scratch
+from ssm_net.dateline import crosses, sides
 from ssm_net.ingest import signature
 from ssm_net.ingest.encoding import Encoding
 from ssm_net.ingest.quantities import TEXTURE, Quantity, of_static_map
@@ -71,9 +72,12 @@ def _touches(path: Path, geobox: GeoBox) -> bool:
             left, bottom, right, top = rasterio.warp.transform_bounds(source.crs, str(geobox.crs), *source.bounds)
     except GranuleError:
         return True
-    box, pixel = geobox.boundingbox, abs(geobox.affine.a)
-    wide, high = min(right, box.right) - max(left, box.left), min(top, box.top) - max(bottom, box.bottom)
-    return bool(wide > pixel and high > pixel)
+    pixel = abs(geobox.affine.a)
+    for box in (side.boundingbox for _, side in sides(geobox)):
+        wide, high = min(right, box.right) - max(left, box.left), min(top, box.top) - max(bottom, box.bottom)
+        if wide > pixel and high > pixel:
+            return True
+    return False
 
 
 def _read(path: Path, geobox: GeoBox) -> np.ndarray:
@@ -116,13 +120,17 @@ def _onto(source: Any, checked: tuple[np.ndarray, Affine] | None, geobox: GeoBox
         0
     ]
     finer = abs(to_target.a) < 0.75 * abs(geobox.affine.a)
-    how = {"dst_transform": geobox.affine, "dst_crs": crs, "dst_nodata": np.nan,
+    how = {"dst_crs": crs, "dst_nodata": np.nan,
            "resampling": Resampling.average if finer else Resampling.bilinear}  # fmt: skip
-    if checked is None:
-        rasterio.warp.reproject(rasterio.band(source, 1), out, src_nodata=source.nodata, **how)
-    else:
-        values, transform = checked
-        rasterio.warp.reproject(values, out, src_transform=transform, src_crs=source.crs, src_nodata=np.nan, **how)
+    for cols, side in sides(geobox):
+        part = np.full(tuple(side.shape), np.nan, np.float32)
+        how["dst_transform"] = side.affine
+        if checked is None:
+            rasterio.warp.reproject(rasterio.band(source, 1), part, src_nodata=source.nodata, **how)
+        else:
+            values, transform = checked
+            rasterio.warp.reproject(values, part, src_transform=transform, src_crs=source.crs, src_nodata=np.nan, **how)
+        out[:, cols] = part
     return out
 
 
@@ -175,6 +183,8 @@ def _strip(source: Any, strip: Window) -> np.ndarray:
 def _window(source: Any, geobox: GeoBox) -> Window:
     """The part of ``source`` that ``geobox`` may need: all of it where the corners of ``geobox`` do not tell."""
     whole = Window(0, 0, source.width, source.height)
+    if crosses(geobox):
+        return whole
     try:
         bounds = rasterio.warp.transform_bounds(str(geobox.crs), source.crs, *geobox.boundingbox.bbox, densify_pts=99)
     except RasterioError:

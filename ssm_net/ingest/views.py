@@ -15,6 +15,7 @@ from odc.geo.geobox import GeoBox
 
 from ssm_net.core.clock import HOURS, filed_days, taken, view_moments
 from ssm_net.core.platforms import Platform, spread
+from ssm_net.dateline import crosses, middle_longitude
 from ssm_net.ingest.modis_tiles import RADIUS
 from ssm_net.ingest.raster import LazyRaster
 
@@ -24,11 +25,26 @@ Moments = np.ndarray | float
 @dataclass(frozen=True)
 class DayOfViews:
     """The local ``day`` whose ``overpass`` (``day`` or ``night``) is asked for; ``modis_day`` says whether MODIS files
-    are of ``utc`` or of ``local`` days."""
+    are of ``utc`` or of ``local`` days. Where the area crosses the dateline, ``dateline_middle`` is the longitude of
+    its middle, degrees."""
 
     day: dt.date
     overpass: str
     modis_day: str = "utc"
+    dateline_middle: float | None = None
+
+    @classmethod
+    def over(cls, geobox: GeoBox, day: dt.date, overpass: str, modis_day: str) -> DayOfViews:
+        """For a grid in EPSG:6933."""
+        return cls(day, overpass, modis_day, middle_longitude(geobox) if crosses(geobox) else None)
+
+    def turns(self, lon: np.ndarray | float) -> np.ndarray | float:
+        """1 at longitudes (-180..180) that lie east of a dateline that the area crosses, 0 elsewhere."""
+        return 0.0 if self.dateline_middle is None else np.round((self.dateline_middle - lon) / 360)
+
+    def local_day(self, lon: float) -> dt.date:
+        """The day by the local calendar at a longitude (-180..180): the one before, east of the dateline."""
+        return self.day - dt.timedelta(float(self.turns(lon)))
 
 
 @dataclass(frozen=True)
@@ -81,9 +97,9 @@ def modis_moments(
     layer): there the hour of the ``platform`` counts.
     """
     lons, lat = _reach(geobox)
-    utc = asked.modis_day == "utc"
+    utc, day = asked.modis_day == "utc", asked.local_day(sum(lons) / 2)
     usual = platform.hour(asked.overpass, asked.day)
-    if filed not in filed_days(asked.day, asked.overpass, usual, spread(lat), lons, utc=utc):
+    if filed not in filed_days(day, asked.overpass, usual, spread(lat), lons, utc=utc):
         return None
 
     def moments() -> Moments:
@@ -96,11 +112,11 @@ def modis_moments(
                 extremes = [min(usual, extremes[0]), max(usual, extremes[1])]
             hours = np.where(known, read, np.float32(usual))
         ends = np.array(extremes)[:, None]
-        corners = view_moments(filed, asked.day, ends, np.array(lons), utc=utc)
+        corners = view_moments(filed, day, ends, np.array(lons), utc=utc)
         if np.ptp(corners - ends) == 0:  # no 00:00 UTC among the views: all are of the file's one local day
             shifted = hours + np.float32(corners[0, 0] - ends[0, 0])
             return float(shifted[0, 0]) if shifted.size == 1 else shifted
-        return view_moments(filed, asked.day, hours, _lon(geobox), utc=utc).astype(np.float32)
+        return view_moments(filed, day, hours, _lon(geobox), utc=utc).astype(np.float32)
 
     return moments
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from ssm_net.config import PrepareConfig
 from ssm_net.config.rain_day import RainDay, parse_rain_day
-from ssm_net.core.clock import HOURS, OVERPASSES, filed_days, overpass_utc, utc_day
+from ssm_net.core.clock import HOURS, OVERPASSES, filed_days, is_wide, overpass_utc, utc_day
 from ssm_net.core.days import ONE_DAY
 from ssm_net.core.platforms import platform, platform_of_sensor, spread
 from ssm_net.grid import Domain
@@ -18,7 +19,9 @@ from ssm_net.ingest.catalog import Catalog, Granule
 from ssm_net.ingest.modis_tiles import tile_names
 from ssm_net.prepare.products import CubeProducts, known_product
 
+NEAR_DAYS = (-2, -1, 0, 1)  # days that a file with views of a day can be named after
 COMPOSITE_BACK = 40  # days back from which a composite is used that comes late, as all do in near real time
+RADIOMETERS = (-6.0, 6.0)  # from and to which hour of the day radiometers pass by night: SMOS and SMAP 18:00, 06:00
 OVERPASS_ROLES = {"lst": "lst", "other_lst": "other_lst", "reanalysis": "air"}  # roles with granules of day and night
 
 
@@ -98,23 +101,27 @@ def plan_day(
     west, south, east, north = domain.bounds_lonlat()
     lon = (west + east) / 2
     granules: dict[str, tuple[Granule, ...]] = {}
+    by_chance: set[tuple[str, str]] = set()
     for name in products.ssm:
         if "ssm" not in granules and day in catalogued.get(name, {}):
-            granules["ssm"] = catalogued[name][day]
-    by_chance: set[tuple[str, str]] = set()
-    area = (west, east), max(abs(south), abs(north))
+            beside = [g for at in _days_beside(name, day, (west, east)) for g in catalogued[name].get(at, ())]
+            granules["ssm"] = (*catalogued[name][day], *beside)
+            by_chance |= {("ssm", g.path.name) for g in beside}
+    places = _local_days(domain, day), max(abs(south), abs(north))
     for name, prefix in [*((n, "lst") for n in products.lst), *((n, "other_lst") for n in products.other_lst)]:
         for k in (k for k in OVERPASSES if known_product(name).layer(f"lst_{k}")):
             kind = f"{prefix}_{k}"
-            for granule in (g for n in (-1, 0, 1) for g in catalogued.get(name, {}).get(day + dt.timedelta(n), ())):
-                certain, possible = _view_days(cfg, granule, day, k, *area)
+            for granule in (g for n in NEAR_DAYS for g in catalogued.get(name, {}).get(day + dt.timedelta(n), ())):
+                certain, possible = _view_days(cfg, granule, k, *places)
                 if granule.day in possible:
                     granules[kind] = (*granules.get(kind, ()), granule)
                     if granule.day not in certain:
                         by_chance.add((kind, granule.path.name))
     for k, hour in HOURS.items():
-        utc_date = utc_day(day, hour, lon)
-        air = tuple(g for name in products.reanalysis for g in catalogued.get(name, {}).get(utc_date, ()))
+        ends = (west, east) if is_wide((west, east)) else (lon, lon)
+        utc_dates = sorted({utc_day(day, hour, at) for at in ends})
+        air = tuple({g.path: g for name in products.reanalysis for utc_date in utc_dates
+                     for g in catalogued.get(name, {}).get(utc_date, ())}.values())  # fmt: skip
         if air:
             granules[f"air_{k}"] = air
     since: dict[str, dt.date] = {}
@@ -134,20 +141,41 @@ def plan_day(
     return replace(plan, missing_tiles=_missing_tiles(domain, plan.certain()))
 
 
+def _local_days(domain: Domain, day: dt.date) -> list[tuple[dt.date, tuple[float, float]]]:
+    """``day`` by the local calendar, and between which longitudes; of two parts where the dateline lies between."""
+    west, _, east, _ = domain.bounds_lonlat()
+    if not domain.crosses_dateline:
+        return [(day, (west, east))]
+    return [(day, (west, 180.0)), (day - ONE_DAY, (-180.0, east - 360))]
+
+
+def _days_beside(name: str, day: dt.date, lons: tuple[float, float]) -> list[dt.date]:
+    """The days beside ``day`` whose files of soil moisture may hold observations of its night, 18:00 to 06:00: C3S and
+    ESA CCI file what is within 12 hours of 00:00 UTC, and tell the time of each value."""
+    if known_product(name).family != "latlon_ssm":
+        return []
+    first, last = (math.floor((hour - lon / 15 + 12) / 24) for hour, lon in zip(RADIOMETERS, lons[::-1], strict=True))
+    return [day + n * ONE_DAY for n in range(first, last + 1) if n]
+
+
 def _view_days(
-    cfg: PrepareConfig, granule: Granule, day: dt.date, k: str, lons: tuple[float, float], lat: float
+    cfg: PrepareConfig, granule: Granule, k: str, places: Sequence[tuple[dt.date, tuple[float, float]]], lat: float
 ) -> tuple[set[dt.date], set[dt.date]]:
-    """The days under which files like ``granule`` hold views that ``day`` takes for its overpass ``k``: those that are
-    certain by the hour of the platform, and those that are possible where views are early or late."""
+    """The days under which files like ``granule`` hold views that the ``places`` on their local days take for the
+    overpass ``k``: those that are certain by the hour of the platform, and those that are possible where views are
+    early or late."""
     p = known_product(granule.product)
     of_eos = p.family == "hdfeos"
     usual = platform(p.platform) if of_eos else platform_of_sensor(granule.path.name) or platform("")
-    hour, utc = usual.hour(k, day), not of_eos or cfg.modis_day == "utc"
-    certain, possible = (set(filed_days(day, k, hour, s, lons, utc=utc)) for s in (0.0, spread(lat)))
-    if not of_eos:  # of UTC days where they tell the time of each pixel, else of local ones
-        local = set(filed_days(day, k, hour, 0.0, lons, utc=False))
-        certain, possible = certain | local, possible | local
-    return certain, possible
+    utc = not of_eos or cfg.modis_day == "utc"
+    certain, possible = set[dt.date](), set[dt.date]()
+    for day, lons in places:
+        hour = usual.hour(k, day)
+        certain |= set(filed_days(day, k, hour, 0.0, lons, utc=utc))
+        possible |= set(filed_days(day, k, hour, spread(lat), lons, utc=utc))
+        if not of_eos:  # of UTC days where they tell the time of each pixel, else of local ones
+            certain |= set(filed_days(day, k, hour, 0.0, lons, utc=False))
+    return certain, certain | possible
 
 
 def _rain_intervals(

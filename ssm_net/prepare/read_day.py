@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from ssm_net.config import EngineConfig
-from ssm_net.core.clock import HOURS, OVERPASSES, overpass_utc
+from ssm_net.core.clock import HOURS, OVERPASSES, hour_bands, is_wide, overpass_utc
 from ssm_net.core.workers import in_order, those_that_kill
 from ssm_net.cube.variables import API_DAYS
 from ssm_net.ingest import flag_costs
@@ -69,6 +69,8 @@ def _read(plan: DayPlan) -> ObservedDay:
     files: list[str] = []
     left_out: dict[str, int] = {}
     fine = plan.domain.fine
+    west, _, east, _ = plan.domain.bounds_lonlat()
+    middle = (west + east) / 2 if is_wide((west, east)) else None
 
     def read_usable(granules: Sequence[Granule], read: Callable[[Sequence[Granule]], T]) -> T | None:
         """``read`` of those granules that can be read; None where there are none."""
@@ -94,11 +96,11 @@ def _read(plan: DayPlan) -> ObservedDay:
     def say_of(usable: Sequence[Granule]) -> Callable[[str], None]:
         return lambda text: remark(Remark(usable[0].product, text, things="days", left_out=False))
 
-    def air_at(usable: Sequence[Granule], when: np.datetime64) -> tuple[np.ndarray, np.ndarray] | None:
-        return read_reanalysis(usable, when, plan.domain, say_of(usable))
+    def air_at(usable: Sequence[Granule], hour: float) -> tuple[np.ndarray, np.ndarray] | None:
+        return _air(usable, plan, hour, say_of(usable))
 
     def rain_of(usable: Sequence[Granule], start: np.datetime64, end: np.datetime64) -> np.ndarray:
-        return rain_between(usable, start, end, fine, plan.rain_day, say_of(usable))
+        return rain_between(usable, start, end, fine, plan.rain_day, say_of(usable), middle)
 
     granules = plan.granules
 
@@ -113,13 +115,11 @@ def _read(plan: DayPlan) -> ObservedDay:
         return out
 
     lst, other_lst = read_views("lst"), read_views("other_lst")
-    west, _, east, _ = plan.domain.bounds_lonlat()
-    moment = {k: overpass_utc(plan.day, (west + east) / 2, hour) for k, hour in HOURS.items()}
-    air = {k: read_usable(granules.get(f"air_{k}", ()), lambda g, k=k: air_at(g, moment[k]))  # type: ignore[misc]
+    air = {k: read_usable(granules.get(f"air_{k}", ()), lambda g, k=k: air_at(g, HOURS[k]))  # type: ignore[misc]
            for k in OVERPASSES}  # fmt: skip
     rain, antecedent = sum_rain(read_usable(i.granules, lambda g, i=i: rain_of(g, i.start, i.end))  # type: ignore[misc]
                                  for i in plan.rain)  # fmt: skip
-    ssm = read_usable(granules.get("ssm", ()), lambda g: read_ssm(g, plan.domain, plan.sigma_ssm))
+    ssm = read_usable(granules.get("ssm", ()), lambda g: read_ssm(g, plan.domain, plan.sigma_ssm, plan.day))
     reflectance = read_usable(
         granules.get("reflectance", ()), lambda g: read_reflectance(g, fine, plan.day, plan.composite_since)
     )
@@ -128,6 +128,22 @@ def _read(plan: DayPlan) -> ObservedDay:
         antecedent=antecedent, files=tuple(sorted(set(files))), problems=tuple(problems), left_out=left_out,
         missing_tiles=plan.missing_tiles,
     )  # fmt: skip
+
+
+def _air(
+    granules: Sequence[Granule], plan: DayPlan, hour: float, say: Callable[[str], None]
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Air temperature and radiation at a local solar ``hour``, as of ``read_reanalysis``; of a wide domain band by
+    band, NaN where the files do not have the hour of a band."""
+    west, _, east, _ = plan.domain.bounds_lonlat()
+    if not is_wide((west, east)):
+        return read_reanalysis(granules, overpass_utc(plan.day, (west + east) / 2, hour), plan.domain, say)
+    out = np.full((2, *plan.domain.coarse_shape), np.nan, np.float32)
+    for cols, lon in hour_bands(plan.domain.lonlat(coarse=True)[0]):
+        got = read_reanalysis(granules, overpass_utc(plan.day, lon, hour), plan.domain, say)
+        if got is not None:
+            out[..., cols] = np.stack(got)[..., cols]
+    return (out[0], out[1]) if np.isfinite(out[0]).any() else None
 
 
 def _size(path: Path) -> int:

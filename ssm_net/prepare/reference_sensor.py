@@ -66,7 +66,7 @@ def fit_reference_sensor(
     def read(code: int, day: dt.date) -> np.ndarray | None:
         with collected():  # the days themselves report what is noted of their files
             observed, _, bad = read_those_that_can(
-                archive[code][day], lambda granules: read_ssm(granules, cube.domain, cfg.sigma_ssm).ssm
+                archive[code][day], lambda granules: read_ssm(granules, cube.domain, cfg.sigma_ssm, day).ssm
             )
         for err in bad:
             log.warning("%s", err)

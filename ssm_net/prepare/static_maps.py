@@ -10,6 +10,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from ssm_net.cube.writer import CubeWriter
+from ssm_net.dateline import box_beyond, middle_longitude, on_grid
 from ssm_net.grid import Domain
 from ssm_net.ingest.static import read_static
 from ssm_net.prepare.errors import PrepareError
@@ -33,7 +34,10 @@ def static_fields(raw: Path, domain: Domain, boundary: str | None) -> dict[str, 
 
         from ssm_net.core.boundary import read_boundary
 
-        inside = rasterize(read_boundary(boundary).to_crs(domain.grid.crs), domain.fine)
+        area = read_boundary(boundary)
+        beyond = domain.crosses_dateline or box_beyond(area) is not None
+        area = on_grid(area, middle_longitude(domain.fine)) if beyond else area.to_crs(domain.grid.crs)
+        inside = rasterize(area, domain.fine)
         out["inside"] = np.asarray(inside.values, "float32")
     return out
 

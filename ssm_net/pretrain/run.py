@@ -7,7 +7,7 @@ observations.
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -22,6 +22,7 @@ from lightning.pytorch.loggers import CSVLogger
 from rich.markup import escape
 
 from ssm_net.config import PretrainConfig
+from ssm_net.core.locks import held_alone
 from ssm_net.errors import ConfigError
 from ssm_net.estimators.calibration import Calibration
 from ssm_net.estimators.checkpoint import Trained, build, load_trained, save_trained
@@ -40,6 +41,7 @@ from ssm_net.train.trainer import console, device_of, first_process, fit_or_resu
 from ssm_net.version import __version__
 
 ERROR = "RMSE in withheld worlds, m3 m-3"
+LOCK_FILE = ".lock"
 WITHHELD = 0.1  # fraction of the worlds that the error is measured on
 PRECISIONS = {"32-true": False, "32": False, "bf16-mixed": True, "bf16": True}  # whether pixels are in bfloat16
 FOOTPRINT, FWHM_KM = "gaussian", 43.0  # of simulated worlds, as prepare assumes it
@@ -49,9 +51,10 @@ def pretrain(cfg: PretrainConfig) -> Trained | None:
     """Make the worlds, train a network on those of each group, save them as one committee into ``cfg.run`` and return
     it; what is there already is not made again.
 
-    ``None`` with ``plan=true``. Raises ``ConfigError`` where the trainer's settings cannot be honoured.
+    ``None`` with ``plan=true``. Raises ``ConfigError`` where the trainer's settings cannot be honoured, or another
+    process trains in that folder.
     """
-    folder, run = Path(cfg.worlds), Path(cfg.run)
+    run = Path(cfg.run)
     places = places_of(cfg)
     every = [place for of_number in zip(*places.values(), strict=True) for place in of_number]
     if cfg.trainer.precision not in PRECISIONS:
@@ -67,6 +70,16 @@ def pretrain(cfg: PretrainConfig) -> Trained | None:
         console.print(f"[green]{escape(str(run))} is trained already[/]")
         return load_trained(run)
     run.mkdir(parents=True, exist_ok=True)
+    if not first_process():  # the processes that train together are one writer
+        return _train(cfg, places, every)
+    busy = f"run={run} is being pretrained by another process: wait for it to end, then give the same command again"
+    with held_alone(run / LOCK_FILE, busy):
+        return _train(cfg, places, every)
+
+
+def _train(cfg: PretrainConfig, places: Mapping[str, Sequence[Place]], every: Sequence[Place]) -> Trained | None:
+    """The committee of ``cfg.run``; None in a process that is not the first of those that train together."""
+    folder, run = Path(cfg.worlds), Path(cfg.run)
     make_worlds(every, folder, cfg.workers)
     console.print("reading the worlds")
     scaling, mean_ssm = statistics_of((World.load(samples_file(p, folder)) for p in every), every)

@@ -34,6 +34,8 @@ def pixel_of(lon: float, lat: float, domain: Domain) -> tuple[int, int] | None:
     x, y = Transformer.from_crs("EPSG:4326", domain.grid.crs, always_xy=True).transform(lon, lat)
     col, row = domain.fine.wld2pix(x, y)
     rows, cols = domain.fine_shape
+    if domain.crosses_dateline:
+        col %= domain.grid.cols * domain.ratio
     return (int(row), int(col)) if 0 <= row < rows and 0 <= col < cols else None
 
 
@@ -56,7 +58,8 @@ def at_overpass(time: np.ndarray, value: np.ndarray, days: Sequence[dt.date], lo
 
 @dataclass(frozen=True)
 class Point:
-    """A pixel followed through time, with the station in it if there is one."""
+    """A pixel followed through time, with the station in it if there is one; ``lon`` as its domain counts them (beyond
+    180 across the dateline)."""
 
     label: str
     row: int
@@ -72,5 +75,5 @@ def station_points(stations: Sequence[Station], domain: Domain) -> tuple[list[Po
     for s in stations:
         pixel = pixel_of(s.lon, s.lat, domain)
         if pixel is not None:
-            out.append(Point(f"{s.network} {s.name}", *pixel, s.lon, s.lat, s))
+            out.append(Point(f"{s.network} {s.name}", *pixel, float(domain.same_turn(s.lon)), s.lat, s))
     return out, len(stations) - len(out)

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
 from ssm_net.estimators.ablation import NO_ABLATION, Ablation
-from ssm_net.grid import Footprint, expand
+from ssm_net.footprint import Footprint
+from ssm_net.grid import expand
 from ssm_net.inputs.phases import PHASES
 from ssm_net.model.losses import beta_nll, masked_mean, subgrid_excess
 from ssm_net.model.network import SSM_SCALE, Committee, Downscaler

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import os
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ssm_net.config import TrainConfig
-from ssm_net.core.locks import open_lock
+from ssm_net.core.locks import hold_alone, open_lock
 from ssm_net.cube.store import CubeError, read_json, write_json
 from ssm_net.errors import ConfigError
 from ssm_net.estimators.checkpoint import Trained
@@ -43,7 +42,8 @@ def held_run(cfg: TrainConfig, prior: Trained | None) -> Iterator[Path]:
     run.mkdir(parents=True, exist_ok=True)
     lock = open_lock(run / LOCK_FILE)
     try:
-        _hold(lock, run)
+        hold_alone(lock, f"run={run} is being trained by another process: wait for it to end, then give the same "
+                   "command again")  # fmt: skip
         _open_run(run, cfg, prior)
         yield run
     finally:
@@ -53,14 +53,6 @@ def held_run(cfg: TrainConfig, prior: Trained | None) -> Iterator[Path]:
                 with suppress(OSError):
                     folder.rmdir()
         os.close(lock)
-
-
-def _hold(lock: int, run: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise ConfigError(f"run={run} is being trained by another process: wait for it to end, then give the same "
-                          "command again") from None  # fmt: skip
 
 
 def _open_run(run: Path, cfg: TrainConfig, prior: Trained | None) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
+import pyogrio
 import pytest
 import shapely
 
@@ -26,6 +28,15 @@ def test_rings_holes_and_islands(tmp_path):
     assert str(area.crs) == "EPSG:4326"
     assert area.area == pytest.approx(4 - 0.25 + 1)
     assert Domain.from_geometry("a", area).window == Domain.from_bbox("a", (110, 40, 114, 42)).window
+
+
+@pytest.mark.parametrize("name", ["basin.gpkg", "basin.shp", "basin.fgb", "basin.kml", "basin.geojson"])
+def test_the_usual_formats_of_vector_files(tmp_path, name):
+    area = shapely.Polygon(RING, [HOLE])
+    drivers = {"gpkg": "GPKG", "shp": "ESRI Shapefile", "fgb": "FlatGeobuf", "kml": "KML", "geojson": "GeoJSON"}
+    pyogrio.raw.write(tmp_path / name, np.array([shapely.to_wkb(area)]), [], [], geometry_type="Polygon",
+                      crs="EPSG:4326", driver=drivers[name.split(".")[1]])  # fmt: skip
+    assert read_boundary(tmp_path / name).area == pytest.approx(4 - 0.25)
 
 
 def test_gmt_with_several_segments(tmp_path):

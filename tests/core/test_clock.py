@@ -27,7 +27,8 @@ D = dt.date(2016, 6, 7)
         (-179, 13.5, 1),  # 13:30 is 01:26 UTC of the day after
         (179, 13.5, 0),
         (179, 1.5, -1),
-        (250, 1.5, 0),  # the same place as -110
+        (-181, 1.5, 0),
+        (181, 1.5, -1),  # beyond the dateline, in a domain whose western part has this day
     ],
 )
 def test_utc_day_of_an_overpass(lon, hour, slip):

@@ -17,8 +17,9 @@ from ssm_net.evaluate.metrics.statistics import Moments
 from ssm_net.evaluate.metrics.texture import SPREAD_BY_WETNESS
 from ssm_net.evaluate.referees.coarse import coarse_consistency
 from ssm_net.evaluate.referees.truth import TruthScores, score_day
+from ssm_net.footprint import Footprint
 from ssm_net.formats.product import Flag, Mosaic
-from ssm_net.grid import Domain, Footprint
+from ssm_net.grid import Domain
 
 DOMAIN = Domain("tiny", (84, 88, 776, 780))
 WIDE = Domain("wide", (84, 88, 776, 788))  # twelve cells

@@ -27,6 +27,7 @@ PLACES = {
     "100 W": (68, 72, 212, 216),
     "172 E": (336, 340, 940, 944),
     "beside the dateline": (336, 340, 960, 964),
+    "across the dateline": (336, 340, 962, 966),
     "35 S": (320, 324, 872, 876),
 }
 ONE_DRIFT = {"hour": 0.8, "drift": -0.1}
@@ -41,7 +42,7 @@ SLOW = pytest.mark.slow
         *(
             pytest.param(place, {"hour": 1.0, "drift": 0.0}, id=place, marks=SLOW)
             for place in PLACES
-            if place[0] != "a"
+            if place[0] != "a" or "dateline" in place
         ),
     ],
 )

@@ -11,6 +11,7 @@ import pytest
 import road
 from worlds import tiny_cube
 
+from ssm_net.config import PretrainConfig
 from ssm_net.core.locks import LockFileError, open_lock
 from ssm_net.cube.layout import CubeLayout, create_cube
 from ssm_net.cube.lock import write_lock
@@ -93,6 +94,32 @@ def test_a_folder_of_something_else_is_left_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), held_run(road.training(tmp_path, tmp_path / "new" / "run"), None):
         raise RuntimeError
     assert (tmp_path / "new" / "run" / "settings.json").exists()
+
+
+# ---- pretrain and pretrain -----
+
+
+def test_of_two_pretrainings_of_one_folder_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one's members stay as they are; afterwards the same command goes on with them."""
+    from ssm_net.pretrain import run as pretrain_run
+
+    cfg = PretrainConfig(str(tmp_path / "worlds"), str(tmp_path / "run"))
+    member = tmp_path / "run" / "members" / "ADE" / "checkpoints" / "last.ckpt"
+    seen: list[str] = []
+
+    def while_it_trains(*_: object) -> None:
+        member.parent.mkdir(parents=True, exist_ok=True)
+        member.write_text("half an hour of work")
+        seen.append("trained")
+        if len(seen) == 1:
+            with pytest.raises(ConfigError, match="is being pretrained by another process: wait for it to end"):
+                pretrain_run.pretrain(cfg)
+            assert member.read_text() == "half an hour of work"
+
+    monkeypatch.setattr(pretrain_run, "_train", while_it_trains)
+    pretrain_run.pretrain(cfg)
+    pretrain_run.pretrain(cfg)
+    assert seen == ["trained", "trained"]
 
 
 # ---- prepare and infer -----

@@ -5,7 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ssm_net.grid import Footprint, block_mean, upsample
+from ssm_net.footprint import Footprint
+from ssm_net.grid import block_mean, upsample
 from ssm_net.model.update import exact, gain, increments
 
 RATIO = 36

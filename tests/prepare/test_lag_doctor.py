@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import logging
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import road
+import xarray as xr
 
 from ssm_net.cube.lags import DAYS_NEEDED, LAGS, LagRow, rows_of
+from ssm_net.grid import Domain
 from ssm_net.prepare.lag_doctor import advice
+from ssm_net.prepare.run import prepare
+from ssm_net.simulate.writers.netcdf import write_nnsm
 
 SHAPE = (6, 6)
 DAYS = 60
@@ -19,12 +27,12 @@ CUBE = SimpleNamespace(  # what the advice reads of a cube
 )
 
 
-def record(seed: int, days: int = DAYS) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def record(seed: int, days: int = DAYS, shape: tuple[int, int] = SHAPE) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """The observation at 01:30 and inputs of a land that dries within days and is wetted by passing storms, in half
     days: LST of 13:30 is of the soil then, seen where the sky is clear, below weather that soil has no part in."""
     rng = np.random.default_rng(seed)
-    cells = SHAPE[0] * SHAPE[1]
-    near = np.exp(-np.hypot(*(np.subtract.outer(a, a) for a in np.indices(SHAPE).reshape(2, -1))) / 2)
+    cells = shape[0] * shape[1]
+    near = np.exp(-np.hypot(*(np.subtract.outer(a, a) for a in np.indices(shape).reshape(2, -1))) / 2)
     root = np.linalg.cholesky(near)
     memory = rng.uniform(4, 8)
     soil, weather = np.full(cells, 0.2), np.zeros(cells)
@@ -98,3 +106,37 @@ def test_short_records_and_few_pairs_tell_nothing():
         "rain", "lst_day", "lst_day_other"
     ]  # fmt: skip
     assert not [row for row in rows_of(ssm, inputs | {"rain": np.zeros_like(ssm)}, SHAPE) if row.clear]
+
+
+@pytest.mark.slow
+def test_rain_that_says_its_interval_in_words_is_found_on_the_road(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Daily sums that end on their stamps, which only words say: prepare takes them a day late, says so, and the
+    setting that it names mends it."""
+    domain, first, days = Domain("place", (68, 72, 540, 544)), dt.date(2016, 5, 1), 45  # 01:30 is 00:00 UTC at 22.5 E
+    ssm, inputs = record(1, days, domain.coarse_shape)
+    lon, lat = domain.lonlat(coarse=True)
+    at_lat, at_lon = np.arange(lat.max() + 1, lat.min() - 1, -0.25), np.arange(lon.min() - 1, lon.max() + 1, 0.25)
+    row, col = (np.abs(np.subtract.outer(a, b)).argmin(1) for a, b in ((at_lat, lat), (at_lon, lon)))
+    for folder in ("NNsm", "precip"):
+        (tmp_path / folder).mkdir()
+    for n in range(days):
+        day = first + dt.timedelta(n)
+        write_nnsm(tmp_path / "NNsm" / f"NNsm-AMSR2-{day:%Y%j}.nc", domain, ssm[n].reshape(4, 4).astype(np.float32))
+        mm = inputs["rain"][n].reshape(4, 4)[np.ix_(row, col)].astype(np.float32)[None]
+        words = {"units": "mm", "comment": "sum of the 24 hours that end at the time stamp"}
+        data = {"rainfall": (("time", "lat", "lon"), mm, words)}
+        of_day = xr.Dataset(data, {"time": [np.datetime64(day, "ns")], "lat": at_lat, "lon": at_lon})
+        of_day.to_netcdf(tmp_path / "precip" / f"rain_{day:%Y%m%d}.nc", engine="h5netcdf")
+    end, where = str(first + dt.timedelta(days - 2)), {"name": "place", "window": list(domain.window)}
+    said = {}
+    for rain_day in ("auto", "ends"):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            prepare(road.preparation(tmp_path, tmp_path / f"{rain_day}.zarr", str(first), end, domain=where,
+                                     rain_day=rain_day))  # fmt: skip
+        said[rain_day] = [r.getMessage() for r in caplog.records if "lies a day too" in r.getMessage()]
+    assert len(said["auto"]) == 1 and "rain lies a day too late" in said["auto"][0]
+    assert "precip" in said["auto"][0] and "rain_day=ends" in said["auto"][0]
+    assert said["ends"] == []

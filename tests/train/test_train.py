@@ -16,7 +16,8 @@ from ssm_net.errors import ConfigError
 from ssm_net.estimators.calibration import Calibration
 from ssm_net.estimators.checkpoint import ModelError, Trained, build, load_trained, save_trained
 from ssm_net.estimators.network import NetworkEstimator
-from ssm_net.grid import Footprint, upsample
+from ssm_net.footprint import Footprint
+from ssm_net.grid import upsample
 from ssm_net.infer.day import background
 from ssm_net.inputs.channels import channels
 from ssm_net.inputs.phases import PHASES, phase_of_cells

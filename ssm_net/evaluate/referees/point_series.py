@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ssm_net.dateline import wrapped
 from ssm_net.evaluate.referees.truth import PRODUCT
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Domain
@@ -68,7 +69,7 @@ def sample_points(field: np.ndarray, where: np.ndarray, domain: Domain) -> list[
     for name, q in (("dry", 0.1), ("middling", 0.5), ("wet", 0.9)):
         i = order[int(q * (order.size - 1))]
         r, c = int(rows[i]), int(cols[i])
-        out.append(Point(f"{name} pixel, {lat[r]:.2f}N {lon[c]:.2f}E", r, c, float(lon[c]), float(lat[r])))
+        out.append(Point(f"{name} pixel, {lat[r]:.2f}N {wrapped(lon)[c]:.2f}E", r, c, float(lon[c]), float(lat[r])))
     return out
 
 

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from ssm_net.core.clock import DAY_HOUR, NIGHT_HOUR
-from ssm_net.grid import Domain, Footprint, block_mean
+from ssm_net.footprint import Footprint
+from ssm_net.grid import Domain, block_mean
 from ssm_net.simulate.world.fields import Array, RandomField, stream
 from ssm_net.simulate.world.fleet import Instrument
 from ssm_net.simulate.world.land import Land

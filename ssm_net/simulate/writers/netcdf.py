@@ -13,6 +13,7 @@ from pyproj import Transformer
 from rasterio.transform import from_origin
 from scipy.ndimage import map_coordinates
 
+from ssm_net.dateline import HALF_TURN
 from ssm_net.grid import Domain
 from ssm_net.simulate.world.fields import Array
 from ssm_net.simulate.world.observe import RainGrid
@@ -34,7 +35,7 @@ def write_nnsm(path: Path, domain: Domain, ssm: Array) -> None:
     grid = domain.grid
     r0, r1, c0, c1 = domain.window
     globe = np.full((grid.rows, grid.cols), np.nan, np.float32)
-    globe[r0:r1, c0:c1] = ssm
+    globe[r0:r1, np.arange(c0, c1) % grid.cols] = ssm
     to_deg = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True)
     x = grid.left + (np.arange(grid.cols) + 0.5) * grid.cell
     y = grid.top - (np.arange(grid.rows) + 0.5) * grid.cell
@@ -111,7 +112,7 @@ def write_static_map(path: Path, domain: Domain, field: Array, units: str) -> No
     lat = top - (np.arange(rows) + 0.5) * STATIC_STEP
     to_xy = Transformer.from_crs("EPSG:4326", domain.grid.crs, always_xy=True)
     box = domain.fine.boundingbox
-    x = (to_xy.transform(lon, 0 * lon)[0] - box.left) / domain.grid.pixel - 0.5
+    x = (to_xy.transform(lon, 0 * lon)[0] + 2 * HALF_TURN * (lon > 180) - box.left) / domain.grid.pixel - 0.5
     y = (box.top - to_xy.transform(0 * lat, lat)[1]) / domain.grid.pixel - 0.5
     value = map_coordinates(field, np.meshgrid(y, x, indexing="ij"), order=1, mode="nearest", output=np.float32)
     part = path.with_name(path.name + ".part")

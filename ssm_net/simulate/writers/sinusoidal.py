@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 from scipy.ndimage import map_coordinates
 
+from ssm_net.dateline import HALF_TURN
 from ssm_net.grid import Domain
-from ssm_net.ingest.modis_tiles import LEFT, SINUSOIDAL, TILE_SIDE, TOP
+from ssm_net.ingest.modis_tiles import LEFT, RADIUS, SINUSOIDAL, TILE_SIDE, TOP
 from ssm_net.simulate.world.fields import Array
 
 
@@ -62,9 +63,17 @@ class SinusoidalTile:
 
 def sinusoidal_tiles(domain: Domain, size: int) -> list[SinusoidalTile]:
     """The tiles of ``size`` pixels a side that hold any pixel of the domain."""
+    west, _, east, _ = domain.bounds_lonlat()
+    if not domain.crosses_dateline:
+        return _tiles_between(domain, size, west, east)
+    return [*_tiles_between(domain, size, west, 180.0), *_tiles_between(domain, size, -180.0, east - 360)]
+
+
+def _tiles_between(domain: Domain, size: int, west: float, east: float) -> list[SinusoidalTile]:
+    """Those between two longitudes on one side of the dateline."""
     left, bottom, right, top = domain.fine.boundingbox
     forth = Transformer.from_crs("EPSG:4326", SINUSOIDAL, always_xy=True)
-    west, south, east, north = domain.bounds_lonlat()
+    _, south, _, north = domain.bounds_lonlat()
     lat = np.linspace(south, north, 65)
     edge_x, edge_y = forth.transform(np.repeat([[west, east]], 65, 0), np.repeat(lat[:, None], 2, 1))
     h_range = range(int((edge_x.min() - LEFT) // TILE_SIDE), int((edge_x.max() - LEFT) // TILE_SIDE) + 1)
@@ -77,6 +86,9 @@ def sinusoidal_tiles(domain: Domain, size: int) -> list[SinusoidalTile]:
             x = LEFT + h * TILE_SIDE + (np.arange(size) + 0.5) * pixel
             y = TOP - v * TILE_SIDE - (np.arange(size) + 0.5) * pixel
             ex, ey = back.transform(*np.meshgrid(x, y))
+            if domain.crosses_dateline:  # a tile's corner beyond the dateline is no place on Earth
+                ex = np.where(ex < left, ex + 2 * HALF_TURN, ex)
+                ex[np.abs(x)[None] > np.pi * RADIUS * np.cos(y / RADIUS)[:, None]] = np.inf
             inside = (ex >= left) & (ex < right) & (ey > bottom) & (ey <= top)
             if not inside.any():
                 continue

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ssm_net.core.clock import DAY_HOUR, NIGHT_HOUR
 from ssm_net.core.files import write_whole
+from ssm_net.dateline import wrapped
 from ssm_net.simulate.world.fields import stream
 from ssm_net.simulate.world.land import Land
 
@@ -23,7 +24,8 @@ MISSING = 0.15
 
 @dataclass(frozen=True)
 class StationSites:
-    """The places of the stations: fine ``row`` and ``col``, degrees, metres, percent of ``sand`` and ``clay``."""
+    """The places of the stations: fine ``row`` and ``col``, degrees (beyond 180 across the dateline), metres,
+    percent of ``sand`` and ``clay``."""
 
     row: NDArray[np.int64]
     col: NDArray[np.int64]
@@ -122,7 +124,7 @@ def _write_series(
 ) -> None:
     name = f"{_base(sites, n)}_sm_{depth[0]:.6f}_{depth[1]:.6f}_{SENSOR}_{times[0]:%Y%m%d}_{times[-1]:%Y%m%d}.stm"
     head = (
-        f"{NETWORK:<10} {NETWORK:<10} {sites.name(n):<12} {sites.lat[n]:10.5f} {sites.lon[n]:11.5f} "
+        f"{NETWORK:<10} {NETWORK:<10} {sites.name(n):<12} {sites.lat[n]:10.5f} {wrapped(sites.lon)[n]:11.5f} "
         f"{sites.elevation[n]:8.2f} {depth[0]:7.2f} {depth[1]:7.2f} {SENSOR}"
     )
     rows = [f"{t:%Y/%m/%d %H:%M} {v:8.4f} {f} M" for t, v, f in zip(times, value, flag, strict=True)]
