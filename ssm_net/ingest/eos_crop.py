@@ -195,7 +195,11 @@ def _first_and_step(path: Path, layer: xr.DataArray, axis: int) -> tuple[float, 
     if values.size < 2:
         raise GranuleError(path, "has a single row or column of pixels", layer=name, remedy="request a larger area")
     step = (values[-1] - values[0]) / (values.size - 1)
-    if not np.isfinite(step) or not step or np.abs(values - values[0] - step * np.arange(values.size)).max() > 0.02 * abs(step):
+    if (
+        not np.isfinite(step)
+        or not step
+        or np.abs(values - values[0] - step * np.arange(values.size)).max() > 0.02 * abs(step)
+    ):
         raise GranuleError(path, "is not evenly spaced", layer=name)
     return float(values[0]), float(step)
 

@@ -26,9 +26,7 @@ from ssm_net.ingest.raster import GranuleError, LazyRaster
 WINDOW_MARGIN = 4  # pixels read around the part of a tile that is needed: more than any kernel reaches
 
 
-def find_layer(
-    path: Path, layer: Layer, within: GeoBox | None = None, day: dt.date | None = None
-) -> LazyRaster | None:
+def find_layer(path: Path, layer: Layer, within: GeoBox | None = None, day: dt.date | None = None) -> LazyRaster | None:
     """One layer of a granule on its own grid, read when needed: values, and errors where the product has them.
 
     Values are in physical units, errors as ``Layer.sigma`` defines them; both are NaN at the fill value, out of the
@@ -50,9 +48,7 @@ def find_layer(
     return LazyRaster(geobox[window], lambda: _read(path, layer, day, window))
 
 
-def find_stored(
-    path: Path, names: Sequence[str], pixels: GeoBox, day: dt.date | None = None
-) -> np.ndarray | None:
+def find_stored(path: Path, names: Sequence[str], pixels: GeoBox, day: dt.date | None = None) -> np.ndarray | None:
     """The stored numbers of a layer on ``pixels``, a part of the file's grid; None where it has no such layer there.
 
     Raises ``GranuleError`` where the file is damaged or on another grid.
@@ -86,9 +82,7 @@ def _require_pixels(path: Path, name: str, layer: Layer, geobox: GeoBox) -> None
         raise GranuleError(path, f"pixels of {side:.2f} m where {layer.pixel:.2f} m are expected", layer=name)
 
 
-def _read(
-    path: Path, layer: Layer, day: dt.date | None, window: tuple[slice, slice]
-) -> tuple[np.ndarray, ...]:
+def _read(path: Path, layer: Layer, day: dt.date | None, window: tuple[slice, slice]) -> tuple[np.ndarray, ...]:
     with open_eos(path, day) as file:
         name = file.find(layer.names)
         if name is None:
