@@ -1,15 +1,16 @@
 """Crops of MODIS and VIIRS products as NetCDF, as AppEEARS and OPeNDAP servers deliver them: many days in one file, on
 the sinusoidal grid or in latitude and longitude.
 
-Layers have the dimensions (time, y, x), ``ydim``/``xdim`` (AppEEARS, sinusoidal), ``lat``/``lon`` (AppEEARS, geographic)
-or ``YDim``/``XDim`` (OPeNDAP); coordinates are metres or degrees. Their names are those of the product, with other
-signs than letters and digits as ``_`` (``_1_km_16_days_NDVI``), or with the grid before them (``VNP_Grid_1km_2D_..``).
+Layers have the dimensions (time, y, x): ``ydim``/``xdim`` (AppEEARS, sinusoidal), ``lat``/``lon`` (AppEEARS,
+geographic) or ``YDim``/``XDim`` (OPeNDAP); coordinates are metres or degrees. Their names are those of the product,
+with other signs than letters and digits as ``_`` (``_1_km_16_days_NDVI``), or with the grid in front
+(``VNP_Grid_1km_2D_..``).
 AppEEARS makes a file a resolution (``VNP09GA.002_500m_aid0001.nc`` beside ``.._1km_..``): the quality layers of one
 count for the other. Numbers are packed, with the CF attributes of the file, or unpacked.
 
 Sources: the request forms and user guide of AppEEARS; its output as read by public code (adammwilson/DataScienceData;
-ptaconet/modisfast for OPeNDAP). That its time axis counts in the calendar ``julian``, and the attributes of its ``crs``,
-are from memory.
+ptaconet/modisfast for OPeNDAP). That the time axis of AppEEARS counts in the calendar ``julian``, and the attributes of
+its ``crs``, are from memory.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """HDF-EOS5 grids (VIIRS land tiles) through h5py alone.
 
-A grid is the group ``/HDFEOS/GRIDS/<grid>/Data Fields`` with a dataset a layer. ``/HDFEOS INFORMATION/StructMetadata.0``
-places it, as in HDF4-EOS, with the projection ``HE5_GCTP_SNSOID``. Sources: HDF-EOS5 Library User's Guide; the examples
-of hdfeos.org for VNP09GA; stactools-packages/viirs for the attributes of the file (``HorizontalTileNumber``,
-``StartTime``), whose dates it finds wrong in the metadata of VNP43: the day in the name counts before them.
+A grid is the group ``/HDFEOS/GRIDS/<grid>/Data Fields`` with a dataset a layer. ``StructMetadata.0`` in
+``/HDFEOS INFORMATION`` places it, as in HDF4-EOS, with the projection ``HE5_GCTP_SNSOID``. Sources: HDF-EOS5 Library
+User's Guide; the examples of hdfeos.org for VNP09GA; stactools-packages/viirs for the attributes of the file
+(``HorizontalTileNumber``, ``StartTime``), which finds wrong dates in the metadata of VNP43: the day in the name counts
+before them.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def identity(path: Path) -> Identity:
     """What a file says of itself: in ``CoreMetadata``, or in the attributes of the file. Raises ``GranuleError``."""
     with _open(path) as file, naming_damage(path):
         stated = core_identity(path, _texts(file, r"(?i)(core|archive)metadata\.\d+"))
-        attributes = {}
+        attributes: dict[str, str] = {}
         for group in (file, file.get("HDFEOS/ADDITIONAL/FILE_ATTRIBUTES")):
             if group is not None:
                 attributes |= {_plain(key): _text(value) for key, value in attributes_of(group).items()}
@@ -160,4 +161,4 @@ def _of_tile(path: Path, name: str, shape: tuple[int, ...]) -> GeoBox:
     h, v = int(match[1]), int(match[2])
     pixel = TILE_SIDE / shape[0]
     affine = Affine(pixel, 0.0, LEFT + h * TILE_SIDE, 0.0, -pixel, TOP - v * TILE_SIDE)
-    return GeoBox(shape, affine, SINUSOIDAL)
+    return GeoBox((shape[0], shape[1]), affine, SINUSOIDAL)

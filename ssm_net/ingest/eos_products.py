@@ -4,16 +4,17 @@ Layer names and quality bits of MODIS: user guides of MOD11 C6 (Wan 2013), MOD21
 (Schaaf), MOD09 (Vermote et al. 2015), MOD13 (Didan et al. 2015).
 
 VIIRS, collections 1 and 2:
-VNP21A1: the file specification of LAADS (ladsweb.modaps.eosdis.nasa.gov/filespec/VIIRS/1/VNP21A1D: LST_1KM uint16, scale
-0.02, fill 0, valid 7500..65535) and the bits in the catalogue of Earth Engine (NASA/VIIRS/002/VNP21A1D).
+VNP21A1: the file specification of LAADS (ladsweb.modaps.eosdis.nasa.gov/filespec/VIIRS/1/VNP21A1D: LST_1KM is uint16,
+scale 0.02, fill 0, valid 7500..65535) and the bits in the catalogue of Earth Engine (NASA/VIIRS/002/VNP21A1D).
 VNP43IA4, VNP43MA4: the user guide of UMass Boston (umb.edu/spectralmass, "VNP43IA4 and VNP43MA4 NBAR products").
 VNP09GA: the catalogue of Earth Engine (NASA/VIIRS/002/VNP09GA, after the user guide V2 of Vermote et al.): bits and
 wavelengths. Collection 2 names the grids of VNP09GA VIIRS_Grid_1km_2D and VIIRS_Grid_500m_2D, collection 1 VNP_Grid_*;
 a layer is found by its own name, in whichever grid it is.
 The kin of NOAA-20 (VJ1) and NOAA-21 (VJ2) have the same layers.
 
-Red, near infrared, 1.6 and 2.2 um are bands 1, 2, 6, 7 of MODIS (0.645, 0.858, 1.640, 2.130 um), I1, I2, I3 of VIIRS at
-500 m (0.640, 0.865, 1.610 um) and M5, M7, M10, M11 at 1 km (0.672, 0.866, 1.610, 2.250 um). No imagery band sees 2.2 um.
+Red, near infrared, 1.6 and 2.2 um are bands 1, 2, 6, 7 of MODIS (0.645, 0.858, 1.640, 2.130 um), I1, I2, I3 of VIIRS
+at 500 m (0.640, 0.865, 1.610 um) and M5, M7, M10, M11 at 1 km (0.672, 0.866, 1.610, 2.250 um). No imagery band sees
+2.2 um.
 """
 
 from __future__ import annotations

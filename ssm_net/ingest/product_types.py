@@ -112,8 +112,8 @@ class Product:
     """One folder of raw/.
 
     ``suffixes`` are the endings of file names, lower case; ``group`` names products that belong together (day and
-    night of MxD21; the bands of VNP43 at 500 m and 1 km). ``layers`` is empty where a family has one variable only, whose quality flags are ``flags``: where
-    the first of their layers holds no number, the value is missing.
+    night of MxD21, the bands of VNP43 at 500 m and 1 km). ``layers`` is empty where a family has one variable only,
+    whose quality flags are ``flags``: where the first of their layers holds no number, the value is missing.
     ``centred``: the file name's day is the middle of the stated range, not its beginning (MCD43).
     ``period``: days that a composite covers whose pixels are each of one day, 0 for all other products.
     ``line``: reflectance products of one line are made alike, and one goes on where another one ends.

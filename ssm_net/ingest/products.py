@@ -1,7 +1,7 @@
 """The table of products: the file family of each folder of raw/, the layer of each variable, and its quality flags.
 
-Quality bits of soil moisture: ESA CCI soil moisture (v08) and SPL3SMP (O'Neill et al. 2021). The rows of MODIS and VIIRS
-are in ``eos_products``; what a flag does to a value, ``product_types`` says.
+Quality bits of soil moisture: ESA CCI soil moisture (v08) and SPL3SMP (O'Neill et al. 2021). The rows of MODIS and
+VIIRS are in ``eos_products``; what a flag does to a value, ``product_types`` says.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Calendars are those of the CF conventions, 4.4.1. ``standard``, ``gregorian`` and ``proleptic_gregorian`` are the civil
 calendar; a ``noleap`` date is the civil day of the same name. ``julian``, in which AppEEARS counts days since 2000, has
-the days of the civil calendar from 1901 to 2099. The others have days that the civil calendar lacks, and are refused. ``day as %Y%m%d.%f`` is the axis of ``cdo -a``.
+the days of the civil calendar from 1901 to 2099. The others have days that the civil calendar lacks, and are refused.
+``day as %Y%m%d.%f`` is the axis of ``cdo -a``.
 """
 
 from __future__ import annotations

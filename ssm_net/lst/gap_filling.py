@@ -112,8 +112,9 @@ class FilledLST:
 class _Observed:
     """The day's observations and what was remembered before them, all (y, x).
 
-    ``own`` and ``clear`` (bool): observed by the first platform of the day, by any. ``reduced`` (K): LST at sea level, NaN where the
-    elevation is not known; ``comparable`` (bool): where it is. ``memory``: as in ``ThermalState``, faded to the day.
+    ``own`` and ``clear`` (bool): observed by the first platform of the day, by any. ``reduced`` (K): LST at sea level,
+    NaN where the elevation is not known; ``comparable`` (bool): where it is. ``memory``: as in ``ThermalState``, faded
+    to the day.
     """
 
     own: Tensor

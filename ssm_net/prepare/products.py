@@ -45,7 +45,7 @@ class CubeProducts:
         return {*used, *self.other_lst, *self.other_reflectance}
 
     def reflectance_in_order(self) -> Sequence[tuple[str, ...]]:
-        """Products of reflectance, those that belong together in one tuple: the first that has a file on a day counts."""
+        """Products of reflectance, those that belong together in one tuple: the first with a file on a day counts."""
         groups: dict[str, tuple[str, ...]] = {}
         for name in self.other_reflectance:
             group = known_product(name).group or name

@@ -108,7 +108,7 @@ def _read(plan: DayPlan) -> ObservedDay:
     granules = plan.granules
 
     def read_views(k: str, kind: str, of_platform: str | None = None) -> Views | None:
-        """LST of an overpass, of all granules of ``kind`` or those of one platform; None where no file of it was there."""
+        """LST of an overpass, of all granules of ``kind`` or those of one platform; None where it has no file."""
 
         def chosen(of_kind: Sequence[Granule]) -> list[Granule]:
             return [g for g in of_kind if of_platform in (None, known_product(g.product).platform)]
