@@ -39,11 +39,13 @@ NATIVE = "request it in the native projection or in geographic coordinates"
 
 @dataclass(frozen=True)
 class CropFile:
-    """An open crop: ``layers`` by name, and those of quality in the file ``beside`` it."""
+    """An open crop: ``layers`` by name, and those of quality in the file ``beside`` it; ``mappings`` are the attributes
+    of its grid mappings, by name."""
 
     path: Path
     layers: Mapping[str, xr.DataArray]
     beside: Mapping[str, xr.DataArray]
+    mappings: Mapping[str, Mapping[str, Any]]
 
     def find(self, names: Sequence[str], *, quality: bool = False) -> str | None:
         for name in names:
@@ -54,11 +56,12 @@ class CropFile:
         return None
 
     def geobox(self, name: str) -> GeoBox:
-        return _pixels(self.path, self._layer(name))[0]
+        layer = self._layer(name)
+        return _pixels(self.path, layer, _projection(self.path, layer, self.mappings))[0]
 
     def window(self, name: str, rows: slice, cols: slice) -> tuple[np.ndarray, Mapping[str, Any]]:
         layer = self._layer(name)
-        _, down, right = _pixels(self.path, layer)
+        _, down, right = _pixels(self.path, layer, _projection(self.path, layer, self.mappings))
         with naming_damage(self.path):
             data = np.asarray(layer.values)[:: 1 if down else -1, :: 1 if right else -1][rows, cols]
         attributes = {str(key): value for key, value in layer.attrs.items()}
@@ -75,11 +78,12 @@ def open_crop(path: Path, day: dt.date | None) -> Iterator[CropFile]:
     Raises ``GranuleError`` where it is damaged or does not hold ``day``.
     """
     with ExitStack() as open_files:
-        layers = _layers(path, open_files.enter_context(latlon.open_netcdf(path)), day)
+        dataset = open_files.enter_context(latlon.open_netcdf(path))
         beside: Mapping[str, xr.DataArray] = {}
         if (other := _of_other_resolution(path)) is not None:
             beside = _layers(other, open_files.enter_context(latlon.open_netcdf(other)), day)
-        yield CropFile(path, layers, beside)
+        mappings = {str(k): v.attrs for k, v in dataset.variables.items() if "grid_mapping_name" in v.attrs}
+        yield CropFile(path, _layers(path, dataset, day), beside, mappings)
 
 
 def days_of(path: Path) -> tuple[dt.date, ...]:
@@ -110,7 +114,7 @@ def _layers(path: Path, dataset: xr.Dataset, day: dt.date | None) -> dict[str, x
             continue
         array = dataset[key].isel(dict.fromkeys(times, step))
         if array.dims[0] in dataset.coords and array.dims[1] in dataset.coords:
-            out[str(key)] = array.assign_attrs(_grid=_projection(path, dataset, array))
+            out[str(key)] = array
     return out
 
 
@@ -142,12 +146,9 @@ def _of_other_resolution(path: Path) -> Path | None:
     return beside if beside.is_file() else None
 
 
-def _projection(path: Path, dataset: xr.Dataset, layer: xr.DataArray) -> str:
+def _projection(path: Path, layer: xr.DataArray, mappings: Mapping[str, Mapping[str, Any]]) -> str:
     """The projection of a layer: by its grid mapping, else by its coordinates. Raises ``GranuleError``."""
-    named = layer.attrs.get("grid_mapping")
-    mappings = [v for k, v in dataset.variables.items() if "grid_mapping_name" in v.attrs]
-    mapping = dataset.variables.get(named) if named in dataset.variables else next(iter(mappings), None)
-    stated = {} if mapping is None else mapping.attrs
+    stated = mappings.get(str(layer.attrs.get("grid_mapping"))) or next(iter(mappings.values()), {})
     name = str(stated.get("grid_mapping_name", "")).lower()
     if name == "sinusoidal":
         radius = float(np.ravel(stated.get("semi_major_axis", stated.get("earth_radius", RADIUS)))[0])
@@ -164,9 +165,8 @@ def _projection(path: Path, dataset: xr.Dataset, layer: xr.DataArray) -> str:
     return GEOGRAPHIC if largest <= 360 else SINUSOIDAL
 
 
-def _pixels(path: Path, layer: xr.DataArray) -> tuple[GeoBox, bool, bool]:
+def _pixels(path: Path, layer: xr.DataArray, crs: str) -> tuple[GeoBox, bool, bool]:
     """The pixels of a layer, north up, and whether its rows go down and its columns right as it is stored."""
-    crs = str(layer.attrs["_grid"])
     (top, step_y), (left, step_x) = (_first_and_step(path, layer, n) for n in (0, 1))
     rows, cols = layer.shape
     down, right = step_y < 0, step_x > 0
