@@ -20,7 +20,7 @@ def write(path: Path, grids: dict[str, dict[str, Any]], struct: bool = True, **a
         for grid, content in grids.items():
             fields = file.create_group(f"HDFEOS/GRIDS/{grid}/Data Fields")
             for name, (data, stated) in content["layers"].items():
-                fields.create_dataset(name, data=data, chunks=data.shape, compression=1, fletcher32=True)
+                fields.create_dataset(name, data=data, chunks=data.shape, compression=1)
                 for key, value in stated.items():
                     fields[name].attrs[key] = value
         if struct:

@@ -126,7 +126,7 @@ def test_viirs_reflectance_has_its_quality_in_the_file_of_the_other_resolution(t
     folder = tmp_path / "VNP09GA.002"
     eos5file.write_crop(folder / "VNP09GA.002_500m_aid0001.nc", half, [str(DAY)], fine)
     granules = list_granules(tmp_path)["VNP09GA"][DAY]
-    with pytest.raises(GranuleError, match="SurfReflect_QF1_1.*clouds show nowhere else"):
+    with pytest.raises(GranuleError, match=r"SurfReflect_QF1_1.*clouds show nowhere else"):
         read_reflectance(granules, DOMAIN.fine)
     eos5file.write_crop(folder / "VNP09GA.002_1km_aid0001.nc", km, [str(DAY)], METRES)
     granules = list_granules(tmp_path)["VNP09GA"][DAY]

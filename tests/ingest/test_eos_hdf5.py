@@ -116,7 +116,7 @@ def test_daily_reflectance_under_its_quality_flags(tmp_path: Path, collection: i
     del km["SurfReflect_QF1_1"]
     path = eos5file.write(tmp_path / "bare" / name, {f"{grid}_1km_2D": {**PLACE, "layers": km},
                                                      f"{grid}_500m_2D": {**FINE, "layers": half}})  # fmt: skip
-    with pytest.raises(GranuleError, match="SurfReflect_QF1_1.*clouds show nowhere else"):
+    with pytest.raises(GranuleError, match=r"SurfReflect_QF1_1.*clouds show nowhere else"):
         read_reflectance([Granule("VNP09GA", path, DAY, "h26v04")], DOMAIN.fine)
 
 

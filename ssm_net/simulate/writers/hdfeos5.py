@@ -30,7 +30,7 @@ def write_eos5(path: Path, eos: EosFile, layers: list[EosLayer]) -> None:
         fields = file.create_group(f"HDFEOS/GRIDS/{eos.grid}/Data Fields")
         for layer in layers:
             chunks = tuple(min(CHUNK, n) for n in layer.data.shape)
-            dataset = fields.create_dataset(layer.name, data=layer.data, chunks=chunks, compression=1, fletcher32=True)
+            dataset = fields.create_dataset(layer.name, data=layer.data, chunks=chunks, compression=1)
             for name, stated in layer.attributes.items():
                 dataset.attrs[name] = _typed(*stated)
         information = file.create_group("HDFEOS INFORMATION")
