@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ssm_net.config.checks import days_between, require_paths
+from ssm_net.config.checks import days_between, require, require_paths
 from ssm_net.config.shared import DomainConfig
+
+SENSORS = ("modis", "viirs", "both")
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,17 @@ class SimulateConfig:
     family: str = "A"
     """physics of the world: A to F, which differ in structure; several letters: laws drawn between them. With D, E or F
     pixels also differ in what no map shows, maps are wrong, and the climate is that of the latitude"""
+    sensors: str = "modis"
+    """imagers of LST and reflectance: modis (Aqua), viirs (Suomi NPP) or both"""
     auxiliary: bool = False
-    """true adds LST of Terra and an hourly reanalysis (ERA5-Land)"""
+    """true adds an hourly reanalysis (ERA5-Land) and LST of a second platform: Terra for MODIS, NOAA-20 for VIIRS"""
     record: bool = False
-    """true: AMSR-E, FY-3B and AMSR2 each in its years, with its own errors; false: one sensor throughout"""
+    """true: AMSR-E, FY-3B and AMSR2 each in its years, with its own errors, and VIIRS from its first days on; false:
+    one radiometer, and VIIRS, throughout"""
     plan: bool = False
     """true prints what would be written and writes nothing"""
 
     def __post_init__(self) -> None:
         require_paths(self, "raw")
         days_between(self.start, self.end)
+        require(self.sensors in SENSORS, f"sensors={self.sensors}: give {', '.join(SENSORS)}")

@@ -17,6 +17,7 @@ import numpy as np
 
 from ssm_net.core.clock import OVERPASSES
 from ssm_net.cube.store import Cube
+from ssm_net.cube.variables import OTHERS
 
 LAGS = (-2, -1, 0, 1, 2)
 REACH = 2  # days, of the lags
@@ -62,8 +63,9 @@ def lag_table(cube: Cube) -> list[LagRow]:
         if f"lst_{k}" in cube.coarse:
             seen = _series(cube, f"lst_{k}_seen", days) >= SEEN
             inputs[f"lst_{k}"] = np.where(seen, _series(cube, f"lst_{k}", days), np.nan)
-        if f"lst_{k}_other" in cube.coarse:
-            inputs[f"lst_{k}_other"] = _series(cube, f"lst_{k}_other", days)
+        for name in (f"lst_{k}_other", *(f"lst_{k}_other_{n}" for n in OTHERS)):
+            if name in cube.coarse:
+                inputs[name] = _series(cube, name, days)
     step = _step(cube)
     rows, cols = (len(range(0, n, step)) for n in cube.domain.coarse_shape)
     return rows_of(_series(cube, "ssm", days), inputs, (rows, cols))

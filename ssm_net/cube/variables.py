@@ -111,6 +111,7 @@ FINE = {
     ]
 }  # fmt: skip
 
+OTHERS = (2, 3, 4)  # places of other platforms after the first
 COARSE = {
     v.name: v
     for v in [
@@ -132,6 +133,12 @@ COARSE = {
                 "cloud_sigma": f"standard error of lst_{k}_cloud",
                 "platform_offset": f"LST of the {k} overpass less that of the other platform's",
                 "other": f"cell mean of LST as the other platform saw it, {k}",
+                **{
+                    f"platform_offset_{n}": f"LST of the {k} overpass less that of the {n}. other platform's"
+                    for n in OTHERS
+                },
+                **{f"other_{n}": f"cell mean of LST as the {n}. other platform saw it, {k}" for n in OTHERS},
+                "target_offset": f"LST of the {k} overpass less that of its platform after that has drifted away",
                 "background_sigma": f"standard error of lst_{k}_background since it was last observed",
                 "air": f"air temperature at sea level at the {k} overpass",
                 "minus_air": f"clear-sky LST less air temperature, {k}, a fading mean",

@@ -31,14 +31,14 @@ class SeenByDay:
     day: dt.date
     period: int
     since: Mapping[str, dt.date]
-    _ages: dict[tuple[Path, GeoBox], np.ndarray] = field(default_factory=dict)
+    _ages: dict[tuple[Path, dt.date, GeoBox], np.ndarray] = field(default_factory=dict)
 
     def find(self, granules: Sequence[Granule], layer: Layer, geobox: GeoBox) -> list[LazyRaster]:
         """A layer of the composites: on each tile the newest view that counts, its age (days) and, where the product
         has them, its class of quality."""
         tiles: dict[GeoBox, list[tuple[Granule, LazyRaster]]] = {}
         for granule in granules:
-            lazy = hdfeos.find_layer(granule.path, layer, geobox)
+            lazy = hdfeos.find_layer(granule.path, layer, geobox, granule.day)
             if lazy is not None:
                 tiles.setdefault(lazy.geobox, []).append((granule, lazy))
         return [LazyRaster(on, lambda of=of: self._newest(layer, of)) for on, of in tiles.items()]  # type: ignore[misc]
@@ -59,18 +59,20 @@ class SeenByDay:
 
     def _age(self, granule: Granule, layer: Layer, geobox: GeoBox) -> np.ndarray:
         """Days since each pixel was seen, uint8; ``NONE`` where it does not count."""
-        key = granule.path, geobox
+        key = granule.path, granule.day, geobox
         if key in self._ages:
             return self._ages[key]
         after = (self.day - granule.day).days  # days since the composite began
-        times = hdfeos.find_stored(granule.path, layer.view_time, geobox)
+        times = hdfeos.find_stored(granule.path, layer.view_time, geobox, granule.day)
         if times is None:
             make_note(granule.path, layer.view_time[0], "there is no such layer",
                       "its pixels count from the last day of the composite on")  # fmt: skip
             on = np.full(tuple(geobox.shape), self.period - 1)
         else:
             first = granule.day.timetuple().tm_yday
-            of_year = times.astype(np.int32)
+            of_year = (
+                np.nan_to_num(times, nan=-1).astype(np.int32) if times.dtype.kind == "f" else times.astype(np.int32)
+            )
             on = of_year - first
             on += np.where(on < -180, dt.date(granule.day.year, 12, 31).timetuple().tm_yday, 0)
             on = np.where((of_year >= 1) & (of_year <= 366), on, 10_000)

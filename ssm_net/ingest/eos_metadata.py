@@ -87,10 +87,15 @@ class Identity:
     tile: str | None
 
 
-def identity(path: Path) -> Identity:
+def identity_of_hdf4(path: Path) -> Identity:
     """The identity in CoreMetadata, or in the archive metadata kept with it. Raises ``GranuleError``."""
     with open_hdf4(path) as sd:
         text = text_attributes(sd, r"(?i)coremetadata\.\d+") or text_attributes(sd, r"(?i)(old)?archivemetadata\.\d+")
+    return core_identity(path, text)
+
+
+def core_identity(path: Path, text: str) -> Identity:
+    """The identity in the ``text`` of CoreMetadata; ``path`` names the file in errors. Raises ``GranuleError``."""
     h, v = _value(text, "HORIZONTALTILENUMBER"), _value(text, "VERTICALTILENUMBER")
     tile = f"h{int(h):02d}v{int(v):02d}" if h and v and h.isdigit() and v.isdigit() else None
     return Identity(

@@ -15,7 +15,7 @@ from ssm_net.ingest import hdfeos, latlon, quantities
 from ssm_net.ingest.catalog import Granule
 from ssm_net.ingest.composites import SeenByDay
 from ssm_net.ingest.notes import make_note
-from ssm_net.ingest.products import Layer, product
+from ssm_net.ingest.products import Layer, Product, product
 from ssm_net.ingest.quantities import LST
 from ssm_net.ingest.ranges import conversion, plausible
 from ssm_net.ingest.raster import GranuleError, LazyRaster
@@ -64,9 +64,10 @@ def read_lst(
 def read_reflectance(
     granules: Sequence[Granule], geobox: GeoBox, day: dt.date | None = None, since: Mapping[str, dt.date] | None = None
 ) -> dict[str, np.ndarray]:
-    """Reflectance (0..1) and NDVI of one day's granules of one product: variable -> (y, x) float32, NaN where missing.
+    """Reflectance (0..1) and NDVI of one day's granules of one product, or of several that belong together: variable ->
+    (y, x) float32, NaN where missing.
 
-    The variables are those of the product that at least one file holds (others are logged), and ``quality``, that of
+    The variables are those of the products that at least one file holds (others are logged), and ``quality``, that of
     the red band: 0 the best and 1 the second. Of composites those pixels count that were seen by ``day``, by file name
     from the day in ``since`` on, and ``age`` tells how many days ago; with ``day`` None all of them count.
 
@@ -75,31 +76,55 @@ def read_reflectance(
     out: dict[str, np.ndarray] = {}
     if not granules:
         return out
-    entry = product(granules[0].product)
-    if entry is None or entry.role != "reflectance":
-        raise GranuleError(granules[0].path, f"{granules[0].product} is no product of reflectance", day=granules[0].day)
-    seen = SeenByDay(day, entry.period, since or {}) if day is not None and entry.period else None
-    for layer in entry.layers:
-        if not any(hdfeos.holds(granule.path, layer.names) for granule in granules):
-            log.info("%s: no layer %s on %s", entry.name, layer.names[0], granules[0].day)
+    entries = [_reflectance_product(name, granules) for name in dict.fromkeys(g.product for g in granules)]
+    period = entries[0].period
+    seen = SeenByDay(day, period, since or {}) if day is not None and period else None
+    for variable in dict.fromkeys(v for entry in entries for v in entry.variables):
+        found = _holding(variable, entries, granules)
+        if found is None:
             continue
+        layer, holding = found
         if seen is not None:
-            files = seen.find(granules, layer, geobox)
+            files = seen.find(holding, layer, geobox)
         else:
-            files = [f for granule in granules if (f := hdfeos.find_layer(granule.path, layer, geobox)) is not None]
-        has_quality = layer.variable == "red" and layer.has_error
+            files = [f for g in holding if (f := hdfeos.find_layer(g.path, layer, geobox, g.day)) is not None]
+        has_quality = variable == "red" and layer.has_error
         of_age = [layer.resampling] * (seen is not None)
         fields = regrid_each(files, geobox, [layer.resampling, *of_age, *["nearest"] * has_quality])
-        out[layer.variable] = fields[0]
+        out[variable] = fields[0]
         if seen is not None:
             out["age"] = np.fmax(fields[1], out["age"]) if "age" in out else fields[1]
-        if layer.variable == "red":
+        if variable == "red":
             best = np.where(np.isfinite(out["red"]), np.float32(0), np.float32(np.nan))
             out["quality"] = np.where(np.isfinite(fields[-1]), fields[-1], best) if has_quality else best
     if not out:
-        wanted = ", ".join(layer.names[0] for layer in entry.layers)
+        wanted = ", ".join(layer.names[0] for entry in entries for layer in entry.layers)
         raise GranuleError(granules[0].path, f"holds none of {wanted}", day=granules[0].day)
     return out
+
+
+def _reflectance_product(name: str, granules: Sequence[Granule]) -> Product:
+    entry = product(name)
+    if entry is None or entry.role != "reflectance":
+        granule = next(g for g in granules if g.product == name)
+        raise GranuleError(granule.path, f"{name} is no product of reflectance", day=granule.day)
+    return entry
+
+
+def _holding(
+    variable: str, entries: Sequence[Product], granules: Sequence[Granule]
+) -> tuple[Layer, Sequence[Granule]] | None:
+    """The layer of a variable and the granules of its product, of the first product with a file that holds it; None
+    where there is none, which is logged."""
+    for entry in entries:
+        layer = entry.layer(variable)
+        of_entry = [g for g in granules if g.product == entry.name]
+        if layer is None:
+            continue
+        if any(hdfeos.holds(g.path, layer.names) for g in of_entry):
+            return layer, of_entry
+        log.info("%s: no layer %s on %s", entry.name, layer.names[0], granules[0].day)
+    return None
 
 
 def _layer(granule: Granule, variable: str) -> Layer | None:
@@ -113,7 +138,7 @@ def _find_lst(granule: Granule, layer: Layer, overpass: str, geobox: GeoBox) -> 
     """LST of a granule near ``geobox`` and its error; nothing where it holds no such overpass."""
     if _is_cci(granule):
         return [a for a, _ in _read_cci(granule)] if overpass.upper() in (granule.tile or "") else []
-    lazy = hdfeos.find_layer(granule.path, layer, geobox)
+    lazy = hdfeos.find_layer(granule.path, layer, geobox, granule.day)
     if lazy is None:
         return []
     return [lazy if layer.has_error else LazyRaster(lazy.geobox, lambda: _with_error(*lazy.read()))]
@@ -125,7 +150,7 @@ def _find_views(granule: Granule, layer: Layer, asked: DayOfViews, geobox: GeoBo
         return _cci_views(granule, asked) if asked.overpass.upper() in (granule.tile or "") else []
     views = []
     for lazy in _find_lst(granule, layer, asked.overpass, geobox):
-        times = hdfeos.find_layer(granule.path, layer.times(), geobox)
+        times = hdfeos.find_layer(granule.path, layer.times(), geobox, granule.day)
         entry = product(granule.product)
         usual = platform(entry.platform if entry is not None else "")
         read_hours = None if times is None or times.geobox != lazy.geobox else _first_of(times)

@@ -1,11 +1,12 @@
-"""Layers of HDF4-EOS grids (MODIS land tiles) in physical units, with their quality layers applied."""
+"""Layers of EOS grids (MODIS and VIIRS land tiles, and crops of them) in physical units, quality layers applied."""
 
 from __future__ import annotations
 
+import datetime as dt
+import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from odc.geo.geobox import GeoBox
@@ -13,10 +14,10 @@ from odc.geo.geobox import GeoBox
 from ssm_net.dateline import sides
 from ssm_net.grid import row_blocks
 from ssm_net.ingest.encoding import Encoding
-from ssm_net.ingest.eos_metadata import EosGrid, geobox_of, grids_of
+from ssm_net.ingest.eos_crop import GEOGRAPHIC
+from ssm_net.ingest.eos_file import EosFile, open_eos
 from ssm_net.ingest.flag_costs import counts_by_words, note_costs
-from ssm_net.ingest.hdf4_apart import first_layer, open_hdf4, read_window
-from ssm_net.ingest.modis_tiles import SINUSOIDAL
+from ssm_net.ingest.modis_tiles import RADIUS, SINUSOIDAL
 from ssm_net.ingest.notes import make_note
 from ssm_net.ingest.products import LOWER, MISSING, Bits, Flag, Layer, by_layer
 from ssm_net.ingest.quantities import of_variable
@@ -26,83 +27,79 @@ from ssm_net.ingest.raster import GranuleError, LazyRaster
 WINDOW_MARGIN = 4  # pixels read around the part of a tile that is needed: more than any kernel reaches
 
 
-def find_layer(path: Path, layer: Layer, within: GeoBox | None = None) -> LazyRaster | None:
+def find_layer(path: Path, layer: Layer, within: GeoBox | None = None, day: dt.date | None = None) -> LazyRaster | None:
     """One layer of a granule on its own grid, read when needed: values, and errors where the product has them.
 
     Values are in physical units, errors as ``Layer.sigma`` defines them; both are NaN at the fill value, out of the
-    valid range and where the quality is bad. ``within`` limits reading to what lies in or near that geobox. None where
-    the file does not hold the layer, or nothing of it lies near ``within``.
+    valid range and where the quality is bad. ``within`` limits reading to what lies in or near that geobox; ``day`` is
+    that of a file of many days. None where the file does not hold the layer, or nothing of it lies near ``within``.
 
     Raises ``GranuleError`` where the file is damaged or on another grid; so does reading, also where a quality layer
     that the product needs is missing.
     """
-    with open_hdf4(path) as sd:
-        name = first_layer(sd, layer.names)
-    if name is None:
-        _require_undescribed(path, layer.names)
-        return None
-    geobox = geobox_of(path, grids_of(path), name)
-    side = max(abs(geobox.affine.a), abs(geobox.affine.e))
-    if abs(side - layer.pixel) > 1e-3 * layer.pixel:
-        raise GranuleError(path, f"pixels of {side:.2f} m where {layer.pixel:.2f} m are expected", layer=name)
+    with open_eos(path, day) as file:
+        name = file.find(layer.names)
+        if name is None:
+            return None
+        geobox = file.geobox(name)
+    _require_pixels(path, name, layer, geobox)
     window = _window(geobox, within)
     if window is None:
         return None
-    return LazyRaster(geobox[window], lambda: _read(path, layer, name, window))
+    return LazyRaster(geobox[window], lambda: _read(path, layer, day, window))
 
 
-def find_stored(path: Path, names: Sequence[str], pixels: GeoBox) -> np.ndarray | None:
+def find_stored(path: Path, names: Sequence[str], pixels: GeoBox, day: dt.date | None = None) -> np.ndarray | None:
     """The stored numbers of a layer on ``pixels``, a part of the file's grid; None where it has no such layer there.
 
     Raises ``GranuleError`` where the file is damaged or on another grid.
     """
-    with open_hdf4(path) as sd:
-        name = first_layer(sd, names)
+    with open_eos(path, day) as file:
+        name = file.find(names)
         if name is None:
             return None
-        geobox = geobox_of(path, grids_of(path), name)
+        geobox = file.geobox(name)
         (height, width), a, b = pixels.shape, pixels.affine, geobox.affine
         col, row = round((a.c - b.c) / b.a), round((a.f - b.f) / b.e)
         if abs(a.a - b.a) > 1e-3 * b.a or row < 0 or col < 0:
             return None
-        data, _ = read_window(path, sd, name, geobox.shape, (slice(row, row + height), slice(col, col + width)))
-        return data
+        return file.window(name, slice(row, row + height), slice(col, col + width))[0]
 
 
 def holds(path: Path, names: Sequence[str]) -> bool:
     """Whether a file has a layer of one of these names. Raises ``GranuleError``, as ``find_layer``."""
-    with open_hdf4(path) as sd:
-        name = first_layer(sd, names)
-    if name is None:
-        _require_undescribed(path, names)
-    return name is not None
+    with open_eos(path) as file:
+        return file.find(names) is not None
 
 
-def _require_undescribed(path: Path, names: Sequence[str]) -> None:
-    """Raise ``GranuleError`` where the file's own description has a layer of ``names`` that is not to be found in it: a
-    damaged byte in its directory hides it."""
-    described = {layer for grid in grids_of(path) for layer in grid.layers}
-    for name in names:
-        if name in described:
-            raise GranuleError(path, "is described in the file and not found in it: its directory is damaged",
-                               layer=name)  # fmt: skip
+def _require_pixels(path: Path, name: str, layer: Layer, geobox: GeoBox) -> None:
+    """Raise ``GranuleError`` where pixels are not of the side that the product has, or near it in degrees."""
+    side = max(abs(geobox.affine.a), abs(geobox.affine.e))
+    if _is_geographic(geobox):
+        wanted = math.degrees(layer.pixel / RADIUS)
+        if not wanted / 1.5 < side < wanted * 1.5:
+            raise GranuleError(path, f"pixels of {side:.5f} degrees where {wanted:.5f} are expected", layer=name)
+    elif abs(side - layer.pixel) > 1e-3 * layer.pixel:
+        raise GranuleError(path, f"pixels of {side:.2f} m where {layer.pixel:.2f} m are expected", layer=name)
 
 
-def _read(path: Path, layer: Layer, name: str, window: tuple[slice, slice]) -> tuple[np.ndarray, ...]:
-    grids = grids_of(path)
-    geobox = geobox_of(path, grids, name)
-    with open_hdf4(path) as sd:
-        data, attributes = read_window(path, sd, name, geobox.shape, window)
+def _read(path: Path, layer: Layer, day: dt.date | None, window: tuple[slice, slice]) -> tuple[np.ndarray, ...]:
+    with open_eos(path, day) as file:
+        name = file.find(layer.names)
+        if name is None:
+            raise GranuleError(path, "was there, and is no longer", layer=layer.names[0])
+        geobox = file.geobox(name)
+        data, attributes = file.window(name, *window)
         values = _lookup(data, partial(_physical, Encoding(path, name, attributes)))
         sigma = np.zeros(values.shape, np.float32) if layer.has_error else None
         if layer.sigma_bits is not None:
-            stored = _quality_layer(path, sd, grids, layer.sigma_bits.layer, geobox, window)
+            stored = _quality_layer(path, file, layer.sigma_bits.layer, geobox, window)
             meaning = partial(_sigma_of, np.asarray(layer.sigma, np.float32), layer.sigma_bits)
             sigma = np.full(values.shape, max(layer.sigma), np.float32) if stored is None else _lookup(stored, meaning)
         there = np.isfinite(values)
         costs: dict[str, int] = {}
         for names, flags in by_layer(layer.flags).items():
-            stored = _quality_layer(path, sd, grids, names, geobox, window)
+            stored = _quality_layer(path, file, names, geobox, window)
             if stored is None:
                 _without_flags(path, names, flags, sigma)
                 continue
@@ -122,13 +119,18 @@ def _bounds(within: GeoBox, crs: str) -> tuple[float, float, float, float]:
     return box.left, box.bottom, box.right, box.top
 
 
+def _is_geographic(geobox: GeoBox) -> bool:
+    return geobox.crs is not None and bool(geobox.crs.geographic)
+
+
 def _window(geobox: GeoBox, within: GeoBox | None) -> tuple[slice, slice] | None:
     """Rows and columns of ``geobox`` that ``within`` needs; None where they do not meet."""
     rows, cols = geobox.shape
     if within is None:
         return slice(0, rows), slice(0, cols)
-    windows = [w for _, side in sides(within) if (w := _window_of(geobox, _bounds(side, SINUSOIDAL))) is not None]
-    return windows[0] if windows else None  # a tile lies on one side of the dateline
+    crs = GEOGRAPHIC if _is_geographic(geobox) else SINUSOIDAL
+    windows = [w for _, side in sides(within) if (w := _window_of(geobox, _bounds(side, crs))) is not None]
+    return windows[0] if windows else None  # a tile, or a crop, lies on one side of the dateline
 
 
 def _window_of(geobox: GeoBox, bounds: tuple[float, float, float, float]) -> tuple[slice, slice] | None:
@@ -209,22 +211,42 @@ def _physical(encoding: Encoding, data: np.ndarray) -> np.ndarray:
 
 
 def _quality_layer(
-    path: Path, sd: Any, grids: Sequence[EosGrid], names: tuple[str, ...], geobox: GeoBox, window: tuple[slice, slice]
+    path: Path, file: EosFile, names: tuple[str, ...], geobox: GeoBox, window: tuple[slice, slice]
 ) -> np.ndarray | None:
-    """Stored bits on the pixels of ``window`` of ``geobox``; a coarser layer (1 km state of 500 m data) is repeated."""
-    name = first_layer(sd, names)
+    """Stored bits on the pixels of ``window`` of ``geobox``; those of a coarser layer (1 km state of 500 m data) are
+    repeated. Where a crop ends before the layer that they are about, all bits are set."""
+    name = file.find(names, quality=True)
     if name is None:
-        _require_undescribed(path, names)
         return None
-    own = geobox_of(path, grids, name)
-    times = geobox.shape[0] // own.shape[0]
-    if (own.shape[0] * times, own.shape[1] * times) != tuple(geobox.shape):
-        raise GranuleError(path, f"grid of {own.shape} does not nest in {geobox.shape}", layer=name)
-    rows, cols = window
-    coarse_rows, coarse_cols = (slice(s.start // times, -(-s.stop // times)) for s in (rows, cols))
-    data, _ = read_window(path, sd, name, own.shape, (coarse_rows, coarse_cols))
-    if times > 1:
-        data = data.repeat(times, 0).repeat(times, 1)
-        y, x = rows.start - coarse_rows.start * times, cols.start - coarse_cols.start * times
-        data = data[y : y + rows.stop - rows.start, x : x + cols.stop - cols.start]
+    own = file.geobox(name)
+    if own.crs != geobox.crs:
+        raise GranuleError(path, "is on another projection than the layer that it is about", layer=name)
+    (rows, inside_rows), (cols, inside_cols) = (
+        _matching(path, name, (geobox, own), axis, window[axis]) for axis in (0, 1)
+    )
+    row0, row1, col0, col1 = rows.min(), rows.max() + 1, cols.min(), cols.max() + 1
+    data, _ = file.window(name, slice(int(row0), int(row1)), slice(int(col0), int(col1)))
+    if data.dtype.kind == "f":  # unpacked by the server
+        data = np.where(np.isfinite(data), data, -1).astype(np.int64)
+    if data.shape != (rows.size, cols.size):
+        data = data[rows - row0][:, cols - col0]
+    if not (inside_rows.all() and inside_cols.all()):
+        data = np.where(inside_rows[:, None] & inside_cols, data, ~data.dtype.type(0))
     return data
+
+
+def _matching(
+    path: Path, name: str, boxes: tuple[GeoBox, GeoBox], axis: int, window: slice
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rows (or columns) of the second grid in which those of ``window`` of the first lie, and which do lie there:
+    both (n,). Raises ``GranuleError`` where one grid does not nest in the other."""
+    fine, own = boxes
+    step, own_step = (box.affine.e if axis == 0 else box.affine.a for box in boxes)
+    start, own_start = (box.affine.f if axis == 0 else box.affine.c for box in boxes)
+    times = own_step / step
+    if abs(times - round(times)) > 1e-3 * times or round(times) < 1:
+        raise GranuleError(path, f"grid of {tuple(own.shape)} does not nest in {tuple(fine.shape)}", layer=name)
+    middle = start + (np.arange(window.start, window.stop) + 0.5) * step
+    at = np.floor((middle - own_start) / own_step + 1e-6).astype(int)
+    inside = (at >= 0) & (at < own.shape[axis])
+    return np.clip(at, 0, own.shape[axis] - 1), inside

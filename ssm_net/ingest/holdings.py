@@ -16,14 +16,15 @@ import numpy as np
 
 from ssm_net.core.days import ONE_DAY, stretches
 from ssm_net.core.radiometers import BY_CODE
-from ssm_net.ingest import latlon, time_axis
-from ssm_net.ingest.eos_metadata import identity
+from ssm_net.ingest import eos_crop, latlon, time_axis
+from ssm_net.ingest.eos_file import identity, is_crop, open_eos
 from ssm_net.ingest.naming import SMAP_L3, day_in_name, period_in_name, radiometer_in_name, version_in_name
 from ssm_net.ingest.other_kinds import Refusal, other_kind
 from ssm_net.ingest.products import Product
 from ssm_net.ingest.raster import GranuleError
 
 EOS_NAME = re.compile(r"([MV]\w{2}\d{2}\w{1,3})\.A(\d{4})([0-3]\d{2})(?:\.(h\d{2}v\d{2}))?", re.I)
+CROP_NAME = re.compile(r"^([MV]\w{2}\d{2}\w{1,3})\.\d{3}_", re.I)  # as AppEEARS names them
 FENGYUN = "FY-3B"  # the tile of its files: it may have observed on a day of AMSR, too
 
 
@@ -63,7 +64,7 @@ def by_name(entry: Product, path: Path) -> Holding | None:
     refused = other_kind(entry, name)
     if refused is not None and entry.role != "rain":  # a monthly sum of rain is better than none
         return Holding(refusal=refused)
-    match = EOS_NAME.search(name)
+    match = EOS_NAME.search(name) or CROP_NAME.search(name)
     if entry.family == "hdfeos":
         if match and match[1].upper() != entry.name:
             return Holding(refusal=_foreign(match[1].upper(), entry))
@@ -83,7 +84,7 @@ def by_name(entry: Product, path: Path) -> Holding | None:
 def by_content(entry: Product, path: Path) -> Holding:
     """What a file holds by its content. Raises ``GranuleError`` where it cannot be opened as a file of ``entry``."""
     if entry.family == "hdfeos":
-        return _eos(entry, path)
+        return _crop(entry, path) if is_crop(path) else _eos(entry, path)
     if entry.family == "smap" and path.suffix.lower() == ".h5":
         return _smap(path, _day_of_smap(path))
     if entry.family in ("rain", "reanalysis"):
@@ -130,17 +131,22 @@ def _without_time(entry: Product, path: Path) -> Holding:
 
 
 def _eos(entry: Product, path: Path) -> Holding:
-    """A MODIS file, dated by its metadata, which takes precedence over its name."""
+    """A granule of MODIS, dated by its metadata, which takes precedence over its name; or of VIIRS, whose metadata
+    states other days than the archive does, so that its name counts."""
     metadata = identity(path)
     match, own = EOS_NAME.search(path.name), EOS_NAME.search(metadata.name or "")
     if metadata.short_name is not None and metadata.short_name.upper() != entry.name:
         return Holding(refusal=_foreign(metadata.short_name, entry))
     named = _eos_day(match or own)
     tile = (match and match[4]) or (own and own[4]) or metadata.tile or path.stem
-    day = named if entry.centred and named is not None else metadata.first or named
+    of_viirs = entry.name.startswith("V")
+    day = named if (entry.centred or of_viirs) and named is not None else metadata.first or named
     if day is None:
         return Holding(refusal=("neither its name nor its metadata states its day", "give it the name of the archive"))
-    if entry.centred and metadata.first and metadata.last and not metadata.first <= day <= metadata.last:
+    if of_viirs and (lacking := _lacks_all(entry, path)) is not None:
+        return Holding(refusal=lacking)
+    covered = metadata.first is None or metadata.last is None or metadata.first <= day <= metadata.last
+    if entry.centred and not of_viirs and not covered:
         what = "named after a day that its metadata does not cover"
         return Holding(refusal=(what, "give it the name of the archive, or download it again"))
     note = ""
@@ -149,6 +155,36 @@ def _eos(entry: Product, path: Path) -> Holding:
     elif match is None:
         note = "not named as the archive names it; known by its metadata"
     return Holding((day,), tile.lower(), path.name if match else metadata.name or path.name, note=note)
+
+
+def _crop(entry: Product, path: Path) -> Holding:
+    """A crop by AppEEARS or OPeNDAP, of one day or many; crops of different areas stand side by side."""
+    lacking = _lacks_all(entry, path)
+    if lacking is not None:
+        return Holding(refusal=lacking)
+    days = eos_crop.days_of(path)
+    match = EOS_NAME.search(path.name)
+    if not days and match is not None and (day := _eos_day(match)) is not None:
+        days = (day,)
+    if not days:
+        what = "a crop without a time axis, and without the day in its name"
+        return Holding(refusal=(what, "request it with its time axis"))
+    return Holding(days, eos_crop.area_of(path), path.name)
+
+
+def _lacks_all(entry: Product, path: Path) -> Refusal | None:
+    """Why a file is left out that holds no layer of its product, quality layers apart; None where it holds one."""
+    wanted = [layer.names for layer in entry.layers]
+    with open_eos(path) as file:
+        if any(file.find(names) for names in wanted) or file.find(_quality_names(entry)):
+            return None
+    listed = ", ".join(dict.fromkeys(names[0] for names in wanted))
+    return f"holds none of {listed}", f"use collections of {entry.name} with these layers, or request them"
+
+
+def _quality_names(entry: Product) -> tuple[str, ...]:
+    """Of quality layers: AppEEARS delivers those of another resolution in a file of their own."""
+    return tuple(name for layer in entry.layers for flag in layer.flags for name in flag.bits.layer)
 
 
 def _foreign(found: str, entry: Product) -> Refusal:

@@ -1,8 +1,9 @@
 """The time axis of a NetCDF file: the moments of its steps, and the intervals that the file itself states, in UTC.
 
 Calendars are those of the CF conventions, 4.4.1. ``standard``, ``gregorian`` and ``proleptic_gregorian`` are the civil
-calendar; a ``noleap`` date is the civil day of the same name. The others have days that the civil calendar lacks, and
-are refused. ``day as %Y%m%d.%f`` is the axis of ``cdo -a``.
+calendar; a ``noleap`` date is the civil day of the same name. ``julian``, in which AppEEARS counts days since 2000, has
+the days of the civil calendar from 1901 to 2099. The others have days that the civil calendar lacks, and are refused.
+``day as %Y%m%d.%f`` is the axis of ``cdo -a``.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ TIME_NAMES = ("time", "valid_time", "t")
 ONE_UTC_DAY = np.timedelta64(1, "D")
 CIVIL = ("standard", "gregorian", "proleptic_gregorian", "none", "")
 NO_LEAP = ("noleap", "365_day")
+JULIAN = np.datetime64("1901-01-01"), np.datetime64("2099-12-31")  # every fourth year leaps in both calendars
 SECONDS = {"second": 1, "sec": 1, "s": 1, "minute": 60, "min": 60, "hour": 3600, "hr": 3600, "h": 3600,
            "day": 86400, "d": 86400}  # fmt: skip
 SINCE = re.compile(
@@ -99,10 +101,11 @@ def _decoded(path: Path, name: str, values: np.ndarray, attributes: Mapping[Hash
             return _absolute(values.astype(np.float64))
         if calendar in NO_LEAP:
             return _without_leap_days(values.astype(np.float64), units)
-        if calendar in CIVIL and "since" in units:
-            kept = {"units": units, "calendar": calendar or "standard"}
+        if calendar in (*CIVIL, "julian") and "since" in units:
+            civil = "standard" if calendar in ("", "julian") else calendar
+            kept = {"units": units, "calendar": civil}
             out = xr.decode_cf(xr.Dataset({"moment": ("n", values, kept)}))["moment"].values
-            if np.issubdtype(out.dtype, np.datetime64):
+            if np.issubdtype(out.dtype, np.datetime64) and (calendar != "julian" or _alike(units, out)):
                 return _to_seconds(out)
     except (ValueError, OverflowError, TypeError) as err:
         raise GranuleError(path, f"its units {units!r} cannot be understood ({err})", layer=name,
@@ -112,6 +115,13 @@ def _decoded(path: Path, name: str, values: np.ndarray, attributes: Mapping[Hash
                            layer=name, remedy="give files with the standard calendar")  # fmt: skip
     raise GranuleError(path, f"its units {units!r} state no day", layer=name,
                        remedy="give the time axis CF units, such as 'hours since 1970-01-01'")  # fmt: skip
+
+
+def _alike(units: str, moments: np.ndarray) -> bool:
+    """Whether the Julian calendar has the same days from the origin of ``units`` to all ``moments``."""
+    match = SINCE.match(units)
+    inside = (moments >= JULIAN[0]) & (moments <= JULIAN[1])
+    return match is not None and 1901 <= int(match[2]) <= 2099 and bool(inside.all())
 
 
 def _calendar(attributes: Mapping[Hashable, object]) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 
 from ssm_net.core.clock import HOURS, filed_days, taken, view_moments
-from ssm_net.core.platforms import Platform, spread
+from ssm_net.core.platforms import Platform
 from ssm_net.dateline import crosses, middle_longitude
 from ssm_net.ingest.modis_tiles import RADIUS
 from ssm_net.ingest.raster import LazyRaster
@@ -91,7 +91,7 @@ def _nearest(views: Sequence[View], overpass: str) -> tuple[np.ndarray, np.ndarr
 def modis_moments(
     filed: dt.date, asked: DayOfViews, platform: Platform, geobox: GeoBox, read_hours: Callable[[], np.ndarray] | None
 ) -> Callable[[], Moments] | None:
-    """The moments of the pixels of a MODIS file of the day ``filed``; None where the day takes none of them.
+    """The moments of the pixels of a MODIS or VIIRS file of the day ``filed``; None where the day takes none of them.
 
     ``read_hours`` reads the local solar times in the file, NaN where it states none (``None``: the file has no such
     layer): there the hour of the ``platform`` counts.
@@ -99,7 +99,7 @@ def modis_moments(
     lons, lat = _reach(geobox)
     utc, day = asked.modis_day == "utc", asked.local_day(sum(lons) / 2)
     usual = platform.hour(asked.overpass, asked.day)
-    if filed not in filed_days(day, asked.overpass, usual, spread(lat), lons, utc=utc):
+    if filed not in filed_days(day, asked.overpass, usual, platform.spread(lat), lons, utc=utc):
         return None
 
     def moments() -> Moments:
@@ -122,8 +122,10 @@ def modis_moments(
 
 
 def _reach(geobox: GeoBox) -> tuple[tuple[float, float], float]:
-    """The western and eastern end of a part of the sinusoidal grid and its highest latitude, degrees."""
+    """The western and eastern end of a grid, sinusoidal or in degrees, and its highest latitude, degrees."""
     (height, width), a = geobox.shape, geobox.affine
+    if geobox.crs is not None and geobox.crs.geographic:
+        return (a.c, a.c + width * a.a), max(abs(a.f), abs(a.f + height * a.e))
     x, y = np.array([a.c, a.c + width * a.a]), np.array([a.f, a.f + height * a.e])
     lat = np.clip(np.degrees(y / RADIUS), -89.9, 89.9)
     lon = np.clip(np.degrees(x / RADIUS) / np.cos(np.radians(lat))[:, None], -180, 180)
@@ -131,8 +133,10 @@ def _reach(geobox: GeoBox) -> tuple[tuple[float, float], float]:
 
 
 def _lon(geobox: GeoBox) -> np.ndarray:
-    """Longitude of the pixels of a part of the sinusoidal grid, (y, x) degrees float32."""
+    """Longitude of the pixels of a grid, sinusoidal or in degrees: (y, x), or (1, x) in degrees, float32."""
     (height, width), a = geobox.shape, geobox.affine
+    if geobox.crs is not None and geobox.crs.geographic:
+        return (a.c + a.a * (np.arange(width) + 0.5))[None].astype(np.float32)
     x = np.degrees((a.c + a.a * (np.arange(width) + 0.5)) / RADIUS)
     y = (a.f + a.e * (np.arange(height) + 0.5)) / RADIUS
     return np.clip(x[None] / np.cos(y)[:, None], -180, 180).astype(np.float32)

@@ -9,8 +9,8 @@ The background LST (``background``) is smooth and changes with the weather. The 
 fading mean m, the thermal memory (``memory``), is the state that still carries a signal of soil moisture under cloud. A
 slow memory is carried beside it; nothing is filled with it. A gap is filled in three steps:
 
-1. with observations of the other platform of the day (Terra next to Aqua), corrected by the inter-platform offset:
-   the mean difference of the two in the surroundings;
+1. with observations of the other platforms of the day (VIIRS and Terra next to Aqua), one after the other, each
+   corrected by its inter-platform offset: the mean difference to those before it in the surroundings;
 2. with ``background + PERSISTS m``. A memory of few observations is partly their noise, and is drawn towards the mean
    of its neighbours;
 3. with the day's observations minus step 2, inpainted into the gap (``inpainting``), each weighted by its error.
@@ -27,6 +27,7 @@ that was made at once.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -83,14 +84,15 @@ class ThermalState:
 
     ``memory`` is of the last days, ``slow`` of the last year (None where none is kept, as at night). ``error`` (K) is
     the standard error of filling near observations of the day and far from all of them, where the memory is fresh.
-    ``platform_offset`` (row, col) K is this platform minus the other one; ``air`` that of a reanalysis, if given.
+    ``platform_offsets``, each (row, col) K, are what is added to the LST of each platform, in the order in which they
+    are given, None for one that was always the first; ``air`` is that of a reanalysis, if given.
     """
 
     day: dt.date
     memory: Memory
     background: BackgroundLST
     error: tuple[float, float]
-    platform_offset: Tensor | None = None
+    platform_offsets: tuple[Tensor | None, ...] = ()
     air: AirMemory | None = None
     slow: Memory | None = None
 
@@ -110,8 +112,9 @@ class FilledLST:
 class _Observed:
     """The day's observations and what was remembered before them, all (y, x).
 
-    ``own`` and ``clear`` (bool): observed by this platform, by either. ``reduced`` (K): LST at sea level, NaN where the
-    elevation is not known; ``comparable`` (bool): where it is. ``memory``: as in ``ThermalState``, faded to the day.
+    ``own`` and ``clear`` (bool): observed by the first platform of the day, by any. ``reduced`` (K): LST at sea level,
+    NaN where the elevation is not known; ``comparable`` (bool): where it is. ``memory``: as in ``ThermalState``, faded
+    to the day.
     """
 
     own: Tensor
@@ -128,22 +131,27 @@ def fill_gaps(
     before: ThermalState | None,
     settings: MemoryConfig,
     *,
-    other: ClearLST | None = None,
+    others: Sequence[ClearLST] = (),
+    order: Sequence[int] | None = None,
     air: Tensor | None = None,
     sun: Tensor | None = None,
 ) -> FilledLST:
     """LST of one overpass without gaps, and the thermal state with the day's observations in it.
 
-    ``other`` is the same overpass of the other platform, ``air`` (row, col) K the temperature of a reanalysis at sea
+    ``others`` are the same overpass of other platforms, ``order`` the places of all platforms (0 that of
+    ``observation``) as the day prefers them: the first stands as it is, or with the offset that it has, and the others
+    are fitted to those before them. ``air`` (row, col) K the temperature of a reanalysis at sea
     level, ``before`` the state of the last day (None on the first). ``sun`` (row, col) is the sine of the sun's height
     at the overpass: where it is given, a slow memory is kept. Lineage is ``CYCLE`` where no observation of the
     day is near and the memory is stale. LST is NaN only before the first observation in the domain.
     """
-    own = torch.isfinite(observation.lst)
     ratio = terrain.ratio
-    platform_offset = None if before is None else before.platform_offset
-    if other is not None:
-        observation, platform_offset = _with_other(observation, other, platform_offset, ratio, settings.background)
+    views, places = (observation, *others), tuple(order or range(1 + len(others)))
+    offsets = list(() if before is None else before.platform_offsets) or [None] * len(views)
+    observation = _shifted(views[places[0]], offsets[places[0]], ratio)
+    own = torch.isfinite(observation.lst)
+    for n in places[1:]:
+        observation, offsets[n] = _with_other(observation, views[n], offsets[n], ratio, settings.background)
     if before is None:
         memory = Memory.empty(observation.lst)
     else:
@@ -170,8 +178,15 @@ def fill_gaps(
     del guess, distance, sigma_up
     slow = None if sun is None else _slow_memory(before, day, observed, background_up, sun)
     memory = _with_day(memory, observed, background_up)
-    state = ThermalState(day, memory, background, error, platform_offset, air_memory, slow)
+    state = ThermalState(day, memory, background, error, tuple(offsets), air_memory, slow)
     return FilledLST(lst, sigma, lineage, state)
+
+
+def _shifted(observation: ClearLST, platform_offset: Tensor | None, ratio: int) -> ClearLST:
+    """The observation of the first platform of a day, with the offset that was learned of it when it was not."""
+    if platform_offset is None:
+        return observation
+    return ClearLST(observation.lst + upsample(torch.nan_to_num(platform_offset), ratio), observation.sigma)
 
 
 def _with_other(

@@ -13,7 +13,7 @@ from ssm_net.config import PrepareConfig
 from ssm_net.config.rain_day import RainDay, parse_rain_day
 from ssm_net.core.clock import HOURS, OVERPASSES, filed_days, is_wide, overpass_utc, utc_day
 from ssm_net.core.days import ONE_DAY
-from ssm_net.core.platforms import platform, platform_of_sensor, spread
+from ssm_net.core.platforms import platform, platform_of_sensor
 from ssm_net.grid import Domain
 from ssm_net.ingest.catalog import Catalog, Granule
 from ssm_net.ingest.modis_tiles import tile_names
@@ -43,8 +43,8 @@ class Composites:
             for granule in granules:
                 known = self.last is not None and granule.path.name in self.names
                 first = start if not known or self.last is None else self.last + ONE_DAY
-                if first < start + period * ONE_DAY:
-                    out[granule.path.name] = first
+                if first < start + period * ONE_DAY:  # a crop holds many composites: from the earliest day of any
+                    out[granule.path.name] = min(first, out.get(granule.path.name, first))
         return out
 
     def after(self, day: dt.date, names: Iterable[str]) -> Composites:
@@ -125,14 +125,18 @@ def plan_day(
         if air:
             granules[f"air_{k}"] = air
     since: dict[str, dt.date] = {}
-    for name in products.reflectance:
-        if known_product(name).period:
-            since = used.since(catalogued.get(name, {}), day, known_product(name).period)
-            near = [g for n in range(COMPOSITE_BACK) for g in catalogued.get(name, {}).get(day - n * ONE_DAY, ())]
-            if some := tuple(g for g in near if g.path.name in since):
-                granules["reflectance"] = some
-        elif day in catalogued.get(name, {}):
-            granules["reflectance"] = catalogued[name][day]
+    for together in products.reflectance_in_order():  # those of a line after the first stand in for it
+        some: tuple[Granule, ...] = ()
+        for name in together:
+            if known_product(name).period:
+                since = used.since(catalogued.get(name, {}), day, known_product(name).period)
+                near = [g for n in range(COMPOSITE_BACK) for g in catalogued.get(name, {}).get(day - n * ONE_DAY, ())]
+                some = (*some, *(g for g in near if g.path.name in since))
+            else:
+                some = (*some, *catalogued.get(name, {}).get(day, ()))
+        if some:
+            granules["reflectance"] = some
+            break
     rain = _rain_intervals(catalogued, products, day, rain_days, lon)
     plan = DayPlan(
         day, domain, granules, rain, cfg.sigma_ssm, rain_day=parse_rain_day(cfg.rain_day),
@@ -172,7 +176,7 @@ def _view_days(
     for day, lons in places:
         hour = usual.hour(k, day)
         certain |= set(filed_days(day, k, hour, 0.0, lons, utc=utc))
-        possible |= set(filed_days(day, k, hour, spread(lat), lons, utc=utc))
+        possible |= set(filed_days(day, k, hour, usual.spread(lat), lons, utc=utc))
         if not of_eos:  # of UTC days where they tell the time of each pixel, else of local ones
             certain |= set(filed_days(day, k, hour, 0.0, lons, utc=False))
     return certain, certain | possible
@@ -194,11 +198,13 @@ def _rain_intervals(
 
 
 def _missing_tiles(domain: Domain, granules: Mapping[str, Sequence[Granule]]) -> tuple[str, ...]:
-    """The MODIS tiles that see the domain and have no granule, of the products that have any that day."""
+    """The MODIS tiles that see the domain and have no granule, of the products that have any that day; not of those of
+    which there is a crop."""
     have: dict[tuple[str, str], set[str]] = {}
     for kind, of_kind in granules.items():
         for granule in of_kind:
             if known_product(granule.product).family == "hdfeos" and granule.tile:
                 have.setdefault((kind, granule.product), set()).add(granule.tile)
+    have = {key: tiles for key, tiles in have.items() if not any(tile.startswith("crop") for tile in tiles)}
     return tuple(f"{name} {tile} ({kind})" for (kind, name), tiles in sorted(have.items())
                  for tile in sorted(tile_names(domain) - tiles))  # fmt: skip

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from ssm_net.cube.lags import LAGS, LagRow, lag_table
 from ssm_net.cube.store import Cube, DamagedError
+from ssm_net.prepare.products import by_platform, other_places
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +48,11 @@ def _table(cube: Cube, rows: list[LagRow]) -> Table:
 
 
 def _product(cube: Cube, row: LagRow) -> str:
-    role = "rain" if row.name == "rain" else "other_lst" if row.name.endswith("_other") else "lst"
-    return str(cube.attrs.get(role, ""))
+    if row.name == "rain" or "_other" not in row.name:
+        return str(cube.attrs.get("rain" if row.name == "rain" else "lst", ""))
+    others = str(cube.attrs.get("other_lst", "")).split()
+    platforms = dict(zip(other_places(others), by_platform(others).values(), strict=True))
+    return " ".join(platforms.get(row.name.partition("_other")[2], ()))
 
 
 def advice(cube: Cube, row: LagRow) -> str:

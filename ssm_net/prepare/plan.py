@@ -62,6 +62,8 @@ class PreparePlan:
             "boundary": Path(cfg.domain.boundary).name if cfg.domain.boundary else "",
             "reanalysis": " ".join(products.reanalysis), "other_lst": " ".join(products.other_lst),
         }  # fmt: skip
+        if products.other_reflectance:
+            attrs["other_reflectance"] = " ".join(products.other_reflectance)
         return CubeLayout(self.domain, products.fine(), products.coarse(), sorted(self.static), attrs)
 
     def lines(self) -> Iterator[str]:

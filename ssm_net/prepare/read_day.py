@@ -29,19 +29,24 @@ from ssm_net.ingest.ssm import CoarseSSM, read_ssm
 from ssm_net.ingest.usable import read_those_that_can
 from ssm_net.prepare.antecedent_rain import RainSum, fading
 from ssm_net.prepare.day_plan import DayPlan
+from ssm_net.prepare.products import known_product
 
 T = TypeVar("T")
+Views = tuple[np.ndarray, np.ndarray]  # LST and its standard error, (y, x) K
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class ObservedDay:
-    """A day as observed, on the grid: arrays (y, x) or, for ``ssm``, (R, C); ``None`` where no granule was usable."""
+    """A day as observed, on the grid: arrays (y, x) or, for ``ssm``, (R, C); ``None`` where no granule was usable.
+
+    ``lst`` is by overpass, ``other_lst`` by overpass and platform: LST and its error, K.
+    """
 
     day: dt.date
     ssm: CoarseSSM | None
-    lst: Mapping[str, tuple[np.ndarray, np.ndarray] | None]
-    other_lst: Mapping[str, tuple[np.ndarray, np.ndarray] | None]
+    lst: Mapping[str, Views | None]
+    other_lst: Mapping[str, Mapping[str, Views | None]]
     air: Mapping[str, tuple[np.ndarray, np.ndarray] | None]  # temperature (K) and radiation (W m-2) at the overpasses
     reflectance: Mapping[str, np.ndarray] | None
     rain: np.ndarray | None  # mm, of the day, NaN where it is not known
@@ -104,17 +109,19 @@ def _read(plan: DayPlan) -> ObservedDay:
 
     granules = plan.granules
 
-    def read_views(role: str) -> dict[str, tuple[np.ndarray, np.ndarray] | None]:
-        """LST by overpass; None where no file of it was there."""
-        out: dict[str, tuple[np.ndarray, np.ndarray] | None] = {}
-        for k in OVERPASSES:
-            kind = f"{role}_{k}"
-            got = read_usable(granules.get(kind, ()), lambda g, k=k: read_lst(g, k, fine, plan.day, plan.modis_day))  # type: ignore[misc]
-            by_chance = kind not in plan.certain() and got is not None and not np.isfinite(got[0]).any()
-            out[k] = None if by_chance else got
-        return out
+    def read_views(k: str, kind: str, of_platform: str | None = None) -> Views | None:
+        """LST of an overpass, of all granules of ``kind`` or those of one platform; None where it has no file."""
 
-    lst, other_lst = read_views("lst"), read_views("other_lst")
+        def chosen(of_kind: Sequence[Granule]) -> list[Granule]:
+            return [g for g in of_kind if of_platform in (None, known_product(g.product).platform)]
+
+        got = read_usable(chosen(granules.get(kind, ())), lambda g: read_lst(g, k, fine, plan.day, plan.modis_day))
+        by_chance = not chosen(plan.certain().get(kind, ()))
+        return None if by_chance and got is not None and not np.isfinite(got[0]).any() else got
+
+    lst = {k: read_views(k, f"lst_{k}") for k in OVERPASSES}
+    other_lst = {k: {p: read_views(k, f"other_lst_{k}", p) for p in _platforms(granules.get(f"other_lst_{k}", ()))}
+                 for k in OVERPASSES}  # fmt: skip
     air = {k: read_usable(granules.get(f"air_{k}", ()), lambda g, k=k: air_at(g, HOURS[k]))  # type: ignore[misc]
            for k in OVERPASSES}  # fmt: skip
     rain, antecedent = sum_rain(read_usable(i.granules, lambda g, i=i: rain_of(g, i.start, i.end))  # type: ignore[misc]
@@ -128,6 +135,10 @@ def _read(plan: DayPlan) -> ObservedDay:
         antecedent=antecedent, files=tuple(sorted(set(files))), problems=tuple(problems), left_out=left_out,
         missing_tiles=plan.missing_tiles,
     )  # fmt: skip
+
+
+def _platforms(granules: Sequence[Granule]) -> list[str]:
+    return list(dict.fromkeys(known_product(g.product).platform for g in granules))
 
 
 def _air(

@@ -13,12 +13,10 @@ from torch import Tensor
 
 from ssm_net.config import MemoryConfig
 from ssm_net.core.clock import HOURS, OVERPASSES
-from ssm_net.core.platforms import platform
 from ssm_net.cube.store import Cube, damaged
 from ssm_net.cube.variables import API_DAYS, FINE, REFLECTANCE_BANDS
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.grid import Domain, block_mean
-from ssm_net.ingest.products import product
 from ssm_net.lst import cloud_effect
 from ssm_net.lst.annual_cycle import AirMemory, Cycle
 from ssm_net.lst.background import BackgroundLST
@@ -28,6 +26,8 @@ from ssm_net.lst.memory import Memory, sun_height
 from ssm_net.prepare.antecedent_rain import antecedent_rain
 from ssm_net.prepare.coverage import covered
 from ssm_net.prepare.intercalibration import Intercalibration
+from ssm_net.prepare.platform_views import in_order, is_observed, offset_names, views_of
+from ssm_net.prepare.products import other_places
 from ssm_net.prepare.read_day import ObservedDay
 
 PackedField = tuple[str, np.ndarray]  # a fine variable and its packed values, (y, x)
@@ -79,7 +79,7 @@ def store_day(writer: CubeWriter, observed: ObservedDay, surface: LandSurface, s
     """
     cube = writer.cube
     day = _Making(cube, observed, surface, cube.last_done(observed.day))
-    missing = [kind for kind in observed_kinds(cube) if _observed(observed, kind) is None]
+    missing = [kind for kind in observed_kinds(cube) if not is_observed(cube, observed, kind)]
     if "ssm" in cube.coarse:
         day.coarse.update(_coarse_ssm(cube.domain, observed, sensors))
     info = {
@@ -100,11 +100,6 @@ def observed_kinds(cube: Cube) -> list[str]:
     kinds = [f"lst_{k}" for k in OVERPASSES if f"lst_{k}" in cube.fine]
     kinds += ["reflectance"] * ("reflectance_age" in cube.fine) + ["rain"] * ("rain" in cube.fine)
     return kinds + ["ssm"] * ("ssm" in cube.coarse)
-
-
-def _observed(observed: ObservedDay, kind: str) -> Any:
-    """The observation of a kind, None where there is none."""
-    return observed.lst.get(kind.removeprefix("lst_")) if kind.startswith("lst_") else getattr(observed, kind)
 
 
 def _coarse_ssm(domain: Domain, observed: ObservedDay, sensors: Intercalibration) -> dict[str, np.ndarray]:
@@ -142,7 +137,7 @@ def thermal_state(cube: Cube, day: dt.date | None, k: str) -> ThermalState | Non
         return None
     state = cube.state(day)
     require_state(cube, day, k, state)
-    platform_offset, air = f"lst_{k}_platform_offset", f"lst_{k}_air"
+    air = f"lst_{k}_air"
     air_cycle = state.get(f"{air}_cycle")
     near, far = state[f"lst_{k}_error"]
     return ThermalState(
@@ -155,7 +150,10 @@ def thermal_state(cube: Cube, day: dt.date | None, k: str) -> ThermalState | Non
             Cycle.from_json(state[f"lst_{k}_cycle"]),
         ),
         (near, far),
-        torch.from_numpy(cube.read_coarse(platform_offset, day)) if platform_offset in cube.coarse else None,
+        tuple(
+            torch.from_numpy(cube.read_coarse(name, day)) if name in cube.coarse else None
+            for name in offset_names(cube, k)
+        ),
         AirMemory(torch.from_numpy(cube.read_coarse(air, day)), Cycle.from_json(air_cycle)) if air_cycle else None,
         _stored_memory(cube, day, f"lst_{k}_slow", f"lst_{k}_slow_weight") if f"lst_{k}_slow" in cube.fine else None,
     )
@@ -175,23 +173,25 @@ def _thermal(day: _Making, k: str) -> Iterator[PackedField]:
     """LST of an overpass, gaps filled, and its memory; its coarse variables and state go into ``day``."""
     cube, observed = day.cube, day.observed
     unknown = np.full(cube.domain.fine_shape, np.nan, "float32")
-    lst, sigma = observed.lst.get(k) or (unknown, unknown)
-    other = (observed.other_lst.get(k) or (unknown, unknown)) if f"lst_{k}_platform_offset" in cube.coarse else None
+    views = views_of(cube, observed, k)
+    order = in_order(views, k, observed.day, fixed=f"lst_{k}_target_offset" not in cube.coarse)
+    target, *others = (ClearLST(*map(torch.from_numpy, v.observed or (unknown, unknown))) for v in views)
     pair = observed.air.get(k)
-    hour = day.state[f"lst_{k}_hour"] = _view_hour(cube, observed.day, k)
+    hour = day.state[f"lst_{k}_hour"] = views[order[0]].hour(k, observed.day)
     height = block_mean(day.surface.terrain.elevation, cube.domain.ratio)
     air = None if pair is None else torch.from_numpy(pair[0]) + LAPSE * height
     filled = fill_gaps(
-        observed.day, ClearLST(torch.from_numpy(lst), torch.from_numpy(sigma)), day.surface.terrain,
+        observed.day, target, day.surface.terrain,
         thermal_state(cube, day.before, k), MemoryConfig(cube.attrs["memory_days"], cube.attrs["memory_background"]),
-        other=None if other is None else ClearLST(torch.from_numpy(other[0]), torch.from_numpy(other[1])),
+        others=others, order=order,
         air=air if f"lst_{k}_air" in cube.coarse else None,
         sun=sun_height(_latitude(cube.domain), observed.day, hour) if f"lst_{k}_slow" in cube.fine else None,
     )  # fmt: skip
     seen_fraction = block_mean((filled.lineage <= 1).float(), cube.domain.ratio, day.surface.land)
     day.coarse[f"lst_{k}_seen"] = seen_fraction.numpy()
-    if other is not None and f"lst_{k}_other" in cube.coarse:
-        day.coarse[f"lst_{k}_other"] = _cell_mean_where_seen(day, torch.from_numpy(other[0]))
+    for place, other in zip(other_places(cube.attrs.get("other_lst", "").split()), others, strict=True):
+        if f"lst_{k}_other{place}" in cube.coarse:
+            day.coarse[f"lst_{k}_other{place}"] = _cell_mean_where_seen(day, other.lst)
     _keep_thermal_state(day, k, filled.state)
     if f"lst_{k}_cloud" in cube.coarse:
         sky = None
@@ -213,13 +213,6 @@ def _cell_mean_where_seen(day: _Making, lst: Tensor) -> np.ndarray:
     return torch.where(seen >= 0.25, block_mean(lst, ratio, land), torch.nan).numpy()
 
 
-def _view_hour(cube: Cube, day: dt.date, k: str) -> float:
-    """The local solar hour at which the platform of the cube's LST passes: as it drifts, the sun stands lower in its
-    views, and a contrast that shrinks with it is not taken for a change of the ground."""
-    entry = product(next(iter(cube.attrs.get("lst", "").split()), ""))
-    return platform(entry.platform).hour(k, day) if entry is not None and entry.platform else HOURS[k]
-
-
 def _packed_memory(memory: Memory, mean: str, weight: str) -> Iterator[PackedField]:
     """A thermal memory; its mean is missing where nothing was ever observed."""
     yield mean, FINE[mean].pack(torch.where(memory.weight > 0, memory.mean, torch.nan).numpy())
@@ -230,8 +223,10 @@ def _keep_thermal_state(day: _Making, k: str, thermal: ThermalState) -> None:
     """What ``thermal_state`` reads again on the next day, but for the fine memory and its weight."""
     day.coarse[f"lst_{k}_background"] = thermal.background.lst.numpy()
     day.coarse[f"lst_{k}_background_sigma"] = thermal.background.sigma.numpy()
-    if thermal.platform_offset is not None:
-        day.coarse[f"lst_{k}_platform_offset"] = thermal.platform_offset.numpy()
+    for name, offset in zip(offset_names(day.cube, k), thermal.platform_offsets, strict=True):
+        if name in day.cube.coarse:
+            unknown = np.full(day.cube.domain.coarse_shape, np.nan, "float32")
+            day.coarse[name] = unknown if offset is None else offset.numpy()
     day.state[f"lst_{k}_error"] = thermal.error
     day.state[f"lst_{k}_weather"] = thermal.background.weather
     day.state[f"lst_{k}_cycle"] = thermal.background.cycle.to_json()
@@ -258,7 +253,7 @@ def _keep_cloud_effect(day: _Making, k: str, filled: FilledLST, air: Air | None,
             known = torch.isfinite(of_day)
             effect, error = torch.where(known, of_day, effect), torch.where(known, of_day_error, error)
         day.coarse[name] = torch.full_like(effect, torch.nan).numpy() if minus_air is None else minus_air.numpy()
-    if observed.lst.get(k) is None:
+    if not is_observed(cube, observed, f"lst_{k}"):
         # There was no view, so the sky may have been clear.
         variance = effect * effect * cloud_effect.UNKNOWN * (1 - cloud_effect.UNKNOWN)
         effect, error = cloud_effect.UNKNOWN * effect, torch.sqrt(cloud_effect.UNKNOWN * error**2 + variance)

@@ -28,14 +28,15 @@ from ssm_net.simulate.world import atmosphere
 from ssm_net.simulate.world.days import SPIN_UP, simulate_days
 from ssm_net.simulate.world.fields import Array
 from ssm_net.simulate.world.fleet import Instrument, fleet
-from ssm_net.simulate.world.observe import QC_NONE, TERRA_HOURS, Observer, RainGrid
+from ssm_net.simulate.world.observe import QC_NONE, TERRA_HOURS, VIIRS_HOURS, Observer, RainGrid
 from ssm_net.simulate.world.overpass import WorldDay
-from ssm_net.simulate.writers import modis, netcdf, stations
+from ssm_net.simulate.writers import modis, netcdf, stations, viirs
 from ssm_net.simulate.writers.sinusoidal import SinusoidalTile, sinusoidal_tiles
 
 REFLECTANCE_EVERY = 8  # days from one reflectance file to the next
 RECENT_DAYS = 3  # local days that the files of a UTC day can be of
 AMSR2 = BY_CODE[2]
+VIIRS_FIRST = {"VNP": dt.date(2012, 1, 19), "VJ1": dt.date(2018, 1, 5)}  # first days of LST in the archive
 Scene = tuple[Array, Array, NDArray[np.uint8]]  # the true LST, the error of its observation (K) and QC, (y, x)
 T = TypeVar("T")
 
@@ -43,12 +44,22 @@ T = TypeVar("T")
 @dataclass(frozen=True)
 class Content:
     """What a world's folder holds: files of the local days ``first`` to ``last``; with ``record``, of all radiometers;
-    with ``auxiliary``, of Terra and a reanalysis, too."""
+    with ``auxiliary``, of a second platform and a reanalysis, too. ``sensors``: modis, viirs or both."""
 
     first: dt.date
     last: dt.date
     record: bool
     auxiliary: bool
+    sensors: str = "modis"
+
+    @property
+    def modis(self) -> bool:
+        return self.sensors != "viirs"
+
+    def viirs(self, day: dt.date) -> list[str]:
+        """The first letters of the products of the platforms with VIIRS that have files of ``day``."""
+        platforms = ["VNP", *(["VJ1"] * self.auxiliary)] if self.sensors != "modis" else []
+        return [p for p in platforms if not self.record or day >= VIIRS_FIRST[p]]
 
 
 @dataclass(frozen=True)
@@ -86,10 +97,12 @@ class Grids:
 
 @dataclass(frozen=True)
 class Recent:
-    """Observations of the last local days: scenes of Aqua and Terra by overpass, and the sky of a reanalysis."""
+    """Observations of the last local days: scenes of Aqua, Terra and VIIRS (by the first letters of its products) by
+    overpass, and the sky of a reanalysis."""
 
     aqua: dict[dt.date, dict[str, Scene]] = field(default_factory=dict)
     terra: dict[dt.date, dict[str, Scene]] = field(default_factory=dict)
+    viirs: dict[str, dict[dt.date, dict[str, Scene]]] = field(default_factory=dict)
     sky: dict[dt.date, atmosphere.SkyOfDay] = field(default_factory=dict)
 
 
@@ -124,7 +137,10 @@ def write_world(
             statistics.append(observe_day(land, day, coarse))
             points.add(day, recent.aqua[day.date]["day"])
             if (day.date - first).days % REFLECTANCE_EVERY == 0:
-                _write_reflectance(raw, grids.fine_tiles, observer, day)
+                if content.modis:
+                    _write_reflectance(raw, grids.fine_tiles, observer, day)
+                if "VNP" in content.viirs(day.date):
+                    _write_viirs_reflectance(raw, grids, observer, day)
         if day.date >= first:  # the UTC day before: its night overpass is of this local night
             _write_utc_day(raw, observer, content, grids, recent, day.date - ONE_DAY)
     dates, night, noon = zip(*states, strict=True)
@@ -139,9 +155,14 @@ def missing(path: Path) -> bool:
 
 
 def _make_folders(raw: Path, content: Content) -> None:
-    folders = [modis.folder(raw, modis.LST), modis.folder(raw, modis.REFLECTANCE)]
-    folders += [raw / "NNsm", raw / "static", raw / "precip"]
-    for folder in folders + [modis.folder(raw, modis.TERRA_LST), raw / "ERA5-Land"] * content.auxiliary:
+    folders = [raw / "NNsm", raw / "static", raw / "precip", *[raw / "ERA5-Land"] * content.auxiliary]
+    if content.modis:
+        folders += [modis.folder(raw, modis.LST), modis.folder(raw, modis.REFLECTANCE)]
+        folders += [modis.folder(raw, modis.TERRA_LST)] * content.auxiliary
+    if platforms := content.viirs(content.last):
+        products = [viirs.LST[p] + letter for p in platforms for letter in viirs.LETTERS.values()]
+        folders += [viirs.folder(raw, product) for product in (*products, *viirs.REFLECTANCE)]
+    for folder in folders:
         folder.mkdir(exist_ok=True)
 
 
@@ -168,8 +189,12 @@ def _write_rain(raw: Path, observer: Observer, grids: Grids, day: WorldDay, date
 def _observe(recent: Recent, observer: Observer, content: Content, grids: Grids, day: WorldDay) -> None:
     """Add the day's thermal scenes and sky to the ``recent`` ones."""
     _keep(recent.aqua, day.date, {part: observer.lst(day, part) for part in OVERPASSES})
-    if content.auxiliary:
+    for platform in content.viirs(content.last):
+        scenes = {part: observer.viirs(day, part, platform) for part in OVERPASSES}
+        _keep(recent.viirs.setdefault(platform, {}), day.date, scenes)
+    if content.auxiliary and content.modis:
         _keep(recent.terra, day.date, {part: observer.terra(day, part) for part in OVERPASSES})
+    if content.auxiliary:
         _keep(recent.sky, day.date, atmosphere.sky_of(day, grids.rain, observer.seed))
 
 
@@ -198,17 +223,34 @@ def _write_reflectance(raw: Path, tiles: list[SinusoidalTile], observer: Observe
     bands, quality = observer.reflectance(day)
     for tile, path in paths.items():
         if missing(path):
-            # Interpolated, but next to a pixel without a value the nearest one as it is.
-            pairs = {b: (tile.linear(v), tile.nearest(v)) for b, v in bands.items()}
-            fields = {b: np.where(np.isfinite(fine), fine, near) for b, (fine, near) in pairs.items()}
-            modis.write_reflectance(path, day.date, tile, fields, tile.nearest(quality))
+            modis.write_reflectance(path, day.date, tile, _on_tile(bands, tile), tile.nearest(quality))
+
+
+def _on_tile(bands: Mapping[int, Array], tile: SinusoidalTile) -> dict[int, Array]:
+    """Interpolated, but next to a pixel without a value the nearest one as it is."""
+    pairs = {b: (tile.linear(v), tile.nearest(v)) for b, v in bands.items()}
+    return {b: np.where(np.isfinite(fine), fine, near) for b, (fine, near) in pairs.items()}
+
+
+def _write_viirs_reflectance(raw: Path, grids: Grids, observer: Observer, day: WorldDay) -> None:
+    """Of Suomi NPP: its imagery bands at 500 m, the others at 1 km."""
+    bands, quality = observer.reflectance(day)
+    for product, tiles in (("VNP43IA4", grids.fine_tiles), ("VNP43MA4", grids.tiles)):
+        for tile in tiles:
+            if missing(path := viirs.folder(raw, product) / viirs.name(product, day.date, tile)):
+                fields = _on_tile(bands, tile)
+                viirs.write_reflectance(path, product, day.date, tile, fields, tile.nearest(quality))
 
 
 def _write_utc_day(raw: Path, observer: Observer, content: Content, grids: Grids, recent: Recent, utc: dt.date) -> None:
-    """The files that the archives date by the UTC day: LST of Aqua and, if asked for, of Terra, and the reanalysis."""
-    _write_lst(raw, modis.LST, grids, recent.aqua, utc, observer.view_hours(utc))
-    if content.auxiliary:
+    """The files that the archives date by the UTC day: LST of all platforms asked for, and the reanalysis."""
+    if content.modis:
+        _write_lst(raw, modis.LST, grids, recent.aqua, utc, observer.view_hours(utc))
+    if content.modis and content.auxiliary:
         _write_lst(raw, modis.TERRA_LST, grids, recent.terra, utc, TERRA_HOURS)
+    for platform in content.viirs(utc):
+        _write_viirs_lst(raw, platform, grids, recent.viirs[platform], utc)
+    if content.auxiliary:
         if missing(path := raw / "ERA5-Land" / f"era5_land_{utc:%Y%m%d}.nc"):
             air, sun = atmosphere.hours(recent.sky, utc, grids.centre, grids.rain.lat)
             netcdf.write_reanalysis(path, grids.rain, utc, air, sun)
@@ -232,6 +274,20 @@ def _write_lst(
                 for part, (true, error, qc) in of_utc_day.items()
             }
             modis.write_lst(path, product, utc, tile, observed, hours)
+
+
+def _write_viirs_lst(
+    raw: Path, platform: str, grids: Grids, scenes: dict[dt.date, dict[str, Scene]], utc: dt.date
+) -> None:
+    """As ``_write_lst``, in a file a view."""
+    shift = DayShift.of(grids.domain, VIIRS_HOURS["night"], VIIRS_HOURS["day"])
+    for part, ahead in (("day", shift.day), ("night", shift.night)):
+        product = viirs.LST[platform] + viirs.LETTERS[part]
+        true, error, qc = _utc_scene(scenes, part, ahead, utc)
+        for tile in grids.tiles:
+            if missing(path := viirs.folder(raw, product) / viirs.name(product, utc, tile)):
+                observed = tile.linear(true) + tile.nearest(error), tile.nearest(qc)
+                viirs.write_lst(path, product, utc, tile, observed, VIIRS_HOURS[part])
 
 
 def _utc_scene(scenes: dict[dt.date, dict[str, Scene]], part: str, shift: NDArray[np.int64], utc: dt.date) -> Scene:

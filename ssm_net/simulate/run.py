@@ -43,6 +43,7 @@ def simulate(cfg: SimulateConfig) -> Path:
         "end": cfg.end,
         "record": cfg.record,
         "auxiliary": cfg.auxiliary,
+        "sensors": cfg.sensors,
     }
     done = _check(raw, settings)
     if cfg.plan:
@@ -60,7 +61,7 @@ def simulate(cfg: SimulateConfig) -> Path:
     raw.mkdir(parents=True, exist_ok=True)
     _mark(raw, settings, done=False)
     land = make_land(domain, laws, cfg.seed)
-    content = Content(wanted[0], wanted[-1], cfg.record, cfg.auxiliary)
+    content = Content(wanted[0], wanted[-1], cfg.record, cfg.auxiliary, cfg.sensors)
     statistics, points = write_world(raw, Observer(land, laws, cfg.seed), content, console)
     checks = summary_checks(statistics)
     report(checks + ground(land), raw / "validity.json", console)
@@ -80,7 +81,8 @@ def _check(raw: Path, settings: dict[str, Any]) -> bool:
         return False
     try:
         stored = json.loads(marker.read_text(encoding="utf-8"))
-        present = {"record": False, "auxiliary": False} | stored["settings"]  # older worlds have neither setting
+        # Older worlds have none of these settings.
+        present = {"record": False, "auxiliary": False, "sensors": "modis"} | stored["settings"]
     except (json.JSONDecodeError, KeyError, TypeError) as err:
         raise ConfigError(f"{marker}: not the marker of a world ({err}); delete {raw} or give another raw=") from err
     other = [f"{key}={present.get(key)} (now {value})" for key, value in settings.items() if present.get(key) != value]

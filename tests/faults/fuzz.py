@@ -26,11 +26,13 @@ from ssm_net.ingest.rain import rain_between
 from ssm_net.ingest.raster import GranuleError, naming_damage
 from ssm_net.ingest.static import read_static
 from ssm_net.ingest.usable import read_those_that_can
+from ssm_net.simulate.writers import viirs
+from ssm_net.simulate.writers.sinusoidal import sinusoidal_tiles
 
 DAY = date(2016, 5, 2)
 DOMAIN = Domain("tiny", (70, 74, 774, 778))
 NIGHT = np.datetime64("2016-05-01T18:00:00"), np.datetime64("2016-05-02T18:00:00")
-FAMILIES = ("hdf4", "netcdf4", "netcdf3", "geotiff")
+FAMILIES = ("hdf4", "hdfeos5", "netcdf4", "netcdf3", "geotiff")
 
 
 def rain_file(path: Path, kind: str) -> Path:
@@ -60,6 +62,16 @@ def rain_file(path: Path, kind: str) -> Path:
     return path
 
 
+def viirs_file(folder: Path) -> Path:
+    """A tile of VNP21A1D by the world's own writer, 280 to 300 K."""
+    tile = sinusoidal_tiles(DOMAIN, 1200)[0]
+    shape = tuple(s.stop - s.start for s in (tile.rows, tile.cols))
+    kelvin = np.random.default_rng(1).uniform(280, 300, shape).astype("float32")
+    path = folder / viirs.name("VNP21A1D", DAY, tile)
+    viirs.write_lst(path, "VNP21A1D", DAY, tile, (kelvin, np.zeros(shape, np.uint8)), 13.5)
+    return path
+
+
 def whole(family: str, raw: Path, folder: Path) -> Path:
     """A file of the family, whole."""
     if family == "hdf4":
@@ -67,6 +79,8 @@ def whole(family: str, raw: Path, folder: Path) -> Path:
         path = folder / source.name
         path.write_bytes(source.read_bytes())
         return path
+    if family == "hdfeos5":
+        return viirs_file(folder)
     if family == "geotiff":
         path = folder / "static" / "elevation.tif"
         path.parent.mkdir()
@@ -82,13 +96,13 @@ def reader(family: str, path: Path) -> tuple[Product | None, Callable[[], np.nda
     """The product of the family, and what reads the file: None where it is left out by name."""
     if family == "geotiff":
         return None, lambda: read_static(path.parents[1], DOMAIN.fine)["elevation"]
-    entry = product("MYD11A1" if family == "hdf4" else "precip")
+    entry = product({"hdf4": "MYD11A1", "hdfeos5": "VNP21A1D"}.get(family, "precip"))
     assert entry is not None
     granule = Granule(entry.name, path, DAY, "h26v05")
 
     def read() -> np.ndarray | None:
         def field(granules: Any) -> np.ndarray:
-            if family == "hdf4":
+            if family in ("hdf4", "hdfeos5"):
                 return np.stack(read_lst(granules, "day", DOMAIN.fine))
             return rain_between(granules, *NIGHT, DOMAIN.fine)
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ssm_net.core.clock import HOURS, OVERPASSES, filed_days, nearest_view, taken, utc_day, view_moments
 from ssm_net.core.platforms import PLATFORMS, platform, spread
 from ssm_net.grid import Domain
+from ssm_net.ingest.products import Layer
 from ssm_net.prepare.read_day import read_granules
 
 DAY, ONE = viewfile.DAY, dt.timedelta(1)
@@ -123,9 +124,9 @@ def test_a_file_is_read_only_where_a_pixel_of_it_is_of_the_day(tmp_path: Path, m
     reads: list[str] = []
     plain = hdfeos._read
 
-    def counted(path: Path, layer: object, name: str, window: object) -> object:
-        reads.append(name)
-        return plain(path, layer, name, window)  # type: ignore[arg-type]
+    def counted(path: Path, layer: Layer, day: dt.date | None, window: tuple[slice, slice]) -> object:
+        reads.append(layer.names[0])
+        return plain(path, layer, day, window)
 
     monkeypatch.setattr(hdfeos, "_read", counted)
     for place, times in ((at(105, 32), 1), (at(10), 2)):

@@ -47,14 +47,14 @@ SLOW = pytest.mark.slow
     ],
 )
 def test_lst_fits_the_truth_of_its_own_day_best(tmp_path: Path, place: str, thermal: dict[str, float]) -> None:
-    """Aqua's LST, and Terra's beside it, whose night is the evening before."""
+    """Aqua's LST, and beside it that of VIIRS and of Terra, whose night is the evening before."""
     domain, raw = Domain("place", PLACES[place]), tmp_path / "raw"
     raw.mkdir()
     laws: Any = replace(laws_of("D", 3), cloud_cover=0.1, lst_error=0.3)
     traits = replace(laws.traits, thermal=replace(laws.traits.thermal, **thermal))
     laws = replace(laws, traits=traits)
     observer = Observer(make_land(domain, laws, 3), laws, 3)
-    content = Content(DAY - ONE, DAY + ONE, record=False, auxiliary=True)
+    content = Content(DAY - ONE, DAY + ONE, record=False, auxiliary=True, sensors="both")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ssm_net.simulate.world.days.ROOT_SPIN_UP", 0)
         patch.setattr("ssm_net.simulate.native_files.SPIN_UP", 3)
@@ -63,13 +63,14 @@ def test_lst_fits_the_truth_of_its_own_day_best(tmp_path: Path, place: str, ther
     read = read_granules(viewfile.planned(raw, domain, DAY))
     truth = xr.open_zarr(raw / "truth.zarr", consolidated=False, chunks=None).load()
     halves = np.array_split(np.arange(domain.fine_shape[1]), 2)  # either side of a line between two days
-    for of in (read.lst, read.other_lst):
-        for part in ("night", "day"):
-            got = of[part]
-            assert got is not None and np.isfinite(got[0]).mean() > 0.05
+    for part in ("night", "day"):
+        of_platforms = {"aqua": read.lst[part], **read.other_lst[part]}
+        assert set(of_platforms) == {"aqua", "snpp", "noaa-20", "terra"}
+        for platform, got in of_platforms.items():
+            assert got is not None and np.isfinite(got[0]).mean() > 0.05, platform
             for half in halves:
                 errors = {}
                 for n in (-1, 0, 1):
                     error = got[0][:, half] - truth[f"lst_{part}"].sel(time=str(DAY + n * ONE)).values[:, half]
                     errors[n] = np.nanmedian(np.abs(error - np.nanmedian(error)))
-                assert errors[0] < min(errors[-1], errors[1]), (place, part)
+                assert errors[0] < min(errors[-1], errors[1]), (place, part, platform)

@@ -18,7 +18,7 @@ from pyhdf.SD import SD, SDC
 from ssm_net.ingest import latlon
 from ssm_net.ingest.catalog import Granule, list_granules
 from ssm_net.ingest.encoding import Encoding
-from ssm_net.ingest.eos_metadata import identity
+from ssm_net.ingest.eos_file import identity
 from ssm_net.ingest.fine import read_lst
 from ssm_net.ingest.notes import collected
 from ssm_net.ingest.products import product

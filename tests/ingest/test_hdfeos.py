@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from eosfile import read_layer
 
-from ssm_net.ingest.eos_metadata import identity
+from ssm_net.ingest.eos_file import identity
 from ssm_net.ingest.products import product
 from ssm_net.ingest.raster import GranuleError
 

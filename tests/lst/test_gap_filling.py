@@ -152,14 +152,14 @@ def test_the_other_platform_fills_first_corrected_by_its_offset_in_the_surroundi
     lst[:, 100:] = torch.nan
     other[:, 130:] = torch.nan
     terra = ClearLST(other, ONE)
-    out = fill_gaps(DAY, ClearLST(lst, ONE), FLAT, None, MEMORY, other=terra)
+    out = fill_gaps(DAY, ClearLST(lst, ONE), FLAT, None, MEMORY, others=(terra,))
     borrowed = slice(100, 130)
     assert bool((out.lineage[:, :100] == SEEN).all()) and bool((out.lineage[:, borrowed] == OTHER_OVERPASS).all())
     assert bool((out.lineage[:, 130:] == NEIGHBOURS).all())
     assert float((out.lst - field())[:, borrowed].abs().max()) < 0.5
     assert float(out.sigma[:, borrowed].min()) > 1.0
     # The difference is remembered: on a day without observations of its own the other platform still fills.
-    later = fill_gaps(DAY + dt.timedelta(1), NOTHING, FLAT, out.state, MEMORY, other=terra)
+    later = fill_gaps(DAY + dt.timedelta(1), NOTHING, FLAT, out.state, MEMORY, others=(terra,))
     assert float((later.lst - field())[:, :100].abs().max()) < 0.5
 
 

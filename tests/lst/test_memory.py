@@ -105,7 +105,7 @@ def test_each_row_of_cells_has_its_own_sun_and_the_other_platform_counts_less() 
     whole = ClearLST(290 + PATTERN, torch.ones(SHAPE))
     left = ClearLST(torch.where(torch.arange(SHAPE[1]) < 50, whole.lst, torch.nan), whole.sigma)
     terrain = Terrain(torch.zeros(SHAPE), latitude, 36)
-    slow = fill_gaps(FIRST, left, terrain, None, MemoryConfig(), other=whole, sun=sun).state.slow
+    slow = fill_gaps(FIRST, left, terrain, None, MemoryConfig(), others=(whole,), sun=sun).state.slow
     assert slow is not None
     for rows, height in ((slice(0, 36), sun[0, 0]), (slice(36, 72), sun[1, 0])):
         torch.testing.assert_close(slow.weight[rows, :50], (height**2).expand(36, 50))

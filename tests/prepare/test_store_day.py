@@ -50,7 +50,7 @@ def nothing(n: int) -> ObservedDay:
     """Day ``n`` of the record, without any observation."""
     unseen = {"day": None, "night": None}
     return ObservedDay(
-        day=FIRST + dt.timedelta(n), ssm=None, lst=unseen, other_lst=unseen, air=unseen, reflectance=None, rain=None,
+        day=FIRST + dt.timedelta(n), ssm=None, lst=unseen, other_lst={}, air=unseen, reflectance=None, rain=None,
         antecedent=fell(0, known=False), files=(), problems=(), left_out={}, missing_tiles=(),
     )  # fmt: skip
 

@@ -27,6 +27,8 @@ EDGE = 0.12  # margin to a cloud's edge below which an observation has the secon
 EARTH = 6371.0  # km
 SNOW_MASK, FROZEN_LST = 5.0, 272.0  # mm of snow, K by night, beyond which soil moisture is not retrieved
 TERRA_HOURS = {"day": 10.5, "night": 22.5}  # local solar time of the overpasses
+VIIRS_HOURS = {"day": DAY_HOUR, "night": NIGHT_HOUR}
+VIIRS_WARMER = {"day": 0.8, "night": 0.4}  # K, by which another algorithm for LST is warmer
 LATE = 5.0  # h by which a platform that sees no heating of the day at all would pass before 13:30
 VIEW_ORBIT = Orbit()  # of Aqua and Terra
 
@@ -141,6 +143,16 @@ class Observer:
         error = self._thermal_error(rng, day.date)
         qc = np.where(margin <= 0, QC_CLOUD, np.where(margin < EDGE, QC_OTHER, QC_GOOD)).astype(np.uint8)
         return true, error, qc
+
+    def viirs(self, day: WorldDay, part: str, platform: str) -> tuple[Array, Array, NDArray[np.uint8]]:
+        """As ``lst``, of VIIRS at 13:30 and 1:30, by the algorithm of its own product: warmer by a little, somewhere
+        more and somewhere less, and half an hour before or after the clouds that Aqua sees."""
+        lasting = RandomField(self._shape, 40).sample(stream(self.seed, f"viirs {part}"))
+        rng = stream(self.seed, f"viirs {platform} {part}", day.date.toordinal())
+        margin = day.at(part).margin + 0.2 * RandomField(self._shape, 15).sample(rng)
+        error = self._thermal_error(rng, day.date) + np.float32(VIIRS_WARMER[part]) + 0.3 * lasting
+        qc = np.where(margin <= 0, QC_CLOUD, np.where(margin < EDGE, QC_OTHER, QC_GOOD)).astype(np.uint8)
+        return day.at(part).lst, error.astype(np.float32), qc
 
     def _thermal_error(self, rng: np.random.Generator, date: dt.date) -> Array:
         """Error of a clear-sky LST, K, (y, x). In a wide world pixels have patterns of the view angle, which repeats

@@ -104,9 +104,21 @@ def write_eos(path: Path, eos: EosFile, layers: list[EosLayer]) -> None:
     os.replace(part, path)
 
 
-def struct_metadata(eos: EosFile, layers: list[EosLayer]) -> str:
+@dataclass(frozen=True)
+class Dialect:
+    """The words of ``StructMetadata`` that differ between HDF-EOS and HDF-EOS5."""
+
+    projection: str
+    origin: str
+    types: Mapping[str, str]
+
+
+HDF4_WORDS = Dialect("GCTP_SNSOID", "HDFE_GD_UL",
+                     {"uint8": "DFNT_UINT8", "int16": "DFNT_INT16", "uint16": "DFNT_UINT16"})  # fmt: skip
+
+
+def struct_metadata(eos: EosFile, layers: list[EosLayer], words: Dialect = HDF4_WORDS) -> str:
     """The ODL text that places the grid."""
-    names = {"uint8": "DFNT_UINT8", "int16": "DFNT_INT16", "uint16": "DFNT_UINT16"}
     lines = ["GROUP=SwathStructure", "END_GROUP=SwathStructure", "GROUP=GridStructure", "\tGROUP=GRID_1"]
     (left, top), (right, bottom) = eos.placement.upper_left, eos.placement.lower_right
     lines += [
@@ -115,10 +127,10 @@ def struct_metadata(eos: EosFile, layers: list[EosLayer]) -> str:
         f"\t\tYDim={eos.placement.shape[0]}",
         f"\t\tUpperLeftPointMtrs=({left:.6f},{top:.6f})",
         f"\t\tLowerRightMtrs=({right:.6f},{bottom:.6f})",
-        "\t\tProjection=GCTP_SNSOID",
+        f"\t\tProjection={words.projection}",
         f"\t\tProjParams=({RADIUS_TEXT},0,0,0,0,0,0,0,86400,0,0,0,0)",
         "\t\tSphereCode=-1",
-        "\t\tGridOrigin=HDFE_GD_UL",
+        f"\t\tGridOrigin={words.origin}",
         "\t\tGROUP=Dimension",
         "\t\tEND_GROUP=Dimension",
         "\t\tGROUP=DataField",
@@ -127,7 +139,7 @@ def struct_metadata(eos: EosFile, layers: list[EosLayer]) -> str:
         lines += [
             f"\t\t\tOBJECT=DataField_{n}",
             f'\t\t\t\tDataFieldName="{layer.name}"',
-            f"\t\t\t\tDataType={names[layer.data.dtype.name]}",
+            f"\t\t\t\tDataType={words.types[layer.data.dtype.name]}",
             '\t\t\t\tDimList=("YDim","XDim")',
             f"\t\t\tEND_OBJECT=DataField_{n}",
         ]
