@@ -2,6 +2,7 @@
 
 Layer names and quality bits: user guides of MOD11 C6 (Wan 2013), MOD21 (Hulley et al. 2016), MCD43 V006 (Schaaf),
 MOD09 (Vermote et al. 2015), MOD13 (Didan et al. 2015), ESA CCI soil moisture (v08) and SPL3SMP (O'Neill et al. 2021).
+Of LPRM, AU_Land and SMOS they stand in their readers.
 
 What a flag does to a value follows one rule. Where it says that the ground was not seen (cloud, shadow, high cirrus),
 or that the number is no measurement of it, the value is missing. Where it makes the value less certain (next to a
@@ -19,7 +20,9 @@ from typing import Literal
 
 import numpy as np
 
-Family = Literal["hdfeos", "latlon_lst", "easegrid", "latlon_ssm", "smap", "rain", "reanalysis"]
+Family = Literal[
+    "hdfeos", "latlon_lst", "easegrid", "latlon_ssm", "smap", "lprm", "au_land", "smos", "rain", "reanalysis"
+]  # fmt: skip
 Role = Literal["ssm", "lst", "reflectance", "rain", "reanalysis"]
 
 
@@ -46,10 +49,10 @@ KEPT: Effect = "kept"
 class Flag:
     """A quality flag: a value has it where ``bits`` hold one of ``values``.
 
-    Its ``effect``: the value is missing; or of lower quality, with a standard error of at least ``error`` (K for LST;
-    1, the second quality, for a reflectance); or kept as it is, and only counted. ``required``: a file without this
-    layer is refused, because nothing else marks bad pixels (clouds in MOD09). Otherwise a missing layer is logged, and
-    only the fill value and the valid range mask the values.
+    Its ``effect``: the value is missing; or of lower quality, with a standard error of at least ``error`` (K for LST,
+    m3 m-3 for soil moisture; 1, the second quality, for a reflectance); or kept as it is, and only counted.
+    ``required``: a file without this layer is refused, because nothing else marks bad pixels (clouds in MOD09).
+    Otherwise a missing layer is logged, and only the fill value and the valid range mask the values.
     """
 
     meaning: str
@@ -277,13 +280,40 @@ _SMAP = (
     Flag("precipitation", Bits(_SURFACE, 4, 1), effect=KEPT),
     Flag("dense vegetation", Bits(_SURFACE, 10, 1), effect=KEPT),
 )
+# The bits that the reader of LPRM makes for the band it takes, of the file's mask, errors and values.
+LPRM_MASK = ("mask",)
+LPRM_BITS = {name: 1 << n for n, name in enumerate(
+    ("no error", "frozen", "water", "dense", "large error", "above porosity", "bare"))}  # fmt: skip
+_LPRM = tuple(
+    Flag(words, Bits(LPRM_MASK, LPRM_BITS[name].bit_length() - 1, 1), effect=effect, error=0.15)
+    for name, words, effect in (
+        ("no error", "0, or no error: nothing fits the brightness temperatures", MISSING),
+        ("frozen", "frozen ground", MISSING),
+        ("water", "open water", MISSING),
+        ("dense", "dense vegetation", MISSING),
+        ("large error", "error above 0.2 m3 m-3", MISSING),
+        ("above porosity", "above 0.60 m3 m-3: canopy, standing or melting water", LOWER),
+        ("bare", "no vegetation, optical depth near 0", KEPT),
+    )
+)
+_AU_LAND = (Flag("retrieval flag other than 0", Bits(("retrievalqualityflagsca",), 0, 1)),)  # 1 for any of them
+_SMOS = (
+    Flag("not recommended", Bits(("quality_flag",), 0, 8), (1,)),
+    Flag("no retrieval", Bits(("quality_flag",), 0, 8), tuple(range(2, 256))),
+)
 _CCI_LST = tuple(Layer(f"lst_{view}", ("lst",)) for view in ("day", "night"))
+
+_SMAP_NAMES = ("SPL3SMP", "SPL2SMP", "SPL3SMP_E", "SPL2SMP_E")
+_LPRM_NAMES = tuple(f"LPRM_{sensor}_{way}_SOILM3" for sensor in ("AMSR2", "AMSR2_DS", "AMSRE") for way in "DA")
 
 PRODUCTS: tuple[Product, ...] = (
     Product("NNsm", "easegrid", "ssm", (".nc", ".nc4"), aliases=("NNsm-FY",)),
     Product("C3S", "latlon_ssm", "ssm", (".nc",), flags=_CCI_SSM),
     Product("CCI", "latlon_ssm", "ssm", (".nc",), flags=_CCI_SSM),
-    Product("SMAP", "smap", "ssm", (".h5", ".nc"), flags=_SMAP, aliases=("SPL3SMP", "SPL2SMP")),
+    Product("SMAP", "smap", "ssm", (".h5", ".nc"), flags=_SMAP, aliases=_SMAP_NAMES),
+    Product("LPRM", "lprm", "ssm", (".nc4", ".nc"), flags=_LPRM, aliases=_LPRM_NAMES),
+    Product("AU_Land", "au_land", "ssm", (".he5", ".h5"), flags=_AU_LAND),
+    Product("SMOS", "smos", "ssm", (".nc",), flags=_SMOS, aliases=("SMOS-IC", "SMOS_IC", "SMOSIC")),
     *_modis(),
     Product("ESACCI-LST", "latlon_lst", "lst", (".nc",), _CCI_LST),
     Product("ERA5-Land", "reanalysis", "reanalysis", (".nc", ".nc4")),

@@ -16,7 +16,7 @@ from ssm_net.version import __version__
 log = logging.getLogger(__name__)
 
 RAW_FILES = "raw_files"  # its name among the cube's metadata
-READER = f"{__version__}.1"  # what another reader found is not used: it may have understood a file in another way
+READER = f"{__version__}.2"  # what another reader found is not used: it may have understood a file in another way
 
 
 def known_files(cube: Cube | None) -> Known:
