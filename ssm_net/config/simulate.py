@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ssm_net.config.checks import days_between, require_paths
+from ssm_net.config.checks import days_between, require, require_paths
 from ssm_net.config.shared import DomainConfig
+
+COARSE_PRODUCTS = ("NNsm", "LPRM", "AU_Land", "SMAP", "SPL3SMP_E", "SMOS")
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,14 @@ class SimulateConfig:
     """true adds LST of Terra and an hourly reanalysis (ERA5-Land)"""
     record: bool = False
     """true: AMSR-E, FY-3B and AMSR2 each in its years, with its own errors; false: one sensor throughout"""
+    ssm: list[str] = field(default_factory=lambda: ["NNsm"])
+    """products of coarse soil moisture: any of NNsm, LPRM, AU_Land, SMAP, SPL3SMP_E, SMOS; each of the last five has
+    lasting errors of its own"""
     plan: bool = False
     """true prints what would be written and writes nothing"""
 
     def __post_init__(self) -> None:
         require_paths(self, "raw")
         days_between(self.start, self.end)
+        unknown = sorted(set(self.ssm) - set(COARSE_PRODUCTS))
+        require(bool(self.ssm) and not unknown, f"ssm={self.ssm}: choose from {', '.join(COARSE_PRODUCTS)}")

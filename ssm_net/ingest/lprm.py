@@ -14,7 +14,8 @@ degree, dimensions longitude x latitude. What is known of its layers:
   near 0 or below at ``x``, ``c2``, ``c1``; 4, 5, 6 are those above about 0.8; 8 goes with ground below 273 K and 9 with
   water. The limits, and that errors above 0.2 m3 m-3 are no retrievals, are those of NASA-LIS; they stand in where a
   file has no mask. A value of exactly 0 has no error: nothing was found that fits the brightness temperatures.
-* *Above 0.60 m3 m-3*, more than soils can hold, is canopy, standing or melting water: the value keeps little weight.
+* *Above 0.60 m3 m-3*, more than most soils can hold, is canopy, standing or melting water: the value keeps little
+  weight. Above 0.70, which the retrieval reaches where the lower bands see wet or dense vegetation, it is missing.
 """
 
 from __future__ import annotations
@@ -34,14 +35,16 @@ from ssm_net.ingest import latlon, ssm_flags
 from ssm_net.ingest.cell_means import CellWeights
 from ssm_net.ingest.moments import hours_from_night, hours_of_utc_map, of_day
 from ssm_net.ingest.naming import amsr_in_name
-from ssm_net.ingest.products import LPRM_BITS, LPRM_MASK
 from ssm_net.ingest.quantities import SOIL_MOISTURE, SOIL_MOISTURE_ERROR, Linear
 from ssm_net.ingest.ranges import plausible
 from ssm_net.ingest.raster import GranuleError
+from ssm_net.ingest.ssm_products import LPRM_BITS, LPRM_MASK
 from ssm_net.ingest.volumetric import volumetric
 
 PRODUCT = "LPRM"
-DENSE, FROZEN, LARGE_ERROR, POROSITY = 0.8, 273.15, 0.2, 0.6  # optical depth, K, m3 m-3, m3 m-3
+DENSE, FROZEN = 0.8, 273.15  # optical depth, K
+LARGE_ERROR, LEAST_ERROR = 0.2, 0.005  # m3 m-3; stored as hundredths, so that 0 is less than 0.005
+POROSITY = 0.6  # m3 m-3
 
 
 @dataclass(frozen=True)
@@ -123,15 +126,16 @@ def read_lprm(path: Path, domain: Domain, day: dt.date) -> tuple[np.ndarray, np.
         error = error * 0.01
     bits = _bits(used, mask, depth, ground)
     bits |= LPRM_BITS["no error"] * np.isnan(error) | LPRM_BITS["large error"] * (error > LARGE_ERROR)
-    bits |= LPRM_BITS["above porosity"] * (ssm * linear[0] > POROSITY)
+    above = ssm * linear[0] > SOIL_MOISTURE.high
+    bits |= LPRM_BITS["saturated"] * above | LPRM_BITS["above porosity"] * (ssm * linear[0] > POROSITY) * ~above
     seen = of_day(hours, by_day=named[1])
     flags: ssm_flags.Layers = {LPRM_MASK: bits}
     there = np.isfinite(ssm) & seen & part.weights.inside
     good = seen & ssm_flags.usable(path, PRODUCT, flags, there)
     ssm = plausible(np.where(good, ssm, np.nan), SOIL_MOISTURE, path, "soil_moisture", day, linear=linear)
     error = plausible(np.where(good, error, np.nan), SOIL_MOISTURE_ERROR, path, "error", day)
-    error = np.fmax(error, ssm_flags.least_error(PRODUCT, flags, ssm.shape))
-    value, sigma, off = part.weights.means(ssm, np.where(error > 0, error, np.nan), hours)
+    error = np.maximum(error, np.maximum(LEAST_ERROR, ssm_flags.least_error(PRODUCT, flags, ssm.shape)))
+    value, sigma, off = part.weights.means(ssm, error, hours)
     return value, sigma, off
 
 

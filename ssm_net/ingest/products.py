@@ -1,150 +1,31 @@
 """The table of products: the file family of each folder of raw/, the layer of each variable, and its quality flags.
 
 Layer names and quality bits: user guides of MOD11 C6 (Wan 2013), MOD21 (Hulley et al. 2016), MCD43 V006 (Schaaf),
-MOD09 (Vermote et al. 2015), MOD13 (Didan et al. 2015), ESA CCI soil moisture (v08) and SPL3SMP (O'Neill et al. 2021).
-Of LPRM, AU_Land and SMOS they stand in their readers.
-
-What a flag does to a value follows one rule. Where it says that the ground was not seen (cloud, shadow, high cirrus),
-or that the number is no measurement of it, the value is missing. Where it makes the value less certain (next to a
-cloud, thin cirrus, haze, a replaced detector), the value is of lower quality: a larger error, or the second quality of
-a reflectance. A flag that only describes the ground (snow in reflectance, from which snow is found; bare ground) takes
-nothing away.
+MOD09 (Vermote et al. 2015) and MOD13 (Didan et al. 2015). The rows of soil moisture are in ``ssm_products``; what a
+flag does to a value, ``product_types`` says.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal
 
-import numpy as np
+from ssm_net.ingest.product_types import (
+    KEPT,
+    LOWER,
+    MISSING,
+    Bits,
+    Effect,
+    Family,
+    Flag,
+    Layer,
+    Product,
+    Role,
+    by_layer,
+)
+from ssm_net.ingest.ssm_products import COARSE_SSM
 
-Family = Literal[
-    "hdfeos", "latlon_lst", "easegrid", "latlon_ssm", "smap", "lprm", "au_land", "smos", "rain", "reanalysis"
-]  # fmt: skip
-Role = Literal["ssm", "lst", "reflectance", "rain", "reanalysis"]
-
-
-@dataclass(frozen=True)
-class Bits:
-    """``count`` bits from bit ``first`` of an integer layer; ``layer`` lists the names that it has in files."""
-
-    layer: tuple[str, ...]
-    first: int
-    count: int
-
-    def of(self, stored: np.ndarray) -> np.ndarray:
-        """The value of these bits, same shape, int64."""
-        return (stored.astype(np.int64) >> self.first) & ((1 << self.count) - 1)
-
-
-Effect = Literal["missing", "lower", "kept"]
-MISSING: Effect = "missing"
-LOWER: Effect = "lower"
-KEPT: Effect = "kept"
-
-
-@dataclass(frozen=True)
-class Flag:
-    """A quality flag: a value has it where ``bits`` hold one of ``values``.
-
-    Its ``effect``: the value is missing; or of lower quality, with a standard error of at least ``error`` (K for LST,
-    m3 m-3 for soil moisture; 1, the second quality, for a reflectance); or kept as it is, and only counted.
-    ``required``: a file without this layer is refused, because nothing else marks bad pixels (clouds in MOD09).
-    Otherwise a missing layer is logged, and only the fill value and the valid range mask the values.
-    """
-
-    meaning: str
-    bits: Bits
-    values: tuple[int, ...] = (1,)
-    effect: Effect = MISSING
-    error: float = 1.0
-    required: bool = False
-
-    @staticmethod
-    def codes(flags: Sequence[Flag], stored: np.ndarray) -> np.ndarray:
-        """Which of at most 16 ``flags`` of one layer each stored number has: bit n of a uint8, or of a uint16 where
-        there are more than eight, is that of flag n."""
-        kind = np.uint8 if len(flags) <= 8 else np.uint16
-        out = np.zeros(stored.shape, kind)
-        for n, flag in enumerate(flags):
-            out |= np.isin(flag.bits.of(stored), flag.values) * kind(1 << n)
-        return out
-
-    @staticmethod
-    def bit_of(flags: Sequence[Flag], effect: Effect) -> int:
-        """The bits in ``codes`` of the flags with an effect."""
-        return sum(1 << n for n, flag in enumerate(flags) if flag.effect == effect)
-
-
-def by_layer(flags: Sequence[Flag]) -> dict[tuple[str, ...], tuple[Flag, ...]]:
-    """Flags by the names of the layer that holds them."""
-    return {
-        names: tuple(f for f in flags if f.bits.layer == names) for names in dict.fromkeys(f.bits.layer for f in flags)
-    }
-
-
-@dataclass(frozen=True)
-class Layer:
-    """The layer of a file that holds a variable.
-
-    ``names`` are those that it has in files. ``sigma`` is the meaning of each value of ``sigma_bits``: for LST the
-    error in K, for a reflectance 0 for the best quality and 1 for the second; ``pixel`` the side of a pixel, m.
-    ``view_time`` are the names of the layer with the local solar time of each view (h), or, in a composite, with the
-    day of the year on which each pixel was seen.
-    """
-
-    variable: str
-    names: tuple[str, ...]
-    flags: tuple[Flag, ...] = ()
-    sigma_bits: Bits | None = None
-    sigma: tuple[float, ...] = ()
-    pixel: float = 926.6254331
-    resampling: str = "bilinear"
-    view_time: tuple[str, ...] = ()
-
-    def times(self) -> Layer:
-        """The layer of its view times, on the same pixels."""
-        return Layer(f"{self.variable}_time", self.view_time, pixel=self.pixel, resampling="nearest")
-
-    @property
-    def has_error(self) -> bool:
-        """Whether the product tells an error, or a second quality."""
-        return self.sigma_bits is not None or any(flag.effect == LOWER for flag in self.flags)
-
-
-@dataclass(frozen=True)
-class Product:
-    """One folder of raw/.
-
-    ``suffixes`` are the endings of file names, lower case; ``group`` names products that belong together (day and
-    night of MxD21). ``layers`` is empty where a family has one variable only, whose quality flags are ``flags``: where
-    the first of their layers holds no number, the value is missing.
-    ``centred``: the file name's day is the middle of the stated range, not its beginning (MCD43).
-    ``period``: days that a composite covers whose pixels are each of one day, 0 for all other products.
-    """
-
-    name: str
-    family: Family
-    role: Role
-    suffixes: tuple[str, ...]
-    layers: tuple[Layer, ...] = ()
-    flags: tuple[Flag, ...] = ()
-    platform: str = ""
-    group: str = ""
-    centred: bool = False
-    period: int = 0
-    aliases: tuple[str, ...] = field(default=())
-
-    def layer(self, variable: str) -> Layer | None:
-        """The layer of a variable, None where the product has none."""
-        return next((layer for layer in self.layers if layer.variable == variable), None)
-
-    @property
-    def variables(self) -> tuple[str, ...]:
-        return tuple(layer.variable for layer in self.layers)
-
+__all__ = ["KEPT", "LOWER", "MISSING", "PRODUCTS", "Bits", "Effect", "Family", "Flag", "Layer", "Product", "Role",
+           "by_layer", "of_role", "product"]  # fmt: skip
 
 MODIS_BANDS = {"red": 1, "nir": 2, "swir1": 6, "swir2": 7}  # MODIS land bands; swir1 1.64 um, swir2 2.13 um
 HALF_KM = 463.31271655
@@ -259,61 +140,10 @@ def _modis() -> tuple[Product, ...]:
     return tuple(out)
 
 
-_CCI = ("flag", "flags", "sm_flag")
-_CCI_SSM = (
-    Flag("snow or frozen ground", Bits(_CCI, 0, 1)),
-    Flag("dense vegetation", Bits(_CCI, 1, 1)),
-    Flag("no convergence", Bits(_CCI, 2, 1)),
-    Flag("beyond physical bounds", Bits(_CCI, 3, 1)),
-    Flag("weight below threshold", Bits(_CCI, 4, 1)),
-    Flag("all data unreliable", Bits(_CCI, 5, 1)),
-    Flag("barren ground", Bits(_CCI, 6, 1), effect=KEPT),  # optional: without it deserts have no observation
-)
-_RETRIEVAL, _SURFACE = ("retrieval_qual_flag",), ("surface_flag",)
-_SMAP = (
-    Flag("not recommended", Bits(_RETRIEVAL, 0, 1)),
-    Flag("not attempted", Bits(_RETRIEVAL, 1, 1)),
-    Flag("not successful", Bits(_RETRIEVAL, 2, 1)),
-    Flag("snow or ice", Bits(_SURFACE, 5, 2), (1, 2, 3)),  # for the day, or lasting
-    Flag("frozen ground", Bits(_SURFACE, 7, 2), (1, 2, 3)),  # by the radiometer, or by the model
-    # How much of water, towns, mountains, rain and dense vegetation is too much, the recommendation says.
-    Flag("precipitation", Bits(_SURFACE, 4, 1), effect=KEPT),
-    Flag("dense vegetation", Bits(_SURFACE, 10, 1), effect=KEPT),
-)
-# The bits that the reader of LPRM makes for the band it takes, of the file's mask, errors and values.
-LPRM_MASK = ("mask",)
-LPRM_BITS = {name: 1 << n for n, name in enumerate(
-    ("no error", "frozen", "water", "dense", "large error", "above porosity", "bare"))}  # fmt: skip
-_LPRM = tuple(
-    Flag(words, Bits(LPRM_MASK, LPRM_BITS[name].bit_length() - 1, 1), effect=effect, error=0.15)
-    for name, words, effect in (
-        ("no error", "0, or no error: nothing fits the brightness temperatures", MISSING),
-        ("frozen", "frozen ground", MISSING),
-        ("water", "open water", MISSING),
-        ("dense", "dense vegetation", MISSING),
-        ("large error", "error above 0.2 m3 m-3", MISSING),
-        ("above porosity", "above 0.60 m3 m-3: canopy, standing or melting water", LOWER),
-        ("bare", "no vegetation, optical depth near 0", KEPT),
-    )
-)
-_AU_LAND = (Flag("retrieval flag other than 0", Bits(("retrievalqualityflagsca",), 0, 1)),)  # 1 for any of them
-_SMOS = (
-    Flag("not recommended", Bits(("quality_flag",), 0, 8), (1,)),
-    Flag("no retrieval", Bits(("quality_flag",), 0, 8), tuple(range(2, 256))),
-)
 _CCI_LST = tuple(Layer(f"lst_{view}", ("lst",)) for view in ("day", "night"))
 
-_SMAP_NAMES = ("SPL3SMP", "SPL2SMP", "SPL3SMP_E", "SPL2SMP_E")
-_LPRM_NAMES = tuple(f"LPRM_{sensor}_{way}_SOILM3" for sensor in ("AMSR2", "AMSR2_DS", "AMSRE") for way in "DA")
-
 PRODUCTS: tuple[Product, ...] = (
-    Product("NNsm", "easegrid", "ssm", (".nc", ".nc4"), aliases=("NNsm-FY",)),
-    Product("C3S", "latlon_ssm", "ssm", (".nc",), flags=_CCI_SSM),
-    Product("CCI", "latlon_ssm", "ssm", (".nc",), flags=_CCI_SSM),
-    Product("SMAP", "smap", "ssm", (".h5", ".nc"), flags=_SMAP, aliases=_SMAP_NAMES),
-    Product("LPRM", "lprm", "ssm", (".nc4", ".nc"), flags=_LPRM, aliases=_LPRM_NAMES),
-    Product("AU_Land", "au_land", "ssm", (".he5", ".h5"), flags=_AU_LAND),
-    Product("SMOS", "smos", "ssm", (".nc",), flags=_SMOS, aliases=("SMOS-IC", "SMOS_IC", "SMOSIC")),
+    *COARSE_SSM,
     *_modis(),
     Product("ESACCI-LST", "latlon_lst", "lst", (".nc",), _CCI_LST),
     Product("ERA5-Land", "reanalysis", "reanalysis", (".nc", ".nc4")),
