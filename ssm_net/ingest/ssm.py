@@ -82,6 +82,12 @@ def record_in(granule: Granule) -> int:
     return 1 if last is not None and granule.day <= last else 2
 
 
+def by_record(granules: Sequence[Granule]) -> list[tuple[Granule, ...]]:
+    """Granules by the record that they belong to, in the order of the table of radiometers."""
+    codes = [record_in(g) for g in granules]
+    return [tuple(g for g, c in zip(granules, codes, strict=True) if c == code) for code in sorted(set(codes))]
+
+
 def _read(granule: Granule, domain: Domain) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Soil moisture, its error, its source and the hours from the night overpass to it, each (R, C)."""
     entry = product(granule.product)
