@@ -126,8 +126,9 @@ def read_lprm(path: Path, domain: Domain, day: dt.date) -> tuple[np.ndarray, np.
         error = error * 0.01
     bits = _bits(used, mask, depth, ground)
     bits |= LPRM_BITS["no error"] * np.isnan(error) | LPRM_BITS["large error"] * (error > LARGE_ERROR)
-    above = ssm * linear[0] > SOIL_MOISTURE.high
-    bits |= LPRM_BITS["saturated"] * above | LPRM_BITS["above porosity"] * (ssm * linear[0] > POROSITY) * ~above
+    volume = np.round(ssm * linear[0], 6)  # 70 percent is 0.7, and not above it
+    above = volume > SOIL_MOISTURE.high
+    bits |= LPRM_BITS["saturated"] * above | LPRM_BITS["above porosity"] * ((volume > POROSITY) & ~above)
     seen = of_day(hours, by_day=named[1])
     flags: ssm_flags.Layers = {LPRM_MASK: bits}
     there = np.isfinite(ssm) & seen & part.weights.inside

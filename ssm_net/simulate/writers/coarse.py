@@ -58,22 +58,34 @@ class Retrieval:
         hours = np.where(np.isfinite(values), 24 * local + self.hour - lon / 15, np.nan)
         return values, hours
 
+    def window(self, lat: np.ndarray, lon: np.ndarray) -> tuple[slice, slice]:
+        """The rows and columns of ``lat`` and ``lon`` (degrees, evenly rising or falling) that may touch the domain."""
+        west, south, east, north = self.domain.bounds_lonlat()
+        return _span((lat >= south) & (lat <= north)), _span((lon >= west) & (lon <= east))
+
 
 def write_lprm(path: Path, date: dt.date, seen: Retrieval) -> None:
     """A map of a UTC day like LPRM_AMSR2_D_SOILM3: percent, longitude x latitude, latitude descending. Strips of
     longitude are disturbed at 6.9 and 7.3 GHz, as ``frequency_map`` says."""
     lat, lon = np.arange(89.875, -90, -0.25), np.arange(-179.875, 180, 0.25)
-    ssm, hours = seen.at(lat, lon)
-    disturbed = np.broadcast_to(lon % 64 < DISTURBED, ssm.shape)
+    part = seen.window(lat, lon)
+    ssm, hours = seen.at(lat[part[0]], lon[part[1]])
+    disturbed = np.broadcast_to(lon[part[1]] % 64 < DISTURBED, ssm.shape)
     known = np.isfinite(ssm)
     bands = {"c1": np.where(disturbed, 0.55, ssm), "c2": np.where(disturbed, 0.6, ssm), "x": ssm}
     where = ("Longitude", "Latitude")
     layers: dict[str, Any] = {}
 
+    def globe(values: np.ndarray, outside: float) -> np.ndarray:
+        whole = np.full((lat.size, lon.size), outside, values.dtype)
+        whole[part] = values
+        return whole
+
     def add(name: str, values: np.ndarray, scale: float, units: str, long_name: str, fill: int = -32767) -> None:
         stored = np.where(known, np.rint(values / scale), fill).astype(np.int16)
-        layers[name] = (where, stored.T, {"long_name": long_name, "units": units, "_FillValue": np.int16(fill),
-                                          "scale_factor": np.float32(scale), "add_offset": np.float32(0)})  # fmt: skip
+        layers[name] = (where, globe(stored, fill).T, {
+            "long_name": long_name, "units": units, "_FillValue": np.int16(fill), "scale_factor": np.float32(scale),
+            "add_offset": np.float32(0)})  # fmt: skip
 
     add("ts", np.full(ssm.shape, 285.0), 0.1, "Kelvin", "Skin Temperature (2mm)")
     for band, frequency in {"c1": "6.9 GHZ", "c2": "7.3 GHz", "x": "10.7 GHz"}.items():
@@ -82,9 +94,9 @@ def write_lprm(path: Path, date: dt.date, seen: Retrieval) -> None:
         add(f"soil_moisture_{band}_error", np.full(ssm.shape, seen.error), 0.01, "percent",
             f"Uncertainty of Soil Moisture in {frequency}")  # fmt: skip
     add("frequency_map", np.where(disturbed, 10.7, 6.9), 0.1, "GHz", "Frequency map", fill=-1)
-    layers["mask"] = (where, np.where(known, 0, 512).astype(np.int16).T, {"long_name": "Bit Mask"})
+    layers["mask"] = (where, globe(np.where(known, 0, 512).astype(np.int16), 512).T, {"long_name": "Bit Mask"})
     midnight = (dt.datetime.combine(date, dt.time()) - SINCE_93).total_seconds()
-    layers["scantime"] = (where, np.nan_to_num(midnight + 3600 * hours).T, {
+    layers["scantime"] = (where, globe(np.nan_to_num(midnight + 3600 * hours), 0).T, {
         "long_name": "Scan time", "units": "seconds since 1993-01-01 00:00:00", "_FillValue": 0.0})  # fmt: skip
     axes = {"Longitude": ("Longitude", lon.astype(np.float32), {"units": "degrees_east"}),
             "Latitude": ("Latitude", lat.astype(np.float32), {"units": "degrees_north"})}  # fmt: skip
@@ -154,7 +166,9 @@ def write_smos(path: Path, date: dt.date, seen: Retrieval) -> None:
     """A map of a UTC day like SMOS-IC (version 105): 25 km EASE-Grid 2.0, rows from south to north."""
     lat, lon = _centres(25025.26, 584, 1388)
     lat = lat[::-1]
-    ssm, hours = seen.at(lat, lon)
+    part = seen.window(lat, lon)
+    ssm, hours = (np.full((lat.size, lon.size), np.nan, kind) for kind in (np.float32, np.float64))
+    ssm[part], hours[part] = seen.at(lat[part[0]], lon[part[1]])
     known = np.isfinite(ssm)
     seconds = (dt.datetime.combine(date, dt.time()) - SINCE_2000).total_seconds() + 3600 * np.nan_to_num(hours)
     days = np.floor(seconds / 86400)
@@ -169,6 +183,11 @@ def write_smos(path: Path, date: dt.date, seen: Retrieval) -> None:
                  for name, (values, missing, attributes) in layers.items()}  # fmt: skip
     axes = {"lat": ("lat", lat, {"units": "degrees_north"}), "lon": ("lon", lon, {"units": "degrees_east"})}
     _save(path, xr.Dataset(variables, axes))
+
+
+def _span(touched: np.ndarray) -> slice:
+    at = np.flatnonzero(touched)
+    return slice(int(at[0]), int(at[-1]) + 1)
 
 
 def _between(position: np.ndarray, count: int) -> np.ndarray:
