@@ -1,14 +1,14 @@
 """Two sensors of one day together: what their consensus gains over either alone.
 
-    python bench/consensus.py runs/consensus [--seeds 51,52] [--days 75] [--check]
+    python bench/consensus.py runs/consensus [--seeds 51,52] [--days 75] [--methods network,bilinear] [--check]
 
 Simulates worlds that two radiometers observe, AMSR2 by LPRM and SMAP, or LPRM and SMOS, each with a lasting error of
 its own in every cell, in native files; prepares each world from the one, from the other and from both
 (consensus=true), trains and maps, and compares with the truth. ``coarse`` is the RMSE of the observation against the
 mean of the truth in its footprint: of all it observed, and of the cells and days that all three observed. ``lasting``
 is the standard deviation of its mean error in each cell. ``stated / RMSE`` is the error that it states over the one
-that it has. ``map`` is the RMSE of the 1 km maps on the pixels and days that all three have, by the network and by
-bilinear interpolation. Everything stays in the folder: the same command goes on where it was cut off.
+that it has. ``map`` is the RMSE of the 1 km maps on the pixels and days that all three have, by each of the methods.
+Everything stays in the folder: the same command goes on where it was cut off.
 """
 
 from __future__ import annotations
@@ -40,10 +40,8 @@ from ssm_net.train.run import train
 PAIRS = (("LPRM", "SMAP"), ("LPRM", "SMOS"))
 WINDOW = [72, 80, 772, 780]
 FIRST = dt.date(2016, 5, 1)
-METHODS = ("network", "bilinear")
 TOGETHER = "consensus"
-COLUMNS = {"coarse": 4, "coarse, common": 4, "lasting": 4, "stated / RMSE": 2, "observed": 2, "map, network": 4,
-           "map, bilinear": 4}  # fmt: skip
+COLUMNS = {"coarse": 4, "coarse, common": 4, "lasting": 4, "stated / RMSE": 2, "observed": 2}
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,9 @@ class Case:
         return self.world / self.sensor / f"mosaics-{method}"
 
 
-def make(world: Path, pair: Sequence[str], seed: int, days: int, family: str) -> list[Case]:
+def make(
+    world: Path, pair: Sequence[str], seed: int, days: int, family: str, methods: Sequence[str]
+) -> list[Case]:  # fmt: skip
     """The world and its three cubes, models and maps, as far as they are not there."""
     where: dict[str, Any] = {"domain": DomainConfig("consensus", WINDOW)}
     period = str(FIRST), str(FIRST + dt.timedelta(days - 1))
@@ -73,9 +73,14 @@ def make(world: Path, pair: Sequence[str], seed: int, days: int, family: str) ->
         chosen = {"consensus": True} if together else {"ssm": case.sensor}
         prepare(PrepareConfig(raw, str(case.cube), *period, **chosen, **where))  # type: ignore[arg-type]
         run = str(case.cube.parent / "run")
-        train(TrainConfig(str(case.cube), run))
-        for method in METHODS:
-            infer(InferConfig(str(case.cube), str(case.mosaics(method)), run, method=method))
+        if "network" in methods:
+            train(TrainConfig(str(case.cube), run))
+        for method in methods:
+            infer(
+                InferConfig(
+                    str(case.cube), str(case.mosaics(method)), run if method == "network" else "", method=method
+                )
+            )
     return cases
 
 
@@ -107,7 +112,7 @@ def map_errors(cases: Sequence[Case], truth: Truth, method: str) -> list[float]:
     return [float(v) for v in np.sqrt(squares / count)]
 
 
-def score(cases: Sequence[Case]) -> dict[str, dict[str, float]]:
+def score(cases: Sequence[Case], methods: Sequence[str]) -> dict[str, dict[str, float]]:
     """The columns of the table, by sensor."""
     domain = open_cube(cases[0].cube).domain
     truth = Truth.open(cases[0].world / "raw" / "truth.zarr", domain)
@@ -122,7 +127,7 @@ def score(cases: Sequence[Case]) -> dict[str, dict[str, float]]:
             "stated / RMSE": float(np.sqrt(np.nanmean(stated**2)) / rmse),
             "observed": float(np.isfinite(errors).mean()),
         }  # fmt: skip
-    for method in METHODS:
+    for method in methods:
         for case, rmse in zip(cases, map_errors(cases, truth, method), strict=True):
             out[case.sensor][f"map, {method}"] = rmse
     return out
@@ -132,7 +137,7 @@ def means(worlds: Sequence[dict[str, dict[str, float]]]) -> dict[str, dict[str, 
     """Root mean squares over worlds (plain means of ratios and fractions)."""
     plain = ("stated / RMSE", "observed")
     return {sensor: {column: float(np.mean(v) if column in plain else np.sqrt(np.mean(np.square(v))))
-                     for column in COLUMNS for v in [[w[sensor][column] for w in worlds]]}
+                     for column in worlds[0][sensor] for v in [[w[sensor][column] for w in worlds]]}
             for sensor in worlds[0]}  # fmt: skip
 
 
@@ -140,7 +145,7 @@ def misses(table: dict[str, dict[str, dict[str, float]]]) -> list[str]:
     """Where the consensus is worse than the better of the two, in words."""
     out = []
     for pair, rows in table.items():
-        for column in ("coarse", "map, network", "map, bilinear"):
+        for column in ("coarse", *(c for c in rows[TOGETHER] if c.startswith("map"))):
             best = min(row[column] for sensor, row in rows.items() if sensor != TOGETHER)
             if rows[TOGETHER][column] > best:
                 out.append(
@@ -155,27 +160,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", default="51,52", help="a world each")
     parser.add_argument("--days", type=int, default=75)
+    parser.add_argument("--methods", default="network,bilinear", help="of the maps")
     parser.add_argument("--family", default="C", help="the physics of the worlds")
     parser.add_argument("--results", type=Path, default=ROOT / "bench" / "results", help="folder of the JSON")
     parser.add_argument("--check", action="store_true", help="exit 1 where the consensus is worse than one sensor")
     args = parser.parse_args(words)
     commit, console = commit_of(ROOT), Console()
     console.width = max(console.width, 132)
+    methods = args.methods.split(",")
+    columns = COLUMNS | {f"map, {method}": 4 for method in methods}
     by_world: dict[str, dict[str, Any]] = {}
     table = {}
     for pair in PAIRS:
         name = " and ".join(pair)
         by_world[name] = {}
         for seed in map(int, args.seeds.split(",")):
-            cases = make(args.folder / f"{'-'.join(pair)}-{seed}", pair, seed, args.days, args.family)
-            by_world[name][str(seed)] = score(cases)
+            cases = make(args.folder / f"{'-'.join(pair)}-{seed}", pair, seed, args.days, args.family,
+                         methods)  # fmt: skip
+            by_world[name][str(seed)] = score(cases, methods)
         table[name] = means(list(by_world[name].values()))
     for name, rows in table.items():
         shown = Table(title=f"{name}: RMSE, m3 m-3", title_justify="left")
-        for column in ("sensor", *COLUMNS):
+        for column in ("sensor", *columns):
             shown.add_column(column, justify="left" if column == "sensor" else "right")
         for sensor, row in rows.items():
-            shown.add_row(sensor, *(format_number(row[column], digits) for column, digits in COLUMNS.items()))
+            shown.add_row(sensor, *(format_number(row[column], digits) for column, digits in columns.items()))
         console.print(shown)
     missed = misses(table)
     file = args.results / "consensus.json"
