@@ -37,7 +37,6 @@ from ssm_net.prepare.run import prepare
 from ssm_net.simulate.run import simulate
 from ssm_net.train.run import train
 
-PAIRS = (("LPRM", "SMAP"), ("LPRM", "SMOS"))
 WINDOW = [72, 80, 772, 780]
 FIRST = dt.date(2016, 5, 1)
 TOGETHER = "consensus"
@@ -159,6 +158,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", default="51,52", help="a world each")
+    parser.add_argument("--pairs", default="LPRM+SMAP,LPRM+SMOS", help="products of the two sensors")
     parser.add_argument("--days", type=int, default=75)
     parser.add_argument("--methods", default="network,bilinear", help="of the maps")
     parser.add_argument("--family", default="C", help="the physics of the worlds")
@@ -171,7 +171,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     columns = COLUMNS | {f"map, {method}": 4 for method in methods}
     by_world: dict[str, dict[str, Any]] = {}
     table = {}
-    for pair in PAIRS:
+    for pair in (text.split("+") for text in args.pairs.split(",")):
         name = " and ".join(pair)
         by_world[name] = {}
         for seed in map(int, args.seeds.split(",")):
