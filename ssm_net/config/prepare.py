@@ -33,6 +33,9 @@ class PrepareConfig:
     ssm: str = "auto"
     """folder of the coarse soil moisture; auto: those of the cube, for a new cube all that are there, each day from the
     first of docs/formats.md that has a file"""
+    consensus: bool = False
+    """of a new cube, where several sensors observe a cell on one day: true takes their mean, weighted by precision and
+    at a level between theirs; false the first of docs/formats.md. A cube goes on as it was begun"""
     lst: str = "auto"
     """folder of the land surface temperature; auto: that of the cube, for a new cube the best that is there"""
     reflectance: str = "auto"

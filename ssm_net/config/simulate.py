@@ -8,6 +8,7 @@ from ssm_net.config.checks import days_between, require, require_paths
 from ssm_net.config.shared import DomainConfig
 
 SENSORS = ("modis", "viirs", "both")
+COARSE_PRODUCTS = ("NNsm", "LPRM", "AU_Land", "SMAP", "SPL3SMP_E", "SMOS")
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,9 @@ class SimulateConfig:
     record: bool = False
     """true: AMSR-E, FY-3B and AMSR2 each in its years, with its own errors, and VIIRS from its first days on; false:
     one radiometer, and VIIRS, throughout"""
+    ssm: list[str] = field(default_factory=lambda: ["NNsm"])
+    """products of coarse soil moisture: any of NNsm, LPRM, AU_Land, SMAP, SPL3SMP_E, SMOS; each of the last five has
+    lasting errors of its own"""
     plan: bool = False
     """true prints what would be written and writes nothing"""
 
@@ -48,3 +52,5 @@ class SimulateConfig:
         require_paths(self, "raw")
         days_between(self.start, self.end)
         require(self.sensors in SENSORS, f"sensors={self.sensors}: give {', '.join(SENSORS)}")
+        unknown = sorted(set(self.ssm) - set(COARSE_PRODUCTS))
+        require(bool(self.ssm) and not unknown, f"ssm={self.ssm}: choose from {', '.join(COARSE_PRODUCTS)}")

@@ -10,6 +10,7 @@ INTERCALIBRATION = "intercalibration"  # its name among the cube's metadata
 
 
 KEYS = ("reference", "matches")  # that it holds
+CONSENSUS = "consensus"  # that it also holds where the cube is made of the consensus of several sensors
 
 
 class Sensors(NamedTuple):

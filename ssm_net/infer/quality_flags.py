@@ -28,11 +28,14 @@ def coarse_sources(cube: Cube, day: dt.date) -> np.ndarray:
 
 
 def sensor_names(cube: Cube, day: dt.date) -> str:
-    """The sensors of the day's coarse observations as text, ``AMSR2, FY-3B matched to AMSR2``."""
+    """The sensors of the day's coarse observations as text, ``AMSR2, FY-3B matched to AMSR2``; all of those whose
+    consensus the day is."""
     reference, matched = sensors_of(cube)
-    codes = sorted(int(c) for c in np.unique(coarse_sources(cube, day)) if c)
+    together = (cube.status(day) or {}).get("sensors")
+    codes = together or sorted(int(c) for c in np.unique(coarse_sources(cube, day)) if c)
     names = [name_of(c) + (f" matched to {name_of(reference)}" if c in matched else "") for c in codes]
-    return ", ".join(names) or "none on this day"
+    listed = ", ".join(names) or "none on this day"
+    return f"consensus of {listed}" if together and len(together) > 1 else listed
 
 
 def static_flags(cube: Cube) -> np.ndarray:

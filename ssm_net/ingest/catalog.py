@@ -239,8 +239,9 @@ def _of_product(entry: Product, below: Sequence[FoundFile], remarks: list[Remark
 def _unknown_folder(name: str) -> Remark:
     names = {n.lower(): n for p in PRODUCTS for n in (p.name, *p.aliases)} | {n: n for n in OTHERS}
     names |= dict.fromkeys(("rain", "rainfall", "imerg", "gpm", "chirps", "cmfd"), "precip")
+    names["modis"] = ""  # the folder of no one product, and not SMOS
     near = difflib.get_close_matches(re.sub(r"[._-]v?\d{3}$", "", name.lower()), names, 1, 0.6)
-    hint = f"did you mean {names[near[0]]}?" if near else "docs/formats.md lists the folders"
+    hint = f"did you mean {names[near[0]]}?" if near and names[near[0]] else "docs/formats.md lists the folders"
     return Remark(name, "no product of this name is known", name, things="folders", remedy=hint)
 
 

@@ -15,10 +15,21 @@ from typing import Any
 import numpy as np
 
 from ssm_net.core.days import ONE_DAY, stretches
-from ssm_net.core.radiometers import BY_CODE
+from ssm_net.core.radiometers import AMSR_RECORDS, BY_CODE
 from ssm_net.ingest import eos_crop, latlon, time_axis
 from ssm_net.ingest.eos_file import identity, is_crop, open_eos
-from ssm_net.ingest.naming import SMAP_L3, day_in_name, period_in_name, radiometer_in_name, version_in_name
+from ssm_net.ingest.naming import (
+    AU_LAND,
+    LPRM,
+    SMAP_L3,
+    SMOS_IC,
+    amsr_in_name,
+    day_in_name,
+    is_enhanced,
+    period_in_name,
+    radiometer_in_name,
+    version_in_name,
+)
 from ssm_net.ingest.other_kinds import Refusal, other_kind
 from ssm_net.ingest.products import Product
 from ssm_net.ingest.raster import GranuleError
@@ -76,6 +87,10 @@ def by_name(entry: Product, path: Path) -> Holding | None:
         return _nnsm(path, day)
     if entry.family == "smap":
         return _smap(path, day)
+    if entry.family in ("lprm", "au_land"):
+        return _amsr(entry, path, day)
+    if entry.family == "smos" and SMOS_IC.search(name):
+        return Holding((day, day + ONE_DAY), f"UTC {day}", name)
     if entry.family == "latlon_ssm" and "PASSIVE" in name.upper():
         return Holding((day,), None, name)
     return None
@@ -87,6 +102,9 @@ def by_content(entry: Product, path: Path) -> Holding:
         return _crop(entry, path) if is_crop(path) else _eos(entry, path)
     if entry.family == "smap" and path.suffix.lower() == ".h5":
         return _smap(path, _day_of_smap(path))
+    if entry.family in ("lprm", "au_land", "smos"):
+        what = "not named as its archive names it, so that its sensor, pass and day are not known"
+        return Holding(refusal=(what, "give it the name of the archive"))
     if entry.family in ("rain", "reanalysis"):
         # Where a file of rain does not state its intervals, they may end or begin on the time stamps.
         days = latlon.days_in(path, around=1 if entry.family == "rain" else 0)
@@ -212,14 +230,37 @@ def _nnsm(path: Path, day: dt.date) -> Holding:
     return Holding((day,), FENGYUN if (code or flew[0]) == 3 else None, path.name, note=note)
 
 
+def _amsr(entry: Product, path: Path, day: dt.date) -> Holding | None:
+    """A map of a UTC day (LPRM), or a half orbit (AU_Land, about 50 minutes), of the pass that its name states."""
+    named = amsr_in_name(entry.family, path.name)
+    if named is None:
+        return None
+    sensor, by_day = named
+    radiometer = BY_CODE[AMSR_RECORDS[entry.family, sensor, by_day]]
+    if not radiometer.first - ONE_DAY <= day <= (radiometer.last or dt.date.max):
+        what = f"named after {sensor} and a day without it: it observed from {radiometer.first}"
+        until = f" to {radiometer.last}" if radiometer.last else " on"
+        return Holding(refusal=(what + until, "check the day and the sensor in its name"))
+    if entry.family == "au_land":
+        half = AU_LAND.search(path.name)
+        days = (day - ONE_DAY, day, day + ONE_DAY)
+        return Holding(days, f"{sensor} {half['start']} {half['way']}" if half else None, path.name)
+    # West of 157.5 W the 13:30 of a day lies in the file of the next UTC day, east of 22.5 E the 01:30 in that before.
+    match = LPRM.search(path.name)
+    finer = "10 km " if match and match["fine"] else ""
+    way = "by day" if by_day else "by night"
+    return Holding((day - ONE_DAY, day) if by_day else (day, day + ONE_DAY), f"UTC {day} {finer}{way}", path.name)
+
+
 def _smap(path: Path, day: dt.date) -> Holding:
     if re.search(SMAP_L3, path.name):  # a map of a UTC day holds the 06:00 of two local days
-        return Holding((day, day + ONE_DAY), f"UTC {day}", path.name)
+        return Holding((day, day + ONE_DAY), f"UTC {day}" + " 9 km" * is_enhanced(path.name), path.name)
     if not re.search(r"_L2_", path.name):
         return Holding((day,), None, path.name)
     # A half orbit (about 50 minutes) may cross local midnight: its reader keeps the cells of the day.
     half = re.search(r"_(\d{5}_[AD])_", path.name)
-    return Holding((day - ONE_DAY, day, day + ONE_DAY), half.group(1) if half else path.name, path.name)
+    tile = half.group(1) + " 9 km" * is_enhanced(path.name) if half else path.name
+    return Holding((day - ONE_DAY, day, day + ONE_DAY), tile, path.name)
 
 
 def _day_of_smap(path: Path) -> dt.date:

@@ -215,11 +215,18 @@ def overlaps(grid: Axes, domain: Domain) -> tuple[np.ndarray, np.ndarray]:
     _, y = to_grid.transform(np.zeros_like(edges_lat), edges_lat)
     per_degree = to_grid.transform(1.0, 0.0)[0]  # x is linear in longitude
     x = np.append(grid.lon - dlon / 2, grid.lon[-1] + dlon / 2) * per_degree
+    return overlaps_of_edges(y, x, domain)
+
+
+def overlaps_of_edges(y: np.ndarray, x: np.ndarray, domain: Domain) -> tuple[np.ndarray, np.ndarray]:
+    """As ``overlaps``, from the edges of rows ``y`` (n_lat + 1,) and columns ``x`` (n_lon + 1,) in metres of the grid
+    of ``domain``."""
+    turn_of = 360 * Transformer.from_crs("EPSG:4326", domain.grid.crs, always_xy=True).transform(1.0, 0.0)[0]
     r0, r1, c0, c1 = domain.window
     g = domain.grid
     rows = g.top - np.arange(r0, r1 + 1) * g.cell
     cols = g.left + np.arange(c0, c1 + 1) * g.cell
-    across = sum(_covered(cols, x + turn * 360 * per_degree) for turn in (-1, 0, 1))  # longitudes 0..360 or -180..180
+    across = sum(_covered(cols, x + turn * turn_of) for turn in (-1, 0, 1))  # longitudes 0..360 or -180..180
     return _covered(rows, y), np.asarray(across)
 
 

@@ -12,6 +12,11 @@ import numpy as np
 from ssm_net.core.days import ONE_DAY
 
 SMAP_L3 = r"(?i)_L3_|SPL3"  # in the names of SMAP's maps of a UTC day
+# AMSR_U2_L2_Land_B02_202312312326_D.he5, LPRM-AMSR2_L3_DS_D_SOILM3_V001_20150401013507.nc4,
+# LPRM-AMSR_E_L3_D_SOILM3_V002_20020619.nc, SM_RE06_MIR_CDF3SA_20180101T000000_20180101T235959_105_001_8.DBL.nc
+LPRM = re.compile(r"LPRM[-_]AMSR(?P<sensor>2|[-_]?E)_L(?P<level>\d)_(?P<fine>DS_)?(?P<way>[AD])_SOILM\d", re.I)
+AU_LAND = re.compile(r"AMSR_(?P<sensor>U2|E)_L2_Land_[A-Z]+\d+_(?P<start>\d{12})_(?P<way>[AD])(?![A-Za-z])", re.I)
+SMOS_IC = re.compile(r"MIR_CDF3S(?P<way>[AD])_", re.I)
 Period = tuple[dt.date, dt.date]  # first and last day, both included
 
 # A time of day may follow a date. Both separators are the same, so that 201601-201612 is two months and no day.
@@ -78,6 +83,20 @@ def moment_in_name(name: str) -> np.datetime64 | None:
             pass
     day = day_in_name(name)
     return None if day is None else np.datetime64(day.isoformat(), "s")
+
+
+def amsr_in_name(family: str, name: str) -> tuple[str, bool] | None:
+    """The sensor, AMSR-E or AMSR2, that a file of LPRM or of the unified land product is named after, and whether it is
+    of the ascending pass, by day; None where the name is not that of the archive."""
+    match = {"lprm": LPRM, "au_land": AU_LAND}[family].search(name)
+    if match is None:
+        return None
+    return "AMSR2" if match["sensor"].endswith("2") else "AMSR-E", match["way"].upper() == "A"
+
+
+def is_enhanced(name: str) -> bool:
+    """Whether a file name is that of a SMAP product at 9 km."""
+    return "_P_E_" in name.upper()
 
 
 def is_fengyun(name: str) -> bool:

@@ -1,5 +1,5 @@
-"""Files of another kind than their folder is for: monthly and ten-day means, ACTIVE and COMBINED soil moisture, the
-finer products of SMAP. They have names like those of the right ones, and none of them is the observation of a day."""
+"""Files of another kind than their folder is for: monthly and ten-day means, ACTIVE and COMBINED soil moisture, other
+levels and passes of a product. They have names like those of the right ones, and none is the observation of a day."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ssm_net.ingest.naming import LPRM, SMOS_IC
 from ssm_net.ingest.products import Product
 from ssm_net.ingest.raster import GranuleError
 
@@ -21,7 +22,10 @@ WANTED = {
     "rain": "files of a day or of hours",
     "reanalysis": "hourly files",
     "easegrid": "daily files",
-    "smap": "SPL3SMP or SPL2SMP files (passive, 36 km)",
+    "smap": "SPL3SMP, SPL2SMP, SPL3SMP_E or SPL2SMP_E files (passive)",
+    "lprm": "LPRM_AMSR2_D_SOILM3, LPRM_AMSRE_D_SOILM3 or like files (level 3, daily)",
+    "au_land": "AU_Land files (half orbits, AMSR_U2_L2_Land_*.he5)",
+    "smos": "daily SMOS-IC files of the ascending pass (SM_RE06_MIR_CDF3SA_*_105_*.nc)",
     "hdfeos": "daily files",
 }
 _SMAP = re.compile(r"SMAP_(L\d[A-Z]?)_(SM|FT|TB)?_?(AP|SP|P_E|P|A|\w+?)_", re.I)
@@ -30,7 +34,8 @@ _SMAP = re.compile(r"SMAP_(L\d[A-Z]?)_(SM|FT|TB)?_?(AP|SP|P_E|P|A|\w+?)_", re.I)
 def other_kind(entry: Product, name: str, attributes: Mapping[str, Any] | None = None) -> Refusal | None:
     """What makes a file one of another kind than ``entry``, by its name and the global ``attributes`` of its content,
     with the remedy; None where nothing does."""
-    what = _by_words(entry, _words(name)) or (_smap(name) if entry.family == "smap" else None)
+    by_name = {"smap": _smap, "lprm": _lprm, "smos": _smos}.get(entry.family)
+    what = _by_words(entry, _words(name)) or (None if by_name is None else by_name(name))
     if what is None and attributes:
         text = {key.lower(): str(value) for key, value in attributes.items()}
         resolution = _words(text.get("time_coverage_resolution", ""))
@@ -69,10 +74,23 @@ def _smap(name: str) -> str | None:
     if match is None:
         return None
     level, kind, sort = match[1].upper(), (match[2] or "").upper(), match[3].upper()
-    if level[:2] in ("L2", "L3") and kind == "SM" and sort == "P":
+    if level[:2] in ("L2", "L3") and kind == "SM" and sort in ("P", "P_E"):
         return None
-    grid = "on the finer, enhanced grid" if sort == "P_E" else "not passive soil moisture of level 2 or 3"
-    return f"a SMAP file of {level} {kind} {sort}".replace("  ", " ") + f", {grid}"
+    return f"a SMAP file of {level} {kind} {sort}".replace("  ", " ") + ", not passive soil moisture of level 2 or 3"
+
+
+def _lprm(name: str) -> str | None:
+    match = LPRM.search(name)
+    return f"an LPRM file of level {match['level']}, not of level 3" if match and match["level"] != "3" else None
+
+
+def _smos(name: str) -> str | None:
+    """All but SMOS-IC of the morning: how the others store soil moisture, its error and flags is not known here."""
+    match = SMOS_IC.search(name)
+    if match is None:
+        known = re.search(r"SMOS|MIR_|BEC_", name, re.I)
+        return "a file of SMOS that is none of SMOS-IC, whose layers are not known" if known else None
+    return "the evening pass (18:00) of SMOS, not the morning's" if match["way"].upper() == "D" else None
 
 
 def _words(text: str) -> set[str]:

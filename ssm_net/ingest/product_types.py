@@ -15,7 +15,9 @@ from typing import Literal
 
 import numpy as np
 
-Family = Literal["hdfeos", "latlon_lst", "easegrid", "latlon_ssm", "smap", "rain", "reanalysis"]
+Family = Literal[
+    "hdfeos", "latlon_lst", "easegrid", "latlon_ssm", "smap", "lprm", "au_land", "smos", "rain", "reanalysis"
+]  # fmt: skip
 Role = Literal["ssm", "lst", "reflectance", "rain", "reanalysis"]
 
 
@@ -42,10 +44,10 @@ KEPT: Effect = "kept"
 class Flag:
     """A quality flag: a value has it where ``bits`` hold one of ``values``.
 
-    Its ``effect``: the value is missing; or of lower quality, with a standard error of at least ``error`` (K for LST;
-    1, the second quality, for a reflectance); or kept as it is, and only counted. ``required``: a file without this
-    layer is refused, because nothing else marks bad pixels (clouds in MOD09). Otherwise a missing layer is logged, and
-    only the fill value and the valid range mask the values.
+    Its ``effect``: the value is missing; or of lower quality, with a standard error of at least ``error`` (K for LST,
+    m3 m-3 for soil moisture; 1, the second quality, for a reflectance); or kept as it is, and only counted.
+    ``required``: a file without this layer is refused, because nothing else marks bad pixels (clouds in MOD09).
+    Otherwise a missing layer is logged, and only the fill value and the valid range mask the values.
     """
 
     meaning: str
@@ -112,7 +114,7 @@ class Product:
     """One folder of raw/.
 
     ``suffixes`` are the endings of file names, lower case; ``group`` names products that belong together (day and
-    night of MxD21, the bands of VNP43 at 500 m and 1 km). ``layers`` is empty where a family has one variable only,
+    night of MxD21; the bands of VNP43 at 500 m and 1 km). ``layers`` is empty where a family has one variable only,
     whose quality flags are ``flags``: where the first of their layers holds no number, the value is missing.
     ``centred``: the file name's day is the middle of the stated range, not its beginning (MCD43).
     ``period``: days that a composite covers whose pixels are each of one day, 0 for all other products.

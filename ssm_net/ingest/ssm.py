@@ -12,12 +12,14 @@ import numpy as np
 import xarray as xr
 
 from ssm_net.core.clock import NIGHT_HOUR
-from ssm_net.core.radiometers import BY_CODE, MERGED
+from ssm_net.core.radiometers import AMSR_RECORDS, BY_CODE, MERGED
 from ssm_net.grid import Domain
-from ssm_net.ingest import easegrid, latlon, ssm_flags
+from ssm_net.ingest import au_land, easegrid, latlon, lprm, smap, smos, ssm_flags
 from ssm_net.ingest.catalog import Granule
+from ssm_net.ingest.cell_means import MIN_COVER, CellWeights
 from ssm_net.ingest.holdings import FENGYUN
-from ssm_net.ingest.naming import SMAP_L3, is_fengyun
+from ssm_net.ingest.moments import of_day
+from ssm_net.ingest.naming import SMAP_L3, amsr_in_name, is_fengyun
 from ssm_net.ingest.other_kinds import require_kind
 from ssm_net.ingest.products import product
 from ssm_net.ingest.quantities import SOIL_MOISTURE, SOIL_MOISTURE_ERROR
@@ -25,7 +27,6 @@ from ssm_net.ingest.ranges import plausible
 from ssm_net.ingest.raster import GranuleError
 from ssm_net.ingest.volumetric import volumetric
 
-MIN_COVER = 0.25  # fraction of a coarse cell that valid quarter-degree cells must cover
 T0 = "t0"
 CCI_AMSR2, CCI_SMOS = 32, 64  # bits of the CCI variable "sensor"
 
@@ -74,41 +75,63 @@ def read_ssm(
 def record_in(granule: Granule) -> int:
     """The code of the record that a granule belongs to, under which it is intercalibrated."""
     entry = product(granule.product)
-    if entry is not None and entry.family == "latlon_ssm":
+    family = entry.family if entry is not None else None
+    if family == "latlon_ssm":
         return MERGED[0]
-    if entry is not None and entry.family == "smap":
+    if family == "smap":
         return 4
+    if family == "smos":
+        return 16
+    if family in ("lprm", "au_land") and (named := amsr_in_name(family, granule.path.name)) is not None:
+        return AMSR_RECORDS[family, *named]
     if granule.tile == FENGYUN or is_fengyun(granule.path.name):
         return 3
     last = BY_CODE[1].last
     return 1 if last is not None and granule.day <= last else 2
 
 
+def by_record(granules: Sequence[Granule]) -> list[tuple[Granule, ...]]:
+    """Granules by the record that they belong to, in the order of the table of radiometers."""
+    codes = [record_in(g) for g in granules]
+    return [tuple(g for g, c in zip(granules, codes, strict=True) if c == code) for code in sorted(set(codes))]
+
+
 def _read(granule: Granule, domain: Domain, day: dt.date) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Soil moisture, its error, its source and the hours from the night overpass to it, each (R, C)."""
     entry = product(granule.product)
     family = entry.family if entry is not None else None
+    path, filed, code = granule.path, granule.day, record_in(granule)
     if family == "latlon_ssm":
         ssm, sigma, source, seen = _quarter_degree(granule, domain, day)
-    elif family == "smap" and (granule.path.suffix.lower() == ".h5" or easegrid.has_groups(granule.path)):
-        ssm, sigma, hours = easegrid.read_smap(granule.path, domain, granule.day)
-        return ssm, sigma, np.full(domain.coarse_shape, 4, np.uint8), hours
-    elif family in ("easegrid", "smap"):
-        ssm = easegrid.read_map(granule.path, domain, granule.product)
-        code = record_in(granule)
-        sigma = np.full(ssm.shape, BY_CODE[code].sigma or np.nan, np.float32)
-        source = np.full(ssm.shape, code, np.uint8)
-        if family == "smap" and re.search(SMAP_L3, granule.path.name):
-            hours = easegrid.hours_of_smap_map(granule.path, domain, granule.day)
-            return np.where(np.abs(hours) < 12, ssm, np.nan), sigma, source, hours
-    else:
-        raise GranuleError(granule.path, f"{granule.product} is no product of soil moisture", day=granule.day)
-    hours = np.full(ssm.shape, np.nan, np.float32)
+        hours = _usual_hours(source)
+        np.copyto(hours, seen, where=np.isfinite(seen))
+        return ssm, sigma, source, hours
+    source = np.full(domain.coarse_shape, code, np.uint8)
+    unknown = np.full(domain.coarse_shape, BY_CODE[code].sigma or np.nan, np.float32)
+    if family == "smap" and (path.suffix.lower() == ".h5" or smap.has_groups(path)):
+        ssm, sigma, hours = smap.read_smap(path, domain, filed)
+        return ssm, sigma, source, hours
+    if family in ("lprm", "smos"):
+        ssm, sigma, hours = (lprm.read_lprm if family == "lprm" else smos.read_smos)(path, domain, filed)
+        return ssm, sigma, source, hours
+    if family == "au_land":
+        ssm, hours = au_land.read_half_orbit(path, domain, filed)
+        return ssm, unknown, source, hours
+    if family not in ("easegrid", "smap"):
+        raise GranuleError(path, f"{granule.product} is no product of soil moisture", day=filed)
+    ssm = easegrid.read_map(path, domain, granule.product)
+    if family == "smap" and re.search(SMAP_L3, path.name):
+        hours = smap.hours_of_map(path, domain, filed)
+        return np.where(of_day(hours), ssm, np.nan), unknown, source, hours
+    return ssm, unknown, source, _usual_hours(source)
+
+
+def _usual_hours(source: np.ndarray) -> np.ndarray:
+    """Hours from the night overpass to that of each sensor, of the shape of ``source``."""
+    hours = np.full(source.shape, np.nan, np.float32)
     for code in np.unique(source):
         hours[source == code] = BY_CODE[int(code)].overpass - NIGHT_HOUR
-    if family == "latlon_ssm":
-        np.copyto(hours, seen, where=np.isfinite(seen))
-    return ssm, sigma, source, hours
+    return hours
 
 
 def _quarter_degree(
@@ -117,9 +140,6 @@ def _quarter_degree(
     """C3S or CCI: the area-weighted mean of the valid quarter-degree cells in each coarse cell, with its error, its
     source and, where the file states times, the hours from the night overpass of ``day``.
 
-    Cells of a latitude/longitude grid and of the equal-area grid are both rectangles in EPSG:6933, so the weights are
-    exactly the products of overlaps along the two axes. The error of a coarse cell is the mean of those errors: they
-    share sensor, vegetation and overpass, so they are taken as fully correlated.
     """
     path = granule.path
     with latlon.open_netcdf(path) as dataset:
@@ -138,34 +158,26 @@ def _quarter_degree(
             lambda n: latlon.field(path, dataset, n, grid, granule.day),
         )  # fmt: skip
         seen = hours_of_t0(path, dataset, grid, granule.day, day, domain)
-    down, across = latlon.overlaps(grid, domain)
+    weights = CellWeights.of_degrees(grid, domain)
     valid = np.isfinite(sm) & (np.abs(seen) < 12 if granule.day != day else ~(np.abs(seen) >= 12))
-    inside = np.outer(down.any(0), across.any(0))
-    valid &= ssm_flags.usable(path, granule.product, flags, valid & inside)
+    valid &= ssm_flags.usable(path, granule.product, flags, valid & weights.inside)
     sm = plausible(np.where(valid, sm, np.nan), SOIL_MOISTURE, path, name, granule.day, linear=linear)
     valid = np.isfinite(sm)
-    cover = down @ valid.astype(np.float64) @ across.T
+    cover = weights.cover(valid)
     enough = cover >= MIN_COVER
-
-    def mean(values: np.ndarray, where: np.ndarray) -> np.ndarray:
-        weight = down @ where.astype(np.float64) @ across.T
-        total = down @ np.where(where, values, 0.0) @ across.T
-        out = np.divide(total, weight, out=np.full(total.shape, np.nan), where=enough & (weight > 0))
-        return out.astype(np.float32)
-
-    ssm = mean(sm, valid)
+    ssm = weights.mean(sm, valid, enough)
     sigma = np.full(ssm.shape, np.nan, np.float32)
     if extra["sm_uncertainty"] is not None:
         error = plausible(np.where(valid, extra["sm_uncertainty"], np.nan), SOIL_MOISTURE_ERROR, path, "sm_uncertainty",
                           granule.day, linear=linear)  # fmt: skip
         with np.errstate(invalid="ignore"):
-            sigma = mean(error, error > 0)
+            sigma = weights.mean(error, error > 0, enough)
     source = np.full(ssm.shape, 6, np.uint8)
     if extra["sensor"] is not None:
         for code, bit in ((5, CCI_AMSR2), (7, CCI_SMOS)):
-            fraction = down @ (valid & (extra["sensor"] == bit)).astype(np.float64) @ across.T
+            fraction = weights.cover(valid & (extra["sensor"] == bit))
             source[fraction > 0.5 * cover] = code
-    return ssm, sigma, source, mean(seen, valid & np.isfinite(seen))
+    return ssm, sigma, source, weights.mean(seen, valid & np.isfinite(seen), enough)
 
 
 def hours_of_t0(

@@ -1,4 +1,4 @@
-"""Quality flags of coarse soil moisture (C3S, ESA CCI, SMAP) as the table of products states them, in any encoding."""
+"""Quality flags of coarse soil moisture as the table of products states them, in any encoding."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ssm_net.ingest.flag_costs import WORDS, counts_by_words, note_costs
-from ssm_net.ingest.products import MISSING, Flag, by_layer, product
+from ssm_net.ingest.products import LOWER, MISSING, Flag, by_layer, product
 
 NO_NUMBER = 65534  # SMAP's fill value of flags, stated or not
 OTHER_RETRIEVAL = re.compile(r"option|scv|dca|_sca", re.I)  # of other algorithms than the baseline
@@ -63,3 +63,15 @@ def usable(path: Path, product_name: str, stored: Layers, there: np.ndarray) -> 
             costs |= {EMPTY: int((there & ~known).sum())}
     note_costs(path, "soil moisture", int(there.sum()), {words: count for words, count in costs.items() if count})
     return good
+
+
+def least_error(product_name: str, stored: Layers, shape: tuple[int, ...]) -> np.ndarray:
+    """The least standard error (m3 m-3) that flags of lower quality leave a value, of ``shape``; 0 where there is no
+    such flag."""
+    entry = product(product_name)
+    out = np.zeros(shape)
+    for names, flags in by_layer(entry.flags if entry is not None else ()).items():
+        for flag in flags:
+            if flag.effect == LOWER and names in stored:
+                out = np.fmax(out, flag.error * np.isin(flag.bits.of(stored[names]), flag.values))
+    return out

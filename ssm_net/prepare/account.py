@@ -38,7 +38,7 @@ class DayAccount:
 
     @classmethod
     def of(cls, observed: ObservedDay) -> DayAccount:
-        fields = {"ssm": None if observed.ssm is None else observed.ssm.ssm}
+        fields = {"ssm": np.fmax.reduce([one.ssm for one in observed.all_ssm]) if observed.all_ssm else None}
         fields |= {f"lst_{k}": None if pair is None else pair[0] for k, pair in observed.lst.items()}
         missing = {kind: float(np.isnan(values).mean()) for kind, values in fields.items() if values is not None}
         return cls(observed.day, observed.files, observed.problems, missing, observed.remarks, observed.flags)

@@ -75,6 +75,7 @@ class DayPlan:
     modis_day: str = "utc"
     composite_since: Mapping[str, dt.date] = field(default_factory=dict)  # as of ``read_reflectance``
     by_chance: frozenset[tuple[str, str]] = frozenset()  # keys of ``granules`` and files with few views of it, if any
+    together: bool = False  # the coarse observation is the consensus of all sensors of the day
 
     def kinds(self) -> set[str]:
         """What there is a granule for: the keys of ``granules``, and ``rain`` where there is one of the day's own."""
@@ -94,18 +95,19 @@ class DayPlan:
 
 def plan_day(
     cfg: PrepareConfig, domain: Domain, catalogued: Catalog, products: CubeProducts, day: dt.date, rain_days: int = 1,
-    used: Composites = Composites(),
+    used: Composites = Composites(), together: bool = False,
 ) -> DayPlan:  # fmt: skip
     """The granules of ``day`` among those catalogued; its rain is that of ``rain_days`` days, from one night overpass
-    to the next. ``used`` are the composites of the days before."""
+    to the next. ``used`` are the composites of the days before. Its soil moisture is of the first product that has a
+    file, or of all of them ``together``."""
     west, south, east, north = domain.bounds_lonlat()
     lon = (west + east) / 2
     granules: dict[str, tuple[Granule, ...]] = {}
     by_chance: set[tuple[str, str]] = set()
     for name in products.ssm:
-        if "ssm" not in granules and day in catalogued.get(name, {}):
+        if day in catalogued.get(name, {}) and (together or "ssm" not in granules):
             beside = [g for at in _days_beside(name, day, (west, east)) for g in catalogued[name].get(at, ())]
-            granules["ssm"] = (*catalogued[name][day], *beside)
+            granules["ssm"] = (*granules.get("ssm", ()), *catalogued[name][day], *beside)
             by_chance |= {("ssm", g.path.name) for g in beside}
     places = _local_days(domain, day), max(abs(south), abs(north))
     for name, prefix in [*((n, "lst") for n in products.lst), *((n, "other_lst") for n in products.other_lst)]:
@@ -125,9 +127,9 @@ def plan_day(
         if air:
             granules[f"air_{k}"] = air
     since: dict[str, dt.date] = {}
-    for together in products.reflectance_in_order():  # those of a line after the first stand in for it
+    for side_by_side in products.reflectance_in_order():  # those of a line after the first stand in for it
         some: tuple[Granule, ...] = ()
-        for name in together:
+        for name in side_by_side:
             if known_product(name).period:
                 since = used.since(catalogued.get(name, {}), day, known_product(name).period)
                 near = [g for n in range(COMPOSITE_BACK) for g in catalogued.get(name, {}).get(day - n * ONE_DAY, ())]
@@ -141,6 +143,7 @@ def plan_day(
     plan = DayPlan(
         day, domain, granules, rain, cfg.sigma_ssm, rain_day=parse_rain_day(cfg.rain_day),
         modis_day=cfg.modis_day, composite_since=since, by_chance=frozenset(by_chance),
+        together=together,
     )  # fmt: skip
     return replace(plan, missing_tiles=_missing_tiles(domain, plan.certain()))
 

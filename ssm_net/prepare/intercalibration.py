@@ -31,7 +31,9 @@ import numpy as np
 
 from ssm_net.core.radiometers import BY_CODE, name_of, record_of
 from ssm_net.ingest.ssm import CoarseSSM
+from ssm_net.prepare.consensus import Consensus
 from ssm_net.prepare.errors import PrepareError
+from ssm_net.prepare.sensor_pairs import GAIN_RANGE, Pair, lagged_gain, moments, pooled_variance
 
 log = logging.getLogger(__name__)
 
@@ -40,23 +42,19 @@ MOST_COMMON_DAYS = 1000  # of common days, about: more change nothing and take l
 CONSECUTIVE = 10  # days in a row, where not all are read
 GAIN_PAIRS = 60.0  # of a cell, at which its own ratio of deviations has a weight of one half
 DEPENDENT = 2.0  # pairs that count as one independent pair: weather lasts longer than a day
-GAIN_RANGE = (0.4, 2.5)
-LAG = dt.timedelta(1)  # of the instrumental variable
-LAGGED_PAIRS = 300  # of the region, at least, for a gain by instrumental variable
 SENSOR_DRIFT = 0.0015  # m3 m-3 a year: standard deviation of the drift between two sensors
 FEWEST_MONTHS = 10  # of common days before a drift is looked for
 CALENDAR_ERROR = 0.02  # m3 m-3: by which the same months of different years differ
 UNMATCHED_ERROR = 0.03  # m3 m-3 added where nothing could be matched
 LOWEST, HIGHEST = 0.005, 0.7  # m3 m-3
 
-Pair = tuple[dt.date, np.ndarray, np.ndarray]
-
 
 @dataclass(frozen=True)
 class Match:
     """How a source becomes the reference: ``offset + gain x + drift (years since middle)``, each (R, C); ``error``
     (R, C) m3 m-3 of the level that this gives; ``drift`` and ``drift_error`` m3 m-3 a year. ``how`` says on which
-    days it was fitted."""
+    days it was fitted. ``level`` (R, C) is the mean of the source on these days, NaN where it was not fitted on common
+    days; it is not stored."""
 
     offset: np.ndarray
     gain: np.ndarray
@@ -67,10 +65,16 @@ class Match:
     days: int
     pairs: int
     how: str
+    level: np.ndarray | None = None
 
     def __call__(self, day: dt.date, x: np.ndarray) -> np.ndarray:
         years = (day - self.middle).days / 365.25
         return np.clip(self.offset + self.gain * x + self.drift * years, LOWEST, HIGHEST)
+
+    @property
+    def above_reference(self) -> np.ndarray | None:
+        """How much higher the source's level is than the reference's, (R, C) m3 m-3; None where that is not known."""
+        return None if self.level is None else self.level - (self.offset + self.gain * self.level)
 
     def to_json(self) -> dict[str, Any]:
         fields = {k: np.round(getattr(self, k), 6).tolist() for k in ("offset", "gain", "error")}
@@ -87,30 +91,37 @@ class Match:
 
 @dataclass(frozen=True)
 class Intercalibration:
-    """The ``reference`` (a code of the table of radiometers, 0 where a cube has none yet) and the other sources."""
+    """The ``reference`` (a code of the table of radiometers, 0 where a cube has none yet) and the other sources; and
+    their ``consensus``, where the cube is made of all of them together."""
 
     reference: int = 0
     matches: Mapping[int, Match] = field(default_factory=dict)
+    consensus: Consensus | None = None
 
     def apply(self, day: dt.date, observed: CoarseSSM) -> CoarseSSM:
-        """``observed`` as the reference would have observed it, its error grown by that of the match."""
+        """``observed`` as the reference would have observed it, its error grown by that of the match; at the level of
+        the consensus, if there is one."""
         ssm, sigma = observed.ssm.copy(), observed.sigma.copy()
         for code, match in self.matches.items():
             codes = [c for c in BY_CODE if record_of(c) == code]
             cells = np.isin(observed.source, codes) & np.isfinite(observed.ssm)
             ssm[cells] = match(day, observed.ssm)[cells]
             sigma[cells] = np.sqrt((match.gain * observed.sigma) ** 2 + match.error**2)[cells]
+        if self.consensus is not None:
+            ssm = np.clip(ssm + self.consensus.shift, LOWEST, HIGHEST)
         return replace(observed, ssm=ssm.astype(np.float32), sigma=sigma.astype(np.float32))
 
     def to_json(self) -> dict[str, Any]:
-        return {"reference": self.reference,
-                "matches": {str(code): m.to_json() for code, m in sorted(self.matches.items())}}  # fmt: skip
+        together = {} if self.consensus is None else {"consensus": self.consensus.to_json()}
+        matches = {str(code): m.to_json() for code, m in sorted(self.matches.items())}
+        return {"reference": self.reference, "matches": matches, **together}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any] | None) -> Intercalibration:
         if stored is None:
             return cls()
-        return cls(stored["reference"], {int(k): Match.from_json(v) for k, v in stored["matches"].items()})
+        together = Consensus.from_json(stored["consensus"]) if "consensus" in stored else None
+        return cls(stored["reference"], {int(k): Match.from_json(v) for k, v in stored["matches"].items()}, together)
 
 
 Reader = Callable[[int, dt.date], np.ndarray | None]
@@ -140,7 +151,7 @@ def match_sensors(
             matches[code] = _over_common_days(code, via, common, matches.get(via), read)
         log.info("%s matched: %s", name_of(code), matches[code].how)
         todo = [c for c in todo if c not in matches]
-    return Intercalibration(known.reference, matches)
+    return replace(known, matches=matches)
 
 
 def _bridge(todo: Sequence[int], days: Mapping[int, Sequence[dt.date]], done: set[int]) -> tuple[int, int] | None:
@@ -178,7 +189,7 @@ def fit_match(pairs: Sequence[Pair], how: str, same_days: bool = True) -> Match:
 
     Raises ``PrepareError`` where no cell was observed by both on any day.
     """
-    n, mx, my, vx, vy = _moments(pairs)
+    n, mx, my, vx, vy = moments(pairs)
     if not n.sum():
         raise PrepareError(
             f"no cell of the domain was observed by both sensors ({how}): leave one of them out of raw/, or give "
@@ -189,8 +200,8 @@ def fit_match(pairs: Sequence[Pair], how: str, same_days: bool = True) -> Match:
     region_ratio = 1.0  # of the deviations of the region, noise included
     if several.any():
         region_ratio = float(np.clip(np.sqrt((weight * vy).sum() / max((weight * vx).sum(), 1e-12)), *GAIN_RANGE))
-    lagged_gain = _lagged_gain(pairs, mx, my, region_ratio) if same_days else None
-    region_gain = region_ratio if lagged_gain is None else lagged_gain
+    by_lag = lagged_gain(pairs, mx, my, region_ratio) if same_days else None
+    region_gain = region_ratio if by_lag is None else by_lag
     own = np.clip(np.sqrt(vy / np.maximum(vx, 1e-8)), *GAIN_RANGE)
     trust = np.where(several, n / (n + GAIN_PAIRS), 0.0)
     gain = region_gain * np.exp(trust * (np.log(np.where(several, own, region_ratio)) - np.log(region_ratio)))
@@ -199,7 +210,7 @@ def fit_match(pairs: Sequence[Pair], how: str, same_days: bool = True) -> Match:
     mean_x, mean_y = (n * mx).sum() / n.sum(), (n * my).sum() / n.sum()
     expected = mean_y - mean_x + (region_gain - 1) * (mx - mean_x)
     departure = np.where(n > 0, my - mx - expected, 0.0)
-    within = _pooled_variance(pairs, gain, mx, my)
+    within = pooled_variance(pairs, gain, mx, my)
     effective = n / DEPENDENT
     noise = np.where(n > 0, within / np.maximum(effective, 1e-9), 0.0)
     cells = n > 0
@@ -211,59 +222,9 @@ def fit_match(pairs: Sequence[Pair], how: str, same_days: bool = True) -> Match:
     match = Match(
         (middle_y - gain * middle_x).astype(np.float32), gain.astype(np.float32), error.astype(np.float32),
         0.0, SENSOR_DRIFT, pairs[len(pairs) // 2][0], len(pairs), int(n.sum()), how,
+        middle_x.astype(np.float32) if same_days else None,
     )  # fmt: skip
     return _with_drift(match, pairs) if same_days else match
-
-
-def _moments(pairs: Sequence[Pair]) -> tuple[np.ndarray, ...]:
-    """Number of pairs, means and variances of x and y, each (R, C)."""
-    shape = pairs[0][1].shape if pairs else (0, 0)
-    n, sx, sy, sxx, syy = (np.zeros(shape) for _ in range(5))
-    for _, x, y in pairs:
-        both = np.isfinite(x) & np.isfinite(y)
-        a, b = np.where(both, x, 0.0).astype(float), np.where(both, y, 0.0).astype(float)
-        n += both
-        sx, sy, sxx, syy = sx + a, sy + b, sxx + a * a, syy + b * b
-    m = np.maximum(n, 1)
-    mx, my = sx / m, sy / m
-    return n, mx, my, np.maximum(sxx / m - mx**2, 0), np.maximum(syy / m - my**2, 0)
-
-
-def _lagged_gain(pairs: Sequence[Pair], mx: np.ndarray, my: np.ndarray, region_ratio: float) -> float | None:
-    """The gain of the region by instrumental variable; noise, which does not last from day to day, has no part in it.
-
-    The instrument is the mean anomaly of both sensors on the day before or after: it goes with the soil of the day, and
-    with no error of it. None where too few pairs have such a day.
-    """
-    xz, yz, count = 0.0, 0.0, 0
-    anomalies: dict[dt.date, np.ndarray] = {}
-    for day, x, y in pairs:
-        both = np.stack([region_ratio * (x - mx), y - my])
-        known = np.isfinite(both)
-        mean = np.where(known, both, 0).sum(0) / np.maximum(known.sum(0), 1)
-        anomalies[day] = np.where(known.any(0), mean, np.nan).astype(np.float32)
-    for day, x, y in pairs:
-        for neighbour in (day - LAG, day + LAG):
-            if neighbour in anomalies:
-                z = anomalies[neighbour]
-                use = np.isfinite(x) & np.isfinite(y) & np.isfinite(z)
-                xz += float(((x - mx)[use] * z[use]).sum())
-                yz += float(((y - my)[use] * z[use]).sum())
-                count += int(use.sum())
-    if count < LAGGED_PAIRS or xz <= 0 or yz <= 0:
-        return None
-    return float(np.clip(yz / xz, *GAIN_RANGE))
-
-
-def _pooled_variance(pairs: Sequence[Pair], gain: np.ndarray, mx: np.ndarray, my: np.ndarray) -> float:
-    """Variance of y - gain x about its mean in a cell, over all cells: the noise of both sensors."""
-    total, count = 0.0, 0
-    for _, x, y in pairs:
-        residual = (y - my) - gain * (x - mx)
-        known = np.isfinite(residual)
-        total += float((residual[known] ** 2).sum())
-        count += int(known.sum())
-    return total / max(count, 1)
 
 
 def _with_drift(match: Match, pairs: Sequence[Pair]) -> Match:

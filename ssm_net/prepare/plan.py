@@ -17,6 +17,7 @@ from ssm_net.config import PrepareConfig, days_between
 from ssm_net.core.boundary import domain_of
 from ssm_net.core.days import runs
 from ssm_net.cube.layout import CubeLayout
+from ssm_net.cube.record import CONSENSUS, INTERCALIBRATION, KEYS
 from ssm_net.cube.store import Cube, DamagedError, open_cube
 from ssm_net.errors import ConfigError
 from ssm_net.grid import Domain
@@ -117,10 +118,11 @@ def make_plan(cfg: PrepareConfig) -> PreparePlan:
     if composites := [name for name in products.reflectance if known_product(name).period]:
         early = days[0] - dt.timedelta(days=COMPOSITE_BACK)
         granules |= files.catalog((early, days[-1]), only=composites)[0]
+    together = _together(cfg, cube)
     plans: dict[dt.date, DayPlan] = {}
     used = Composites() if cube is None or not composites else _used_composites(cube, days[0])
     for day in days:
-        plans[day] = plan_day(cfg, domain, granules, products, day, rain_days[day], used)
+        plans[day] = plan_day(cfg, domain, granules, products, day, rain_days[day], used, together)
         stays = cube is not None and composites and cube.done(day) and (first is None or day < first)
         used = used.after(day, _files_of(cube, day) if cube is not None and stays else plans[day].composite_since)
     if cube is not None and first is not None:
@@ -131,6 +133,18 @@ def make_plan(cfg: PrepareConfig) -> PreparePlan:
     static = static_fields(raw, domain, cfg.domain.boundary)
     account = found_by(account, products, plans)
     return PreparePlan(cfg, domain, products, static, plans, todo, remake, files, account)
+
+
+def _together(cfg: PrepareConfig, cube: Cube | None) -> bool:
+    """Whether days are made of the consensus of all sensors: as a cube with days was begun."""
+    stored = None if cube is None else cube.metadata(INTERCALIBRATION, *KEYS)
+    if stored is None or not stored["reference"]:
+        return cfg.consensus and (cube is None or not cube.done_days())
+    begun = CONSENSUS in stored
+    if cfg.consensus and not begun:
+        log.warning("consensus=true: %s was begun with one sensor a day, and goes on so; make a new cube",
+                    cfg.cube)  # fmt: skip
+    return begun
 
 
 def _used_composites(cube: Cube, day: dt.date) -> Composites:

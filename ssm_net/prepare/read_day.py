@@ -25,7 +25,7 @@ from ssm_net.ingest.notes import collected
 from ssm_net.ingest.rain import rain_between
 from ssm_net.ingest.raster import GranuleError
 from ssm_net.ingest.reanalysis import read_reanalysis
-from ssm_net.ingest.ssm import CoarseSSM, read_ssm
+from ssm_net.ingest.ssm import CoarseSSM, by_record, read_ssm
 from ssm_net.ingest.usable import read_those_that_can
 from ssm_net.prepare.antecedent_rain import RainSum, fading
 from ssm_net.prepare.day_plan import DayPlan
@@ -57,6 +57,12 @@ class ObservedDay:
     missing_tiles: tuple[str, ...]  # "product tile (kind)" of tiles that see the domain
     flags: Mapping[str, Cost] = field(default_factory=dict)  # what quality flags cost, "product: flag (effect)"
     remarks: tuple[Remark, ...] = ()  # of readers, for the account
+    other_ssm: tuple[CoarseSSM, ...] = ()  # of other sensors than ``ssm``, where the day is their consensus
+
+    @property
+    def all_ssm(self) -> tuple[CoarseSSM, ...]:
+        """Of each sensor."""
+        return () if self.ssm is None else (self.ssm, *self.other_ssm)
 
 
 def read_granules(plan: DayPlan) -> ObservedDay:
@@ -126,14 +132,16 @@ def _read(plan: DayPlan) -> ObservedDay:
            for k in OVERPASSES}  # fmt: skip
     rain, antecedent = sum_rain(read_usable(i.granules, lambda g, i=i: rain_of(g, i.start, i.end))  # type: ignore[misc]
                                  for i in plan.rain)  # fmt: skip
-    ssm = read_usable(granules.get("ssm", ()), lambda g: read_ssm(g, plan.domain, plan.sigma_ssm, plan.day))
+    records = by_record(granules.get("ssm", ())) if plan.together else [granules.get("ssm", ())]
+    read = (read_usable(of_one, lambda g: read_ssm(g, plan.domain, plan.sigma_ssm, plan.day)) for of_one in records)
+    seen = [one for one in read if one is not None]
     reflectance = read_usable(
         granules.get("reflectance", ()), lambda g: read_reflectance(g, fine, plan.day, plan.composite_since)
     )
     return ObservedDay(
-        day=plan.day, ssm=ssm, lst=lst, other_lst=other_lst, air=air, reflectance=reflectance, rain=rain,
-        antecedent=antecedent, files=tuple(sorted(set(files))), problems=tuple(problems), left_out=left_out,
-        missing_tiles=plan.missing_tiles,
+        day=plan.day, ssm=seen[0] if seen else None, lst=lst, other_lst=other_lst, air=air, reflectance=reflectance,
+        rain=rain, antecedent=antecedent, files=tuple(sorted(set(files))), problems=tuple(problems), left_out=left_out,
+        missing_tiles=plan.missing_tiles, other_ssm=tuple(seen[1:]),
     )  # fmt: skip
 
 

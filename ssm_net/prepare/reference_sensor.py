@@ -7,19 +7,21 @@ import datetime as dt
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from rich.console import Console
 from rich.markup import escape
 
 from ssm_net.config import PrepareConfig
-from ssm_net.core.radiometers import name_of
+from ssm_net.core.radiometers import by_day, name_of
 from ssm_net.cube.record import INTERCALIBRATION, KEYS
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.ingest.catalog import Granule, RawFiles
 from ssm_net.ingest.notes import collected
 from ssm_net.ingest.ssm import read_ssm, record_in
 from ssm_net.ingest.usable import read_those_that_can
+from ssm_net.prepare.consensus import fit_consensus
 from ssm_net.prepare.day_plan import DayPlan
 from ssm_net.prepare.intercalibration import Intercalibration, match_sensors
 from ssm_net.prepare.products import CubeProducts
@@ -39,13 +41,13 @@ def fit_reference_sensor(
     plans: Mapping[dt.date, DayPlan],
     files: RawFiles,
 ) -> Intercalibration:
-    """How the coarse observations of the days in ``plans`` become those of one sensor, from all days of the archive,
-    whose ``files`` are those of raw/.
+    """How the coarse observations of the days in ``plans`` become those of one sensor, or of the consensus of several
+    where a new cube is made of them ``together``, from all days of the archive, whose ``files`` are those of raw/.
 
     What was fitted before stays as it is; a sensor that is new to the cube is matched now. A cube with days from before
     sensors were matched goes on without.
     """
-    cube = writer.cube
+    cube, together = writer.cube, any(plan.together for plan in plans.values())
     known = Intercalibration.from_json(cube.metadata(INTERCALIBRATION, *KEYS))
     observed = {record_in(g) for plan in plans.values() for g in plan.granules.get("ssm", ())}
     if not observed or (not known.reference and cube.done_days()):
@@ -54,7 +56,8 @@ def fit_reference_sensor(
         return known
     archive = _archive(files, products)
     days = {code: sorted(by_day) for code, by_day in archive.items()}
-    if not known.reference:
+    first = not known.reference
+    if first:
         known = Intercalibration(choose_reference(days), {})
     new = sorted(observed - {known.reference, *known.matches})
     if new:
@@ -73,27 +76,35 @@ def fit_reference_sensor(
         return observed
 
     fitted = match_sensors(known, new, days, read)
+    if first and together:
+        above = {code: match.above_reference for code, match in fitted.matches.items()}
+        consensus = fit_consensus(fitted.reference, {c: level for c, level in above.items() if level is not None})
+        fitted = replace(fitted, consensus=consensus)
     if cube.metadata(INTERCALIBRATION, *KEYS) != fitted.to_json():
         writer.write_metadata(INTERCALIBRATION, fitted.to_json())
     for code in new:
         match = fitted.matches[code]
         console.print(f"  {name_of(code)}: {match.how}; gain {np.mean(match.gain):.2f}, "
                       f"error of its level {np.sqrt(np.mean(match.error**2)):.3f} m3 m-3")  # fmt: skip
+    if fitted.consensus is not None and first:
+        console.print(f"  consensus: its level stands {np.abs(fitted.consensus.shift).mean():.3f} m3 m-3 from that of "
+                      f"{name_of(fitted.reference)}, mean of cells; lasting error "
+                      f"{fitted.consensus.error:.3f} m3 m-3")  # fmt: skip
     # As it is stored, so that the first days are made with the same rounding as all others.
     return Intercalibration.from_json(cube.metadata(INTERCALIBRATION, *KEYS))
 
 
 def choose_reference(days: Mapping[int, Sequence[dt.date]]) -> int:
     """The code of the sensor that the others are brought to, of those with ``days``: AMSR2 where it is among them, else
-    the one with most days, of several the first of the table."""
-    return PREFERRED if PREFERRED in days else max(days, key=lambda code: (len(days[code]), -code))
+    the one by night with most days, of several the first of the table."""
+    return PREFERRED if PREFERRED in days else max(days, key=lambda code: (not by_day(code), len(days[code]), -code))
 
 
 def _archive(files: RawFiles, products: CubeProducts) -> Archive:
     """The coarse granules of all days, by sensor."""
     archive: dict[int, dict[dt.date, list[Granule]]] = defaultdict(lambda: defaultdict(list))
-    for by_day in files.catalog(only=products.ssm)[0].values():
-        for day, granules in by_day.items():
+    for of_product in files.catalog(only=products.ssm)[0].values():
+        for day, granules in of_product.items():
             for granule in granules:
                 archive[record_in(granule)][day].append(granule)
     return archive

@@ -24,6 +24,7 @@ from ssm_net.lst.cloud_effect import Air
 from ssm_net.lst.gap_filling import LAPSE, ClearLST, FilledLST, Terrain, ThermalState, fill_gaps
 from ssm_net.lst.memory import Memory, sun_height
 from ssm_net.prepare.antecedent_rain import antecedent_rain
+from ssm_net.prepare.consensus import codes_in, combine, first_of
 from ssm_net.prepare.coverage import covered
 from ssm_net.prepare.intercalibration import Intercalibration
 from ssm_net.prepare.platform_views import in_order, is_observed, offset_names, views_of
@@ -87,6 +88,8 @@ def store_day(writer: CubeWriter, observed: ObservedDay, surface: LandSurface, s
         "left_out": dict(observed.left_out), "missing_tiles": list(observed.missing_tiles),
         "observed": int(np.isfinite(day.coarse["ssm"]).sum()) if "ssm" in cube.coarse else 0,
     }  # fmt: skip
+    if sensors.consensus is not None and (codes := codes_in(observed.all_ssm)):
+        info["sensors"] = codes
     if observed.flags:
         info["flags"] = {flag: asdict(cost) for flag, cost in observed.flags.items()}
     if partly := covered(observed, surface.land.numpy()):
@@ -103,10 +106,11 @@ def observed_kinds(cube: Cube) -> list[str]:
 
 
 def _coarse_ssm(domain: Domain, observed: ObservedDay, sensors: Intercalibration) -> dict[str, np.ndarray]:
-    """The coarse observation as the reference sensor would have made it; NaN where there is none."""
+    """The coarse observation as the reference sensor, or the consensus, would have made it; NaN where there is none."""
     if observed.ssm is None:
         return {name: np.full(domain.coarse_shape, np.nan, "float32") for name in ("ssm", "ssm_sigma", "source")}
-    ssm = sensors.apply(observed.day, observed.ssm)
+    each = [sensors.apply(observed.day, one) for one in observed.all_ssm]
+    ssm = first_of(each) if sensors.consensus is None else combine(each, sensors.consensus.error)
     source = np.where(ssm.source > 0, ssm.source, np.nan).astype("float32")  # 0 marks a missing one
     return {"ssm": ssm.ssm, "ssm_sigma": ssm.sigma, "source": source}
 

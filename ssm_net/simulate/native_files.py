@@ -20,6 +20,7 @@ from ssm_net.core.clock import DAY_HOUR, NIGHT_HOUR, OVERPASSES, nearest_view
 from ssm_net.core.days import ONE_DAY
 from ssm_net.core.radiometers import BY_CODE
 from ssm_net.grid import Domain
+from ssm_net.simulate.coarse_products import CoarseProducts
 from ssm_net.simulate.point_series import PointRecorder
 from ssm_net.simulate.point_table import PointSeries
 from ssm_net.simulate.truth import TruthStore
@@ -44,13 +45,15 @@ T = TypeVar("T")
 @dataclass(frozen=True)
 class Content:
     """What a world's folder holds: files of the local days ``first`` to ``last``; with ``record``, of all radiometers;
-    with ``auxiliary``, of a second platform and a reanalysis, too. ``sensors``: modis, viirs or both."""
+    with ``auxiliary``, of a second platform and a reanalysis, too. ``sensors``: modis, viirs or both; ``ssm`` are the
+    products of coarse soil moisture."""
 
     first: dt.date
     last: dt.date
     record: bool
     auxiliary: bool
     sensors: str = "modis"
+    ssm: tuple[str, ...] = ("NNsm",)
 
     @property
     def modis(self) -> bool:
@@ -98,12 +101,13 @@ class Grids:
 @dataclass(frozen=True)
 class Recent:
     """Observations of the last local days: scenes of Aqua, Terra and VIIRS (by the first letters of its products) by
-    overpass, and the sky of a reanalysis."""
+    overpass, the sky of a reanalysis, and coarse soil moisture of each product."""
 
     aqua: dict[dt.date, dict[str, Scene]] = field(default_factory=dict)
     terra: dict[dt.date, dict[str, Scene]] = field(default_factory=dict)
     viirs: dict[str, dict[dt.date, dict[str, Scene]]] = field(default_factory=dict)
     sky: dict[dt.date, atmosphere.SkyOfDay] = field(default_factory=dict)
+    ssm: dict[dt.date, dict[str, Array]] = field(default_factory=dict)
 
 
 def write_world(
@@ -115,6 +119,7 @@ def write_world(
     _make_folders(raw, content)
     _write_static(raw, observer)
     others = fleet(observer.laws.sensor, land.domain.coarse_shape, observer.seed) if content.record else {}
+    retrievals = CoarseProducts.of(raw, observer, content.ssm)
     sites = stations.make_sites(land, observer.seed)
     truth = TruthStore(raw / "truth.zarr", land, first)
     truth.begin()
@@ -131,8 +136,9 @@ def write_world(
             continue
         states.append((day.date, day.night.ssm[sites.row, sites.col], day.noon.ssm[sites.row, sites.col]))
         _observe(recent, observer, content, grids, day)
+        _keep(recent.ssm, day.date, retrievals.observe(observer, day))
         if first <= day.date <= last:
-            coarse = _write_coarse(raw, observer, others, day)
+            coarse = _write_coarse(raw, observer, others, day, "NNsm" in content.ssm)
             truth.append(day)
             statistics.append(observe_day(land, day, coarse))
             points.add(day, recent.aqua[day.date]["day"])
@@ -143,6 +149,7 @@ def write_world(
                     _write_viirs_reflectance(raw, grids, observer, day)
         if day.date >= first:  # the UTC day before: its night overpass is of this local night
             _write_utc_day(raw, observer, content, grids, recent, day.date - ONE_DAY)
+            retrievals.write(recent.ssm, day.date - ONE_DAY)
     dates, night, noon = zip(*states, strict=True)
     stations.write_stations(raw / "ismn", sites, list(dates), np.stack(night), np.stack(noon), observer.seed)
     truth.finish()
@@ -155,7 +162,8 @@ def missing(path: Path) -> bool:
 
 
 def _make_folders(raw: Path, content: Content) -> None:
-    folders = [raw / "NNsm", raw / "static", raw / "precip", *[raw / "ERA5-Land"] * content.auxiliary]
+    names = (*content.ssm, "static", "precip", *["ERA5-Land"] * content.auxiliary)
+    folders = [raw / name for name in names]
     if content.modis:
         folders += [modis.folder(raw, modis.LST), modis.folder(raw, modis.REFLECTANCE)]
         folders += [modis.folder(raw, modis.TERRA_LST)] * content.auxiliary
@@ -203,9 +211,13 @@ def _keep(by_day: dict[dt.date, T], day: dt.date, value: T) -> None:
     by_day.pop(day - RECENT_DAYS * ONE_DAY, None)
 
 
-def _write_coarse(raw: Path, observer: Observer, others: dict[str, Instrument], day: WorldDay) -> Array:
-    """Coarse soil moisture of each radiometer that flies; returns that of the world's own sensor, (R, C) m3 m-3."""
+def _write_coarse(
+    raw: Path, observer: Observer, others: dict[str, Instrument], day: WorldDay, files: bool
+) -> Array:  # fmt: skip
+    """NNsm files of each radiometer that flies, if asked for; returns that of the world's own sensor, (R, C) m3 m-3."""
     coarse = observer.coarse(day)
+    if not files:
+        return coarse
     flying: dict[str, Instrument | None] = {name: other for name, other in others.items() if other.flies(day.date)}
     if not others or day.date >= AMSR2.first:
         flying["AMSR2"] = None  # the world's own sensor

@@ -45,6 +45,8 @@ def simulate(cfg: SimulateConfig) -> Path:
         "auxiliary": cfg.auxiliary,
         "sensors": cfg.sensors,
     }
+    if cfg.ssm != ["NNsm"]:
+        settings["ssm"] = sorted(cfg.ssm)
     done = _check(raw, settings)
     if cfg.plan:
         rows, cols = domain.fine_shape
@@ -61,7 +63,7 @@ def simulate(cfg: SimulateConfig) -> Path:
     raw.mkdir(parents=True, exist_ok=True)
     _mark(raw, settings, done=False)
     land = make_land(domain, laws, cfg.seed)
-    content = Content(wanted[0], wanted[-1], cfg.record, cfg.auxiliary, cfg.sensors)
+    content = Content(wanted[0], wanted[-1], cfg.record, cfg.auxiliary, cfg.sensors, tuple(cfg.ssm))
     statistics, points = write_world(raw, Observer(land, laws, cfg.seed), content, console)
     checks = summary_checks(statistics)
     report(checks + ground(land), raw / "validity.json", console)
@@ -85,6 +87,8 @@ def _check(raw: Path, settings: dict[str, Any]) -> bool:
         present = {"record": False, "auxiliary": False, "sensors": "modis"} | stored["settings"]
     except (json.JSONDecodeError, KeyError, TypeError) as err:
         raise ConfigError(f"{marker}: not the marker of a world ({err}); delete {raw} or give another raw=") from err
+    settings = {"ssm": ["NNsm"]} | settings
+    present = {"ssm": ["NNsm"]} | present
     other = [f"{key}={present.get(key)} (now {value})" for key, value in settings.items() if present.get(key) != value]
     if other:
         raise ConfigError(f"raw={raw} holds another world: {', '.join(other)}; give another raw= or delete that folder")

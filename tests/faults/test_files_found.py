@@ -129,7 +129,7 @@ def test_S11_a_renamed_file_is_known_by_its_content(tmp_path: Path, attributes: 
 @pytest.mark.parametrize(
     ("folder", "name"),
     [
-        ("SMAP", "SMAP_L3_SM_P_E_20160504_R19240_001.h5"),
+        ("SMAP", "SMAP_L3_SM_AP_20160504_R19240_001.h5"),
         ("SMAP", "SMAP_L4_SM_gph_20160504T013000_Vv7032_001.h5"),
         ("SMAP", "SMAP_L3_SM_AP_20160504_R13080_001.h5"),
         ("ESACCI-LST", "ESACCI-LST-L3C-LST-MODISA-0.01deg_1MONTHLY_DAY-20160501000000-fv3.00.nc"),

@@ -99,7 +99,7 @@ class Observer:
         wet = self.footprint.forward(torch.from_numpy(self.land.water)).numpy()
         name = "coarse noise" if other is None else f"coarse noise {other.name}"
         noise = stream(self.seed, name, day.date.toordinal()).normal(0, sensor.noise, true.shape)
-        value = gain * true + self.coarse_bias + sensor.water * wet
+        value = gain * true + sensor.water * wet + (0 if other is not None and other.own_bias else self.coarse_bias)
         value = np.clip((value if other is None else other.distorted(value, day.date)) + noise, 0.02, 0.6)
         if day.snow is not None:
             value = np.where(self._frozen(day), np.nan, value)
