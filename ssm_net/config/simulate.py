@@ -36,6 +36,8 @@ class SimulateConfig:
     """true adds LST of Terra and an hourly reanalysis (ERA5-Land)"""
     record: bool = False
     """true: AMSR-E, FY-3B and AMSR2 each in its years, with its own errors; false: one sensor throughout"""
+    static_tiles: bool = False
+    """true writes static maps as archives deliver them, in tiles (NASADEM, MOD44W, SoilGrids); false: one file a map"""
     plan: bool = False
     """true prints what would be written and writes nothing"""
 

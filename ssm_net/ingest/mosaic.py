@@ -25,6 +25,7 @@ PIXELS = 2**23  # of a window that is read at a time
 FINER = 4 / 3  # source pixels along the side of a target pixel from which on they are averaged
 POINTS = 17  # along each side of a part of the target, at which its place on the source is looked up
 MOST_SUB_ROWS = 16
+TORN = 8  # times the usual distance: points so far apart on the source are no neighbours there
 
 Span = tuple[int, int, int, int]  # row0, row1, col0, col1
 
@@ -88,14 +89,21 @@ class Sheet:
 
     def window(self, box: GeoBox, margin: int = KERNEL_MARGIN) -> Span | None:
         """The window of the grid that holds ``box``; None where its projection does not reach there."""
-        y, x = self._places(box)
-        if not x.size:
+        y, x = self.places(box)
+        if not np.isfinite(x).any():
             return None
-        return (math.floor(y.min()) - margin, math.ceil(y.max()) + margin,
-                math.floor(x.min()) - margin, math.ceil(x.max()) + margin)  # fmt: skip
+        return (math.floor(np.nanmin(y)) - margin, math.ceil(np.nanmax(y)) + margin,
+                math.floor(np.nanmin(x)) - margin, math.ceil(np.nanmax(x)) + margin)  # fmt: skip
 
-    def _places(self, box: GeoBox) -> tuple[np.ndarray, np.ndarray]:
-        """Rows and columns of the grid, as numbers from its corner, of points all over ``box``."""
+    def torn(self, box: GeoBox) -> bool:
+        """Whether neighbours in ``box`` are far apart on the grid: across the dateline, or a cut of the projection."""
+        steps = np.abs(np.diff(self.places(box)[1], axis=1))
+        steps = steps[np.isfinite(steps)]
+        return bool(steps.size) and float(steps.max()) > TORN * max(float(np.median(steps)), 1.0)
+
+    def places(self, box: GeoBox) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and columns of the grid, as numbers from its corner, of points all over ``box``, (n, n); NaN where the
+        projection does not reach."""
         (height, width), a, b = box.shape, box.affine, self.base.affine
         inside = 1e-3  # of a pixel: an edge on the dateline has two longitudes
         rows, cols = (np.linspace(inside, n - inside, POINTS) for n in (height, width))
@@ -103,7 +111,7 @@ class Sheet:
         across, down = Transformer.from_crs(str(box.crs), str(self.base.crs), always_xy=True).transform(x, y)
         col, row = (np.asarray(across) - b.c) / b.a, (np.asarray(down) - b.f) / b.e
         known = np.isfinite(col) & np.isfinite(row)
-        return row[known], col[known]
+        return np.where(known, row, np.nan), np.where(known, col, np.nan)
 
 
 def sheets_of(tiles: Sequence[Tile]) -> list[Sheet]:
@@ -125,11 +133,10 @@ def _scale(sheet: Sheet, geobox: GeoBox) -> tuple[bool, int]:
     """Whether a sheet is finer than ``geobox``, and in how many rows each target row is cut, so that a grid whose
     columns lean (sinusoidal) is averaged over what the pixel covers."""
     height, width = geobox.shape
-    middle = sheet.window(geobox[height // 2 : height // 2 + 1, width // 2 : width // 2 + 1], margin=0)
-    if middle is None:
-        return True, 1
-    y, x = sheet._places(geobox[height // 2 : height // 2 + 1, width // 2 : width // 2 + 1])
+    y, x = sheet.places(geobox[height // 2 : height // 2 + 1, width // 2 : width // 2 + 1])
     tall, wide = float(np.ptp(y)), float(np.ptp(x))
+    if not np.isfinite(tall * wide):
+        return True, 1
     leans = sheet.base.crs is not None and sheet.base.crs.projected
     return math.sqrt(max(tall * wide, 0.0)) > FINER, min(max(math.ceil(tall), 1), MOST_SUB_ROWS) if leans else 1
 
@@ -142,9 +149,11 @@ def _parts(sheet: Sheet, geobox: GeoBox) -> Iterator[tuple[tuple[slice, slice], 
         window = sheet.window(geobox[y0:y1, x0:x1])
         if window is None or not sheet.near(window).size:
             continue
-        if (window[1] - window[0]) * (window[3] - window[2]) <= PIXELS or (y1 - y0, x1 - x0) == (1, 1):
+        torn = x1 - x0 > 1 and sheet.torn(geobox[y0:y1, x0:x1])
+        small = (window[1] - window[0]) * (window[3] - window[2]) <= PIXELS or (y1 - y0, x1 - x0) == (1, 1)
+        if small and not torn:
             yield (slice(y0, y1), slice(x0, x1)), window
-        elif y1 - y0 >= x1 - x0:
+        elif y1 - y0 >= x1 - x0 and not torn:
             middle = (y0 + y1) // 2
             todo += [(middle, y1, x0, x1), (y0, middle, x0, x1)]
         else:

@@ -38,7 +38,7 @@ def read_tiles(name: str, files: StaticMap, geobox: GeoBox) -> np.ndarray:
                            remedy="give tiles that cover the domain, or remove these: the maps are then made without"
                            " them")  # fmt: skip
     require_size(out, quantity, path, name, remedies=_remedies(name))
-    return out
+    return np.clip(out, quantity.low, quantity.high, out=out)  # the rounding of a mean of ones
 
 
 def _reader(opened: OpenTile, check: RangeOfTiles) -> Callable[[Span], np.ndarray]:

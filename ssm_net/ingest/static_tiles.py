@@ -78,8 +78,8 @@ class OpenTile:
         checked. Raises ``GranuleError`` where the file is damaged."""
         meaning = self.tile.meaning
         values = self.stored(window)
-        if meaning.fills:
-            values[np.isin(values, np.array(meaning.fills, np.float32))] = np.nan
+        for fill in meaning.fills:
+            values[values == np.float32(fill)] = np.nan
         if meaning.classes:
             missing = np.isnan(values)
             values = np.isin(values, np.array(meaning.classes, np.float32)).astype(np.float32)
@@ -109,6 +109,8 @@ class OpenTile:
 def open_tile(tile: StaticTile) -> OpenTile:
     """A tile with its grid. Raises ``GranuleError`` where the file is damaged, of another format, or lies nowhere."""
     with naming_damage(tile.path):
+        if tile.member:
+            _zip(tile.path).close()  # what is wrong with the archive itself is said of it
         name = tile.name.lower()
         if name.endswith(".hgt"):
             return _open_hgt(tile)

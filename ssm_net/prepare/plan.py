@@ -21,6 +21,7 @@ from ssm_net.cube.store import Cube, DamagedError, open_cube
 from ssm_net.errors import ConfigError
 from ssm_net.grid import Domain
 from ssm_net.ingest.account import Account
+from ssm_net.ingest.account import collecting
 from ssm_net.ingest.catalog import RawFiles, find_files
 from ssm_net.ingest.static_files import find_static
 from ssm_net.prepare.account import account_lines, found_by
@@ -126,8 +127,9 @@ def make_plan(cfg: PrepareConfig) -> PreparePlan:
     todo = [day for day in days if cube is None or not cube.done(day) or (first is not None and day >= first)]
     if cube is not None and todo:
         _require_days_before(cube, todo, plans)
-    static = static_fields(raw, domain, cfg.domain.boundary)
-    account = found_by(account, products, plans)
+    with collecting() as of_maps:
+        static = static_fields(raw, domain, cfg.domain.boundary)
+    account = found_by(account, products, plans).with_remarks(of_maps)
     return PreparePlan(cfg, domain, products, static, plans, todo, remake, files, account)
 
 

@@ -30,7 +30,7 @@ from ssm_net.simulate.world.fields import Array
 from ssm_net.simulate.world.fleet import Instrument, fleet
 from ssm_net.simulate.world.observe import QC_NONE, TERRA_HOURS, Observer, RainGrid
 from ssm_net.simulate.world.overpass import WorldDay
-from ssm_net.simulate.writers import modis, netcdf, stations
+from ssm_net.simulate.writers import modis, netcdf, static_tiles, stations
 from ssm_net.simulate.writers.sinusoidal import SinusoidalTile, sinusoidal_tiles
 
 REFLECTANCE_EVERY = 8  # days from one reflectance file to the next
@@ -43,12 +43,13 @@ T = TypeVar("T")
 @dataclass(frozen=True)
 class Content:
     """What a world's folder holds: files of the local days ``first`` to ``last``; with ``record``, of all radiometers;
-    with ``auxiliary``, of Terra and a reanalysis, too."""
+    with ``auxiliary``, of Terra and a reanalysis, too; static maps as tiles of archives with ``static_tiles``."""
 
     first: dt.date
     last: dt.date
     record: bool
     auxiliary: bool
+    static_tiles: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def write_world(
     land, grids, recent = observer.land, Grids.of(observer.land.domain), Recent()
     first, last = content.first, content.last
     _make_folders(raw, content)
-    _write_static(raw, observer)
+    (_write_static_tiles if content.static_tiles else _write_static)(raw, observer)
     others = fleet(observer.laws.sensor, land.domain.coarse_shape, observer.seed) if content.record else {}
     sites = stations.make_sites(land, observer.seed)
     truth = TruthStore(raw / "truth.zarr", land, first)
@@ -155,6 +156,21 @@ def _write_static(raw: Path, observer: Observer) -> None:
     ):
         if missing(path := raw / "static" / f"{key}.tif"):
             netcdf.write_static_map(path, land.domain, values, units)
+
+
+def _write_static_tiles(raw: Path, observer: Observer) -> None:
+    land, folder = observer.land, raw / "static"
+    maps = {
+        key: static_tiles.FineMap(land.domain, getattr(land.maps, key))
+        for key in ("elevation", "water", "sand", "clay")
+    }
+    _, south, _, north = land.domain.bounds_lonlat()
+    seen_by_srtm = static_tiles.SRTM_FROM <= south and north <= static_tiles.SRTM_TO
+    write_elevation = static_tiles.write_nasadem if seen_by_srtm else static_tiles.write_copernicus
+    write_elevation(folder, maps["elevation"])
+    static_tiles.write_mod44w(folder, maps["water"])
+    for name in ("sand", "clay"):
+        static_tiles.write_soilgrids(folder, name, maps[name])
 
 
 def _write_rain(raw: Path, observer: Observer, grids: Grids, day: WorldDay, date: dt.date) -> None:

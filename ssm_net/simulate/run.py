@@ -21,6 +21,7 @@ from ssm_net.simulate.world.observe import Observer
 from ssm_net.simulate.writers.sinusoidal import sinusoidal_tiles
 
 VERSION = 3  # of the world: raised whenever the same settings give other numbers
+BEFORE = {"record": False, "auxiliary": False, "static_tiles": False}  # settings that older worlds do not state
 
 
 def simulate(cfg: SimulateConfig) -> Path:
@@ -43,6 +44,7 @@ def simulate(cfg: SimulateConfig) -> Path:
         "end": cfg.end,
         "record": cfg.record,
         "auxiliary": cfg.auxiliary,
+        "static_tiles": cfg.static_tiles,
     }
     done = _check(raw, settings)
     if cfg.plan:
@@ -60,7 +62,7 @@ def simulate(cfg: SimulateConfig) -> Path:
     raw.mkdir(parents=True, exist_ok=True)
     _mark(raw, settings, done=False)
     land = make_land(domain, laws, cfg.seed)
-    content = Content(wanted[0], wanted[-1], cfg.record, cfg.auxiliary)
+    content = Content(wanted[0], wanted[-1], cfg.record, cfg.auxiliary, cfg.static_tiles)
     statistics, points = write_world(raw, Observer(land, laws, cfg.seed), content, console)
     checks = summary_checks(statistics)
     report(checks + ground(land), raw / "validity.json", console)
@@ -80,7 +82,7 @@ def _check(raw: Path, settings: dict[str, Any]) -> bool:
         return False
     try:
         stored = json.loads(marker.read_text(encoding="utf-8"))
-        present = {"record": False, "auxiliary": False} | stored["settings"]  # older worlds have neither setting
+        present = BEFORE | stored["settings"]
     except (json.JSONDecodeError, KeyError, TypeError) as err:
         raise ConfigError(f"{marker}: not the marker of a world ({err}); delete {raw} or give another raw=") from err
     other = [f"{key}={present.get(key)} (now {value})" for key, value in settings.items() if present.get(key) != value]
