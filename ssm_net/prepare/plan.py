@@ -20,8 +20,7 @@ from ssm_net.cube.layout import CubeLayout
 from ssm_net.cube.store import Cube, DamagedError, open_cube
 from ssm_net.errors import ConfigError
 from ssm_net.grid import Domain
-from ssm_net.ingest.account import Account
-from ssm_net.ingest.account import collecting
+from ssm_net.ingest.account import Account, collecting
 from ssm_net.ingest.catalog import RawFiles, find_files
 from ssm_net.ingest.static_files import find_static
 from ssm_net.prepare.account import account_lines, found_by

@@ -101,7 +101,10 @@ def write_world(
     land, grids, recent = observer.land, Grids.of(observer.land.domain), Recent()
     first, last = content.first, content.last
     _make_folders(raw, content)
-    (_write_static_tiles if content.static_tiles else _write_static)(raw, observer)
+    if content.static_tiles:
+        static_tiles.write_static_tiles(raw / "static", land.domain, land.maps)
+    else:
+        _write_static(raw, observer)
     others = fleet(observer.laws.sensor, land.domain.coarse_shape, observer.seed) if content.record else {}
     sites = stations.make_sites(land, observer.seed)
     truth = TruthStore(raw / "truth.zarr", land, first)
@@ -156,21 +159,6 @@ def _write_static(raw: Path, observer: Observer) -> None:
     ):
         if missing(path := raw / "static" / f"{key}.tif"):
             netcdf.write_static_map(path, land.domain, values, units)
-
-
-def _write_static_tiles(raw: Path, observer: Observer) -> None:
-    land, folder = observer.land, raw / "static"
-    maps = {
-        key: static_tiles.FineMap(land.domain, getattr(land.maps, key))
-        for key in ("elevation", "water", "sand", "clay")
-    }
-    _, south, _, north = land.domain.bounds_lonlat()
-    seen_by_srtm = static_tiles.SRTM_FROM <= south and north <= static_tiles.SRTM_TO
-    write_elevation = static_tiles.write_nasadem if seen_by_srtm else static_tiles.write_copernicus
-    write_elevation(folder, maps["elevation"])
-    static_tiles.write_mod44w(folder, maps["water"])
-    for name in ("sand", "clay"):
-        static_tiles.write_soilgrids(folder, name, maps[name])
 
 
 def _write_rain(raw: Path, observer: Observer, grids: Grids, day: WorldDay, date: dt.date) -> None:

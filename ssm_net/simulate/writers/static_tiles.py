@@ -28,6 +28,7 @@ from ssm_net.core.files import write_whole
 from ssm_net.grid import Domain, row_blocks
 from ssm_net.ingest.modis_tiles import LEFT, RADIUS, TILE_SIDE, TOP, tile_names
 from ssm_net.simulate.world.fields import Array
+from ssm_net.simulate.world.land import Maps
 from ssm_net.simulate.writers.hdfeos import EosFile, EosLayer, Placement, write_eos
 
 HOMOLOSINE = "+proj=igh +lat_0=0 +lon_0=0 +datum=WGS84 +units=m +no_defs"
@@ -68,6 +69,16 @@ class FineMap:
             at = [(box.top - north) / grid.pixel - 0.5, (east - box.left) / grid.pixel - 0.5]
             out[rows] = map_coordinates(self.values, at, order=1, mode="nearest", output=np.float32)
         return out
+
+
+def write_static_tiles(folder: Path, domain: Domain, maps: Maps) -> None:
+    """The maps of a world as tiles: NASADEM, or Copernicus DEM beyond what the shuttle saw; MOD44W; SoilGrids."""
+    _, south, _, north = domain.bounds_lonlat()
+    write_elevation = write_nasadem if SRTM_FROM <= south and north <= SRTM_TO else write_copernicus
+    write_elevation(folder, FineMap(domain, maps.elevation))
+    write_mod44w(folder, FineMap(domain, maps.water))
+    for name in ("sand", "clay"):
+        write_soilgrids(folder, name, FineMap(domain, getattr(maps, name)))
 
 
 def write_nasadem(folder: Path, elevation: FineMap, side: int = 3601) -> list[Path]:
