@@ -2,10 +2,10 @@
 
     python bench/basin_cost.py FOLDER [--days 12] [--season 183] [--check]
 
-One block of 144 x 144 km (the smallest domain, of which 100 x 100 km is a part) at the soil moisture network REMEDHUS in
-Spain, in native formats, with static maps as tiles. Each command runs in a process of its own. Processor time is printed,
-not time on the clock: other programs on the machine do not change it. Simulated granules are smaller than those of the
-archives, which hold whole tiles: `ssm-net download ... plan=true` says how large those are.
+One block of 144 x 144 km (the smallest domain, of which 100 x 100 km is a part) at the soil moisture network REMEDHUS
+in Spain, in native formats, with static maps as tiles. Each command runs in a process of its own. Processor time is
+printed, not time on the clock: other programs on the machine do not change it much. Simulated granules are smaller than
+those of the archives, which hold whole tiles: `ssm-net download ... plan=true` says how large those are.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from ssm_net.simulate.writers.static_tiles import write_static_tiles
 
 
 def test_tiles_of_a_world_are_its_maps(tmp_path: Path) -> None:
-    north = Domain("north", (28, 32, 520, 524))  # beyond what the shuttle saw: Copernicus DEM, of fewer columns
+    north = Domain("north", (20, 24, 520, 524))  # beyond what the shuttle saw: Copernicus DEM, of fewer columns
     land = make_land(north, laws_of("A", 1), 1)
     (tmp_path / "static").mkdir()
     write_static_tiles(tmp_path / "static", north, land.maps)
