@@ -41,7 +41,7 @@ def timed(verb: str, *keys: str) -> float:
 def measured(folder: Path, days: int) -> dict[str, dict[str, float]]:
     """Seconds of each verb for the first day alone and for all days, and bytes of what it writes for all of them."""
     raw, cube, run, maps = (folder / name for name in ("raw", "cube.zarr", "run", "mosaics"))
-    where = ["domain.name=duero", f"domain.bbox={BOX}"]
+    where = ["domain=custom", "domain.name=duero", f"domain.bbox={BOX}"]
     last = FIRST + dt.timedelta(days=days - 1)
     shutil.rmtree(folder, ignore_errors=True)
     timed("simulate", f"raw={raw}", *where, f"start={FIRST}", f"end={last}", "static_tiles=true")

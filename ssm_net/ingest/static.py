@@ -16,12 +16,12 @@ from rasterio.windows import Window
 
 from ssm_net.core import scratch
 from ssm_net.ingest import signature
-from ssm_net.ingest.account import Remark, remark
+from ssm_net.ingest.account import Remark
 from ssm_net.ingest.encoding import Encoding
 from ssm_net.ingest.quantities import FRACTION, TEXTURE, Quantity, of_static_map
 from ssm_net.ingest.ranges import conversion, has_impossible, plausible, require_size
 from ssm_net.ingest.raster import GranuleError, naming_damage
-from ssm_net.ingest.static_files import OWN, STATIC, StaticMap, find_static
+from ssm_net.ingest.static_files import OWN, STATIC, StaticFiles, StaticMap, find_static
 from ssm_net.ingest.static_mosaic import read_tiles
 
 REMEDY = "download it again, or remove it: the maps are then made without it"
@@ -40,8 +40,7 @@ def read_static(raw: Path, geobox: GeoBox) -> dict[str, np.ndarray]:
     """Each map of ``raw/static`` by its name on ``geobox``: (y, x) float32, NaN where it has no value.
 
     The first band, averaged where the source is finer than ``geobox``, otherwise bilinear. Empty without a folder.
-    Which file is which map, and what is left out, is said by ``find_static``; source and unit of each map, and what
-    follows where there is none, by remarks.
+    Which file is which map, and what is left out, is said by ``find_static``.
 
     Maps whose unit and range are known (elevation, sand, clay, silt, water_fraction, urban) are brought to their unit
     where the file states another, and their impossible values are missing, as ``plausible`` says.
@@ -49,16 +48,20 @@ def read_static(raw: Path, geobox: GeoBox) -> dict[str, np.ndarray]:
     Raises ``GranuleError`` where a file is damaged, has no CRS, does not cover any of ``geobox``, or is in another unit
     than its name asks for.
     """
-    maps = find_static(raw).maps
-    out = {}
-    for name, files in sorted(maps.items()):
-        out[name] = read_tiles(name, files, geobox) if files.source else _read(files.tiles[0].path, geobox)
-        remark(_source(name, files))
-    for name, consequence in WITHOUT.items():
-        if name not in maps:
-            what = f"not given: {consequence}"
-            remark(Remark(STATIC, what, name, things="maps", left_out=False, expected=True))
-    return out
+    return {
+        name: read_tiles(name, files, geobox) if files.source else _read(files.tiles[0].path, geobox)
+        for name, files in sorted(find_static(raw).maps.items())
+    }
+
+
+def sources_of(found: StaticFiles) -> list[Remark]:
+    """The source and unit of each map, and what follows where one is not given."""
+    remarks = [_source(name, files) for name, files in sorted(found.maps.items())]
+    return remarks + [
+        Remark(STATIC, f"not given: {consequence}", name, things="maps", left_out=False, expected=True)
+        for name, consequence in WITHOUT.items()
+        if name not in found.maps
+    ]
 
 
 def _source(name: str, files: StaticMap) -> Remark:

@@ -15,11 +15,10 @@ from odc.geo.geobox import GeoBox
 from scipy.ndimage import gaussian_filter
 
 from ssm_net.grid import Domain
-from ssm_net.ingest.account import collecting
 from ssm_net.ingest.modis_tiles import SINUSOIDAL
 from ssm_net.ingest.mosaic import PIXELS, Tile, mosaic
 from ssm_net.ingest.raster import GranuleError
-from ssm_net.ingest.static import read_static
+from ssm_net.ingest.static import read_static, sources_of
 from ssm_net.ingest.static_files import find_static
 from ssm_net.simulate.writers import static_tiles as writers
 
@@ -61,11 +60,10 @@ def test_a_product_is_read_as_it_was_written(tmp_path, write, name, domain, low,
     true = field(domain, low, high)
     (tmp_path / "static").mkdir()
     paths = write(tmp_path / "static", true)
-    with collecting() as remarks:
-        read = read_static(tmp_path, domain.fine)[name]
+    read = read_static(tmp_path, domain.fine)[name]
     error = read - true.values
     assert np.isfinite(read).all() and np.abs(error).std() < tolerance and abs(error.mean()) < tolerance / 4
-    (said,) = [r for r in remarks if r.what.startswith(name)]
+    (said,) = [r for r in sources_of(find_static(tmp_path)) if r.what.startswith(name)]
     assert np.all([part in said.what for part in source.split(" .* ")]) and said.count == len(paths)
 
 
@@ -277,8 +275,6 @@ def test_what_lies_beside_tiles_is_no_map(tmp_path) -> None:
 
 
 def test_what_is_lacking_is_said(tmp_path) -> None:
-    with collecting() as remarks:
-        read_static(tmp_path, DUERO.fine)
-    assert {r.file: "not given" in r.what for r in remarks} == dict.fromkeys(
+    assert {r.file: "not given" in r.what for r in sources_of(find_static(tmp_path))} == dict.fromkeys(
         ("elevation", "sand", "clay", "water_fraction", "urban"), True
     )
