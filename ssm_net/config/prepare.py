@@ -17,7 +17,7 @@ class PrepareConfig:
     adds days.
 
         ssm-net prepare raw=RAW cube=CUBE domain=NAME start=2016-04-15 end=2016-06-13
-        ssm-net prepare raw=RAW cube=CUBE domain.name=loess 'domain.bbox=[104,34,112,40]' start=... end=...
+        ssm-net prepare raw=RAW cube=CUBE domain.name=duero 'domain.bbox=[-5.9,41,-5.3,41.5]' start=... end=...
     """
 
     raw: str

@@ -45,6 +45,8 @@ class SimulateConfig:
     ssm: list[str] = field(default_factory=lambda: ["NNsm"])
     """products of coarse soil moisture: any of NNsm, LPRM, AU_Land, SMAP, SPL3SMP_E, SMOS; each of the last five has
     lasting errors of its own"""
+    static_tiles: bool = False
+    """true writes static maps as archives deliver them, in tiles (NASADEM, MOD44W, SoilGrids); false: one file a map"""
     plan: bool = False
     """true prints what would be written and writes nothing"""
 

@@ -79,7 +79,7 @@ def _regrid_side(files: Sequence[LazyRaster], geobox: GeoBox, resamplings: Seque
                 target[...] = np.nan
             for number, layout in enumerate(layouts):
                 source = layout.mosaic([loaded[id(f)][n] for f, _ in layout.parts])
-                warped = _warp(source, strip, Resampling[resampling])
+                warped = warp(source, strip, Resampling[resampling])
                 np.copyto(target, warped, where=np.isnan(target) if number else True)
     return outs
 
@@ -88,7 +88,7 @@ def _by_grid(files: Sequence[LazyRaster]) -> list[list[LazyRaster]]:
     groups: list[list[LazyRaster]] = []
     for file in files:
         for group in groups:
-            if _offset(group[0].geobox, file.geobox) is not None:
+            if grid_offset(group[0].geobox, file.geobox) is not None:
                 group.append(file)
                 break
         else:
@@ -96,7 +96,7 @@ def _by_grid(files: Sequence[LazyRaster]) -> list[list[LazyRaster]]:
     return groups
 
 
-def _offset(base: GeoBox, other: GeoBox) -> tuple[int, int] | None:
+def grid_offset(base: GeoBox, other: GeoBox) -> tuple[int, int] | None:
     """(rows, columns) from the corner of ``base`` to that of ``other``; None where their pixels do not coincide."""
     a, b = base.affine, other.affine
     tolerance = max(SAME, 1e-3 * abs(a.a)) if base.crs is not None and base.crs.projected else 1e-3 * abs(a.a)
@@ -131,7 +131,7 @@ def _layout(group: Sequence[LazyRaster], target: GeoBox) -> _Layout | None:
     base = group[0].geobox
     spans: list[Span] = []
     for file in group:
-        row, col = _offset(base, file.geobox)  # type: ignore[misc]
+        row, col = grid_offset(base, file.geobox)  # type: ignore[misc]
         height, width = file.geobox.shape
         spans.append((row, row + height, col, col + width))
     need = _needed(base, target)
@@ -161,7 +161,8 @@ def _needed(base: GeoBox, target: GeoBox) -> Span | None:
     return r0 - reach_y, r1 + reach_y, c0 - reach_x, c1 + reach_x
 
 
-def _warp(source: Raster, target: GeoBox, method: Resampling) -> np.ndarray:
+def warp(source: Raster, target: GeoBox, method: Resampling) -> np.ndarray:
+    """One raster on ``target``, (y, x) float32, NaN where it has no value: by the table of rows where there is one."""
     out = np.full(tuple(target.shape), np.nan, np.float32)
     if np.isnan(source.data).all():
         return out

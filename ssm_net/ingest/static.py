@@ -1,8 +1,7 @@
-"""Reader of static maps: GeoTIFFs of elevation, soil texture and water fraction."""
+"""Reader of static maps: elevation, soil texture, water and built-up fraction, of one GeoTIFF each or of tiles."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,23 @@ from rasterio.windows import Window
 from ssm_net.core import scratch
 from ssm_net.dateline import crosses, sides
 from ssm_net.ingest import signature
+from ssm_net.ingest.account import Remark
 from ssm_net.ingest.encoding import Encoding
-from ssm_net.ingest.quantities import TEXTURE, Quantity, of_static_map
+from ssm_net.ingest.quantities import FRACTION, TEXTURE, Quantity, of_static_map
 from ssm_net.ingest.ranges import conversion, has_impossible, plausible, require_size
 from ssm_net.ingest.raster import GranuleError, naming_damage
-from ssm_net.ingest.static_files import find_static
+from ssm_net.ingest.static_files import OWN, STATIC, StaticFiles, StaticMap, find_static
+from ssm_net.ingest.static_mosaic import read_tiles
 
 REMEDY = "download it again, or remove it: the maps are then made without it"
 STRIP = 2**24  # pixels of a map that are read at a time
+WITHOUT = {
+    "elevation": "LST is not corrected for height, and today's LST is no predictor",
+    "sand": "the networks do without it",
+    "clay": "the networks do without it",
+    "water_fraction": "lakes and sea count as land",
+    "urban": "built-up areas are not masked",
+}  # what follows for a map that is not given
 MARGIN = 8  # pixels around the domain: more than any kernel reaches
 
 
@@ -41,43 +49,32 @@ def read_static(raw: Path, geobox: GeoBox) -> dict[str, np.ndarray]:
     Raises ``GranuleError`` where a file is damaged, has no CRS, does not cover any of ``geobox``, or is in another unit
     than its name asks for.
     """
-    return {name: _mosaic(paths, geobox) for name, paths in sorted(find_static(raw).maps.items())}
+    return {
+        name: read_tiles(name, files, geobox) if files.source else _read(files.tiles[0].path, geobox)
+        for name, files in sorted(find_static(raw).maps.items())
+    }
 
 
-def _mosaic(paths: Sequence[Path], geobox: GeoBox) -> np.ndarray:
-    """One map from its tiles: the mean where two meet. Raises ``GranuleError`` where no tile covers ``geobox``."""
-    if len(paths) == 1:
-        return _read(paths[0], geobox)
-    total = np.zeros(tuple(geobox.shape), np.float32)
-    count = np.zeros(tuple(geobox.shape), np.uint8)
-    for path in paths:
-        if not _touches(path, geobox):
-            continue
-        values = _read(path, geobox)
-        known = np.isfinite(values)
-        total[known] += values[known]
-        count += known
-    if not count.any():
-        raise GranuleError(paths[0], f"none of its {len(paths)} tiles has a value inside the domain",
-                           remedy="give tiles that cover the domain")  # fmt: skip
-    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+def sources_of(found: StaticFiles) -> list[Remark]:
+    """The source and unit of each map, and what follows where one is not given."""
+    remarks = [_source(name, files) for name, files in sorted(found.maps.items())]
+    return remarks + [
+        Remark(STATIC, f"not given: {consequence}", name, things="maps", left_out=False, expected=True)
+        for name, consequence in WITHOUT.items()
+        if name not in found.maps
+    ]
 
 
-def _touches(path: Path, geobox: GeoBox) -> bool:
-    """Whether a tile and ``geobox`` share some area; True where the file cannot be asked, so that reading says why."""
-    try:
-        with naming_damage(path), rasterio.open(path) as source:
-            if source.crs is None:
-                return True
-            left, bottom, right, top = rasterio.warp.transform_bounds(source.crs, str(geobox.crs), *source.bounds)
-    except GranuleError:
-        return True
-    pixel = abs(geobox.affine.a)
-    for box in (side.boundingbox for _, side in sides(geobox)):
-        wide, high = min(right, box.right) - max(left, box.left), min(top, box.top) - max(bottom, box.bottom)
-        if wide > pixel and high > pixel:
-            return True
-    return False
+def _source(name: str, files: StaticMap) -> Remark:
+    """What a map was made of, and the unit that it was brought to."""
+    quantity, stated = of_static_map(name), files.tiles[0].meaning.words
+    unit = quantity.unit or ("a fraction, 0 .. 1" if quantity is FRACTION else "")
+    source = "" if files.source in ("", OWN) else f" of {files.source}"
+    brought = f", brought from {stated}" if stated and stated != quantity.unit else ""
+    what = f"{name}{source}" + (f", in {unit}{brought}" if unit else "")
+    paths = list(dict.fromkeys(tile.path.name for tile in files.tiles))
+    things = "tiles" if files.source else "files"
+    return Remark(STATIC, what, paths[0], len(files.tiles), things, left_out=False, expected=True)
 
 
 def _read(path: Path, geobox: GeoBox) -> np.ndarray:
@@ -88,7 +85,7 @@ def _read(path: Path, geobox: GeoBox) -> np.ndarray:
 def _values(path: Path, geobox: GeoBox) -> np.ndarray:
     quantity = of_static_map(path.stem)
     try:
-        with rasterio.open(path) as source:
+        with rasterio.open(path, driver="GTiff") as source:  # GDAL goes by content: no list of other files
             if source.crs is None:
                 raise GranuleError(path, "has no coordinate reference system", remedy="write one into it (gdal_edit)")
             out = _onto(source, _checked_source(source, path, geobox, quantity), geobox)

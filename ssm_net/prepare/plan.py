@@ -23,13 +23,14 @@ from ssm_net.errors import ConfigError
 from ssm_net.grid import Domain
 from ssm_net.ingest.account import Account
 from ssm_net.ingest.catalog import RawFiles, find_files
+from ssm_net.ingest.static import sources_of
 from ssm_net.ingest.static_files import find_static
 from ssm_net.prepare.account import account_lines, found_by
 from ssm_net.prepare.day_plan import COMPOSITE_BACK, Composites, DayPlan, plan_day
 from ssm_net.prepare.known_files import known_files
 from ssm_net.prepare.products import CubeProducts, choose_products, known_product, present_products, stored_products
 from ssm_net.prepare.remake import Remake, find_remake, require_granules
-from ssm_net.prepare.static_maps import static_fields
+from ssm_net.prepare.static_maps import kept_maps, static_fields
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +112,8 @@ def make_plan(cfg: PrepareConfig) -> PreparePlan:
     # In the far east the rain of a day begins two UTC days before it, and its LST is filed a day off.
     earliest = min(day - dt.timedelta(days=rain_days[day] + 1) for day in days)
     granules, account = files.catalog((earliest, days[-1] + dt.timedelta(days=1)))
-    account = account.with_remarks(find_static(raw).remarks)
+    maps = find_static(raw)
+    account = account.with_remarks((*maps.remarks, *sources_of(maps)))
     for warning in account.warnings():  # before a product is missed for which its files were left out
         log.warning("%s", warning)
     products = choose_products(cfg, granules, products, present_products(files))
@@ -130,7 +132,8 @@ def make_plan(cfg: PrepareConfig) -> PreparePlan:
     todo = [day for day in days if cube is None or not cube.done(day) or (first is not None and day >= first)]
     if cube is not None and todo:
         _require_days_before(cube, todo, plans)
-    static = static_fields(raw, domain, cfg.domain.boundary)
+    kept = None if remake.damaged_static else kept_maps(cube, maps, cfg.domain.boundary)
+    static = static_fields(raw, domain, cfg.domain.boundary) if kept is None else kept
     account = found_by(account, products, plans)
     return PreparePlan(cfg, domain, products, static, plans, todo, remake, files, account)
 

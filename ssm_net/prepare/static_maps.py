@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from ssm_net.cube.store import Cube
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.dateline import box_beyond, middle_longitude, on_grid
 from ssm_net.grid import Domain
 from ssm_net.ingest.static import read_static
+from ssm_net.ingest.static_files import StaticFiles
 from ssm_net.prepare.errors import PrepareError
 
 RELIEF_PIXELS = 3.0  # sigma of the smooth elevation that relief is measured against
@@ -40,6 +42,15 @@ def static_fields(raw: Path, domain: Domain, boundary: str | None) -> dict[str, 
         inside = rasterize(area, domain.fine)
         out["inside"] = np.asarray(inside.values, "float32")
     return out
+
+
+def kept_maps(cube: Cube | None, found: StaticFiles, boundary: str | None) -> dict[str, np.ndarray] | None:
+    """The static maps of a cube, which keeps those that it was made with, (y, x) float32: tiles of a country need not
+    be read again for each day that is added. None without a cube, or where it has others than are ``found`` now."""
+    if cube is None or cube.metadata(STATIC_MAPS) is None:
+        return None
+    names = {*found.maps} | ({"relief"} if "elevation" in found.maps else set()) | ({"inside"} if boundary else set())
+    return {name: cube.read_static(name) for name in cube.static} if names == {*cube.static} else None
 
 
 def store_static_maps(writer: CubeWriter, static: Mapping[str, np.ndarray], damaged: Collection[str] = ()) -> None:

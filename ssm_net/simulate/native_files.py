@@ -31,7 +31,7 @@ from ssm_net.simulate.world.fields import Array
 from ssm_net.simulate.world.fleet import Instrument, fleet
 from ssm_net.simulate.world.observe import QC_NONE, TERRA_HOURS, VIIRS_HOURS, Observer, RainGrid
 from ssm_net.simulate.world.overpass import WorldDay
-from ssm_net.simulate.writers import modis, netcdf, stations, viirs
+from ssm_net.simulate.writers import modis, netcdf, static_tiles, stations, viirs
 from ssm_net.simulate.writers.sinusoidal import SinusoidalTile, sinusoidal_tiles
 
 REFLECTANCE_EVERY = 8  # days from one reflectance file to the next
@@ -46,7 +46,7 @@ T = TypeVar("T")
 class Content:
     """What a world's folder holds: files of the local days ``first`` to ``last``; with ``record``, of all radiometers;
     with ``auxiliary``, of a second platform and a reanalysis, too. ``sensors``: modis, viirs or both; ``ssm`` are the
-    products of coarse soil moisture."""
+    products of coarse soil moisture; ``static_tiles``: static maps as tiles of archives."""
 
     first: dt.date
     last: dt.date
@@ -54,6 +54,7 @@ class Content:
     auxiliary: bool
     sensors: str = "modis"
     ssm: tuple[str, ...] = ("NNsm",)
+    static_tiles: bool = False
 
     @property
     def modis(self) -> bool:
@@ -117,7 +118,10 @@ def write_world(
     land, grids, recent = observer.land, Grids.of(observer.land.domain), Recent()
     first, last = content.first, content.last
     _make_folders(raw, content)
-    _write_static(raw, observer)
+    if content.static_tiles:
+        static_tiles.write_static_tiles(raw / "static", land.domain, land.maps)
+    else:
+        _write_static(raw, observer)
     others = fleet(observer.laws.sensor, land.domain.coarse_shape, observer.seed) if content.record else {}
     retrievals = CoarseProducts.of(raw, observer, content.ssm)
     sites = stations.make_sites(land, observer.seed)

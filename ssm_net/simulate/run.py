@@ -21,6 +21,12 @@ from ssm_net.simulate.world.observe import Observer
 from ssm_net.simulate.writers.sinusoidal import sinusoidal_tiles
 
 VERSION = 3  # of the world: raised whenever the same settings give other numbers
+BEFORE = {
+    "record": False,
+    "auxiliary": False,
+    "sensors": "modis",
+    "static_tiles": False,
+}  # settings that older worlds do not state
 
 
 def simulate(cfg: SimulateConfig) -> Path:
@@ -44,6 +50,7 @@ def simulate(cfg: SimulateConfig) -> Path:
         "record": cfg.record,
         "auxiliary": cfg.auxiliary,
         "sensors": cfg.sensors,
+        "static_tiles": cfg.static_tiles,
     }
     if cfg.ssm != ["NNsm"]:
         settings["ssm"] = sorted(cfg.ssm)
@@ -63,7 +70,7 @@ def simulate(cfg: SimulateConfig) -> Path:
     raw.mkdir(parents=True, exist_ok=True)
     _mark(raw, settings, done=False)
     land = make_land(domain, laws, cfg.seed)
-    content = Content(wanted[0], wanted[-1], cfg.record, cfg.auxiliary, cfg.sensors, tuple(cfg.ssm))
+    content = Content(wanted[0], wanted[-1], cfg.record, cfg.auxiliary, cfg.sensors, tuple(cfg.ssm), cfg.static_tiles)
     statistics, points = write_world(raw, Observer(land, laws, cfg.seed), content, console)
     checks = summary_checks(statistics)
     report(checks + ground(land), raw / "validity.json", console)
@@ -83,8 +90,7 @@ def _check(raw: Path, settings: dict[str, Any]) -> bool:
         return False
     try:
         stored = json.loads(marker.read_text(encoding="utf-8"))
-        # Older worlds have none of these settings.
-        present = {"record": False, "auxiliary": False, "sensors": "modis"} | stored["settings"]
+        present = BEFORE | stored["settings"]
     except (json.JSONDecodeError, KeyError, TypeError) as err:
         raise ConfigError(f"{marker}: not the marker of a world ({err}); delete {raw} or give another raw=") from err
     settings = {"ssm": ["NNsm"]} | settings
