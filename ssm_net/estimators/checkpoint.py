@@ -56,9 +56,9 @@ class Trained:
 def build(model: ModelConfig, scaling: Scaling, mean_ssm: float) -> Committee:
     """Networks of the size ``model`` with new weights for the features of ``scaling``; ``mean_ssm`` in m3 m-3."""
     size = NetworkSize(
-        features=len(scaling.names), groups=len(features.GROUPS), lags=model.lags + 1, kernel=model.kernel,
-        width=model.width, depth=model.depth, coarse_width=model.coarse_width, coarse_depth=model.coarse_depth,
-        cells=model.cells, dropout=model.dropout,
+        features=len(scaling.names), groups=len(features.GROUPS), lags=model.lags + 1,
+        lookahead=model.lookahead, kernel=model.kernel, width=model.width, depth=model.depth,
+        coarse_width=model.coarse_width, coarse_depth=model.coarse_depth, cells=model.cells, dropout=model.dropout,
     )  # fmt: skip
     of_features = features.group_numbers(scaling.names)
     return Committee(Downscaler(size, mean_ssm, of_features) for _ in range(model.members))

@@ -52,6 +52,13 @@ class Scaling:
         standard deviations outside the range."""
         return features.normalise(x, *_moments(self, x.device, x.dtype))
 
+    def of(self, name: str, x: Tensor) -> Tensor:
+        """One feature, of any shape, as ``__call__`` scales it."""
+        i = self.names.index(name)
+        alone = Scaling(*((values[i],) for values in (self.names, self.mean, self.std, self.low, self.high)),
+                        self.first, self.last, tuple({name} & set(self.absent)))  # fmt: skip
+        return alone(x.unsqueeze(-3)).squeeze(-3)
+
 
 @functools.lru_cache(16)
 @torch.inference_mode(False)

@@ -108,11 +108,11 @@ def train_member(cfg: PretrainConfig, group: str, scaling: Scaling, mean_ssm: fl
         return load_trained(run)
     run.mkdir(parents=True, exist_ok=True)
     worlds = [World.load(samples_file(p, Path(cfg.worlds))) for p in places_of(cfg)[group]]
-    held, lags, model = _withheld(len(worlds)), cfg.model.lags, replace(cfg.model, members=1)
+    held, model = _withheld(len(worlds)), replace(cfg.model, members=1)
     L.seed_everything(cfg.seed, verbose=False)
+    samples = partial(TruthSamples, scaling=scaling, ratio=M36.ratio, lags=model.lags, lookahead=model.lookahead)
     data = TrainingData(
-        TruthSamples(worlds[held:], scaling, ratio=M36.ratio, lags=lags, seed=cfg.seed),
-        TruthSamples(worlds[:held], scaling, ratio=M36.ratio, lags=lags, seed=None),
+        samples(worlds[held:], seed=cfg.seed), samples(worlds[:held], seed=None),
         cfg.batch_size, cfg.trainer.workers,
     )  # fmt: skip
     steps = cfg.epochs * -(-len(data.train) // (cfg.batch_size * cfg.trainer.devices))
