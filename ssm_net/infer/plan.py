@@ -8,9 +8,10 @@ from pathlib import Path
 
 from ssm_net.config import InferConfig, parse_day
 from ssm_net.core.days import runs
+from ssm_net.cube.lookahead import ArchiveCube
 from ssm_net.cube.store import Cube
 from ssm_net.errors import SsmNetError
-from ssm_net.formats.mosaic_days import day_done, revision_of
+from ssm_net.formats.mosaic_days import day_done, provisional_file, revision_of
 from ssm_net.inputs.tiling import tiles
 
 
@@ -77,7 +78,7 @@ def plan_inference(cfg: InferConfig, cube: Cube) -> InferencePlan:
             f"part={cfg.part} of parts={cfg.parts} holds none of the {len(prepared)} days; give fewer parts"
         )
     outdated = set(outdated_days(cfg, cube, days))
-    remade = outdated if cfg.revise else set()
+    remade = (outdated if cfg.revise else set()) | set(made_final(cfg, cube, days))
     todo = [d for d in days if cfg.overwrite or d in remade or not _done(cfg, cube, d)]
     ratio, side = cube.domain.ratio, cfg.tile
     return InferencePlan(
@@ -90,6 +91,14 @@ def outdated_days(cfg: InferConfig, cube: Cube, days: list[dt.date]) -> list[dt.
     """Days whose mosaic rests on an earlier revision of the cube's day."""
     revised = [d for d in days if cube.revision(d) > 1 and _done(cfg, cube, d)]
     return [d for d in revised if revision_of(Path(cfg.mosaics), cube.domain.name, d, cfg.format) < cube.revision(d)]
+
+
+def made_final(cfg: InferConfig, cube: Cube, days: list[dt.date]) -> list[dt.date]:
+    """Days whose map is provisional, and whose days ahead have come."""
+    if not isinstance(cube, ArchiveCube):
+        return []
+    folder, name = Path(cfg.mosaics), cube.domain.name
+    return [d for d in days if provisional_file(folder, name, d).exists() and cube.whole(d)]
 
 
 def _done(cfg: InferConfig, cube: Cube, day: dt.date) -> bool:

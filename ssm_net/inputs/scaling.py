@@ -54,9 +54,9 @@ class Scaling:
 
     def of(self, name: str, x: Tensor) -> Tensor:
         """One feature, of any shape, as ``__call__`` scales it."""
-        i = self.names.index(name)
-        alone = Scaling(*((values[i],) for values in (self.names, self.mean, self.std, self.low, self.high)),
-                        self.first, self.last, tuple({name} & set(self.absent)))  # fmt: skip
+        i = slice(at := self.names.index(name), at + 1)
+        alone = Scaling(self.names[i], self.mean[i], self.std[i], self.low[i], self.high[i], self.first, self.last,
+                        tuple({name} & set(self.absent)))  # fmt: skip
         return alone(x.unsqueeze(-3)).squeeze(-3)
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
@@ -28,8 +28,8 @@ LEAST_SUN = 0.1  # of the sine of the sun's height
 
 
 class Views(NamedTuple):
-    """A day's clear-sky ``anomaly``, K, 0 where nothing was seen, and how much each view is ``counted``, (y, x); of
-    cells, the means of both."""
+    """The views of a day: how much each is ``counted``, 0 where there is none, and its clear-sky ``anomaly`` (K) times
+    that, (y, x); of cells, the means of both."""
 
     anomaly: Tensor
     counted: Tensor
@@ -55,11 +55,12 @@ class Memory(NamedTuple):
         mean = (self.weight * self.mean + counted * sun * anomaly) / weight
         return Memory(torch.where(weight > 0, mean, 0.0), weight)
 
-    def with_days_ahead(self, following: Sequence[Views], e_folding: float) -> Memory:
-        """The memory of both sides of a day, with the views of the days after it, the next one first. The mean is NaN
-        where nothing was seen."""
-        total, weight = torch.nan_to_num(self.mean) * self.weight, self.weight
-        for days, views in enumerate(following, 1):
+    def with_days_ahead(self, following: Iterable[tuple[int, Views]], e_folding: float) -> Memory:
+        """The memory of both sides of a day, with the views of days after it, each with the number of days to it. The
+        mean is NaN where nothing was seen."""
+        weight = torch.nan_to_num(self.weight)
+        total = torch.nan_to_num(self.mean) * weight
+        for days, views in following:
             fading = math.exp(-days / e_folding)
             total, weight = total + fading * views.anomaly, weight + fading * views.counted
         return Memory(total / weight, weight)

@@ -153,7 +153,7 @@ class Downscaler(nn.Module):
     def __init__(self, size: NetworkSize, mean_ssm: float, group_of: Sequence[int]) -> None:
         super().__init__()
         width, dropout = size.width, size.dropout
-        self.halo, self.cells = size.kernel // 2, size.cells
+        self.halo, self.cells, self.lookahead = size.kernel // 2, size.cells, size.lookahead
         self.groups: Tensor
         self.slopes: Tensor
         self.register_buffer("groups", F.one_hot(torch.tensor(group_of), size.groups).T.float())

@@ -55,7 +55,7 @@ class CubeProducts:
     def coarse(self) -> list[str]:
         """The coarse variables that they give; cell means of fine variables are among them."""
         fine = self.fine()
-        thermal = ["background", "background_sigma", "seen", "cloud", "cloud_sigma"]
+        thermal = ["background", "background_sigma", "seen", "anomaly", "counted", "cloud", "cloud_sigma"]
         thermal += ["platform_offset", "other"] * bool(self.other_lst) + ["minus_air", "air"] * bool(self.reanalysis)
         return (
             (["ssm", "ssm_sigma", "source"] if self.ssm else [])

@@ -25,6 +25,7 @@ from ssm_net.lst.background import BackgroundLST
 from ssm_net.lst.cloud_effect import Air
 from ssm_net.lst.gap_filling import LAPSE, ClearLST, FilledLST, Terrain, ThermalState, fill_gaps
 from ssm_net.lst.memory import Memory, sun_height
+from ssm_net.lst.views import cell_views
 from ssm_net.prepare.antecedent_rain import antecedent_rain
 from ssm_net.prepare.coverage import covered
 from ssm_net.prepare.intercalibration import Intercalibration
@@ -190,6 +191,10 @@ def _thermal(day: _Making, k: str) -> Iterator[PackedField]:
     )  # fmt: skip
     seen_fraction = block_mean((filled.lineage <= 1).float(), cube.domain.ratio, day.surface.land)
     day.coarse[f"lst_{k}_seen"] = seen_fraction.numpy()
+    if f"lst_{k}_anomaly" in cube.coarse:
+        views = cell_views(filled.lst, filled.lineage, day.surface.terrain.elevation, filled.state.background.lst,
+                           day.surface.land)  # fmt: skip
+        day.coarse.update({f"lst_{k}_{name}": field.numpy() for name, field in views._asdict().items()})
     if other is not None and f"lst_{k}_other" in cube.coarse:
         day.coarse[f"lst_{k}_other"] = _cell_mean_where_seen(day, torch.from_numpy(other[0]))
     _keep_thermal_state(day, k, filled.state)

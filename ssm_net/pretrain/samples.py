@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from ssm_net.formats.truth import Truth
 from ssm_net.inputs import features
 from ssm_net.inputs.reading import read_cells, read_coarse, read_stored, usable
 from ssm_net.inputs.scaling import NO_FEATURES
-from ssm_net.lst.memory import Memory, Views
+from ssm_net.lst.memory import Memory
 from ssm_net.pretrain.observed_world import ObservedWorldDay
 
 THINNING = 6  # pixels between those kept, each way
@@ -60,10 +60,16 @@ class World:
     offset: Tensor
     cells: Tensor
     ssm: Tensor
-    rain: Tensor
     at: Tensor
+    rain: Tensor
     ahead_x: Tensor
     ahead_cells: Tensor
+
+    @classmethod
+    def looking_back(cls, x: Tensor, truth: Tensor, offset: Tensor, cells: Tensor, ssm: Tensor, at: Tensor) -> World:
+        """A world that knows nothing of the days ahead, nor their rain."""
+        none = [torch.empty(len(v), 0, len(AHEAD), *v.shape[-2:]) for v in (x, cells)]
+        return cls(x, truth, offset, cells, ssm, at, torch.full_like(ssm, torch.nan), none[0], none[1])
 
     @classmethod
     def load(cls, file: Path) -> World:
@@ -147,19 +153,12 @@ def _looking_ahead(day: ObservedWorldDay, following: Sequence[ObservedWorldDay])
     for which, variables in enumerate((day.fine, day.cells)):
         known: dict[str, Tensor] = {}
         for k in OVERPASSES:
-            views: list[Views] = [after.views[k][which] for after in following]
-            known |= looking_ahead(variables, k, views, MemoryConfig().days)
+            memory, weight = f"lst_{k}_memory", f"lst_{k}_weight"
+            views = [(days, after.views[k][which]) for days, after in enumerate(following, 1)]
+            past = Memory(variables[memory], variables[weight])
+            known[memory], known[weight] = past.with_days_ahead(views, MemoryConfig().days)
         out.append(features.stack(AHEAD, known))
     return out[0], out[1]
-
-
-def looking_ahead(
-    variables: Mapping[str, Tensor], k: str, views: Sequence[Views], e_folding: float
-) -> dict[str, Tensor]:
-    """The variables of an overpass's fast memory with the ``views`` of the days ahead."""
-    memory, weight = f"lst_{k}_memory", f"lst_{k}_weight"
-    both = Memory(variables[memory], variables[weight].nan_to_num()).with_days_ahead(views, e_folding)
-    return {memory: both.mean, weight: both.weight}
 
 
 def thin(cube: Cube, truth: Truth, names: Sequence[str], file: Path, seed: int) -> None:
@@ -172,8 +171,7 @@ def thin(cube: Cube, truth: Truth, names: Sequence[str], file: Path, seed: int) 
         field = truth.read(day)
         if field is None:
             raise PretrainingError(f"{truth.path} does not hold {day}: delete that world's folder, it is made again")
-        rain = read_cells(cube, day, ["rain"])[0].expm1()
-        samples.add_observation(coarse.ssm[0], rain)
+        samples.add_observation(coarse.ssm[0], torch.full_like(coarse.ssm[0], torch.nan))
         on_land = torch.where(land, torch.from_numpy(field), torch.nan)
         x, cells = features.stack(names, pixels.variables()), read_cells(cube, day, names)
         samples.add(x, cells, on_land, [], len(samples.columns["ssm"]) - 1)

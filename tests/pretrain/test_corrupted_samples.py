@@ -40,7 +40,7 @@ def world_of(number: int) -> World:
     x = pixels.repeat_interleave(NEIGHBOURHOOD, -1).repeat_interleave(NEIGHBOURHOOD, -2).half()
     truth = (0.05 * (number + 1) + 0.005 * noise(DAYS, side, side)).half()
     ssm = 0.2 - 0.01 * cells[:, 0] + 0.002 * noise(DAYS, CELLS, CELLS)
-    return World(x, truth, torch.zeros(DAYS, 2, dtype=torch.int64), cells, ssm, torch.arange(DAYS))
+    return World.looking_back(x, truth, torch.zeros(DAYS, 2, dtype=torch.int64), cells, ssm, torch.arange(DAYS))
 
 
 def data_of(worlds: int, seed: int | None) -> TruthSamples:
@@ -145,7 +145,7 @@ def test_slopes_are_those_of_the_maps_that_a_sample_carries() -> None:
     pattern = 0.5 * torch.randn(CELLS, CELLS, generator=torch.Generator().manual_seed(9))
     cells, ssm = worlds[0].cells.clone(), worlds[0].ssm
     cells[:, at] = level(0, "clay") + pattern
-    told = World(worlds[0].x, worlds[0].truth, worlds[0].offset, cells, ssm + 0.04 * pattern, worlds[0].at)
+    told = World.looking_back(worlds[0].x, worlds[0].truth, worlds[0].offset, cells, ssm + 0.04 * pattern, worlds[0].at)
     scaling = data_of(1, None).scaling
     data = TruthSamples([told, worlds[1]], scaling, ratio=36, lags=LAGS, seed=3)
     right, wrong = [], []
@@ -194,7 +194,7 @@ def test_observations_between_the_samples_of_a_world_are_its_context() -> None:
     """Samples of days apart are given the observations of the days before, not those of the samples before."""
     whole = world_of(0)
     days = torch.tensor([2, 12])
-    some = World(whole.x[days], whole.truth[days], whole.offset[days], whole.cells[days], whole.ssm, days)
+    some = World.looking_back(whole.x[days], whole.truth[days], whole.offset[days], whole.cells[days], whole.ssm, days)
     data = TruthSamples([some], data_of(1, None).scaling, ratio=36, lags=LAGS, seed=None)
     assert len(data) == 2
     first, second = data[0].coarse.ssm, data[1].coarse.ssm
