@@ -122,9 +122,10 @@ def choose_device(name: str) -> torch.device:
 def provenance_of(cfg: InferConfig, trained: Trained | None) -> Provenance:
     """What distinguishes the maps of one model from those of another; ``trained`` is None for a baseline."""
     if trained is None:
-        return {"model": cfg.method, "checkpoint": "none"}
+        return {"model": cfg.method, "checkpoint": "none", "mode": mode_of(0)}
     attrs: Provenance = {
         "model": "ssm_net", "checkpoint": trained.digest, "features": " ".join(trained.scaling.names),
+        "mode": mode_of(trained.lookahead),
         "trained_on": f"{trained.provenance['cube']} {' .. '.join(trained.provenance['train_days'])}",
     }  # fmt: skip
     if stations := trained.provenance.get("stations"):
@@ -132,13 +133,16 @@ def provenance_of(cfg: InferConfig, trained: Trained | None) -> Provenance:
     return attrs
 
 
+def mode_of(lookahead: int) -> str:
+    """What a map says of the days that it knows."""
+    return f"archive: knows {lookahead} days ahead" if lookahead else "near real time: knows the days before only"
+
+
 def _described(cfg: InferConfig, cube: Cube, estimator: Estimator) -> dict[str, Attribute]:
     """Global attributes that say what a mosaic was made of; nothing in them changes from run to run."""
-    ahead = cube.lookahead if isinstance(cube, ArchiveCube) else 0
     products = {k: v for k, v in cube.attrs.items() if k in ("ssm", "lst", "reflectance", "rain") and v}
     return {
         "update": cfg.update if estimator.updates else "none",
-        "mode": f"archive: knows {ahead} days ahead" if ahead else "near real time: knows the days before only",
         "inference_tile": cfg.tile,  # coarse cells; the evaluation looks for seams there
         "inputs": ", ".join(f"{k}: {v}" for k, v in sorted(products.items())),
         "coarse_footprint": f"{cube.attrs['footprint']}, FWHM {cube.attrs['fwhm_km']} km",
