@@ -11,6 +11,8 @@ from torch import Tensor
 
 from ssm_net.model.network import Downscaler
 
+MEANS, FIRST = "own_out.logits", "coarse.0.weight"  # the parameters whose inputs are observations, and cells
+
 
 def teach_ahead(network: Downscaler, old: Downscaler) -> None:
     """Give ``network`` the weights of ``old``, which looks back only and is the same in all else, and let it learn only
@@ -23,7 +25,7 @@ def teach_ahead(network: Downscaler, old: Downscaler) -> None:
                 values[~new[name]] = kept.flatten()
             else:
                 values.copy_(kept)
-        network.coarse[0].weight[new["coarse.0.weight"]] = 0
+        network.get_parameter(FIRST)[new[FIRST]] = 0
         for name, buffer in network.named_buffers():
             buffer.copy_(old.get_buffer(name))
     for name, values in network.named_parameters():
@@ -38,10 +40,10 @@ def _new_weights(network: Downscaler, old: Downscaler) -> dict[str, Tensor]:
     ahead, and in the coarse branch's first map, which is given the rain ahead and whether it is known."""
     assert old.lookahead == 0 < network.lookahead
     ahead = network.lookahead
-    means = torch.zeros_like(network.own_out.logits, dtype=torch.bool)
+    means = torch.zeros_like(network.get_parameter(MEANS), dtype=torch.bool)
     means[:, -ahead:] = True
-    first = torch.zeros_like(network.coarse[0].weight, dtype=torch.bool)
+    first = torch.zeros_like(network.get_parameter(FIRST), dtype=torch.bool)
     features = network.groups.shape[1]
     first[:, -ahead:] = True
     first[:, -features - 2 * ahead : -features - ahead] = True
-    return {"own_out.logits": means, "coarse.0.weight": first}
+    return {MEANS: means, FIRST: first}

@@ -150,7 +150,7 @@ class TruthSamples(EpochDataset):
     """Days of worlds of one size; a pixel is a label where ``labels`` of its world, (T, R, C) bool, are true.
 
     With ``seed=None`` nothing is drawn: item i is the i-th day, the whole world, every observation visible but the own,
-    and those of the ``looks`` days ahead.
+    and those of the ``looks`` days ahead; else a fraction ``knows_ahead`` of the samples knows days ahead.
     """
 
     def __init__(
@@ -162,11 +162,12 @@ class TruthSamples(EpochDataset):
         lags: int,
         lookahead: int = 0,
         looks: int = 0,
+        knows_ahead: float = KNOWS_AHEAD,
         labels: Sequence[Tensor] | None = None,
         seed: int | None,
     ) -> None:
         self.worlds, self.scaling, self.ratio, self.lags, self.seed = worlds, scaling, ratio, lags, seed
-        self.lookahead, self.looks = lookahead, looks
+        self.lookahead, self.looks, self.knows_ahead = lookahead, looks, knows_ahead
         self.labels = labels or [torch.ones(w.cells[:, 0].shape, dtype=torch.bool) for w in worlds]
         self.days = [(i, t) for i, w in enumerate(worlds) for t in range(len(w.at)) if self._has_label(i, t)]
         rng = np.random.default_rng(np.random.SeedSequence([0 if seed is None else seed, 3]))
@@ -243,7 +244,7 @@ class TruthSamples(EpochDataset):
     def _days_ahead(self, world: World, rng: np.random.Generator) -> int:
         """How many days a sample of a world looks ahead."""
         possible = [n for n in LOOKAHEADS[: world.ahead_x.shape[1]] if n <= self.lookahead]
-        return int(rng.choice(possible)) if possible and rng.random() < KNOWS_AHEAD else 0
+        return int(rng.choice(possible)) if possible and rng.random() < self.knows_ahead else 0
 
     def _features(self, world: World, version: _Version, t: int, ahead: int) -> tuple[Tensor, Tensor]:
         """Normalised features of pixels (F, n K, m K) and cells (F + A, R, C), the last the rain of the days ahead."""
