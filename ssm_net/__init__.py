@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         ModelConfig,
         PrepareConfig,
         PretrainConfig,
+        ProduceConfig,
         SimulateConfig,
         TrainConfig,
         TrainerConfig,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from ssm_net.infer import infer
     from ssm_net.prepare import prepare
     from ssm_net.pretrain import pretrain
+    from ssm_net.produce import produce
     from ssm_net.simulate import simulate
     from ssm_net.train import train
 
@@ -52,6 +54,7 @@ __all__ = [
     "ModelConfig",
     "PrepareConfig",
     "PretrainConfig",
+    "ProduceConfig",
     "SimulateConfig",
     "SsmNetError",
     "TrainConfig",
@@ -63,11 +66,12 @@ __all__ = [
     "open_mosaics",
     "prepare",
     "pretrain",
+    "produce",
     "simulate",
     "train",
 ]
 
-VERBS = ("evaluate", "infer", "prepare", "pretrain", "simulate", "train")
+VERBS = ("evaluate", "infer", "prepare", "pretrain", "produce", "simulate", "train")
 MODULES = {  # of the other names
     **{name: "config" for name in __all__ if name.endswith("Config")},
     "Domain": "grid",

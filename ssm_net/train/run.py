@@ -88,7 +88,8 @@ def split_of(cfg: TrainConfig, cube: Cube) -> Split:
     if "ssm" not in cube.coarse:
         raise TrainingError(f"{cube.path} holds no coarse soil moisture, which networks learn from: prepare a cube "
                             "with one (NNsm, C3S, CCI or SMAP in raw/)")  # fmt: skip
-    days = [d for d in cube.done_days() if (cube.status(d) or {}).get("observed", 0) > 0]
+    since = cube.pixels_since
+    days = [d for d in cube.done_days() if d >= since and (cube.status(d) or {}).get("observed", 0) > 0]
     if not days:
         raise TrainingError(f"{cube.path}: no day with a coarse observation; was its product in raw/? See prepare.py")
     if not cube.land_fraction.any():
