@@ -2,14 +2,13 @@
 
 Observations are hidden, features removed one by one and in groups, and static maps exchanged for those of another
 world, so that the networks learn to do without each of them and to trust no map that the record does not support. Half
-of the samples know the days ahead, the others do not; and soil moisture varies more in some than in the world they come
-from, and less in others, as places differ that look alike.
+of the samples know the days ahead, the others do not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -20,7 +19,6 @@ from ssm_net.grid import expand, interpolation_matrix
 from ssm_net.inputs.phases import phase_of_cells
 from ssm_net.inputs.reading import OLDER_DAYS, older_mean
 from ssm_net.inputs.scaling import Scaling
-from ssm_net.model.network import SSM_MAX
 from ssm_net.model.regional_slopes import Contrasts, SlopeEvidence
 from ssm_net.pretrain.samples import AHEAD, LOOKAHEADS, NEIGHBOURHOOD, THINNING, World
 from ssm_net.train.batches import CoarseWindow, TensorValue
@@ -39,7 +37,6 @@ SLOPES_UNKNOWN = 0.15  # of the samples know no regional slopes: a record of a d
 MAPS = (("sand", "clay"), ("relief",), ("water_fraction",))  # which are right or wrong together
 EXCHANGED = 0.3  # probability that a map is another world's, in all versions of a world but the first
 KNOWS_AHEAD = 0.5  # of the samples know days ahead
-CONTRAST, CONTRASTED = 1.7, 0.5  # the most by which soil moisture varies more, or less; of so many of the samples
 VERSIONS = 4  # of the maps of a world
 RECORDS = 3  # parts of a world's record that slopes are learned from: all of it, and some of its cells and days
 
@@ -95,7 +92,7 @@ class _Day:
         if turn & 4 and self.ssm.shape[-2] == self.ssm.shape[-1]:
             fields, up_y, up_x = [f.transpose(-1, -2) for f in fields], up_x, up_y
         x, truth, cells, ssm, label = fields
-        return _Day(x, truth, cells, ssm, label, up_y, up_x, self.slopes)
+        return _Day(x, world.truth[t].float(), cells, ssm, label, up_y, up_x, self.slopes)
 
     def part(self, row: int, col: int, height: int, width: int) -> TruthBatch:
         """The pixels of ``height`` x ``width`` cells from ``row``, ``col`` on, with the whole world's context."""
@@ -223,7 +220,7 @@ class TruthSamples(EpochDataset):
             for size, first in zip((rows, cols), world.offset[t], strict=True)
         )
         x, cells = self._features(world, version, t, ahead)
-        evidence, truth = version.records[0], world.truth[t].float()
+        evidence = version.records[0]
         if rng is not None:
             evidence = version.records[int(rng.integers(len(version.records)))]
             self._hide_observations(ssm, rng)
@@ -231,15 +228,11 @@ class TruthSamples(EpochDataset):
             x[removed], cells[removed] = torch.nan, torch.nan
             if "rain" in [self.scaling.names[i] for i in removed]:
                 cells[len(self.scaling.names) :] = torch.nan
-            if rng.random() < CONTRASTED:
-                factor, mean = CONTRAST ** rng.uniform(-1, 1), torch.nanmean(world.ssm)
-                ssm, truth = ((mean + factor * (v - mean)).clamp(0, SSM_MAX) for v in (ssm, truth))
-                evidence = replace(evidence, gram=evidence.gram / factor**2, moment=evidence.moment / factor)
         present = torch.isfinite(cells[: len(self.scaling.names)]).flatten(1).any(1)
         slopes = evidence.slopes(present)
         if rng is not None and rng.random() < SLOPES_UNKNOWN:
             slopes = torch.zeros_like(slopes)
-        return _Day(x, truth, cells, ssm, self.labels[which][t], up_y, up_x, slopes)
+        return _Day(x, world.truth[t].float(), cells, ssm, self.labels[which][t], up_y, up_x, slopes)
 
     def _days_ahead(self, world: World, rng: np.random.Generator) -> int:
         """How many days a sample of a world looks ahead."""
