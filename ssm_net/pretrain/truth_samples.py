@@ -92,7 +92,7 @@ class _Day:
         if turn & 4 and self.ssm.shape[-2] == self.ssm.shape[-1]:
             fields, up_y, up_x = [f.transpose(-1, -2) for f in fields], up_x, up_y
         x, truth, cells, ssm, label = fields
-        return _Day(x, world.truth[t].float(), cells, ssm, label, up_y, up_x, self.slopes)
+        return _Day(x, truth, cells, ssm, label, up_y, up_x, self.slopes)
 
     def part(self, row: int, col: int, height: int, width: int) -> TruthBatch:
         """The pixels of ``height`` x ``width`` cells from ``row``, ``col`` on, with the whole world's context."""
