@@ -243,15 +243,17 @@ class TruthSamples(EpochDataset):
         """Normalised features of pixels (F, n K, m K) and cells (F + A, R, C), the last the rain of the days ahead."""
         x, cells, names = world.x[t].float(), version.cells[t].clone(), self.scaling.names
         if ahead:
-            memories, looking = [names.index(name) for name in AHEAD], LOOKAHEADS.index(ahead)
-            x[memories], of_cells = world.ahead_x[t, looking].float(), world.cells[t].clone()
-            of_cells[memories] = world.ahead_cells[t, looking]
+            looking, which = LOOKAHEADS.index(ahead), [i for i, name in enumerate(AHEAD) if name in names]
+            memories, of_cells = [names.index(AHEAD[i]) for i in which], world.cells[t].clone()
+            x[memories] = world.ahead_x[t, looking, which].float()
+            of_cells[memories] = world.ahead_cells[t, looking, which]
             cells[memories] = self.scaling(of_cells)[memories]
         for feature, other in version.exchanged.items():
             x[feature] = other.x[t % len(other.x), feature].float()
         rain = torch.full((self.lookahead, *cells.shape[1:]), torch.nan)
         later = world.rain[int(world.at[t]) + 1 :][:ahead]
-        rain[: len(later)] = self.scaling.of("rain", torch.log1p(later))
+        if "rain" in names:
+            rain[: len(later)] = self.scaling.of("rain", torch.log1p(later))
         return self.scaling(x), torch.cat([cells, rain])
 
     def _hide_observations(self, ssm: Tensor, rng: np.random.Generator) -> None:

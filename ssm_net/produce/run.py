@@ -64,14 +64,12 @@ def _produce(cfg: ProduceConfig, today: dt.date) -> RecordStatus:
         cube = open_cube(cfg.cube) if (Path(cfg.cube) / "cube.json").exists() else None
         first = _next_day(cfg, cube)
         ready = ready_days(raw, cube, first, min(_last_of_step(cfg, first), last), today=today, wait=cfg.wait)
-        if ready.days:
-            console.print(f"[bold]{runs(ready.days)}[/]")
-            cube = prepare(_prepare_config(cfg, ready.days[-1]))
-        if cube is not None:
-            more = bool(ready.days) and ready.days[-1] < last and not ready.awaited
-            _map_and_drop(cfg, cube, more)
-        if not ready.days or ready.awaited or ready.days[-1] >= last:
+        if cube is not None and cube.done_days():  # what was cut off, or prepared just now
+            _map_and_drop(cfg, cube, more=bool(ready.days))
+        if not ready.days:
             return _status(cfg, cube, ready, last)
+        console.print(f"[bold]{runs(ready.days)}[/]")
+        prepare(_prepare_config(cfg, ready.days[-1]))
 
 
 def _next_day(cfg: ProduceConfig, cube: Cube | None) -> dt.date:
@@ -104,10 +102,11 @@ def _map_and_drop(cfg: ProduceConfig, cube: Cube, more: bool) -> None:
         raise ProduceError(f"{cfg.mosaics}: not every day before {before} has its final map, so no pixels are dropped: "
                            "give the same command again")  # fmt: skip
     assert lookahead < cfg.keep, "days ahead are kept"
-    if final:
+    if before > cube.days[0]:
         with write_lock(cfg.cube) as lock:
             freed = CubeWriter(open_cube(cfg.cube), lock).drop_pixels(before)
-        console.print(f"dropped the pixels of {runs(final)}: {freed / 1e6:.3g} MB")
+        if freed:
+            console.print(f"dropped the pixels of days before {before}: {freed / 1e6:.3g} MB")
         if cfg.drop_granules:
             _drop_granules(Path(cfg.raw), open_cube(cfg.cube))
 
