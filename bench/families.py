@@ -74,6 +74,9 @@ METHODS: dict[str, Method] = {
     "3 days without observations": Method(outage=3),
     "10 days without observations": Method(outage=10),
     "10 days without, and no LST": Method(outage=10, without=HEAT + FAST + SEEN),
+    "1 day ahead": Method(ahead=1),
+    "3 days ahead": Method(ahead=3),
+    "6 days ahead": Method(ahead=6),
 }
 
 

@@ -80,6 +80,7 @@ class Method:
     weight: float = PRIOR_WEIGHT
     pattern: float | None = None
     drawn_back: bool = False
+    ahead: int = 0
 
 
 def judged_worlds(family: str, count: int, folder: Path, workers: int) -> dict[str, World]:
@@ -104,7 +105,7 @@ def judged_worlds(family: str, count: int, folder: Path, workers: int) -> dict[s
 def maps_of(world: World, prior: Trained, method: Method) -> list[DayMap]:
     """The maps of all days of a world by the networks of ``prior``, adapted to its record."""
     scaling = replace(prior.scaling, absent=method.without)
-    batches = _batches(world, scaling, prior.model.lags, method)
+    batches = _batches(world, scaling, prior, method)
     calibration = Calibration(inside=UNSEEN_LAWS)
     network = _copy(prior, method)
     if not method.last_layer or (fitted := _observations(network, batches[::FITTED])) is None:
@@ -133,8 +134,9 @@ def _level_of(level: DayMap, pattern: DayMap, batch: TruthBatch) -> DayMap:
     return replace(level, mean=pattern.mean + up_y @ rise @ up_x.T)
 
 
-def _batches(world: World, scaling: Scaling, lags: int, method: Method) -> list[TruthBatch]:
-    data = TruthSamples([world], scaling, ratio=M36.ratio, lags=lags, seed=None)
+def _batches(world: World, scaling: Scaling, prior: Trained, method: Method) -> list[TruthBatch]:
+    data = TruthSamples([world], scaling, ratio=M36.ratio, lags=prior.model.lags, lookahead=prior.model.lookahead,
+                        looks=method.ahead, seed=None)  # fmt: skip
     batches = [collate([data[i]]) for i in range(len(data))]
     slopes = batches[0].slopes
     if method.stations:
@@ -252,12 +254,14 @@ def _map(network: Committee, batch: TruthBatch, calibration: Calibration, method
         mean = (mean + up_y @ step @ up_x.T).clamp(SSM_MIN, SSM_MAX)
         of_cell = of_cell * (1 - up_y @ k @ up_x.T)
     truth = torch.where(known, batch.truth[0], torch.nan)
-    observed = expand(torch.isfinite(ssm[0]), PER)
-    return DayMap(mean, of_cell, inside, truth, background, observed, seen > 0, bilinear(ssm, up_y, up_x), disagreement)
+    observed, before = expand(torch.isfinite(ssm[0]), PER), ssm[: len(ssm) - batch.lookahead]
+    return DayMap(mean, of_cell, inside, truth, background, observed, seen > 0, bilinear(before, up_y, up_x),
+                  disagreement)  # fmt: skip
 
 
 def bilinear(ssm: Tensor, up_y: Tensor, up_x: Tensor) -> Tensor:
-    """The last observation of each cell, interpolated to the pixels; the mean of all where there is none."""
+    """The last observation of each cell, interpolated to the pixels; the mean of all where there is none. ``ssm``
+    (L, R, C) has the latest first."""
     last = ssm[0]
     for before in ssm[1:]:
         last = torch.where(torch.isnan(last), before, last)
@@ -269,7 +273,7 @@ def bilinear(ssm: Tensor, up_y: Tensor, up_x: Tensor) -> Tensor:
 def slope_maps(world: World, prior: Trained, maps: Sequence[DayMap]) -> list[Tensor]:
     """The regional slopes alone: bilinear interpolation with the features' pattern inside each cell, (y, x)."""
     out = []
-    for batch, day in zip(_batches(world, prior.scaling, prior.model.lags, Method()), maps, strict=True):
+    for batch, day in zip(_batches(world, prior.scaling, prior, Method()), maps, strict=True):
         x = batch.x[0, :, 1::NEIGHBOURHOOD, 1::NEIGHBOURHOOD]
         pattern = torch.einsum("f,fyx->yx", batch.slopes[0], x)
         cell = block_mean(torch.where(batch.known[0], pattern, torch.nan), PER).nan_to_num()
@@ -280,7 +284,7 @@ def slope_maps(world: World, prior: Trained, maps: Sequence[DayMap]) -> list[Ten
 @torch.inference_mode()
 def oracle_maps(world: World, prior: Trained) -> list[DayMap]:
     """The same networks with their last layer fitted to the truth of every second day, not to observations."""
-    batches = _batches(world, prior.scaling, prior.model.lags, Method())
+    batches = _batches(world, prior.scaling, prior, Method())
     network = Committee([copy.deepcopy(m) for m in prior.network])
     for member in network:
         rows, left = [], []

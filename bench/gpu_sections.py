@@ -184,7 +184,7 @@ def simulated_world(days: int, cells: int, names: Sequence[str]) -> World:
     x = noise(days, len(names), n * NEIGHBOURHOOD, n * NEIGHBOURHOOD).half()
     truth, ssm = 0.2 + 0.05 * noise(days, n, n), 0.2 + 0.04 * noise(days, cells, cells)
     offset = torch.zeros(days, 2, dtype=torch.int64)
-    return World(x, truth.half(), offset, noise(days, len(names), cells, cells), ssm, torch.arange(days))
+    return World.looking_back(x, truth.half(), offset, noise(days, len(names), cells, cells), ssm, torch.arange(days))
 
 
 def pretraining_step(setup: SetUp) -> Numbers:

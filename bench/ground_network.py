@@ -186,7 +186,7 @@ class GroundNetworks:
         vectors: list[list[Tensor]] = [[] for _ in estimators]
         for first in range(0, len(days), PLAINS**2):
             batch = slice(first, first + PLAINS**2)
-            coarse = side_by_side(observations[:, batch], cells[:, days[batch]], side)
+            coarse = side_by_side(observations[:, batch], cells[:, days[batch]], side, self.trained.model.lookahead)
             middle = torch.arange(PLAINS) * side + side // 2
             at = phase_of_cells(*coarse.land.shape)[middle[:, None], middle], middle[:, None], middle
             for vector, estimator in zip(vectors, estimators, strict=True):
@@ -275,9 +275,10 @@ class GroundNetworks:
         return out
 
 
-def side_by_side(ssm: Tensor, cells: Tensor, side: int) -> CoarseDay:
+def side_by_side(ssm: Tensor, cells: Tensor, side: int, lookahead: int) -> CoarseDay:
     """Up to ``PLAINS``² plains of ``side`` cells a side as one coarse field, the rest of it unobserved: ``ssm``
-    (L + 1, D) with its lags and the mean of older days, ``cells`` (F, D) normalised features.
+    (L + 1, D) with its lags and the mean of older days, ``cells`` (F, D) normalised features; nothing
+    is known of the ``lookahead`` days after.
 
     A plain is as wide as the networks reach, so the middle of each sees no other plain.
     """
@@ -290,7 +291,9 @@ def side_by_side(ssm: Tensor, cells: Tensor, side: int) -> CoarseDay:
     laid = laid_out(ssm, math.nan)
     none = torch.ones(laid.shape[1:])
     sigma = torch.where(torch.isfinite(laid[0]), COARSE_ERROR, torch.nan)
-    return CoarseDay(dt.date.min, laid[:-1], laid[-1], sigma, laid_out(cells, 0.0), torch.zeros(2), none, none, {})
+    unknown = torch.full((lookahead, *none.shape), torch.nan)
+    return CoarseDay(dt.date.min, laid[:-1], laid[-1], unknown, unknown, sigma, laid_out(cells, 0.0), torch.zeros(2),
+                     none, none, {})  # fmt: skip
 
 
 def anomalies(

@@ -5,8 +5,8 @@
     ssm_net.infer(ssm_net.InferConfig(cube="cube.zarr", run="run", mosaics="mosaics"))
     series = ssm_net.open_mosaics("mosaics")  # an xarray.Dataset
 
-Seven verbs (``download``, ``simulate``, ``prepare``, ``train``, ``infer``, ``evaluate``, ``pretrain``) take their
-settings as one value and return what they made. ``open_cube`` and ``open_mosaics`` open what they wrote. Names are
+Eight verbs (``download``, ``simulate``, ``prepare``, ``train``, ``infer``, ``evaluate``, ``produce``, ``pretrain``)
+take their settings as one value and return what they made. ``open_cube`` and ``open_mosaics`` open what they wrote. Names are
 imported at their first use, so that a process that reads granules does not load what trains networks.
 """
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         ModelConfig,
         PrepareConfig,
         PretrainConfig,
+        ProduceConfig,
         SimulateConfig,
         TrainConfig,
         TrainerConfig,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from ssm_net.infer import infer
     from ssm_net.prepare import prepare
     from ssm_net.pretrain import pretrain
+    from ssm_net.produce import produce
     from ssm_net.simulate import simulate
     from ssm_net.train import train
 
@@ -57,6 +59,7 @@ __all__ = [
     "ModelConfig",
     "PrepareConfig",
     "PretrainConfig",
+    "ProduceConfig",
     "SimulateConfig",
     "SsmNetError",
     "TrainConfig",
@@ -69,11 +72,12 @@ __all__ = [
     "open_mosaics",
     "prepare",
     "pretrain",
+    "produce",
     "simulate",
     "train",
 ]
 
-VERBS = ("download", "evaluate", "infer", "prepare", "pretrain", "simulate", "train")
+VERBS = ("download", "evaluate", "infer", "prepare", "pretrain", "produce", "simulate", "train")
 MODULES = {  # of the other names
     **{name: "config" for name in __all__ if name.endswith("Config")},
     "Domain": "grid",

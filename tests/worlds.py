@@ -23,6 +23,7 @@ from ssm_net.formats.truth import Truth
 from ssm_net.grid import Domain, block_mean
 from ssm_net.infer.day import predict_background
 from ssm_net.infer.quality_flags import static_flags
+from ssm_net.lst.views import cell_views
 
 FIRST = dt.date(2016, 4, 15)
 ATTRS = {"ssm": "NNsm", "lst": "MYD11A1", "reflectance": "MCD43A4", "rain": "", "footprint": "gaussian",
@@ -41,7 +42,12 @@ def tiny_cube(
     domain = Domain("tiny", (64, 64 + cells[0], 772, 772 + cells[1]))
     rng = np.random.default_rng(seed)
     names = [v for v in FINE if v.startswith("lst_") or v in ("red", "nir", "reflectance_age")]
-    coarse = ["ssm", "ssm_sigma", "source", *(f"lst_{k}_{w}" for k in ("day", "night") for w in ("background", "seen"))]
+    coarse = [
+        "ssm",
+        "ssm_sigma",
+        "source",
+        *(f"lst_{k}_{w}" for k in ("day", "night") for w in ("background", "seen", "anomaly", "counted")),
+    ]
     coarse += [v for v in names if not v.endswith(("_lineage", "_sigma"))]
     layout = CubeLayout(
         domain, names, coarse, ["elevation", "sand", "water_fraction", *(static or {})], ATTRS | (attrs or {})
@@ -103,6 +109,10 @@ def _write_world(writer: CubeWriter, rng: np.random.Generator, static: dict[str,
         given = {"ssm": y, "ssm_sigma": np.where(np.isfinite(y), 0.03, np.nan), "source": np.full(y.shape, 2.0)}
         for k in ("day", "night"):
             given |= {f"lst_{k}_background": np.full(y.shape, 298.0), f"lst_{k}_seen": np.full(y.shape, 0.5)}
+            lst, lineage = (torch.from_numpy(FINE[v].unpack(fine[v])) for v in (f"lst_{k}", f"lst_{k}_lineage"))
+            views = cell_views(lst, lineage, torch.from_numpy(cube.read_static("elevation")),
+                               torch.full(y.shape, 298.0), land)  # fmt: skip
+            given |= {f"lst_{k}_{name}": field.numpy() for name, field in views._asdict().items()}
         for name in cube.coarse:
             if name in fine:
                 given[name] = block_mean(torch.from_numpy(FINE[name].unpack(fine[name])), 36, land).numpy()

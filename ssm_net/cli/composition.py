@@ -29,6 +29,7 @@ SCHEMAS: dict[str, type[Any]] = {
     "train": config.TrainConfig,
     "infer": config.InferConfig,
     "evaluate": config.EvaluateConfig,
+    "produce": config.ProduceConfig,
     "pretrain": config.PretrainConfig,
 }
 

@@ -11,6 +11,7 @@ from ssm_net.config.infer import InferConfig
 from ssm_net.config.loading import load
 from ssm_net.config.prepare import PrepareConfig
 from ssm_net.config.pretrain import PRIOR_MODEL, PretrainConfig
+from ssm_net.config.produce import ProduceConfig
 from ssm_net.config.shared import DomainConfig, EngineConfig, MemoryConfig, ModelConfig, TrainerConfig
 from ssm_net.config.simulate import SimulateConfig
 from ssm_net.config.train import TrainConfig
@@ -29,6 +30,7 @@ __all__ = [
     "ModelConfig",
     "PrepareConfig",
     "PretrainConfig",
+    "ProduceConfig",
     "SimulateConfig",
     "TrainConfig",
     "TrainerConfig",

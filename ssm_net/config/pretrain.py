@@ -8,7 +8,7 @@ from ssm_net.config.checks import require, require_paths
 from ssm_net.config.shared import ModelConfig, TrainerConfig
 
 PRIOR_MODEL = ModelConfig(
-    width=64, coarse_width=64, coarse_depth=2, cells=True, lags=10, dropout=0.05
+    width=64, coarse_width=64, coarse_depth=2, cells=True, lags=10, lookahead=6, dropout=0.05
 )  # many worlds leave no room for overfitting; there are as many members as groups of families
 
 
@@ -27,6 +27,9 @@ class PretrainConfig:
     """folder for the worlds' sampled pixels, about 30 MB a world"""
     run: str
     """folder for the networks"""
+    prior: str = "none"
+    """networks of this package (shipped) or a folder, which look back only: they are taught to look model.lookahead
+    days ahead, and nothing else of them changes; none trains new networks"""
     families: list[str] = field(default_factory=lambda: ["AD", "BE", "CF"])
     """groups of families of physics, one network each: laws and numbers are drawn between the letters of a group"""
     count: int = 50
@@ -55,7 +58,7 @@ class PretrainConfig:
     """true prints what would be done and does nothing"""
 
     def __post_init__(self) -> None:
-        require_paths(self, "worlds", "run")
+        require_paths(self, "worlds", "run", "prior")
         require(bool(self.families) and self.count >= 1, "families must name at least one, and count be >= 1")
         require(len(set(self.families)) == len(self.families), "families must not name a group twice")
         require(self.cells >= 8 and self.cells % 4 == 0, f"cells={self.cells}: a multiple of 4, at least 8")

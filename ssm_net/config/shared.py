@@ -87,13 +87,15 @@ class ModelConfig:
     """true gives the coarse branch cell means of the features"""
     lags: int = 6
     """days the coarse branch looks back"""
+    lookahead: int = 0
+    """days the networks may look ahead, where a record of the past is made"""
     dropout: float = 0.25
     """dropout of the fine branch while training, [0, 1)"""
 
     def __post_init__(self) -> None:
         require(self.kernel % 2 == 1 and 1 <= self.kernel <= 35, f"model.kernel={self.kernel}: an odd number, 1 to 35")
         sizes = (self.members, self.width, self.depth, self.coarse_width, self.coarse_depth + 1, self.lags)
-        require(min(sizes) >= 1, "model sizes must be >= 1")
+        require(min(sizes) >= 1 and self.lookahead >= 0, "model sizes must be >= 1, and model.lookahead >= 0")
         require(0 <= self.dropout < 1, f"model.dropout={self.dropout} must lie in [0, 1)")
 
 

@@ -28,6 +28,11 @@ class TrainConfig:
     """networks to start from: shipped, none, or a folder of pretrain"""
     stations: str | None = None
     """ISMN folder or archive zip to learn from, a little; stations in withheld cells are kept for evaluate"""
+    mode: str = "nrt"
+    """nrt (near real time): each day knows the days before it only; archive: for a record of the past, it knows those
+    after it, too"""
+    lookahead: int = 3
+    """days that mode=archive looks ahead"""
     exclude: list[str] = field(default_factory=list)
     """features not to be used, e.g. exclude=[rain,api_2,api_10,api_30]"""
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -67,8 +72,15 @@ class TrainConfig:
     plan: bool = False
     """true prints what would be trained and does nothing"""
 
+    @property
+    def days_ahead(self) -> int:
+        """Days after a day that its map knows."""
+        return self.lookahead if self.mode == "archive" else 0
+
     def __post_init__(self) -> None:
         require_paths(self, "cube", "run", "prior", "stations")
+        require(self.mode in ("nrt", "archive"), f"mode={self.mode}: nrt or archive")
+        require(1 <= self.lookahead <= 30, f"lookahead={self.lookahead}: from 1 day to 30")
         require(self.epochs >= 1 and self.batch_size >= 1, "epochs and batch_size must be >= 1")
         require(self.patch >= 4 and self.patch % 2 == 0, f"patch={self.patch} must be an even number of cells, >= 4")
         require(self.stride >= 1, f"stride={self.stride} must be >= 1")

@@ -30,6 +30,7 @@ class FaultPoint(StrEnum):
     DAY_WRITTEN_WITHOUT_STATE = "the variables of a day are written, its state is not"  # the day
     DAY_WRITTEN_WITHOUT_STATUS = "the variables and the state of a day are written, its status is not"  # the day
     DAY_DONE_WITHOUT_REVISION = "a day has its status, and the file of its revision is old"  # the day
+    PIXELS_HALF_DROPPED = "the pixels of a day are dropped, those of other days that are to be are there"  # the day
     DAYS_HALF_WITHDRAWN = "a day to be made again has lost its status, days before it have theirs"  # the day
 
     STORE_MADE_NOT_RENAMED = "a new Zarr store of mosaics is there under a temporary name"  # the store

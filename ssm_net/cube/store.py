@@ -44,6 +44,7 @@ from ssm_net.grid import Domain, Grid, Window
 EPOCH = dt.date(2000, 1, 1)
 FORMAT = 3  # raised where variables of the same name would now hold other values; variables may be added
 CHUNK = 144
+DROPPED = "dropped"  # its name among the metadata: the days whose pixels are not kept
 ALL_FILL = "all_fill"  # in a status: the fields of the day that have no file
 WHOLE_AGAIN = "copy the cube again from where it came, or prepare a new one"
 
@@ -133,6 +134,10 @@ class Cube:
             whole = (0, shards.shape[0], 0, shards.shape[1])
             return shards.read(window or whole, *index, all_fill=lambda: day is None or self._is_all_fill(key, day))
         except ShardError as err:
+            if day is not None and key.startswith("fine/") and not self.has_pixels(day):
+                raise CubeError(f"{self.path}: the pixels of {day} were dropped, as those of all days before "
+                                f"{self.pixels_since} (produce keep=..): what needs them has to be made before, or the "
+                                "day prepared in another cube") from err  # fmt: skip
             raise damaged(f"{self.path / key}" + (f" of {day}" if day else ""), day, err) from err
         except OSError as err:
             raise _cannot_open(shards.file(*index), err) from err
@@ -218,6 +223,16 @@ class Cube:
         """The last day before ``before`` that is done; takes no longer in a longer record."""
         earlier = self.days[: bisect.bisect_left(self.days, before)]
         return next((day for day in reversed(earlier) if self.done(day)), None)
+
+    @property
+    def pixels_since(self) -> dt.date:
+        """The first day whose pixels are kept: of those before it only the coarse fields are."""
+        dropped = self.metadata(DROPPED, "before")
+        return dt.date.min if dropped is None else dt.date.fromisoformat(dropped["before"])
+
+    def has_pixels(self, day: dt.date) -> bool:
+        """Whether the pixels of a day that is done are kept."""
+        return day >= self.pixels_since
 
     def revision(self, day: dt.date) -> int:
         """As which revision ``day`` is stored; of a day that is not done, as which it would be stored now. 1 for a day

@@ -123,6 +123,10 @@ COARSE = {
             Variable(f"lst_{k}_seen", "1", f"fraction of the cell's land with LST seen by the satellite, {k}")
             for k in OVERPASSES
         ),
+        *(
+            Variable(f"lst_{k}_counted", "1", f"how much the views of lst_{k} count in its memory, mean over the land")
+            for k in OVERPASSES
+        ),
         Variable("source", "1", "sensor of the coarse observation, 0 none", "uint8", 1.0, 0.0, 0),
         *(
             Variable(f"lst_{k}_{what}", "K", long_name)
@@ -131,6 +135,7 @@ COARSE = {
                 "background": f"smooth clear-sky LST of the surroundings at sea level, {k}",
                 "cloud": f"effect of cloud on LST, {k}: to be added where it is not seen",
                 "cloud_sigma": f"standard error of lst_{k}_cloud",
+                "anomaly": f"clear-sky anomaly of the views of lst_{k} against the surroundings, 0 where none was",
                 "platform_offset": f"LST of the {k} overpass less that of the other platform's",
                 "other": f"cell mean of LST as the other platform saw it, {k}",
                 **{

@@ -18,7 +18,7 @@ import torch
 from ssm_net.core.faults import FaultPoint, reached
 from ssm_net.core.files import naming_full_disk
 from ssm_net.cube.lock import CubeLock
-from ssm_net.cube.store import ALL_FILL, Cube, CubeError, read_json, write_json
+from ssm_net.cube.store import ALL_FILL, DROPPED, Cube, CubeError, read_json, write_json
 from ssm_net.cube.variables import COARSE
 from ssm_net.grid import block_mean
 
@@ -88,6 +88,28 @@ class CubeWriter:
                 self._keep_revision(day)
                 cube.status_file(day).unlink()
                 reached(FaultPoint.DAYS_HALF_WITHDRAWN, day)
+
+    def drop_pixels(self, before: dt.date) -> int:
+        """Delete the pixels of all days before ``before``, for good; what is coarse of them stays. Returns the bytes
+        that were freed. What a cut left is deleted by the next call."""
+        cube = self._locked()
+        stored = cube.metadata(DROPPED, "before", "deleted_before") or {}
+        deleted = dt.date.fromisoformat(stored["deleted_before"]) if stored else cube.days[0]
+        before = max(before, cube.pixels_since)
+        if before <= deleted:
+            return 0
+        self.write_metadata(DROPPED, {"before": str(before), "deleted_before": str(deleted)})
+        freed = 0
+        for day in cube.days:
+            if deleted <= day < before:
+                for name in cube.fine:
+                    file = cube.shards(f"fine/{name}").file(cube.index(day))
+                    if file.exists():
+                        freed += file.stat().st_size
+                        file.unlink()
+                reached(FaultPoint.PIXELS_HALF_DROPPED, day)
+        self.write_metadata(DROPPED, {"before": str(before), "deleted_before": str(before)})
+        return freed
 
     def write_static(self, name: str, values: np.ndarray) -> None:
         """A static variable, (y, x), and its cell means. Raises ``OSError`` where the disk is full."""

@@ -24,6 +24,7 @@ class Bilinear:
     name: str = "bilinear"
     halo: int = 0
     lags: int = 6
+    lookahead: int = 0
     scaling: Scaling = NO_FEATURES
     updates: bool = False
 

@@ -38,7 +38,8 @@ class ModelError(SsmNetError):
 class Trained:
     """Networks and all that is needed to use them.
 
-    ``calibration`` turns the variance they state into the one measured on withheld observations.
+    ``calibration`` turns the variance they state into the one measured on withheld observations, of maps that know the
+    ``lookahead`` days after their own.
     """
 
     network: Committee
@@ -51,14 +52,15 @@ class Trained:
     calibration: Calibration
     provenance: dict[str, Any]
     digest: str = ""
+    lookahead: int = 0
 
 
 def build(model: ModelConfig, scaling: Scaling, mean_ssm: float) -> Committee:
     """Networks of the size ``model`` with new weights for the features of ``scaling``; ``mean_ssm`` in m3 m-3."""
     size = NetworkSize(
-        features=len(scaling.names), groups=len(features.GROUPS), lags=model.lags + 1, kernel=model.kernel,
-        width=model.width, depth=model.depth, coarse_width=model.coarse_width, coarse_depth=model.coarse_depth,
-        cells=model.cells, dropout=model.dropout,
+        features=len(scaling.names), groups=len(features.GROUPS), lags=model.lags + 1,
+        lookahead=model.lookahead, kernel=model.kernel, width=model.width, depth=model.depth,
+        coarse_width=model.coarse_width, coarse_depth=model.coarse_depth, cells=model.cells, dropout=model.dropout,
     )  # fmt: skip
     of_features = features.group_numbers(scaling.names)
     return Committee(Downscaler(size, mean_ssm, of_features) for _ in range(model.members))
@@ -72,7 +74,7 @@ def save_trained(run: Path, trained: Trained) -> None:
     os.replace(part, run / "model.pt")
     reached(FaultPoint.WEIGHTS_WITHOUT_DESCRIPTION, run)
     meta = {k: getattr(trained, k) for k in (
-        "ratio", "footprint", "fwhm", "mean_ssm", "provenance")}  # fmt: skip
+        "ratio", "footprint", "fwhm", "mean_ssm", "provenance", "lookahead")}  # fmt: skip
     meta |= {k: asdict(getattr(trained, k)) for k in ("scaling", "model", "calibration")}
     meta["digest"] = _digest(run / "model.pt")
     write_json(run / "model.json", meta)

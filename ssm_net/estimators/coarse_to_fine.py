@@ -35,6 +35,7 @@ class CoarseToFine(ABC):
     updates = False
     halo = 0
     lags = LAGS
+    lookahead = 0
 
     def __init__(self, training_set: TrainingSet, name: str) -> None:
         self.training_set, self.name, self.scaling = training_set, name, training_set.scaling

@@ -35,9 +35,9 @@ class Estimate(NamedTuple):
 
 
 class Estimator(Protocol):
-    """``needs`` names the variables of a window, ``halo`` the pixels around it, ``lags`` the days of coarse context,
-    ``scaling`` the features whose cell means it wants; ``updates`` says whether today's observation still has to enter
-    (the interpolating baselines begin with it)."""
+    """``needs`` names the variables of a window, ``halo`` the pixels around it, ``lags`` the days of coarse context and
+    ``lookahead`` those after the day that it has a use for, ``scaling`` the features whose cell means it wants;
+    ``updates`` says whether today's observation still has to enter (the interpolating baselines begin with it)."""
 
     @property
     def name(self) -> str: ...
@@ -47,6 +47,8 @@ class Estimator(Protocol):
     def halo(self) -> int: ...
     @property
     def lags(self) -> int: ...
+    @property
+    def lookahead(self) -> int: ...
     @property
     def scaling(self) -> Scaling: ...
     @property

@@ -51,7 +51,7 @@ class NetworkEstimator:
         self.network = trained.network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.fused = fused.Fused(self.network, precision)
         self.scaling = trained.scaling if trained.model.cells else NO_FEATURES
-        self.lags, self.halo = trained.model.lags, trained.network.halo
+        self.lags, self.lookahead, self.halo = trained.model.lags, trained.model.lookahead, trained.network.halo
         self.needs = features.needed(trained.scaling.present)
         self.shape, self.ratio = cube.domain.fine_shape, cube.domain.ratio
 
@@ -60,10 +60,10 @@ class NetworkEstimator:
         rows, cols = coarse.ssm.shape[-2:]
         phase = self.ablation.hidden_phases(phase_of_cells(rows, cols))
         ssm = torch.stack([coarse.without(phase == p).observations for p in range(PHASES)]).to(self.device)
-        cells = coarse.features.to(self.device).expand(PHASES, -1, -1, -1)
+        cells = coarse.cells.to(self.device).expand(PHASES, -1, -1, -1)
         contexts = [member.context(ssm, cells) for member in self.network]
         by_phase = tuple(torch.cat([c.base, c.deep], 1).float() for c in contexts)
-        scale, alone = self.trained.calibration.scale(coarse), ~any_near(coarse.ssm)
+        scale, alone = self.trained.calibration.scale(coarse), ~any_near(torch.cat([coarse.ssm, coarse.ahead]))
         return NetworkContext(by_phase, scale.to(self.device), alone.to(self.device))
 
     @torch.inference_mode()

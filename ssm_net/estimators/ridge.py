@@ -30,6 +30,7 @@ class Ridge:
     updates = True
     halo = 0
     lags = LAGS
+    lookahead = 0
     STRIDE = 3  # every third pixel each way stands for a footprint
     CELLS, DAYS = (0.5, 0.8, 1.2, 2.0), (1.0, 2.0, 4.0, 8.0)  # scales tried for the first context
     WIDER, LONGER = 2.0, 4.0  # of the second context

@@ -21,6 +21,7 @@ __all__ = [
     "day_path",
     "day_size",
     "days_done",
+    "provisional_file",
     "quicklook_path",
     "read_day",
     "revision_of",
@@ -74,6 +75,12 @@ def quicklook_path(folder: Path, domain_name: str, day: dt.date) -> Path:
 def write_quicklook(mosaic: Mosaic, folder: Path) -> Path:
     """Write the day's picture and return its path."""
     return write_whole(quicklook_path(folder, mosaic.domain.name, mosaic.day), encode_quicklook(mosaic))
+
+
+def provisional_file(folder: Path, domain_name: str, day: dt.date) -> Path:
+    """The empty file that is there as long as the map of a day is provisional: from before the map is written until it
+    is final."""
+    return Path(folder) / "provisional" / stem(domain_name, day)
 
 
 def day_size(folder: Path, domain_name: str, day: dt.date, format: str = "netcdf") -> int:

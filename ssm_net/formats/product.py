@@ -41,6 +41,7 @@ class Flag(IntFlag):
     URBAN = 128  # dense town
     OTHER_SENSOR = 256  # the coarse cell was observed by a sensor that is intercalibrated to the reference sensor
     LONG_UNOBSERVED = 512  # the coarse cell was last observed more than LONG_UNOBSERVED_DAYS before
+    PROVISIONAL = 1024  # of a record of the past: the map is made again when the days after it are known
 
 
 LONG_UNOBSERVED_DAYS = 7

@@ -125,7 +125,7 @@ def predict_background(
     uint16 are those that no day changes; ``update`` is gain, exact or none. ``progress`` is called with the number of
     tiles that are done and that of all.
     """
-    coarse, land = read_coarse(cube, day, estimator.lags, estimator.scaling), h.land
+    coarse, land = read_coarse(cube, day, estimator.lags, estimator.scaling, estimator.lookahead), h.land
     flags = quality_flags.expand_flags(quality_flags.coarse_flags(cube, day), land.numpy(), cube.domain.ratio)
     flags |= static_flags
     updates = estimator.updates and update != "none"

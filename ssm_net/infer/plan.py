@@ -8,9 +8,10 @@ from pathlib import Path
 
 from ssm_net.config import InferConfig, parse_day
 from ssm_net.core.days import runs
+from ssm_net.cube.lookahead import ArchiveCube
 from ssm_net.cube.store import Cube
 from ssm_net.errors import SsmNetError
-from ssm_net.formats.mosaic_days import day_done, revision_of
+from ssm_net.formats.mosaic_days import day_done, provisional_file, revision_of
 from ssm_net.inputs.tiling import tiles
 
 
@@ -22,6 +23,7 @@ class InferenceError(SsmNetError):
 @dataclass(frozen=True)
 class InferencePlan:
     """``days`` asked for and prepared, in order; ``todo`` those to be made; ``unprepared`` those that the cube lacks;
+    ``dropped`` those whose pixels it does not keep, and which have no map;
     ``outdated`` those whose mosaic rests on an earlier revision of the cube's day and stays as it is."""
 
     cfg: InferConfig
@@ -29,6 +31,7 @@ class InferencePlan:
     days: tuple[dt.date, ...]
     todo: tuple[dt.date, ...]
     unprepared: tuple[dt.date, ...]
+    dropped: tuple[dt.date, ...]
     outdated: tuple[dt.date, ...]
     tiles: int
     tile_pixels: int
@@ -51,6 +54,10 @@ class InferencePlan:
         out = []
         if self.unprepared:
             out.append(f"not prepared yet, left out: {runs(self.unprepared)}")
+        if self.dropped:
+            out.append(
+                f"no map is made of {runs(self.dropped)}: the cube no longer keeps their pixels (produce keep=..)"
+            )
         if self.outdated:
             out.append(f"prepare.py has made {runs(self.outdated)} again since their mosaics were made; revise=true "
                        "makes them again too")  # fmt: skip
@@ -65,7 +72,9 @@ def plan_inference(cfg: InferConfig, cube: Cube) -> InferencePlan:
     first = parse_day(cfg.start, "start") if cfg.start else cube.days[0]
     last = parse_day(cfg.end, "end") if cfg.end else cube.days[-1]
     period = [d for d in cube.days if first <= d <= last]
-    prepared = [d for d in period if cube.done(d)]
+    since = cube.pixels_since
+    stored = [d for d in period if cube.done(d)]
+    prepared = [d for d in stored if d >= since or _done(cfg, cube, d)]
     if not prepared:
         raise InferenceError(
             f"{cube.path} holds no whole day in {first} .. {last} (its period: {cube.days[0]} .. {cube.days[-1]}); "
@@ -77,12 +86,14 @@ def plan_inference(cfg: InferConfig, cube: Cube) -> InferencePlan:
             f"part={cfg.part} of parts={cfg.parts} holds none of the {len(prepared)} days; give fewer parts"
         )
     outdated = set(outdated_days(cfg, cube, days))
-    remade = outdated if cfg.revise else set()
-    todo = [d for d in days if cfg.overwrite or d in remade or not _done(cfg, cube, d)]
+    remade = (outdated if cfg.revise else set()) | set(made_final(cfg, cube, days))
+    todo = [d for d in days if d >= since and (cfg.overwrite or d in remade or not _done(cfg, cube, d))]
     ratio, side = cube.domain.ratio, cfg.tile
     return InferencePlan(
-        cfg, cube.domain.name, tuple(days), tuple(todo), tuple(sorted(set(period) - set(prepared))),
-        tuple(sorted(outdated - set(todo))), len(tiles(cube.domain.coarse_shape, ratio, side)), side * ratio,
+        cfg, cube.domain.name, tuple(days), tuple(todo),
+        unprepared=tuple(sorted(set(period) - set(stored))), dropped=tuple(sorted(set(stored) - set(prepared))),
+        outdated=tuple(sorted(outdated - set(todo))), tiles=len(tiles(cube.domain.coarse_shape, ratio, side)),
+        tile_pixels=side * ratio,
     )  # fmt: skip
 
 
@@ -90,6 +101,14 @@ def outdated_days(cfg: InferConfig, cube: Cube, days: list[dt.date]) -> list[dt.
     """Days whose mosaic rests on an earlier revision of the cube's day."""
     revised = [d for d in days if cube.revision(d) > 1 and _done(cfg, cube, d)]
     return [d for d in revised if revision_of(Path(cfg.mosaics), cube.domain.name, d, cfg.format) < cube.revision(d)]
+
+
+def made_final(cfg: InferConfig, cube: Cube, days: list[dt.date]) -> list[dt.date]:
+    """Days whose map is provisional, and whose days ahead have come."""
+    if not isinstance(cube, ArchiveCube):
+        return []
+    folder, name = Path(cfg.mosaics), cube.domain.name
+    return [d for d in days if provisional_file(folder, name, d).exists() and cube.whole(d)]
 
 
 def _done(cfg: InferConfig, cube: Cube, day: dt.date) -> bool:

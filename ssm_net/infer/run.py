@@ -21,6 +21,7 @@ from rich.progress import Progress
 from ssm_net.config import InferConfig
 from ssm_net.core.days import runs
 from ssm_net.core.workers import as_they_come
+from ssm_net.cube.lookahead import seen_from
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.estimators.ablation import NO_ABLATION, Ablation
 from ssm_net.estimators.checkpoint import Trained, load_trained
@@ -41,14 +42,14 @@ FEW = 40  # tiles of a day beyond which their progress is shown
 def infer(cfg: InferConfig, ablation: Ablation = NO_ABLATION) -> list[dt.date]:
     """Write the mosaics of ``cfg``; returns the days that were made now. ``ablation`` is what the networks were trained
     with."""
-    cube, folder = open_cube(cfg.cube), Path(cfg.mosaics)
+    trained, folder = _trained(cfg), Path(cfg.mosaics)
+    cube = seen_from(open_cube(cfg.cube), trained.lookahead if trained else 0)
     plan = plan_inference(cfg, cube)
     for warning in plan.warnings:
         log.warning("%s: %s", cube.path, warning)
     if cfg.plan:
         console.print(escape(str(plan)))
         return []
-    trained = _trained(cfg)
     if trained is not None and (differences := version_differences(trained.provenance)):
         log.warning("%s was trained on inputs that were processed by other versions: %s; train it again on a cube of "
                     "this version", cfg.run, ", ".join(differences))  # fmt: skip
@@ -141,7 +142,7 @@ def _write_one(cfg: InferConfig, ablation: Ablation, run: str, day: dt.date) -> 
     with ONE:
         torch.set_num_threads(get_worker().state.nthreads)
         days = _writer_of(cfg, ablation, run)
-        again = cfg.overwrite or cfg.revise
+        again = cfg.overwrite or cfg.revise or days.provisional(day)
         if not again and day_done(Path(cfg.mosaics), days.cube.domain.name, day, cfg.format):
             return  # by a worker that died before it could report it
         days.write(days.predict(day))

@@ -12,16 +12,17 @@ import torch
 
 from ssm_net.config import InferConfig
 from ssm_net.core.faults import FaultPoint, reached
-from ssm_net.core.files import stamp
+from ssm_net.core.files import stamp, write_whole
 from ssm_net.cube.footprint import ObservationOperator
+from ssm_net.cube.lookahead import ArchiveCube, seen_from
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.estimators.ablation import NO_ABLATION, Ablation
 from ssm_net.estimators.checkpoint import Trained
 from ssm_net.estimators.interface import Estimator
 from ssm_net.estimators.network import NetworkEstimator, Precision, fastest_precision
 from ssm_net.estimators.registry import baseline
-from ssm_net.formats.mosaic_days import write_day, write_quicklook
-from ssm_net.formats.product import Attribute
+from ssm_net.formats.mosaic_days import provisional_file, write_day, write_quicklook
+from ssm_net.formats.product import Attribute, Flag
 from ssm_net.infer import quality_flags
 from ssm_net.infer.day import DayBackground, predict_background
 from ssm_net.infer.plan import InferenceError
@@ -46,7 +47,8 @@ class DayWriter:
     @classmethod
     def open(cls, cfg: InferConfig, trained: Trained | None, ablation: Ablation = NO_ABLATION) -> DayWriter:
         """``trained`` is None for a baseline. Raises ``SsmNetError`` where the cube lacks what the estimator needs."""
-        cube, device = open_cube(cfg.cube), choose_device(cfg.device) if trained else torch.device("cpu")
+        cube = seen_from(open_cube(cfg.cube), trained.lookahead if trained else 0)
+        device = choose_device(cfg.device) if trained else torch.device("cpu")
         precision = fastest_precision(device) if trained else Precision(torch.float32, "baselines are in float32")
         if trained is not None:
             estimator: Estimator = NetworkEstimator(trained, cube, device, precision.dtype, ablation)
@@ -71,23 +73,41 @@ class DayWriter:
                 f"{self.cube.path}: prepare.py makes {day} again, or days before it, while its map is being made; no "
                 "map of it is written: give the same command again once prepare.py has ended"
             )
+        if isinstance(self.cube, ArchiveCube):
+            known, provisional = len(self.cube.days_ahead(day)), not self.cube.whole(day)
+            own |= {"days_ahead": known, "status": "provisional" if provisional else "final"}
+            if provisional:
+                background.flags[self.h.land.numpy()] |= np.uint16(Flag.PROVISIONAL)
         return replace(background, own=own)
 
     def _made(self, day: dt.date) -> list[tuple[int, int]]:
-        """When the status of ``day``, and of each day before it that it rests on, was written: a day that is made again
-        loses its status before any of its fields is touched."""
+        """When the status of ``day``, and of each day that it rests on, was written: a day that is made again loses its
+        status before any of its fields is touched."""
         last = self.cube.index(day)
-        days = self.cube.days[max(0, last - self.estimator.lags) : last + 1]
+        days = [*self.cube.days[max(0, last - self.estimator.lags) : last + 1]]
+        if isinstance(self.cube, ArchiveCube):
+            days += self.cube.days_ahead(day)
         return [stamp(self.cube.status_file(d)) for d in days]
 
+    def provisional(self, day: dt.date) -> bool:
+        """Whether the day's map is there and provisional."""
+        return provisional_file(Path(self.cfg.mosaics), self.cube.domain.name, day).exists()
+
     def write(self, background: DayBackground) -> Path:
-        """The picture comes first: a day is done when its file is there."""
+        """The picture comes first: a day is done when its file is there. A provisional one is marked before, and a
+        final one loses its mark after, so that no map is taken for final too early."""
         day = background.coarse.day
         mosaic, folder = background.mosaic(self.attrs), Path(self.cfg.mosaics)
+        mark = provisional_file(folder, mosaic.domain.name, day)
         if self.cfg.quicklook:
             write_quicklook(mosaic, folder)
             reached(FaultPoint.QUICKLOOK_WITHOUT_MOSAIC, day)
-        return write_day(mosaic, folder, self.cfg.format)
+        if provisional := background.own.get("status") == "provisional":
+            write_whole(mark, b"")
+        path = write_day(mosaic, folder, self.cfg.format)
+        if not provisional:
+            mark.unlink(missing_ok=True)
+        return path
 
 
 def choose_device(name: str) -> torch.device:
@@ -102,9 +122,10 @@ def choose_device(name: str) -> torch.device:
 def provenance_of(cfg: InferConfig, trained: Trained | None) -> Provenance:
     """What distinguishes the maps of one model from those of another; ``trained`` is None for a baseline."""
     if trained is None:
-        return {"model": cfg.method, "checkpoint": "none"}
+        return {"model": cfg.method, "checkpoint": "none", "mode": mode_of(0)}
     attrs: Provenance = {
         "model": "ssm_net", "checkpoint": trained.digest, "features": " ".join(trained.scaling.names),
+        "mode": mode_of(trained.lookahead),
         "trained_on": f"{trained.provenance['cube']} {' .. '.join(trained.provenance['train_days'])}",
     }  # fmt: skip
     if stations := trained.provenance.get("stations"):
@@ -112,12 +133,16 @@ def provenance_of(cfg: InferConfig, trained: Trained | None) -> Provenance:
     return attrs
 
 
+def mode_of(lookahead: int) -> str:
+    """What a map says of the days that it knows."""
+    return f"archive: knows {lookahead} days ahead" if lookahead else "near real time: knows the days before only"
+
+
 def _described(cfg: InferConfig, cube: Cube, estimator: Estimator) -> dict[str, Attribute]:
     """Global attributes that say what a mosaic was made of; nothing in them changes from run to run."""
     products = {k: v for k, v in cube.attrs.items() if k in ("ssm", "lst", "reflectance", "rain") and v}
     return {
         "update": cfg.update if estimator.updates else "none",
-        "mode": "looks back only",
         "inference_tile": cfg.tile,  # coarse cells; the evaluation looks for seams there
         "inputs": ", ".join(f"{k}: {v}" for k, v in sorted(products.items())),
         "coarse_footprint": f"{cube.attrs['footprint']}, FWHM {cube.attrs['fwhm_km']} km",

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ssm_net.core.clock import OVERPASSES
+from ssm_net.cube.lookahead import ArchiveCube
 from ssm_net.cube.store import Cube
 from ssm_net.grid import Domain, Window, upsample
 from ssm_net.inputs import features
@@ -49,16 +50,20 @@ class CoarseDay:
     """A day on the coarse grid, whole domain.
 
     ``ssm`` (L, R, C): the observation of the day and of the L-1 days before it (lag 0 first), m3 m-3, NaN where there
-    is none; ``older`` (R, C) the fading mean of those before, NaN where there is none and with L = 1; ``sigma`` (R, C)
-    its standard error on the day, NaN where there is none; ``features`` (F, R, C) cell
-    means of the features, normalised; ``season`` (2,): sine and cosine of the day of year; ``land`` (R, C) fraction of
-    the cell under the production mask; ``seen`` (R, C) fraction of the land whose LST was seen, by day or by night,
-    whichever is more; ``background`` maps overpass names to (R, C) temperatures of the surroundings, K.
+    is none; ``older`` (R, C) the fading mean of those before, NaN where there is none and with L = 1; ``ahead``
+    (A, R, C) the observations of the A days after it, and ``rain_ahead`` (A, R, C) their rain, normalised, NaN where
+    there is none or the cube looks back only; ``sigma`` (R, C) the standard error of the day's observation, NaN where
+    there is none; ``features`` (F, R, C) cell means of the features, normalised; ``season`` (2,): sine and cosine of
+    the day of year; ``land`` (R, C) fraction of the cell under the production mask; ``seen`` (R, C) fraction of the
+    land whose LST was seen, by day or by night, whichever is more; ``background`` maps overpass names to (R, C)
+    temperatures of the surroundings, K.
     """
 
     day: dt.date
     ssm: Tensor
     older: Tensor
+    ahead: Tensor
+    rain_ahead: Tensor
     sigma: Tensor
     features: Tensor
     season: Tensor
@@ -68,8 +73,14 @@ class CoarseDay:
 
     @property
     def observations(self) -> Tensor:
-        """What networks are given, (L + 1, R, C): the observations by lag and, last, the mean of the older ones."""
-        return torch.cat([self.ssm, self.older[None]])
+        """What networks are given, (L + 1 + A, R, C): the observations by lag, the mean of the older ones, and the
+        observations of the days ahead."""
+        return torch.cat([self.ssm, self.older[None], self.ahead])
+
+    @property
+    def cells(self) -> Tensor:
+        """What networks are given of cells, (F + A, R, C): the features and the rain of the days ahead."""
+        return torch.cat([self.features, self.rain_ahead])
 
     def without(self, hide: Tensor) -> CoarseDay:
         """The same day with its own observation taken away where ``hide`` (R, C) is true."""
@@ -100,17 +111,25 @@ def read_cells(cube: Cube, day: dt.date, names: Sequence[str]) -> Tensor:
     return features.stack(names, given)
 
 
-def read_coarse(cube: Cube, day: dt.date, lags: int, scaling: Scaling) -> CoarseDay:
+def read_coarse(cube: Cube, day: dt.date, lags: int, scaling: Scaling, lookahead: int = 0) -> CoarseDay:
     """The coarse fields of ``day``, the observations of the ``lags - 1`` days before it and, where these are any, the
-    mean of the older ones."""
+    mean of the older ones; and those of the ``lookahead`` days after it, as far as an ``ArchiveCube`` knows them."""
     none = torch.full(cube.domain.coarse_shape, torch.nan)
 
-    def observed(n: int) -> Tensor:
-        past = day - dt.timedelta(n)
-        return _coarse(cube, "ssm", past) if "ssm" in cube.coarse and cube.done(past) else none
+    def observed(at: dt.date) -> Tensor:
+        return _coarse(cube, "ssm", at) if "ssm" in cube.coarse and cube.done(at) else none
 
-    ssm = torch.stack([observed(n) for n in range(lags)])
-    older = older_mean(torch.stack([observed(lags + n) for n in range(OLDER_DAYS)])) if lags > 1 else none
+    def before(n: int) -> Tensor:
+        return observed(day - dt.timedelta(n))
+
+    ssm = torch.stack([before(n) for n in range(lags)])
+    older = older_mean(torch.stack([before(lags + n) for n in range(OLDER_DAYS)])) if lags > 1 else none
+    ahead, rain_ahead = torch.full((2, lookahead, *none.shape), torch.nan)
+    for known in cube.days_ahead(day) if isinstance(cube, ArchiveCube) else ():
+        if (n := (known - day).days) <= lookahead:
+            ahead[n - 1] = observed(known)
+            if "rain" in scaling.present and "rain" in cube.coarse:
+                rain_ahead[n - 1] = scaling.of("rain", torch.log1p(_coarse(cube, "rain", known)))
     background = {k: _coarse(cube, f"lst_{k}_background", day) for k in OVERPASSES if f"lst_{k}" in cube.fine}
     seen = torch.stack(
         [torch.zeros(cube.domain.coarse_shape), *(_coarse(cube, f"lst_{k}_seen", day) for k in background)]
@@ -121,6 +140,8 @@ def read_coarse(cube: Cube, day: dt.date, lags: int, scaling: Scaling) -> Coarse
         day,
         ssm,
         older,
+        ahead,
+        rain_ahead,
         torch.where(torch.isfinite(ssm[0]), _coarse(cube, "ssm_sigma", day), torch.nan),
         scaling(read_cells(cube, day, scaling.names)) if scaling.names else torch.empty(0, *land.shape),
         torch.tensor([math.sin(angle), math.cos(angle)]),

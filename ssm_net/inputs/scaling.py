@@ -52,6 +52,13 @@ class Scaling:
         standard deviations outside the range."""
         return features.normalise(x, *_moments(self, x.device, x.dtype))
 
+    def of(self, name: str, x: Tensor) -> Tensor:
+        """One feature, of any shape, as ``__call__`` scales it."""
+        i = slice(at := self.names.index(name), at + 1)
+        alone = Scaling(self.names[i], self.mean[i], self.std[i], self.low[i], self.high[i], self.first, self.last,
+                        tuple({name} & set(self.absent)))  # fmt: skip
+        return alone(x.unsqueeze(-3)).squeeze(-3)
+
 
 @functools.lru_cache(16)
 @torch.inference_mode(False)

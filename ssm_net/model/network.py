@@ -36,13 +36,15 @@ UNRESOLVED = 0.04  # m3 m-3; what no predictor explains inside a cell is 0.02-0.
 @dataclass(frozen=True)
 class NetworkSize:
     """Size of a ``Downscaler``: ``features`` of a pixel, of which each is in one of ``groups``, ``lags`` days of
-    observations (the last may stand for all older ones), ``kernel`` of the first convolution (pixels a side), channels
-    (``width``) and blocks (``depth``) of the fine branch, the same of the coarse branch; ``cells``: whether the coarse
-    branch is given the features' cell means; ``dropout``, a probability."""
+    observations (the last may stand for all older ones) and ``lookahead`` days after the day that is mapped, ``kernel``
+    of the first convolution (pixels a side), channels (``width``) and blocks (``depth``) of the fine branch, the same
+    of the coarse branch; ``cells``: whether the coarse branch is given the features' cell means; ``dropout``, a
+    probability."""
 
     features: int
     groups: int
     lags: int
+    lookahead: int
     kernel: int
     width: int
     depth: int
@@ -117,19 +119,19 @@ class LeaveOwnOutMean(nn.Module):
 
     REACH = ((1.5, 2.5), (0.8, 1.0), (3.0, 0.7), (0.7, 6.0), (0.4, 30.0))
 
-    def __init__(self, lags: int, mean: float) -> None:
+    def __init__(self, lags: int, lookahead: int, mean: float) -> None:
         super().__init__()
         d = torch.arange(KERNEL) - KERNEL // 2
         distance = torch.sqrt((d[:, None] ** 2 + d[None] ** 2).float())
-        lag = torch.arange(lags).float()[:, None, None]
+        lag = torch.cat([torch.arange(lags), torch.arange(lookahead) + 1]).float()[:, None, None]
         self.logits = nn.Parameter(torch.stack([-distance / space - lag / time for space, time in self.REACH]))
         self.prior = nn.Parameter(torch.full((len(self.REACH),), -3.0))
         self.mean: Tensor
         self.register_buffer("mean", torch.tensor(mean))
 
     def forward(self, ssm: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
-        """``ssm`` (m3 m-3) and ``visible`` (0 or 1), both (B, L, R, C), to the means (B, K, R, C), m3 m-3, and the
-        weight of each."""
+        """``ssm`` (m3 m-3; the day's, those before it, those after it) and ``visible`` (0 or 1), both (B, L, R, C), to
+        the means (B, K, R, C), m3 m-3, and the weight of each."""
         w = self.logits.exp()
         total = F.conv2d((ssm - self.mean) * visible, w, padding=KERNEL // 2)
         weight = F.conv2d(visible, w, padding=KERNEL // 2) + self.prior.exp()[:, None, None]
@@ -151,15 +153,16 @@ class Downscaler(nn.Module):
     def __init__(self, size: NetworkSize, mean_ssm: float, group_of: Sequence[int]) -> None:
         super().__init__()
         width, dropout = size.width, size.dropout
-        self.halo, self.cells = size.kernel // 2, size.cells
+        self.halo, self.cells, self.lookahead = size.kernel // 2, size.cells, size.lookahead
         self.groups: Tensor
         self.slopes: Tensor
         self.register_buffer("groups", F.one_hot(torch.tensor(group_of), size.groups).T.float())
         self.register_buffer("slopes", torch.zeros(size.features))
         channels = size.features + size.groups
         self.stem = nn.Conv2d(channels, width, size.kernel)
-        self.own_out = LeaveOwnOutMean(size.lags, mean_ssm)
-        coarse_inputs = 2 * len(LeaveOwnOutMean.REACH) + (channels + size.features + 2 if size.cells else 0)
+        self.own_out = LeaveOwnOutMean(size.lags, size.lookahead, mean_ssm)
+        of_cells = channels + size.features + 2 + 2 * size.lookahead if size.cells else 0
+        coarse_inputs = 2 * len(LeaveOwnOutMean.REACH) + of_cells
         self.coarse = nn.Sequential(
             nn.Conv2d(coarse_inputs, size.coarse_width, 1),
             *(CoarseBlock(size.coarse_width, dropout) for _ in range(size.coarse_depth)),
@@ -201,8 +204,9 @@ class Downscaler(nn.Module):
         return fine + more[:, None, None]
 
     def context(self, ssm: Tensor, cells: Tensor, slopes: Tensor | None = None) -> CoarseContext:
-        """The coarse branch on the visible observations: ``ssm`` (B, L, R, C) m3 m-3, NaN where hidden or not observed;
-        ``cells`` (B, F, R, C) cell means of the normalised features, NaN where missing."""
+        """The coarse branch on the visible observations: ``ssm`` (B, L + A, R, C) m3 m-3, NaN where hidden or not
+        observed, of the day, those before it and the A days after it; ``cells`` (B, F + A, R, C) cell means of the
+        normalised features and, last, of the rain of these A days, NaN where missing."""
         visible = torch.isfinite(ssm).to(self.own_out.mean)
         observed = torch.nan_to_num(ssm).to(visible)
         means, weight = self.own_out(observed, visible)
@@ -212,7 +216,9 @@ class Downscaler(nn.Module):
             anomaly = (observed[:, :1] - self.own_out.mean) / SSM_SCALE * visible[:, :1]
             # What is missing is told apart from what is at its mean.
             inputs += [anomaly, visible[:, :1]]
-            inputs += [self.with_regional(torch.nan_to_num(cells), slopes), torch.isfinite(cells).to(cells)]
+            known, features = torch.nan_to_num(cells), self.groups.shape[1]
+            inputs += [self.with_regional(known[:, :features], slopes), known[:, features:]]
+            inputs += [torch.isfinite(cells).to(cells)]
         return CoarseContext(means[:, :1], self.coarse(torch.cat(inputs, 1)))
 
     def basis(self, fine: Tensor, deep: Tensor) -> Tensor:

@@ -69,7 +69,7 @@ class CubeProducts:
     def coarse(self) -> list[str]:
         """The coarse variables that they give; cell means of fine variables are among them."""
         fine = self.fine()
-        thermal = ["background", "background_sigma", "seen", "cloud", "cloud_sigma"]
+        thermal = ["background", "background_sigma", "seen", "anomaly", "counted", "cloud", "cloud_sigma"]
         thermal += [f"{what}{place}" for place in other_places(self.other_lst) for what in ("platform_offset", "other")]
         viirs = any(known_product(name).platform in VIIRS for name in (*self.lst, *self.other_lst))
         thermal += ["target_offset"] * (viirs and bool(self.other_lst)) + ["minus_air", "air"] * bool(self.reanalysis)

@@ -99,11 +99,13 @@ def find_remake(cfg: PrepareConfig, cube: Cube, products: CubeProducts, files: R
             "these days and all days after them are made again, as a new revision"
         )
     used = frozenset(name for status in statuses.values() for name in status.get("files", ()))
-    late = late_granules(cfg, cube, products, statuses, files)
+    # A day is made again from the pixels of the day before it.
+    kept = {day for day in statuses if day > cube.pixels_since}
+    late = {d: names for d, names in late_granules(cfg, cube, products, statuses, files).items() if d in kept}
     if not cfg.revise:
         return Remake(late, used=used)
     wanted = set(days_between(cfg.start, cfg.end))
-    damaged = {day: error for day in statuses if day in wanted and (error := damage_of_day(cube, day))}
+    damaged = {day: error for day in kept if day in wanted and (error := damage_of_day(cube, day))}
     return Remake(late, damaged, without_status, damaged_static_maps(cube), used)
 
 

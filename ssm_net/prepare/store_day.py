@@ -23,6 +23,7 @@ from ssm_net.lst.background import BackgroundLST
 from ssm_net.lst.cloud_effect import Air
 from ssm_net.lst.gap_filling import LAPSE, ClearLST, FilledLST, Terrain, ThermalState, fill_gaps
 from ssm_net.lst.memory import Memory, sun_height
+from ssm_net.lst.views import cell_views
 from ssm_net.prepare.antecedent_rain import antecedent_rain
 from ssm_net.prepare.consensus import codes_in, combine, first_of
 from ssm_net.prepare.coverage import covered
@@ -196,6 +197,10 @@ def _thermal(day: _Making, k: str) -> Iterator[PackedField]:
     for place, other in zip(other_places(cube.attrs.get("other_lst", "").split()), others, strict=True):
         if f"lst_{k}_other{place}" in cube.coarse:
             day.coarse[f"lst_{k}_other{place}"] = _cell_mean_where_seen(day, other.lst)
+    if f"lst_{k}_anomaly" in cube.coarse:
+        of_cells = cell_views(filled.lst, filled.lineage, day.surface.terrain.elevation, filled.state.background.lst,
+                           day.surface.land)  # fmt: skip
+        day.coarse.update({f"lst_{k}_{name}": field.numpy() for name, field in of_cells._asdict().items()})
     _keep_thermal_state(day, k, filled.state)
     if f"lst_{k}_cloud" in cube.coarse:
         sky = None

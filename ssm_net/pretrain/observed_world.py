@@ -29,7 +29,7 @@ from ssm_net.grid import Domain, block_mean, expand, upsample
 from ssm_net.lst.annual_cycle import Cycle
 from ssm_net.lst.background import smooth
 from ssm_net.lst.gap_filling import LAPSE, PERSISTS
-from ssm_net.lst.memory import SLOW_DAYS, Memory, sun_height
+from ssm_net.lst.memory import SLOW_DAYS, Memory, Views, sun_height
 from ssm_net.prepare.static_maps import RELIEF_PIXELS
 from ssm_net.prepare.store_day import OLDEST
 from ssm_net.simulate.native_files import REFLECTANCE_EVERY
@@ -49,13 +49,14 @@ RESAMPLED = torch.tensor([1.0, 6.0, 1.0]) / 8  # weights of a pixel's neighbours
 class ObservedWorldDay:
     """One day of a world: ``fine`` variables by name (y, x), their ``cells`` means (R, C), both as of a cube and NaN
     where missing; ``ssm`` as observed (R, C) and its ``truth`` (y, x), m3 m-3, NaN on snow, frozen ground and water, be
-    it on the map or not."""
+    it on the map or not; ``views`` of LST by overpass, those of pixels and their means in cells."""
 
     date: dt.date
     fine: Mapping[str, Tensor]
     cells: Mapping[str, Tensor]
     ssm: Tensor
     truth: Tensor
+    views: Mapping[str, tuple[Views, Views]]
 
 
 @dataclass
@@ -80,6 +81,7 @@ class _Recorder:
     thermal: dict[str, _Thermal] = field(default_factory=dict)
     antecedent: dict[str, Tensor] = field(default_factory=dict)
     bands: dict[str, Tensor] = field(default_factory=dict)
+    views: dict[str, tuple[Views, Views]] = field(default_factory=dict)
     age: Tensor | None = None
 
     def __post_init__(self) -> None:
@@ -118,6 +120,8 @@ class _Recorder:
         if slow is not None:
             sun = expand(sun_height(self.latitude, day.date, DAY_HOUR), ratio)
             slow = slow.faded(1, SLOW_DAYS).with_views(anomaly, seen, sun)
+        views = Views(anomaly * seen, seen)
+        self.views[k] = views, Views(*(block_mean(v, ratio, self.land).nan_to_num() for v in views))
         cycle = cycle.learn(day.date, background, block_mean(seen, ratio))
         # Where it was not seen, what gap filling mostly rests on; only cell means of it are used.
         filled = up + torch.where(clear, anomaly, PERSISTS * state.fast.mean) - LAPSE * height
@@ -162,7 +166,8 @@ class _Recorder:
         if day.snow is not None:
             bare &= day.snow <= SNOW_MASK
         truth = torch.where(self.land & torch.from_numpy(bare), torch.from_numpy(day.night.ssm), torch.nan)
-        return ObservedWorldDay(day.date, fine, cells, torch.from_numpy(self.observer.coarse(day)), truth)
+        return ObservedWorldDay(day.date, fine, cells, torch.from_numpy(self.observer.coarse(day)), truth,
+                                dict(self.views))  # fmt: skip
 
 
 def observed_days(

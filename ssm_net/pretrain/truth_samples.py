@@ -1,7 +1,8 @@
 """Training samples from simulated worlds: thinned pixels of a day with their 1 km truth, and random corruptions.
 
 Observations are hidden, features removed one by one and in groups, and static maps exchanged for those of another
-world, so that the networks learn to do without each of them and to trust no map that the record does not support.
+world, so that the networks learn to do without each of them and to trust no map that the record does not support. Half
+of the samples know the days ahead, the others do not.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ssm_net.inputs.phases import phase_of_cells
 from ssm_net.inputs.reading import OLDER_DAYS, older_mean
 from ssm_net.inputs.scaling import Scaling
 from ssm_net.model.regional_slopes import Contrasts, SlopeEvidence
-from ssm_net.pretrain.samples import NEIGHBOURHOOD, THINNING, World
+from ssm_net.pretrain.samples import AHEAD, LOOKAHEADS, NEIGHBOURHOOD, THINNING, World
 from ssm_net.train.batches import CoarseWindow, TensorValue
 from ssm_net.train.data_module import EpochDataset
 from ssm_net.train.leave_own_out import MOST_HIDDEN
@@ -35,6 +36,7 @@ PRODUCTS = (("rain", "api"), ("ndvi", "ndwi", "swir", "reflectance"), ("ndwi", "
 SLOPES_UNKNOWN = 0.15  # of the samples know no regional slopes: a record of a day, or one cell
 MAPS = (("sand", "clay"), ("relief",), ("water_fraction",))  # which are right or wrong together
 EXCHANGED = 0.3  # probability that a map is another world's, in all versions of a world but the first
+KNOWS_AHEAD = 0.5  # of the samples know days ahead
 VERSIONS = 4  # of the maps of a world
 RECORDS = 3  # parts of a world's record that slopes are learned from: all of it, and some of its cells and days
 
@@ -52,6 +54,11 @@ class TruthBatch(TensorValue):
     pixel_phase: Tensor
     slopes: Tensor
     coarse: CoarseWindow
+
+    @property
+    def lookahead(self) -> int:
+        """The number of days ahead that the coarse branch has channels for."""
+        return self.coarse.cells.shape[-3] - self.slopes.shape[-1]
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -139,7 +146,8 @@ class _Version:
 class TruthSamples(EpochDataset):
     """Days of worlds of one size; a pixel is a label where ``labels`` of its world, (T, R, C) bool, are true.
 
-    With ``seed=None`` nothing is drawn: item i is the i-th day, the whole world, every observation visible but the own.
+    With ``seed=None`` nothing is drawn: item i is the i-th day, the whole world, every observation visible but the own,
+    and those of the ``looks`` days ahead; else a fraction ``knows_ahead`` of the samples knows days ahead.
     """
 
     def __init__(
@@ -149,10 +157,14 @@ class TruthSamples(EpochDataset):
         *,
         ratio: int,
         lags: int,
+        lookahead: int = 0,
+        looks: int = 0,
+        knows_ahead: float = KNOWS_AHEAD,
         labels: Sequence[Tensor] | None = None,
         seed: int | None,
     ) -> None:
         self.worlds, self.scaling, self.ratio, self.lags, self.seed = worlds, scaling, ratio, lags, seed
+        self.lookahead, self.looks, self.knows_ahead = lookahead, looks, knows_ahead
         self.labels = labels or [torch.ones(w.cells[:, 0].shape, dtype=torch.bool) for w in worlds]
         self.days = [(i, t) for i, w in enumerate(worlds) for t in range(len(w.at)) if self._has_label(i, t)]
         rng = np.random.default_rng(np.random.SeedSequence([0 if seed is None else seed, 3]))
@@ -196,28 +208,53 @@ class TruthSamples(EpochDataset):
         version = versions[0 if rng is None else int(rng.integers(len(versions)))]
         rows, cols = world.ssm.shape[1:]
         per, at = self.ratio // THINNING, int(world.at[t])
+        ahead = self.looks if rng is None else self._days_ahead(world, rng)
+        ssm = torch.full((self.lags + 1 + self.lookahead, rows, cols), torch.nan)
         past = world.ssm[: at + 1].flip(0)[: self.lags + OLDER_DAYS]
-        ssm = torch.full((self.lags + 1, rows, cols), torch.nan)
-        ssm[: len(past[: self.lags])] = past[: self.lags]
-        ssm[-1] = older_mean(past[self.lags :])
+        ssm[: min(len(past), self.lags)] = past[: self.lags]
+        ssm[self.lags] = older_mean(past[self.lags :])
+        later = world.ssm[at + 1 : at + 1 + ahead]
+        ssm[self.lags + 1 : self.lags + 1 + len(later)] = later
         up_y, up_x = (
             interpolation_matrix(range(size * self.ratio), size, self.ratio)[int(first) :: THINNING][: size * per]
             for size, first in zip((rows, cols), world.offset[t], strict=True)
         )
-        x, cells = world.x[t].float(), version.cells[t].clone()
-        for feature, other in version.exchanged.items():
-            x[feature] = other.x[t % len(other.x), feature].float()
-        x, evidence = self.scaling(x), version.records[0]
+        x, cells = self._features(world, version, t, ahead)
+        evidence = version.records[0]
         if rng is not None:
             evidence = version.records[int(rng.integers(len(version.records)))]
             self._hide_observations(ssm, rng)
             removed = self._removed(rng)
             x[removed], cells[removed] = torch.nan, torch.nan
-        present = torch.isfinite(cells).flatten(1).any(1)
+            if "rain" in [self.scaling.names[i] for i in removed]:
+                cells[len(self.scaling.names) :] = torch.nan
+        present = torch.isfinite(cells[: len(self.scaling.names)]).flatten(1).any(1)
         slopes = evidence.slopes(present)
         if rng is not None and rng.random() < SLOPES_UNKNOWN:
             slopes = torch.zeros_like(slopes)
         return _Day(x, world.truth[t].float(), cells, ssm, self.labels[which][t], up_y, up_x, slopes)
+
+    def _days_ahead(self, world: World, rng: np.random.Generator) -> int:
+        """How many days a sample of a world looks ahead."""
+        possible = [n for n in LOOKAHEADS[: world.ahead_x.shape[1]] if n <= self.lookahead]
+        return int(rng.choice(possible)) if possible and rng.random() < self.knows_ahead else 0
+
+    def _features(self, world: World, version: _Version, t: int, ahead: int) -> tuple[Tensor, Tensor]:
+        """Normalised features of pixels (F, n K, m K) and cells (F + A, R, C), the last the rain of the days ahead."""
+        x, cells, names = world.x[t].float(), version.cells[t].clone(), self.scaling.names
+        if ahead:
+            looking, which = LOOKAHEADS.index(ahead), [i for i, name in enumerate(AHEAD) if name in names]
+            memories, of_cells = [names.index(AHEAD[i]) for i in which], world.cells[t].clone()
+            x[memories] = world.ahead_x[t, looking, which].float()
+            of_cells[memories] = world.ahead_cells[t, looking, which]
+            cells[memories] = self.scaling(of_cells)[memories]
+        for feature, other in version.exchanged.items():
+            x[feature] = other.x[t % len(other.x), feature].float()
+        rain = torch.full((self.lookahead, *cells.shape[1:]), torch.nan)
+        later = world.rain[int(world.at[t]) + 1 :][:ahead]
+        if "rain" in names:
+            rain[: len(later)] = self.scaling.of("rain", torch.log1p(later))
+        return self.scaling(x), torch.cat([cells, rain])
 
     def _hide_observations(self, ssm: Tensor, rng: np.random.Generator) -> None:
         """Hide observations of the day at random, of the whole day, and of some days, in place."""
@@ -225,8 +262,9 @@ class TruthSamples(EpochDataset):
         ssm[0] = torch.where(hide | (rng.random() < OBSERVATION_DROPOUT), torch.nan, ssm[0])
         if rng.random() < OUTAGE:
             ssm[: int(rng.integers(2, self.lags + 1))] = torch.nan
+            ssm[self.lags + 1 : self.lags + 1 + int(rng.integers(self.lookahead + 1))] = torch.nan
         if rng.random() < NO_HISTORY:
-            ssm[-1] = torch.nan
+            ssm[self.lags] = torch.nan
 
     def _removed(self, rng: np.random.Generator) -> list[int]:
         """Positions of the features that a sample lacks."""

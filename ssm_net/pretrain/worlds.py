@@ -22,7 +22,7 @@ from ssm_net.config import PretrainConfig
 from ssm_net.grid import M36, Domain
 from ssm_net.inputs import features
 from ssm_net.pretrain.observed_world import observed_days
-from ssm_net.pretrain.samples import thin_world
+from ssm_net.pretrain.samples import LOOKAHEADS, thin_world
 from ssm_net.simulate.world.laws import FAMILIES, WIDE
 from ssm_net.train.trainer import console
 
@@ -132,7 +132,8 @@ def make_world(place: Place, folder: Path) -> Path:
     if not file.exists():
         torch.set_num_threads(1)
         domain, first = Domain("world", place.window), place.chosen[0] - dt.timedelta(HISTORY)
-        days = observed_days(place.family, place.seed, domain, place.begin, first, place.chosen[-1])
+        last = place.chosen[-1] + dt.timedelta(max(LOOKAHEADS))
+        days = observed_days(place.family, place.seed, domain, place.begin, first, last)
         thin_world(days, set(place.chosen), FEATURE_NAMES, file, place.seed)
     return file
 

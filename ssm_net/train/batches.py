@@ -55,15 +55,15 @@ class TensorValue:
 class CoarseWindow(TensorValue):
     """What the coarse branch is given, and how its output reaches the pixels of a window.
 
-    ``ssm`` observations of the day and of those before it (lag 0 first) and, last, the mean of older ones, m3 m-3, NaN
-    where hidden or none; ``cells``
-    cell means of the normalised features; ``phase`` 0..3 of each cell; ``up_y`` and ``up_x`` bilinear weights of the
-    rows and columns of pixels.
+    ``ssm`` observations of the day, of those before it (lag 0 first), the mean of older ones, and those of the days
+    after it, if any, m3 m-3, NaN where hidden or none; ``cells`` cell means of the normalised features and, last, of
+    the rain of the days after it; ``phase`` 0..3 of each cell; ``up_y`` and ``up_x`` bilinear weights of the rows and
+    columns of pixels.
     """
 
     SHAPES: ClassVar = {
         "ssm": "lag row col",
-        "cells": "feature row col",
+        "cells": "channel row col",
         "phase": "row col",
         "up_y": "y row",
         "up_x": "x col",

@@ -6,7 +6,7 @@ import json
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import lightning as L
@@ -40,11 +40,12 @@ def train_from_scratch(
     L.seed_everything(cfg.seed, verbose=False)
     scaling = run_scaling(run, cube, parts, cfg.exclude)
     mean_ssm, observations = mean_observation(cube, parts)
-    shape = PatchShape(side=cfg.patch, halo=cfg.model.kernel // 2, lags=cfg.model.lags, cells=cfg.model.cells)
+    model = replace(cfg.model, lookahead=cfg.days_ahead)
+    shape = PatchShape(cfg.patch, model.kernel // 2, model.lags, model.cells, model.lookahead)
     data = patch_data(
         cube, parts, scaling, shape, batch_size=cfg.batch_size, workers=cfg.trainer.workers, seed=cfg.seed
     )  # fmt: skip
-    network = build(cfg.model, scaling, mean_ssm)
+    network = build(model, scaling, mean_ssm)
     learner = AggregateLearner(
         network, footprint=footprint_of(cube), objective=objective_of(cfg, scaling), schedule=schedule_of(cfg, data),
         cells=parts.held_cells.size, observations=observations, ablation=ablation,
@@ -63,7 +64,7 @@ def train_from_scratch(
     weights = Path(best.best_model_path or run / "checkpoints" / "last.ckpt")
     trained = load_tensors(weights, f"remove {weights.parent}, and training begins with its first epoch")
     learner.load_state_dict(trained["state_dict"])
-    return Start(learner.network, scaling, cfg.model, mean_ssm, None, ablation)
+    return Start(learner.network, scaling, model, mean_ssm, None, ablation)
 
 
 def run_scaling(run: Path, cube: Cube, parts: Split, exclude: Sequence[str]) -> Scaling:

@@ -118,13 +118,14 @@ def design_rows(
     """
     phase = phase_of_cells(*cube.domain.coarse_shape)
     number = torch.arange(phase.numel()).reshape(phase.shape)
-    cells = scaling if next(iter(network)).cells else NO_FEATURES
-    h = cube.footprint().thinned(FOOTPRINT_STRIDE).to(next(network.parameters()).device)
+    first = next(iter(network))
+    cells = scaling if first.cells else NO_FEATURES
+    h = cube.footprint().thinned(FOOTPRINT_STRIDE).to(next(first.parameters()).device)
     observed: list[list[Tensor]] = []
     rows: list[list[tuple[Tensor, ...]]] = [[] for _ in network.members]
     station_rows: list[_StationRow] = []
     for day in days:
-        coarse = read_coarse(cube, day, lags, cells)
+        coarse = read_coarse(cube, day, lags, cells, first.lookahead)
         label = torch.from_numpy(labels) & torch.isfinite(coarse.ssm[0]) & (coarse.land > 0.5)
         reporting = [(i, s) for i, s in enumerate(stations) if np.isfinite(s.value.get(day, np.nan))]
         if not bool(label.any()) and not reporting:
@@ -219,7 +220,7 @@ def _contexts(member: Downscaler, coarse: CoarseDay, phase: Tensor) -> Tensor:
     """Contexts with each phase hidden and, last, with the whole day hidden: (PHASES + 1, 1 + W, R, C)."""
     device = member.head.weight.device
     ssm = torch.stack([coarse.without((phase == p) | (p == PHASES)).observations for p in range(PHASES + 1)])
-    context = member.context(ssm.to(device), coarse.features.to(device).expand(PHASES + 1, -1, -1, -1))
+    context = member.context(ssm.to(device), coarse.cells.to(device).expand(PHASES + 1, -1, -1, -1))
     return torch.cat([context.base, context.deep], 1)
 
 

@@ -30,13 +30,15 @@ KEEP_BYTES = 2**31  # of decoded pixels a process keeps
 
 @dataclass(frozen=True)
 class PatchShape:
-    """What a patch holds: ``side`` in coarse cells, ``halo`` of its pixels, ``lags`` days of observations, and
-    ``cells``: whether cell means of the features are given to the coarse branch."""
+    """What a patch holds: ``side`` in coarse cells, ``halo`` of its pixels, ``lags`` days of observations and
+    ``lookahead`` days after the day, and ``cells``: whether cell means of the features are given to the coarse
+    branch."""
 
     side: int
     halo: int
     lags: int
     cells: bool
+    lookahead: int = 0
 
 
 class Patches(EpochDataset):
@@ -57,7 +59,7 @@ class Patches(EpochDataset):
         seed: int | None,
     ) -> None:
         self.cube, self.days, self.labels, self.scaling = cube, tuple(days), tuple(labels), scaling
-        self.lags, self.halo, self.seed = shape.lags, shape.halo, seed
+        self.lags, self.lookahead, self.halo, self.seed = shape.lags, shape.lookahead, shape.halo, seed
         rows, cols = cube.domain.coarse_shape
         self.size = min(shape.side, rows), min(shape.side, cols)
         self.around = min(shape.side + 2 * CONTEXT_MARGIN, rows), min(shape.side + 2 * CONTEXT_MARGIN, cols)
@@ -97,7 +99,7 @@ class Patches(EpochDataset):
         near = (slice(top, top + tall), slice(left, left + wide))
         patch = (slice(row, row + height), slice(col, col + width))
 
-        coarse = read_coarse(self.cube, day, self.lags, self.cells)
+        coarse = read_coarse(self.cube, day, self.lags, self.cells, self.lookahead)
         window = (row * ratio, (row + height) * ratio, col * ratio, (col + width) * ratio)
         inside, pad = padded(window, h, self.cube.domain.fine_shape)
         in_domain = torch.ones(inside[1] - inside[0], inside[3] - inside[2], dtype=torch.bool)
@@ -111,7 +113,7 @@ class Patches(EpochDataset):
             StoredPixels(pixels, torch.nn.functional.pad(in_domain, pad),
                          {k: field[near] for k, field in coarse.background.items()}),
             CoarseWindow(
-                ssm=coarse.without(hide).observations[:, *near], cells=coarse.features[:, *near],
+                ssm=coarse.without(hide).observations[:, *near], cells=coarse.cells[:, *near],
                 phase=phase_of_cells(tall, wide, top, left),
                 up_y=interpolation_matrix(rows_up, tall, ratio), up_x=interpolation_matrix(cols_up, wide, ratio),
             ),

@@ -13,6 +13,7 @@ import torch
 from rich.markup import escape
 
 from ssm_net.config import TrainConfig
+from ssm_net.cube.lookahead import seen_from
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.errors import ConfigError
 from ssm_net.estimators.ablation import NO_ABLATION, Ablation
@@ -39,7 +40,7 @@ def train(cfg: TrainConfig, ablation: Ablation = NO_ABLATION) -> Trained | None:
 
     Raises ``TrainingError`` where the cube cannot be trained on, ``ConfigError`` where settings do not fit it.
     """
-    cube = open_cube(cfg.cube)
+    cube = seen_from(open_cube(cfg.cube), cfg.days_ahead)
     parts = split_of(cfg, cube)
     prior = load_prior(cfg, cube)
     device = device_of(cfg.trainer)
@@ -87,7 +88,8 @@ def split_of(cfg: TrainConfig, cube: Cube) -> Split:
     if "ssm" not in cube.coarse:
         raise TrainingError(f"{cube.path} holds no coarse soil moisture, which networks learn from: prepare a cube "
                             "with one (NNsm, C3S, CCI or SMAP in raw/)")  # fmt: skip
-    days = [d for d in cube.done_days() if (cube.status(d) or {}).get("observed", 0) > 0]
+    since = cube.pixels_since
+    days = [d for d in cube.done_days() if d >= since and (cube.status(d) or {}).get("observed", 0) > 0]
     if not days:
         raise TrainingError(f"{cube.path}: no day with a coarse observation; was its product in raw/? See prepare.py")
     if not cube.land_fraction.any():
@@ -134,7 +136,7 @@ def _save(
     }  # fmt: skip
     save_trained(run, Trained(
         start.network.cpu(), start.scaling, start.model, cube.domain.ratio, footprint.kind, footprint.fwhm,
-        start.mean_ssm, calibrated(withheld, start, cube), provenance,
+        start.mean_ssm, calibrated(withheld, start, cube), provenance, lookahead=cfg.days_ahead,
     ))  # fmt: skip
 
 

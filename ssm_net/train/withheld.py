@@ -44,7 +44,8 @@ def measure_withheld(start: Start, cube: Cube, parts: Split, stations: Sequence[
     withheld = [(parts.train_days, all_cells if start.prior else parts.held_cells), (parts.held_days, all_cells)]
     observed = [
         design_rows(start.network, cube, start.scaling, evenly_chosen(days), cells, lags=start.model.lags,
-                    stations=stations, ablation=start.ablation) for days, cells in withheld
+                    stations=stations, ablation=start.ablation)
+        for days, cells in withheld
     ]  # fmt: skip
     several = [rows for rows in observed if rows is not None]
     if not several:

@@ -49,7 +49,7 @@ def cube(tmp_path_factory: pytest.TempPathFactory) -> Cube:
 @torch.inference_mode()
 def test_products_of_matrices_are_the_networks(kernel: int, window: tuple[int, int, int, int]) -> None:
     torch.manual_seed(0)
-    size = NetworkSize(5, 2, 3, kernel, 12, 2, 8, 1, False, 0.1)
+    size = NetworkSize(5, 2, 3, 0, kernel, 12, 2, 8, 1, False, 0.1)
     members = [Downscaler(size, 0.2, [0, 0, 1, 1, 1]).eval() for _ in range(2)]
     for member in members:
         member.slopes.normal_(std=0.03)

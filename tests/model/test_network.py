@@ -14,7 +14,7 @@ LAGS, FEATURES, GROUPS, RATIO = 3, 5, 2, 12
 def network(seed: int = 0) -> Downscaler:
     """Weights far from their small start, so that everything the head is given shows in the result."""
     torch.manual_seed(seed)
-    size = NetworkSize(FEATURES, GROUPS, LAGS, 3, 16, 2, 16, 1, True, 0.1)
+    size = NetworkSize(FEATURES, GROUPS, LAGS, 0, 3, 16, 2, 16, 1, True, 0.1)
     net = Downscaler(size, mean_ssm=0.2, group_of=[0, 0, 1, 1, 1]).eval()
     with torch.no_grad():
         net.slopes.normal_(std=0.02)

@@ -3,13 +3,17 @@ practised it fail where a user's archive lacks it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from ssm_net.inputs.reading import older_mean
 from ssm_net.inputs.scaling import Scaling
-from ssm_net.pretrain.samples import NEIGHBOURHOOD, THINNING, World
+from ssm_net.pretrain.samples import AHEAD, LOOKAHEADS, NEIGHBOURHOOD, THINNING, World
 from ssm_net.pretrain.truth_samples import OUTAGE, PRODUCTS, SLOPES_UNKNOWN, TruthBatch, TruthSamples
 
 NAMES = ("lst_day_today", "lst_day_memory", "ndvi", "rain", "relief", "sand", "clay")
@@ -40,7 +44,7 @@ def world_of(number: int) -> World:
     x = pixels.repeat_interleave(NEIGHBOURHOOD, -1).repeat_interleave(NEIGHBOURHOOD, -2).half()
     truth = (0.05 * (number + 1) + 0.005 * noise(DAYS, side, side)).half()
     ssm = 0.2 - 0.01 * cells[:, 0] + 0.002 * noise(DAYS, CELLS, CELLS)
-    return World(x, truth, torch.zeros(DAYS, 2, dtype=torch.int64), cells, ssm, torch.arange(DAYS))
+    return World.looking_back(x, truth, torch.zeros(DAYS, 2, dtype=torch.int64), cells, ssm, torch.arange(DAYS))
 
 
 def data_of(worlds: int, seed: int | None) -> TruthSamples:
@@ -145,7 +149,7 @@ def test_slopes_are_those_of_the_maps_that_a_sample_carries() -> None:
     pattern = 0.5 * torch.randn(CELLS, CELLS, generator=torch.Generator().manual_seed(9))
     cells, ssm = worlds[0].cells.clone(), worlds[0].ssm
     cells[:, at] = level(0, "clay") + pattern
-    told = World(worlds[0].x, worlds[0].truth, worlds[0].offset, cells, ssm + 0.04 * pattern, worlds[0].at)
+    told = World.looking_back(worlds[0].x, worlds[0].truth, worlds[0].offset, cells, ssm + 0.04 * pattern, worlds[0].at)
     scaling = data_of(1, None).scaling
     data = TruthSamples([told, worlds[1]], scaling, ratio=36, lags=LAGS, seed=3)
     right, wrong = [], []
@@ -194,7 +198,7 @@ def test_observations_between_the_samples_of_a_world_are_its_context() -> None:
     """Samples of days apart are given the observations of the days before, not those of the samples before."""
     whole = world_of(0)
     days = torch.tensor([2, 12])
-    some = World(whole.x[days], whole.truth[days], whole.offset[days], whole.cells[days], whole.ssm, days)
+    some = World.looking_back(whole.x[days], whole.truth[days], whole.offset[days], whole.cells[days], whole.ssm, days)
     data = TruthSamples([some], data_of(1, None).scaling, ratio=36, lags=LAGS, seed=None)
     assert len(data) == 2
     first, second = data[0].coarse.ssm, data[1].coarse.ssm
@@ -210,3 +214,44 @@ def test_some_samples_know_nothing_older(drawn: list[TruthBatch]) -> None:
     lagged = [bool(torch.isfinite(s.coarse.ssm[:LAGS]).any()) for s in drawn]
     assert 0.2 < sum(older) / len(older) < 0.95
     assert (True, False) in zip(older, lagged, strict=True)
+
+
+def world_ahead() -> World:
+    """World 0 with memories of LST that tell how many days they look ahead, and observations that tell their day."""
+    world = world_of(0)
+    looks = torch.tensor(LOOKAHEADS)[None, :, None, None, None].float()
+    ahead_x = looks.expand(DAYS, -1, len(AHEAD), *world.x.shape[-2:]).clone()
+    ahead_cells = looks.expand(DAYS, -1, len(AHEAD), CELLS, CELLS).clone()
+    ssm = (0.1 + 0.01 * torch.arange(DAYS))[:, None, None].expand(DAYS, CELLS, CELLS).clone()
+    rain = torch.expm1(torch.arange(DAYS).float())[:, None, None].expand(DAYS, CELLS, CELLS).clone()
+    return replace(world, ssm=ssm, rain=rain, ahead_x=ahead_x, ahead_cells=ahead_cells)
+
+
+def ahead_data(**other: Any) -> TruthSamples:
+    keys = {"ratio": 36, "lags": LAGS, "lookahead": 6, "seed": 5}
+    return TruthSamples([world_ahead()], data_of(1, None).scaling, **(keys | other))
+
+
+@pytest.mark.parametrize("looks", [1, 3, 6])
+def test_a_sample_that_looks_ahead_knows_these_days_and_no_more(looks: int) -> None:
+    """A map of yesterday must not be trained on what will be known in a week."""
+    t = 2
+    sample = ahead_data(seed=None, looks=looks)[t]
+    later = sample.coarse.ssm[LAGS + 1 :, 0, 0]
+    there = min(looks, DAYS - 1 - t)
+    np.testing.assert_allclose(later[:there], 0.1 + 0.01 * (t + 1 + torch.arange(there)), atol=1e-6)
+    assert bool(torch.isnan(later[there:]).all())
+    rain = sample.coarse.cells[len(NAMES) :, 0, 0]
+    np.testing.assert_allclose(rain[:there], t + 1 + torch.arange(there), atol=1e-5)
+    assert bool(torch.isnan(rain[there:]).all()) and sample.lookahead == 6
+    for name in set(AHEAD) & set(NAMES):
+        at = NAMES.index(name)
+        assert set(sample.x[at].unique().tolist()) == set(sample.coarse.cells[at].unique().tolist()) == {float(looks)}
+
+
+def test_half_of_the_samples_look_ahead() -> None:
+    data = ahead_data()
+    known = [int(torch.isfinite(data[key].coarse.ssm[LAGS + 1 :]).flatten(1).any(1).sum()) for key in range(300)]
+    assert 0.3 < np.mean([n > 0 for n in known]) < 0.6
+    every = ahead_data(knows_ahead=0.0)
+    assert not any(bool(torch.isfinite(every[key].coarse.ssm[LAGS + 1 :]).any()) for key in range(60))

@@ -16,7 +16,7 @@ from ssm_net.errors import ConfigError
 from ssm_net.estimators.checkpoint import load_trained
 from ssm_net.pretrain import run as pretrain_run
 from ssm_net.pretrain.run import pretrain
-from ssm_net.pretrain.samples import NEIGHBOURHOOD, THINNING, World
+from ssm_net.pretrain.samples import AHEAD, LOOKAHEADS, NEIGHBOURHOOD, THINNING, World
 from ssm_net.pretrain.worlds import FEATURE_NAMES, places_of, samples_file
 
 MODEL = ModelConfig(members=1, width=8, depth=1, coarse_width=8, coarse_depth=1, cells=True, lags=3)
@@ -32,6 +32,7 @@ def random_worlds(cfg: PretrainConfig) -> None:
     """Samples of all worlds that ``cfg`` names, of random numbers: nothing is left to simulate."""
     rng = np.random.default_rng(0)
     cells, days, side = cfg.cells, cfg.days, cfg.cells * 36 // THINNING
+    ahead = (days, len(LOOKAHEADS), len(AHEAD))
     Path(cfg.worlds).mkdir(exist_ok=True)
     for place in (place for of_group in places_of(cfg).values() for place in of_group):
         np.savez(
@@ -42,6 +43,9 @@ def random_worlds(cfg: PretrainConfig) -> None:
             cells=rng.normal(size=(days, len(FEATURE_NAMES), cells, cells)).astype("float32"),
             ssm=rng.uniform(0.1, 0.4, (2 * days, cells, cells)).astype("float32"),
             at=np.arange(1, 2 * days, 2),
+            rain=rng.uniform(0, 10, (2 * days, cells, cells)).astype("float32"),
+            ahead_x=rng.normal(size=(*ahead, side * NEIGHBOURHOOD, side * NEIGHBOURHOOD)).astype("float16"),
+            ahead_cells=rng.normal(size=(*ahead, cells, cells)).astype("float32"),
         )  # fmt: skip
 
 
@@ -122,7 +126,8 @@ def test_pretraining_makes_its_worlds_and_is_done_once(tmp_path: Path) -> None:
         world, days = World.load(file), len(place.chosen)
         assert len(world.at) == len(world.x) == len(world.truth) == days and world.x.shape[1] == len(FEATURE_NAMES)
         # Observations of all days from shortly before the first sample to the last one.
-        assert int(world.at[-1]) == len(world.ssm) - 1 == (place.chosen[-1] - place.chosen[0]).days + int(world.at[0])
+        assert int(world.at[-1]) == (place.chosen[-1] - place.chosen[0]).days + int(world.at[0])
+        assert len(world.rain) == len(world.ssm) == int(world.at[-1]) + 1 + max(LOOKAHEADS)
         assert [(d - place.chosen[0]).days for d in place.chosen] == (world.at - world.at[0]).tolist()
         assert float(torch.isfinite(world.truth.float()).float().mean()) > 0.3
         assert 0 < float(torch.nanmean(world.truth.float())) < 0.6
@@ -184,3 +189,42 @@ def test_networks_that_train_beside_each_other_are_those_that_train_in_turn(tmp_
 def test_a_precision_that_pretraining_does_not_have_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"16-mixed.*bf16-mixed"):
         pretrain(settings(tmp_path, trainer=TrainerConfig(precision="16-mixed")))
+
+
+def test_networks_taught_to_look_ahead_say_what_they_said_where_nothing_is_ahead(tmp_path: Path) -> None:
+    """Near real time must not pay for the archive: the prior that ships serves both."""
+    cfg = settings(tmp_path)
+    random_worlds(cfg)
+    old = pretrain(cfg)
+    taught_cfg = replace(cfg, run=str(tmp_path / "ahead"), prior=cfg.run, model=replace(MODEL, lookahead=6), lr=0.05)
+    new = pretrain(taught_cfg)
+    assert old is not None and new is not None and new.model.lookahead == 6 and new.scaling == old.scaling
+    assert new.provenance["families"] == old.provenance["families"] and new.provenance["ahead"]["worlds"] == 2
+    rng = torch.Generator().manual_seed(0)
+    features = len(old.scaling.names)
+    ssm, cells = 0.3 * torch.rand(1, 4, 8, 8, generator=rng), torch.randn(1, features, 8, 8, generator=rng)
+    none, later = torch.full((1, 6, 8, 8), torch.nan), 0.3 * torch.rand(1, 6, 8, 8, generator=rng)
+    for before, after in zip(old.network, new.network, strict=True):
+        want = before.context(ssm, cells)
+        got = after.context(torch.cat([ssm, none], 1), torch.cat([cells, none], 1))
+        assert torch.equal(want.base, got.base) and torch.equal(want.deep, got.deep)
+        fine = torch.randn(1, features, 5, 5, generator=rng)
+        assert torch.equal(before.fine(fine), after.fine(fine))
+        knowing = after.context(torch.cat([ssm, later], 1), torch.cat([cells, later], 1))
+        assert not torch.equal(knowing.base, got.base) and not torch.equal(knowing.deep, got.deep)
+        changed = {name for name, p in after.named_parameters() if p.shape != before.get_parameter(name).shape}
+        assert changed == {"own_out.logits", "coarse.0.weight"}
+        assert float(after.coarse[0].weight[:, -6:].abs().max()) > 0, "what is ahead was learned"  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [({"families": ["AD"]}, "give the same families"), ({"model": MODEL}, "at least one")],
+)
+def test_networks_that_cannot_be_taught_are_refused(tmp_path: Path, other: dict, words: str) -> None:
+    cfg = settings(tmp_path)
+    random_worlds(cfg)
+    pretrain(cfg)
+    taught_cfg = replace(cfg, run=str(tmp_path / "ahead"), prior=cfg.run, model=replace(MODEL, lookahead=6))
+    with pytest.raises(ConfigError, match=words):
+        pretrain(replace(taught_cfg, **other))

@@ -1,0 +1,68 @@
+"""Settings of ``produce``."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+
+from ssm_net.config.checks import check_period, parse_day, require, require_paths
+from ssm_net.config.shared import DomainConfig
+
+
+@dataclass(frozen=True)
+class ProduceConfig:
+    """A record of maps on bounded disk: prepare and infer, some days at a time, up to today.
+
+    The cube is a window: the pixels of days older than keep are dropped once their maps are written. The same command,
+    given every morning, adds what has come; after an outage, or a kill, it catches up.
+
+        ssm-net produce raw=RAW cube=CUBE run=RUN mosaics=OUT domain=NAME start=2016-04-15
+        ssm-net produce raw=RAW cube=CUBE run=RUN mosaics=OUT domain=NAME start=2003-01-01 until=2024-12-31 mode=archive
+    """
+
+    raw: str
+    """folder with one folder for each product (docs/formats.md)"""
+    cube: str
+    """the Zarr cube, which keeps the last days only"""
+    run: str
+    """folder of the networks; where there are none, they are trained once keep days are prepared"""
+    mosaics: str
+    """folder for the maps, and for produce.json, which says how the record stands"""
+    start: str
+    """first day of the record, yyyy-mm-dd"""
+    until: str = "today"
+    """last day, yyyy-mm-dd, or today: all days that have their granules"""
+    domain: DomainConfig = field(default_factory=DomainConfig)
+    """where: a file of conf/domain, or one of domain.window, domain.bbox, domain.boundary"""
+    mode: str = "nrt"
+    """nrt or archive, as of train; it counts where networks are trained"""
+    lookahead: int = 3
+    """days that mode=archive looks ahead"""
+    keep: int = 60
+    """days whose pixels the cube keeps"""
+    wait: int = 5
+    """days that a day waits for its LST and coarse soil moisture; after them it is made without"""
+    step: int = 10
+    """days that are prepared, mapped and dropped at a time"""
+    drop_granules: bool = False
+    """true deletes granules from raw, too, which only days without pixels have used"""
+    format: str = "netcdf"
+    """of the maps: netcdf, cog or zarr"""
+    workers: int = 1
+    """processes that read granules"""
+    quicklook: bool = False
+    """true adds a small picture of each day"""
+
+    def last_day(self, today: dt.date) -> dt.date:
+        """The last day asked for."""
+        return today if self.until == "today" else parse_day(self.until, "until")
+
+    def __post_init__(self) -> None:
+        require_paths(self, "raw", "cube", "run", "mosaics")
+        check_period(self.start, None if self.until == "today" else self.until)
+        require(self.mode in ("nrt", "archive"), f"mode={self.mode}: nrt or archive")
+        least = self.lookahead + 2
+        require(self.keep >= least, f"keep={self.keep}: at least {least} days, lookahead={self.lookahead} and two more")
+        require(self.wait >= 0 and self.step >= 1, "wait must be >= 0 and step >= 1")
+        require(self.format in ("netcdf", "cog", "zarr"), f"format={self.format}: netcdf, cog or zarr")
+        require(self.workers >= 1, f"workers={self.workers} must be >= 1")

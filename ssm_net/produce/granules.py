@@ -1,0 +1,28 @@
+"""Granules that are no longer needed: used by days without pixels alone, and too old for any day to come."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+from ssm_net.cube.store import Cube
+from ssm_net.ingest.catalog import find_files
+from ssm_net.prepare.known_files import known_files
+from ssm_net.prepare.plan import RAIN_BEFORE
+
+
+def spent_granules(raw: Path, cube: Cube) -> list[Path]:
+    """Files of ``raw`` that days before ``cube.pixels_since`` have used, and none of the days that may still be read
+    again: those with pixels, and those whose rain the next day counts."""
+    since = cube.pixels_since
+    limit = max(since - dt.timedelta(RAIN_BEFORE), cube.days[0]) if since > dt.date.min else cube.days[0]
+    old: set[str] = set()
+    needed: set[str] = set()
+    for day in cube.done_days():
+        files = (cube.status(day) or {}).get("files", ())
+        (old if day < min(since, limit) else needed).update(files)
+    spent = old - needed
+    below = raw.resolve()
+    every = (f.path for of_product in find_files(raw, known_files(cube)).files.values() for f in of_product)
+    # A link may lead to an archive that others use: what lies outside raw is left alone.
+    return [p for p in every if p.name in spent and not p.is_symlink() and p.resolve().is_relative_to(below)]

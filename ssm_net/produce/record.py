@@ -1,0 +1,42 @@
+"""How a record stands: ``produce.json`` next to its maps, for the eyes of whoever watches over it, and of a program."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from ssm_net.cube.store import write_json
+
+FILE = "produce.json"
+State = Literal["running", "up to date", "waiting", "failed"]
+
+
+@dataclass(frozen=True)
+class RecordStatus:
+    """``state``: running, up to date, waiting (for granules) or failed; ``first`` and ``last`` day that has a map, and
+    the ``last_final``; ``next`` the day to be made next and what it is ``waiting_for``; ``kept_since``: the first day
+    whose pixels the cube holds; ``error`` is the message of a failure."""
+
+    state: State
+    first: str | None = None
+    last: str | None = None
+    last_final: str | None = None
+    next: str | None = None
+    waiting_for: tuple[str, ...] = ()
+    kept_since: str | None = None
+    error: str = ""
+    written: str = ""
+
+    def write(self, folder: Path) -> RecordStatus:
+        now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        status = replace(self, written=now)
+        write_json(folder / FILE, asdict(status))
+        return status
+
+    @classmethod
+    def read(cls, folder: Path) -> RecordStatus:
+        stored = json.loads((folder / FILE).read_text())
+        return cls(**{**stored, "waiting_for": tuple(stored["waiting_for"])})

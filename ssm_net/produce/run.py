@@ -1,0 +1,167 @@
+"""``produce(cfg)``: prepare, train where nothing is trained yet, map, verify and drop, some days at a time.
+
+Each step goes on from where it was cut off, so the whole does. A second run on the same folder is refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from ssm_net.config import InferConfig, PrepareConfig, ProduceConfig, TrainConfig, parse_day
+from ssm_net.core.days import ONE_DAY, runs
+from ssm_net.core.locks import open_lock
+from ssm_net.cube.lock import write_lock
+from ssm_net.cube.store import Cube, open_cube
+from ssm_net.cube.writer import CubeWriter
+from ssm_net.errors import SsmNetError
+from ssm_net.estimators.checkpoint import load_trained
+from ssm_net.formats.mosaic_days import day_done, days_done, provisional_file
+from ssm_net.infer.run import infer
+from ssm_net.prepare.run import prepare
+from ssm_net.produce.granules import spent_granules
+from ssm_net.produce.ready import ReadyDays, ready_days
+from ssm_net.produce.record import RecordStatus
+from ssm_net.train.run import train
+
+console = Console()
+
+
+class ProduceError(SsmNetError):
+    """A record cannot be made or added to as asked; the message names the remedy."""
+
+
+def produce(cfg: ProduceConfig, today: dt.date | None = None) -> RecordStatus:
+    """Make the maps of ``cfg`` that can be made now, and return how the record stands. ``today`` is the present UTC day
+    where it is not given.
+
+    Raises ``ProduceError`` where another process produces into the same folder, and whatever its steps raise; the
+    error stands in ``produce.json``, too.
+    """
+    today = today or dt.datetime.now(dt.UTC).date()
+    folder = Path(cfg.mosaics)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _held(folder):
+        RecordStatus("running").write(folder)
+        try:
+            status = _produce(cfg, today)
+        except BaseException as err:
+            RecordStatus("failed", error=f"{type(err).__name__}: {err}").write(folder)
+            raise
+        return status.write(folder)
+
+
+def _produce(cfg: ProduceConfig, today: dt.date) -> RecordStatus:
+    last, raw = cfg.last_day(today), Path(cfg.raw)
+    while True:
+        cube = open_cube(cfg.cube) if (Path(cfg.cube) / "cube.json").exists() else None
+        first = _next_day(cfg, cube)
+        ready = ready_days(raw, cube, first, min(_last_of_step(cfg, first), last), today=today, wait=cfg.wait)
+        if cube is not None and cube.done_days():  # what was cut off, or prepared just now
+            _map_and_drop(cfg, cube, more=bool(ready.days))
+        if not ready.days:
+            return _status(cfg, cube, ready, last)
+        console.print(f"[bold]{runs(ready.days)}[/]")
+        prepare(_prepare_config(cfg, ready.days[-1]))
+
+
+def _next_day(cfg: ProduceConfig, cube: Cube | None) -> dt.date:
+    done = cube.done_days() if cube is not None else []
+    return done[-1] + ONE_DAY if done else parse_day(cfg.start, "start")
+
+
+def _last_of_step(cfg: ProduceConfig, first: dt.date) -> dt.date:
+    """The last day that is prepared with ``first``. Steps count from the record's beginning, so that a run that was cut
+    off trains on the days on which an unbroken one does."""
+    start = parse_day(cfg.start, "start")
+    return start + ((first - start).days // cfg.step + 1) * cfg.step * ONE_DAY - ONE_DAY
+
+
+def _map_and_drop(cfg: ProduceConfig, cube: Cube, more: bool) -> None:
+    """The maps of the days that have pixels, then only ``keep`` days of pixels; before networks are trained, nothing.
+    ``more`` days are to be prepared at once: training waits for them until there are ``keep``."""
+    done = cube.done_days()
+    if not (Path(cfg.run) / "model.json").exists():
+        if more and len(done) < cfg.keep:
+            return
+        train(TrainConfig(cube=cfg.cube, run=cfg.run, mode=cfg.mode, lookahead=cfg.lookahead))
+    days = [day for day in done if cube.has_pixels(day)]
+    infer(InferConfig(cube=cfg.cube, run=cfg.run, mosaics=cfg.mosaics, start=str(days[0]), end=str(days[-1]),
+                      format=cfg.format, quicklook=cfg.quicklook))  # fmt: skip
+    lookahead = load_trained(cfg.run).lookahead
+    before = days[-1] - (cfg.keep - 1) * ONE_DAY
+    final = [day for day in days if day < before and _is_final(cfg, cube, day)]
+    if len(final) < sum(day < before for day in days):
+        raise ProduceError(f"{cfg.mosaics}: not every day before {before} has its final map, so no pixels are dropped: "
+                           "give the same command again")  # fmt: skip
+    assert lookahead < cfg.keep, "days ahead are kept"
+    if before > cube.days[0]:
+        with write_lock(cfg.cube) as lock:
+            freed = CubeWriter(open_cube(cfg.cube), lock).drop_pixels(before)
+        if freed:
+            console.print(f"dropped the pixels of days before {before}: {freed / 1e6:.3g} MB")
+        if cfg.drop_granules:
+            _drop_granules(Path(cfg.raw), open_cube(cfg.cube))
+
+
+def _is_final(cfg: ProduceConfig, cube: Cube, day: dt.date) -> bool:
+    folder, name = Path(cfg.mosaics), cube.domain.name
+    return day_done(folder, name, day, cfg.format) and not provisional_file(folder, name, day).exists()
+
+
+def _drop_granules(raw: Path, cube: Cube) -> None:
+    spent = spent_granules(raw, cube)
+    freed = sum(path.stat().st_size for path in spent)
+    for path in spent:
+        path.unlink()
+    if spent:
+        console.print(f"deleted {len(spent)} granules that no day needs any more: {freed / 1e6:.3g} MB")
+
+
+def _prepare_config(cfg: ProduceConfig, end: dt.date) -> PrepareConfig:
+    start = parse_day(cfg.start, "start")
+    if (Path(cfg.cube) / "cube.json").exists():
+        start = max(start, min(open_cube(cfg.cube).done_days()[-1:] or [start]))  # the days before are done
+    return PrepareConfig(raw=cfg.raw, cube=cfg.cube, start=str(start), end=str(end), domain=cfg.domain,
+                         workers=cfg.workers)  # fmt: skip
+
+
+def _status(cfg: ProduceConfig, cube: Cube | None, ready: ReadyDays, last: dt.date) -> RecordStatus:
+    name = cube.domain.name if cube is not None else cfg.domain.name
+    made = days_done(Path(cfg.mosaics), name, cfg.format)
+    final = [d for d in made if not provisional_file(Path(cfg.mosaics), name, d).exists()]
+    following = _next_day(cfg, cube)
+    waiting = following <= last
+    state = f"waiting for {' and '.join(ready.awaited)} of {following}" if waiting else f"up to date with {last}"
+    console.print(f"[green]{len(made)} maps[/] in {escape(cfg.mosaics)}"
+                  + (f", {len(made) - len(final)} of them provisional" if len(final) < len(made) else "")
+                  + f"; {state}")  # fmt: skip
+    return RecordStatus(
+        "waiting" if waiting else "up to date",
+        str(made[0]) if made else None,
+        str(made[-1]) if made else None,
+        str(final[-1]) if final else None,
+        str(following),
+        ready.awaited,
+        str(max(cube.pixels_since, cube.days[0])) if cube is not None else None,
+    )
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    lock = open_lock(folder / ".produce.lock")
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ProduceError(f"another process produces into {folder}: wait for it to end") from None
+        yield
+    finally:
+        os.close(lock)
