@@ -6,8 +6,8 @@
     series = ssm_net.open_mosaics("mosaics")  # an xarray.Dataset
 
 Eight verbs (``download``, ``simulate``, ``prepare``, ``train``, ``infer``, ``evaluate``, ``produce``, ``pretrain``)
-take their settings as one value and return what they made. ``open_cube`` and ``open_mosaics`` open what they wrote. Names are
-imported at their first use, so that a process that reads granules does not load what trains networks.
+take their settings as one value and return what they made. ``open_cube`` and ``open_mosaics`` open what they wrote.
+Names are imported at their first use, so that a process that reads granules does not load what trains networks.
 """
 
 from __future__ import annotations
