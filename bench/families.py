@@ -129,6 +129,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS), metavar="METHOD")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--results", type=Path, default=ROOT / "bench" / "results", help="folder of the JSON")
+    parser.add_argument("--name", default="families", help="of the JSON, without its ending")
     args = parser.parse_args(words)
     console = Console()
     console.width = max(console.width, 170)  # a log file has no width of its own
@@ -142,7 +143,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         rows += of_family
     families = {f: means([r for r in rows if r["family"] == f]) for f in args.families}
     console.print(table_of(f"All families, {len(rows)} worlds", means(rows)))
-    file = args.results / "families.json"
+    file = args.results / f"{args.name}.json"
     write_json(file, json_ready({
         "command": command_of("families.py", words, args.folder), "commit": commit_of(ROOT), "machine": machine(),
         "prior": load_trained(args.prior).digest, "families": families, "all": means(rows),

@@ -27,9 +27,6 @@ class PretrainConfig:
     """folder for the worlds' sampled pixels, about 30 MB a world"""
     run: str
     """folder for the networks"""
-    prior: str = "none"
-    """networks of this package (shipped) or a folder, which look back only: they are taught to look model.lookahead
-    days ahead, and nothing else of them changes; none trains new networks"""
     families: list[str] = field(default_factory=lambda: ["AD", "BE", "CF"])
     """groups of families of physics, one network each: laws and numbers are drawn between the letters of a group"""
     count: int = 50
@@ -58,7 +55,7 @@ class PretrainConfig:
     """true prints what would be done and does nothing"""
 
     def __post_init__(self) -> None:
-        require_paths(self, "worlds", "run", "prior")
+        require_paths(self, "worlds", "run")
         require(bool(self.families) and self.count >= 1, "families must name at least one, and count be >= 1")
         require(len(set(self.families)) == len(self.families), "families must not name a group twice")
         require(self.cells >= 8 and self.cells % 4 == 0, f"cells={self.cells}: a multiple of 4, at least 8")

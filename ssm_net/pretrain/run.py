@@ -25,16 +25,15 @@ from ssm_net.config import PretrainConfig
 from ssm_net.core.locks import held_alone
 from ssm_net.errors import ConfigError
 from ssm_net.estimators.calibration import Calibration
-from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, Trained, build, load_trained, save_trained
+from ssm_net.estimators.checkpoint import Trained, build, load_trained, save_trained
 from ssm_net.estimators.versions import VERSIONS
 from ssm_net.grid import M36
 from ssm_net.inputs.scaling import Scaling
 from ssm_net.inputs.statistics import FeatureMoments
 from ssm_net.model.network import Committee
-from ssm_net.pretrain.look_ahead import teach_ahead
-from ssm_net.pretrain.samples import LOOKAHEADS, World
+from ssm_net.pretrain.samples import World
 from ssm_net.pretrain.supervised import SupervisedLearner
-from ssm_net.pretrain.truth_samples import KNOWS_AHEAD, TruthSamples
+from ssm_net.pretrain.truth_samples import TruthSamples
 from ssm_net.pretrain.worlds import FEATURE_NAMES, Place, make_worlds, places_of, samples_file
 from ssm_net.train.data_module import TrainingData
 from ssm_net.train.optimiser import Schedule
@@ -61,7 +60,6 @@ def pretrain(cfg: PretrainConfig) -> Trained | None:
     if cfg.trainer.precision not in PRECISIONS:
         raise ConfigError(f"trainer.precision={cfg.trainer.precision}: pretraining knows 32-true and bf16-mixed")
     device_of(cfg.trainer)
-    taught(cfg)
     if cfg.model.members != len(cfg.families):
         console.print(f"model.members={cfg.model.members} does not count: {len(cfg.families)} groups of families give "
                       "a network each")  # fmt: skip
@@ -81,19 +79,16 @@ def pretrain(cfg: PretrainConfig) -> Trained | None:
 
 def _train(cfg: PretrainConfig, places: Mapping[str, Sequence[Place]], every: Sequence[Place]) -> Trained | None:
     """The committee of ``cfg.run``; None in a process that is not the first of those that train together."""
-    folder, run, old = Path(cfg.worlds), Path(cfg.run), taught(cfg)
+    folder, run = Path(cfg.worlds), Path(cfg.run)
     make_worlds(every, folder, cfg.workers)
     console.print("reading the worlds")
-    if old is None:
-        scaling, mean_ssm = statistics_of((World.load(samples_file(p, folder)) for p in every), every)
-    else:
-        scaling, mean_ssm = old.scaling, old.mean_ssm
+    scaling, mean_ssm = statistics_of((World.load(samples_file(p, folder)) for p in every), every)
     members = _members(cfg, scaling, mean_ssm)
     if not first_process():
         return None
     held = _withheld(cfg.count)
     withheld = [p.name for group in places.values() for p in group[:held]]
-    provenance = _provenance(cfg, cfg.families, old) | {
+    provenance = _provenance(cfg, cfg.families) | {
         "worlds": len(every) - len(withheld),
         "withheld worlds": withheld,
         "RMSE there, m3 m-3": {g: m.provenance[ERROR] for g, m in zip(cfg.families, members, strict=True)},
@@ -101,28 +96,12 @@ def _train(cfg: PretrainConfig, places: Mapping[str, Sequence[Place]], every: Se
     save_trained(run, Trained(
         Committee(m for member in members for m in member.network).eval(), scaling,
         replace(members[0].model, members=len(members)), M36.ratio, FOOTPRINT, FWHM_KM, mean_ssm, Calibration(),
-        provenance=provenance if old is None else old.provenance | {"ahead": provenance},
+        provenance=provenance,
     ))  # fmt: skip
     of_groups = ", ".join(f"{g} {m.provenance[ERROR]:.4f}" for g, m in zip(cfg.families, members, strict=True))
     console.print(f"[green]trained[/] {len(members)} networks; RMSE in {held} other worlds each: {of_groups} m3 m-3; "
                   f"in {escape(str(run))}")  # fmt: skip
     return load_trained(run)
-
-
-def taught(cfg: PretrainConfig) -> Trained | None:
-    """The networks that are taught to look ahead, None where new ones are trained. Raises ``ConfigError`` where these
-    are not one of each group, or look ahead already."""
-    if cfg.prior == "none":
-        return None
-    old = load_trained(SHIPPED_PRIOR if cfg.prior == "shipped" else cfg.prior)
-    families = old.provenance.get("families")
-    if families != list(cfg.families):
-        raise ConfigError(f"families=[{','.join(cfg.families)}]: the networks of prior={cfg.prior} are of {families}; "
-                          "give the same families")  # fmt: skip
-    if old.model.lookahead or not cfg.model.lookahead:
-        raise ConfigError(f"prior={cfg.prior}: networks that look back only can be taught to look ahead, by "
-                          "model.lookahead days, at least one")  # fmt: skip
-    return old
 
 
 def _members(cfg: PretrainConfig, scaling: Scaling, mean_ssm: float) -> list[Trained]:
@@ -145,24 +124,17 @@ def train_member(cfg: PretrainConfig, group: str, scaling: Scaling, mean_ssm: fl
         return load_trained(run)
     run.mkdir(parents=True, exist_ok=True)
     worlds = [World.load(samples_file(p, Path(cfg.worlds))) for p in places_of(cfg)[group]]
-    held, model, old = _withheld(len(worlds)), replace(cfg.model, members=1), taught(cfg)
-    if old is not None:
-        model = replace(old.model, members=1, lookahead=cfg.model.lookahead)
+    held, model = _withheld(len(worlds)), replace(cfg.model, members=1)
     L.seed_everything(cfg.seed, verbose=False)
-    network = build(model, scaling, mean_ssm)
-    if old is not None:
-        teach_ahead(next(iter(network)), list(old.network)[list(cfg.families).index(group)])
-    looks = 0 if old is None else max(n for n in LOOKAHEADS if n <= model.lookahead)
-    samples = partial(TruthSamples, scaling=scaling, ratio=M36.ratio, lags=model.lags, lookahead=model.lookahead,
-                      knows_ahead=KNOWS_AHEAD if old is None else 1.0)  # fmt: skip
+    samples = partial(TruthSamples, scaling=scaling, ratio=M36.ratio, lags=model.lags, lookahead=model.lookahead)
     data = TrainingData(
-        samples(worlds[held:], seed=cfg.seed), samples(worlds[:held], seed=None, looks=looks),
+        samples(worlds[held:], seed=cfg.seed), samples(worlds[:held], seed=None),
         cfg.batch_size, cfg.trainer.workers,
     )  # fmt: skip
     steps = cfg.epochs * -(-len(data.train) // (cfg.batch_size * cfg.trainer.devices))
     learner = SupervisedLearner(
-        network, ratio=M36.ratio, bf16=PRECISIONS[cfg.trainer.precision],
-        schedule=Schedule(cfg.lr, cfg.weight_decay if old is None else 0.0, steps, cfg.seed),
+        build(model, scaling, mean_ssm), ratio=M36.ratio, bf16=PRECISIONS[cfg.trainer.precision],
+        schedule=Schedule(cfg.lr, cfg.weight_decay, steps, cfg.seed),
     )  # fmt: skip
     last = ModelCheckpoint(run / "checkpoints", save_last=True, enable_version_counter=False)
     # The learner itself runs its pixel-wise part in bfloat16, and nothing else.
@@ -172,7 +144,7 @@ def train_member(cfg: PretrainConfig, group: str, scaling: Scaling, mean_ssm: fl
     if "val/rmse" not in trainer.callback_metrics:  # stopped between its last epoch and the saving of the network
         trainer.validate(learner, datamodule=data, verbose=False)
     error = round(float(trainer.callback_metrics["val/rmse"]), 5)
-    provenance = _provenance(cfg, [group], old) | {"worlds": len(worlds) - held, ERROR: error}
+    provenance = _provenance(cfg, [group]) | {"worlds": len(worlds) - held, ERROR: error}
     network = learner.network.eval().cpu()
     trained = Trained(
         network, scaling, model, M36.ratio, FOOTPRINT, FWHM_KM, mean_ssm, Calibration(), provenance
@@ -182,12 +154,11 @@ def train_member(cfg: PretrainConfig, group: str, scaling: Scaling, mean_ssm: fl
     return trained
 
 
-def _provenance(cfg: PretrainConfig, families: Sequence[str], old: Trained | None) -> dict[str, Any]:
+def _provenance(cfg: PretrainConfig, families: Sequence[str]) -> dict[str, Any]:
     keys = ("count", "days", "cells", "epochs", "batch_size", "lr", "weight_decay", "seed")
     settings = " ".join(f"{key}={getattr(cfg, key)}" for key in keys)
     command = f"python pretrain.py worlds=WORLDS run=PRIOR families=[{','.join(cfg.families)}] {settings}"
-    new = {"ssm_net": __version__, "versions": VERSIONS, "families": list(families), "command": command}
-    return new if old is None else new | {"taught to look ahead": old.digest}
+    return {"ssm_net": __version__, "versions": VERSIONS, "families": list(families), "command": command}
 
 
 def _withheld(worlds: int) -> int:

@@ -147,7 +147,7 @@ class TruthSamples(EpochDataset):
     """Days of worlds of one size; a pixel is a label where ``labels`` of its world, (T, R, C) bool, are true.
 
     With ``seed=None`` nothing is drawn: item i is the i-th day, the whole world, every observation visible but the own,
-    and those of the ``looks`` days ahead; else a fraction ``knows_ahead`` of the samples knows days ahead.
+    and those of the ``looks`` days ahead.
     """
 
     def __init__(
@@ -159,12 +159,11 @@ class TruthSamples(EpochDataset):
         lags: int,
         lookahead: int = 0,
         looks: int = 0,
-        knows_ahead: float = KNOWS_AHEAD,
         labels: Sequence[Tensor] | None = None,
         seed: int | None,
     ) -> None:
         self.worlds, self.scaling, self.ratio, self.lags, self.seed = worlds, scaling, ratio, lags, seed
-        self.lookahead, self.looks, self.knows_ahead = lookahead, looks, knows_ahead
+        self.lookahead, self.looks = lookahead, looks
         self.labels = labels or [torch.ones(w.cells[:, 0].shape, dtype=torch.bool) for w in worlds]
         self.days = [(i, t) for i, w in enumerate(worlds) for t in range(len(w.at)) if self._has_label(i, t)]
         rng = np.random.default_rng(np.random.SeedSequence([0 if seed is None else seed, 3]))
@@ -213,7 +212,7 @@ class TruthSamples(EpochDataset):
         past = world.ssm[: at + 1].flip(0)[: self.lags + OLDER_DAYS]
         ssm[: min(len(past), self.lags)] = past[: self.lags]
         ssm[self.lags] = older_mean(past[self.lags :])
-        later = world.ssm[at + 1 : at + 1 + ahead]
+        later = world.ssm[at + 1 :][: min(ahead, self.lookahead)]
         ssm[self.lags + 1 : self.lags + 1 + len(later)] = later
         up_y, up_x = (
             interpolation_matrix(range(size * self.ratio), size, self.ratio)[int(first) :: THINNING][: size * per]
@@ -237,7 +236,7 @@ class TruthSamples(EpochDataset):
     def _days_ahead(self, world: World, rng: np.random.Generator) -> int:
         """How many days a sample of a world looks ahead."""
         possible = [n for n in LOOKAHEADS[: world.ahead_x.shape[1]] if n <= self.lookahead]
-        return int(rng.choice(possible)) if possible and rng.random() < self.knows_ahead else 0
+        return int(rng.choice(possible)) if possible and rng.random() < KNOWS_AHEAD else 0
 
     def _features(self, world: World, version: _Version, t: int, ahead: int) -> tuple[Tensor, Tensor]:
         """Normalised features of pixels (F, n K, m K) and cells (F + A, R, C), the last the rain of the days ahead."""
@@ -251,7 +250,7 @@ class TruthSamples(EpochDataset):
         for feature, other in version.exchanged.items():
             x[feature] = other.x[t % len(other.x), feature].float()
         rain = torch.full((self.lookahead, *cells.shape[1:]), torch.nan)
-        later = world.rain[int(world.at[t]) + 1 :][:ahead]
+        later = world.rain[int(world.at[t]) + 1 :][: min(ahead, self.lookahead)]
         if "rain" in names:
             rain[: len(later)] = self.scaling.of("rain", torch.log1p(later))
         return self.scaling(x), torch.cat([cells, rain])
