@@ -123,7 +123,7 @@ def test_wide_families_lie_elsewhere_and_frozen_places_are_passed_over(
 def observed_day(truth: list[float], ssm: list[float]) -> ObservedWorldDay:
     """A day of one row: a lake, then land."""
     water = {"water_fraction": torch.tensor([[1.0, 0.0, 0.0, 0.0]])}
-    return ObservedWorldDay(dt.date.min, water, {}, torch.tensor([ssm]), torch.tensor([[math.nan, *truth]]))
+    return ObservedWorldDay(dt.date.min, water, {}, torch.tensor([ssm]), torch.tensor([[math.nan, *truth]]), {})
 
 
 def test_what_can_be_judged_is_a_part_of_the_land_and_of_the_observations(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "train": {"cube": "CUBE", "run": "RUN"},
     "infer": {"cube": "CUBE", "run": "RUN", "mosaics": "OUT"},
     "evaluate": {"mosaics": "OUT", "cube": "CUBE", "report": "REPORT"},
+    "produce": {"raw": "RAW", "cube": "CUBE", "run": "RUN", "mosaics": "OUT", "start": "2016-04-15"},
 }
 GROUPS = [
     (verb, group, option.stem)
@@ -37,6 +38,7 @@ GROUPS = [
         "train": ["model", "trainer"],
         "pretrain": ["model", "trainer"],
         "infer": ["engine"],
+        "produce": ["domain"],
     }.items()
     for group in groups
     for option in sorted((CONF / group).glob("*.yaml"))
@@ -212,7 +214,7 @@ def test_a_wrong_value_is_named(verb: str, keys: list[str], message: str) -> Non
         ({"window": [70, 74, 774]}, "needs"),
         ({"window": [70, 74, 774, 777]}, "multiples of 4"),
         ({"window": [404, 412, 0, 4]}, "not inside the coarse grid"),
-        ({"window": [0, 4, 960, 968]}, "not inside the coarse grid"),
+        ({"window": [0, 4, 968, 972]}, "not inside the coarse grid"),
         ({"bbox": [110, 40, 111]}, "needs"),
         ({"bbox": [111, 40, 110, 41]}, "west"),
     ],

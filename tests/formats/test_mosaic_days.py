@@ -68,6 +68,7 @@ def test_netcdf_in_xarray(mosaic, tmp_path):
         assert meanings == {
             "coarse_observed": 1, "orbit_gap_filled": 2, "lst_seen": 4, "lst_filled": 8, "frozen_or_snow": 16,
             "water": 32, "extrapolated": 64, "urban": 128, "other_sensor": 256, "long_unobserved": 512,
+            "provisional": 1024,
         }  # fmt: skip
         assert {k: ds.attrs[k] for k in ATTRS} == ATTRS
         assert ds.attrs["Conventions"] == "CF-1.11"
