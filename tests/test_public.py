@@ -19,8 +19,8 @@ def python(code: str) -> str:
 
 def test_the_public_names_are_the_verbs_their_settings_and_what_opens_results():
     settings = {f"{name}Config" for name in ("Domain", "Download", "Earthdata", "Engine", "Evaluate", "Infer",
-                                             "Memory", "Model", "Prepare", "Pretrain", "Produce", "Simulate",
-                                             "Train", "Trainer")}  # fmt: skip
+                                             "Memory", "Model", "Prepare", "Pretrain", "Produce", "Publisher",
+                                             "Simulate", "Train", "Trainer")}  # fmt: skip
     others = {"Domain", "SsmNetError", "__version__", "open_cube", "open_mosaics"}
     assert set(ssm_net.__all__) == {*VERBS, *settings, *others}
     assert dir(ssm_net) == sorted(ssm_net.__all__)

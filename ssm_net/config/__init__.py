@@ -12,7 +12,7 @@ from ssm_net.config.loading import load
 from ssm_net.config.prepare import PrepareConfig
 from ssm_net.config.pretrain import PRIOR_MODEL, PretrainConfig
 from ssm_net.config.produce import ProduceConfig
-from ssm_net.config.shared import DomainConfig, EngineConfig, MemoryConfig, ModelConfig, TrainerConfig
+from ssm_net.config.shared import DomainConfig, EngineConfig, MemoryConfig, ModelConfig, PublisherConfig, TrainerConfig
 from ssm_net.config.simulate import SimulateConfig
 from ssm_net.config.train import TrainConfig
 
@@ -31,6 +31,7 @@ __all__ = [
     "PrepareConfig",
     "PretrainConfig",
     "ProduceConfig",
+    "PublisherConfig",
     "SimulateConfig",
     "TrainConfig",
     "TrainerConfig",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ssm_net.config.checks import METHODS, check_period, require, require_paths
-from ssm_net.config.shared import EngineConfig
+from ssm_net.config.shared import EngineConfig, PublisherConfig
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,8 @@ class InferConfig:
     """what makes the days: this machine, or the workers of a dask scheduler"""
     quicklook: bool = False
     """true adds a small picture of each day that is made, quicklook/*.png"""
+    publisher: PublisherConfig = field(default_factory=PublisherConfig)
+    """who publishes the maps, and under what terms"""
     overwrite: bool = False
     """true makes days again that are there"""
     revise: bool = False

@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 
 from ssm_net.config.checks import check_period, parse_day, require, require_paths
-from ssm_net.config.shared import DomainConfig
+from ssm_net.config.shared import DomainConfig, PublisherConfig
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ class ProduceConfig:
     """processes that read granules"""
     quicklook: bool = False
     """true adds a small picture of each day"""
+    publisher: PublisherConfig = field(default_factory=PublisherConfig)
+    """who publishes the maps, and under what terms"""
 
     def last_day(self, today: dt.date) -> dt.date:
         """The last day asked for."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ssm_net.config.checks import require, require_paths
+from ssm_net.config.checks import parse_day, require, require_paths
 from ssm_net.errors import ConfigError
 
 
@@ -65,6 +65,41 @@ class EngineConfig:
         require(self.name in ("local", "dask"), f"engine={self.name}: local or dask")
         require(self.workers >= 1, f"engine.workers={self.workers} must be >= 1")
         require(self.name == "dask" or self.scheduler is None, "engine.scheduler is given, but not engine=dask")
+
+
+NOT_STATED = "not stated"
+
+
+@dataclass(frozen=True)
+class PublisherConfig:
+    """Who publishes the maps, and under what terms: attributes of every map (ACDD 1.3)."""
+
+    name: str = NOT_STATED
+    """person or group that made the maps (creator_name, publisher_name)"""
+    institution: str = NOT_STATED
+    """its institution"""
+    email: str = NOT_STATED
+    """where to ask"""
+    url: str = NOT_STATED
+    """web page of the maps, https://..."""
+    project: str = NOT_STATED
+    """project that the maps were made for"""
+    license: str = NOT_STATED
+    """terms of use, e.g. CC-BY-4.0"""
+    naming_authority: str = NOT_STATED
+    """your domain reversed (org.example): makes the name of a map unique in the world"""
+    issued: str | None = None
+    """date of the edition, yyyy-mm-dd: date_created, date_issued, date_modified; the clock is never written"""
+
+    def __post_init__(self) -> None:
+        for key, value in vars(self).items():
+            require(value is None or bool(value.strip()), f"publisher.{key} is empty: leave it out, or give it a text")
+        require(
+            self.url == NOT_STATED or self.url.startswith(("https://", "http://")),
+            f"publisher.url={self.url}: give the whole address, https://...",
+        )
+        if self.issued is not None:
+            parse_day(self.issued, "publisher.issued")
 
 
 @dataclass(frozen=True)

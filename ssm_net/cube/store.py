@@ -45,6 +45,7 @@ EPOCH = dt.date(2000, 1, 1)
 FORMAT = 3  # raised where variables of the same name would now hold other values; variables may be added
 CHUNK = 144
 DROPPED = "dropped"  # its name among the metadata: the days whose pixels are not kept
+STATIC_SOURCES = "static_sources"  # the same: the product of each static map, empty where it is not known
 ALL_FILL = "all_fill"  # in a status: the fields of the day that have no file
 WHOLE_AGAIN = "copy the cube again from where it came, or prepare a new one"
 

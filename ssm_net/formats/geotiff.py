@@ -16,12 +16,15 @@ from rasterio.warp import Resampling, reproject
 from rasterio.windows import Window
 
 from ssm_net.dateline import HALF_TURN
+from ssm_net.formats.attributes import global_attributes
+from ssm_net.formats.colours import colour_steps
 from ssm_net.formats.netcdf import DAILY_ATTRIBUTES, FLAGS, LATITUDE, LONGITUDE, grid_mapping
 from ssm_net.formats.product import DAILY_VARIABLES, FILL, SCALE, UNITS, Mosaic, MosaicError, pack
 
 PIXEL_DEGREES = 0.01
 GRID_FROM_DATELINE = "+proj=cea +lat_ts=30 +lon_0=180 +datum=WGS84 +units=m +no_defs"  # EPSG:6933, turned
 GEOGRAPHIC = "EPSG:4326"
+NETCDF_ONLY = ("Conventions", "domain_window", "coarse_grid", "standard_name_vocabulary", "cdm_data_type")
 GEOTIFF_BANDS = {  # scale and units
     "ssm": (float(f"{SCALE:g}"), UNITS),
     "ssm_uncertainty": (float(f"{SCALE:g}"), UNITS),
@@ -53,7 +56,9 @@ def encode_geotiff(mosaic: Mosaic) -> bytes:
             dst.descriptions = tuple(GEOTIFF_BANDS)
             dst.scales = tuple(scale for scale, _ in GEOTIFF_BANDS.values())
             dst.units = tuple(units for _, units in GEOTIFF_BANDS.values())
-            dst.update_tags(**{key: str(value) for key, value in geotiff_tags(mosaic).items()})
+            dst.update_tags(**geotiff_tags(mosaic))
+            for band, name in enumerate(GEOTIFF_BANDS, 1):
+                dst.update_tags(band, **band_tags(name))
         # Overviews by nearest: a mean of flags or of fill values has no meaning.
         rasterio.shutil.copy(
             plain.name, cog.name, driver="COG", compress="DEFLATE", predictor="YES", overview_resampling="NEAREST"
@@ -121,16 +126,30 @@ def _not_a_geotiff(path: Path, err: Exception) -> MosaicError:
     return MosaicError(f"{path}: not a GeoTIFF of ssm_net ({err}); remove it and run infer.py again")
 
 
-def geotiff_tags(mosaic: Mosaic) -> dict[str, str | int | float]:
-    """The file's tags: what the day is, its flags, and the attributes of the mosaic."""
-    resampled = f"resampled to {PIXEL_DEGREES} degree"
-    described = {
-        "title": f"Daily 1 km surface soil moisture, {mosaic.domain.name}, {mosaic.day}, {resampled}",
+def geotiff_tags(mosaic: Mosaic) -> dict[str, str]:
+    """The file's tags: the global attributes of the day, with what differs in degrees."""
+    in_degrees = {
+        "title": f"{global_attributes(mosaic)['title']}, resampled to {PIXEL_DEGREES} degree",
         "day": f"{mosaic.day}, night overpass, about 01:30 local solar time",
         "flag_masks": ",".join(str(mask) for mask in FLAGS["flag_masks"]),
         "flag_meanings": str(FLAGS["flag_meanings"]),
+        "geospatial_lat_resolution": f"{PIXEL_DEGREES} degree",
+        "geospatial_lon_resolution": f"{PIXEL_DEGREES} degree",
+        "grid_name": f"{GEOGRAPHIC}, {PIXEL_DEGREES} degree, resampled from the 1 km EASE-Grid 2.0",
     }
-    return described | mosaic.attrs
+    own = {key: value for key, value in global_attributes(mosaic).items() if key not in NETCDF_ONLY}
+    return {key: str(value) for key, value in (own | in_degrees | mosaic.attrs).items()}
+
+
+def band_tags(name: str) -> dict[str, str]:
+    """The tags of a band: what it is, and how its counts are read; those of ``ssm`` hold the colour table."""
+    attrs = DAILY_ATTRIBUTES[name]
+    tags = {key: str(attrs[key]) for key in ("standard_name", "long_name", "coverage_content_type")}
+    if name == "flags":
+        masks = zip(attrs["flag_masks"].tolist(), str(attrs["flag_meanings"]).split(), strict=True)
+        return tags | {"flags": ", ".join(f"{mask} {meaning}" for mask, meaning in masks)}
+    table = ", ".join(f"{value:g} {colour}" for value, colour in colour_steps())
+    return tags | ({"colour_table": table} if name == "ssm" else {})
 
 
 def to_degrees(mosaic: Mosaic) -> tuple[np.ndarray, Affine]:

@@ -18,6 +18,7 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
+from ssm_net.formats.attributes import title_and_time
 from ssm_net.formats.geotiff import geotiff_attributes, geotiff_layout, read_geotiff_window
 from ssm_net.formats.mosaic_days import day_path
 from ssm_net.formats.mosaic_folder import MosaicFolder, find_mosaics
@@ -36,7 +37,8 @@ DAILY_COORDINATES: dict[str, tuple[type, int | str]] = {  # type of the array, v
     "coarse_sources": (object, ""),
 }
 GRID_ATTRIBUTES = ("domain_window", "coarse_grid", "grid")  # equal in all days of a dataset
-FILE_ATTRIBUTES = ("title", "day", "grid", "flag_masks", "flag_meanings")  # of a file, or of a variable of the dataset
+# Of a file, or of a variable of the dataset.
+FILE_ATTRIBUTES = ("title", "id", "day", "grid", "flag_masks", "flag_meanings", "colour_table")
 
 
 def open_mosaics(
@@ -79,10 +81,12 @@ def open_mosaics(
         variables[name] = xr.Variable(packed.dims, values, packed.attrs)
     variables |= {str(name): packed for name, packed in layout.drop_vars(DAILY_VARIABLES).variables.items()}
     variables["time"] = xr.Variable(*time_coordinate(mosaics.days))
+    of_days = {key for attributes in attributes_by_day for key in attributes}
     attrs = {
-        **layout.attrs, **_shared_attributes(mosaics, attributes_by_day),
-        "title": f"Daily 1 km surface soil moisture, {mosaics.domain_name}, {mosaics.days[0]} .. {mosaics.days[-1]}",
-    }  # fmt: skip
+        **{key: value for key, value in layout.attrs.items() if key not in of_days and key not in FILE_ATTRIBUTES},
+        **_shared_attributes(mosaics, attributes_by_day),
+        **title_and_time(mosaics.domain_name, mosaics.days[0], mosaics.days[-1]),
+    }
     dataset = xr.decode_cf(xr.Dataset(variables, attrs=attrs)).set_coords("crs")
     dataset = dataset.assign_coords(_daily_coordinates(attributes_by_day))
     for name in ("lat", "lon"):  # so that sel(lat=..., lon=...) works on the projected grid too

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import xarray as xr
 from affine import Affine
 
 from ssm_net.dateline import wrapped
+from ssm_net.formats.attributes import global_attributes
 from ssm_net.formats.product import (
     DAILY_VARIABLES,
     FILL,
@@ -83,16 +83,19 @@ SSM = {
     "standard_name": STANDARD_NAME,
     "long_name": "volumetric soil moisture of the top 5 cm",
     "ancillary_variables": "ssm_uncertainty flags",
+    "coverage_content_type": "modelResult",
     **_PACKED,
 }
 UNCERTAINTY_VARIABLE = {
     "standard_name": f"{STANDARD_NAME} standard_error",
     "long_name": "standard error of volumetric soil moisture",
+    "coverage_content_type": "qualityInformation",
     **_PACKED,
 }
 FLAGS = {
     "standard_name": "status_flag",
     "long_name": "quality flags of the soil moisture of a pixel",
+    "coverage_content_type": "qualityInformation",
     "flag_masks": np.array([int(flag) for flag in Flag], np.uint16),
     "flag_meanings": " ".join(str(flag.name).lower() for flag in Flag),
     "valid_range": np.array([0, sum(Flag)], np.uint16),
@@ -104,8 +107,9 @@ FLAGS = {
 DAILY_ATTRIBUTES: dict[str, dict[str, Any]] = dict(
     zip(DAILY_VARIABLES, (SSM, UNCERTAINTY_VARIABLE, FLAGS), strict=True)
 )
-LATITUDE = {"standard_name": "latitude", "long_name": "latitude", "units": "degrees_north"}
-LONGITUDE = {"standard_name": "longitude", "long_name": "longitude", "units": "degrees_east"}
+_COORDINATE = {"coverage_content_type": "coordinate"}
+LATITUDE = {"standard_name": "latitude", "long_name": "latitude", "units": "degrees_north", **_COORDINATE}
+LONGITUDE = {"standard_name": "longitude", "long_name": "longitude", "units": "degrees_east", **_COORDINATE}
 
 
 def cf_coordinates(domain: Domain, *days: dt.date) -> dict[str, tuple]:
@@ -130,12 +134,14 @@ def time_coordinate(days: Sequence[dt.date]) -> tuple[str, np.ndarray, dict[str,
         "units_metadata": "leap_seconds: none",
         "calendar": "standard",
         "axis": "T",
+        **_COORDINATE,
     }
     return "time", np.array([(day - CF_EPOCH).days for day in days], np.int32), attrs
 
 
 def _axis(standard_name: str, name: str, units: str, axis: str) -> dict[str, str]:
-    return {"standard_name": standard_name, "long_name": f"{name} of the pixel centre", "units": units, "axis": axis}
+    attrs = {"standard_name": standard_name, "long_name": f"{name} of the pixel centre", "units": units, "axis": axis}
+    return attrs | _COORDINATE
 
 
 def grid_mapping(crs: str, affine: Affine) -> dict[str, Attribute]:
@@ -143,33 +149,8 @@ def grid_mapping(crs: str, affine: Affine) -> dict[str, Attribute]:
     attrs = dict(pyproj.CRS.from_user_input(crs).to_cf())
     attrs["spatial_ref"] = attrs["crs_wkt"]
     attrs["GeoTransform"] = " ".join(repr(float(v)) for v in affine.to_gdal())
+    attrs["coverage_content_type"] = "referenceInformation"
     return attrs
-
-
-def global_attributes(mosaic: Mosaic) -> dict[str, Attribute | list[int]]:
-    """What the product is, where it lies, and the attributes of the mosaic, which come last and win."""
-    domain = mosaic.domain
-    west, south, east, north = domain.bounds_lonlat()  # across the dateline the maximum is below the minimum (ACDD 1.3)
-    east = float(wrapped(np.asarray(east))) if domain.crosses_dateline else east
-    described: dict[str, Attribute | list[int]] = {
-        "Conventions": "CF-1.11",
-        "title": f"Daily 1 km surface soil moisture, {domain.name}, {mosaic.day}",
-        "summary": (
-            "Surface soil moisture (top 5 cm) on the 1 km EASE-Grid 2.0 nested in the 36 km grid of the passive "
-            "microwave observations, in all weather, with the standard error and the quality flags of each pixel. "
-            "The day is that of the night overpass, about 01:30 local solar time."
-        ),
-        "source": "passive microwave soil moisture downscaled with optical and thermal imagery by ssm_net",
-        "references": "Song et al. (2022), Earth Syst. Sci. Data, 14, 2613-2637, doi:10.5194/essd-14-2613-2022",
-        "geospatial_lon_min": west,
-        "geospatial_lon_max": east,
-        "geospatial_lat_min": south,
-        "geospatial_lat_max": north,
-        "domain": domain.name,
-        "domain_window": list(domain.window),
-        "coarse_grid": json.dumps(asdict(domain.grid)),
-    }
-    return described | mosaic.attrs
 
 
 def decode_netcdf(path: Path) -> Mosaic:

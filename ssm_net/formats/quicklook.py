@@ -10,13 +10,11 @@ import numpy as np
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
 
+from ssm_net.formats.colours import DRIEST, WETTEST, colours
 from ssm_net.formats.product import Flag, Mosaic, pack, unpack
 from ssm_net.grid import CACHE_PIXELS, row_blocks
 
 LONGEST_SIDE = 1200  # pixels of the longer side
-DRIEST, WETTEST = 0.02, 0.45  # m3 m-3 at the ends of the colour scale
-# From dry to wet: brown, sand, pale green, teal, dark blue; every step is darker or lighter than the one before.
-COLOURS = ((110, 66, 20), (222, 184, 110), (238, 236, 196), (90, 178, 172), (12, 60, 120))
 FROZEN, WATER = (205, 205, 215), (235, 240, 245)
 BAR_ROWS = 12  # pixels; height of the colour scale below the map, dry to the left
 
@@ -45,12 +43,6 @@ def encode_quicklook(mosaic: Mosaic) -> bytes:
         with file.open(driver="PNG", count=4, height=picture.shape[1], width=picture.shape[2], dtype="uint8") as png:
             png.write(picture)
         return bytes(file.read())
-
-
-def colours(ssm: np.ndarray) -> np.ndarray:
-    """Red, green and blue (3, n) of soil moisture (n,), m3 m-3."""
-    at = np.linspace(DRIEST, WETTEST, len(COLOURS))
-    return np.stack([np.interp(ssm, at, [c[i] for c in COLOURS]) for i in range(3)]).round().astype(np.uint8)
 
 
 def _as_float(flag: np.ndarray) -> np.ndarray:

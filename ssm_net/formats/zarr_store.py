@@ -26,18 +26,13 @@ import zarr
 from ssm_net.core.faults import FaultPoint, reached
 from ssm_net.core.files import naming_full_disk, write_whole
 from ssm_net.core.locks import open_lock
-from ssm_net.formats.netcdf import (
-    CF_EPOCH,
-    DAILY_ATTRIBUTES,
-    as_dataset,
-    decode_dataset,
-    global_attributes,
-    not_a_mosaic,
-)
+from ssm_net.formats.attributes import CONSTANT, OF_ONE_DAY, domain_attributes
+from ssm_net.formats.netcdf import CF_EPOCH, DAILY_ATTRIBUTES, as_dataset, decode_dataset, not_a_mosaic
 from ssm_net.formats.product import DAILY_VARIABLES, Mosaic, MosaicError, pack
 
 ZARR_CHUNK = 144
 NO_ATTRIBUTES = "no_attributes"  # in the status of a mosaic without any
+GRID_KEYS = ("domain", "domain_window", "coarse_grid")  # attributes that say where a store is
 TIME_CHUNK = 4096  # days in a chunk of the time axis
 
 
@@ -85,8 +80,8 @@ def read_zarr_day(path: Path, day: dt.date) -> Mosaic:
     for name in DAILY_VARIABLES:
         counts = read_zarr_window(path, int(places[0]), name, slice(None), slice(None))
         dataset[name] = (("time", "y", "x"), counts[None])
-    del dataset.attrs["title"]  # names the store, not the day
-    dataset.attrs |= zarr_day_attributes(path, day)
+    where = {key: dataset.attrs[key] for key in GRID_KEYS if key in dataset.attrs}
+    dataset.attrs = where | zarr_day_attributes(path, day)  # others of the store are of the run that made it
     return decode_dataset(dataset, path)
 
 
@@ -200,8 +195,9 @@ def _create(path: Path, mosaic: Mosaic) -> None:
     part = path.with_name(f"{path.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     store = as_dataset(mosaic).isel(time=slice(0, 0))
-    shared = {k: v for k, v in global_attributes(mosaic).items() if k not in mosaic.attrs}
-    store.attrs = shared | {"title": f"Daily 1 km surface soil moisture, {mosaic.domain.name}"}
+    shared = {key: value for key, value in mosaic.attrs.items() if key not in OF_ONE_DAY}
+    where = {"id": path.stem, "title": f"Daily 1 km surface soil moisture, {mosaic.domain.name}"}
+    store.attrs = CONSTANT | domain_attributes(mosaic.domain) | where | shared
     rows, cols = mosaic.domain.fine_shape
     step = ZARR_CHUNK if rows % ZARR_CHUNK == 0 and cols % ZARR_CHUNK == 0 else mosaic.domain.ratio
     encoding: dict[str, dict[str, Any]] = {
@@ -221,8 +217,8 @@ def _check_domain(path: Path, mosaic: Mosaic) -> None:
     stored = _read_json(path / "zarr.json", OTHER_FOLDER, "attributes")["attributes"]
     for name in (*DAILY_VARIABLES, "time", "y", "x"):
         _read_json(path / name / "zarr.json", OTHER_FOLDER, "node_type")
-    expected = global_attributes(mosaic)
-    for key in ("domain", "domain_window", "coarse_grid"):
+    expected = domain_attributes(mosaic.domain)
+    for key in GRID_KEYS:
         if stored.get(key) != expected[key]:
             raise MosaicError(
                 f"{path} was made with {key}={stored.get(key)}, not {expected[key]}: give another mosaics=FOLDER"

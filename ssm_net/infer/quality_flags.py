@@ -27,12 +27,18 @@ def coarse_sources(cube: Cube, day: dt.date) -> np.ndarray:
     return RECORDS[np.nan_to_num(cube.read_coarse("source", day)).astype(np.uint8)]
 
 
+def sensor_codes(cube: Cube, day: dt.date) -> list[int]:
+    """The codes of the sensors of the day's coarse observations, in order."""
+    together = (cube.status(day) or {}).get("sensors")
+    return together or sorted(int(c) for c in np.unique(coarse_sources(cube, day)) if c)
+
+
 def sensor_names(cube: Cube, day: dt.date) -> str:
     """The sensors of the day's coarse observations as text, ``AMSR2, FY-3B matched to AMSR2``; all of those whose
     consensus the day is."""
     reference, matched = sensors_of(cube)
     together = (cube.status(day) or {}).get("sensors")
-    codes = together or sorted(int(c) for c in np.unique(coarse_sources(cube, day)) if c)
+    codes = sensor_codes(cube, day)
     names = [name_of(c) + (f" matched to {name_of(reference)}" if c in matched else "") for c in codes]
     listed = ", ".join(names) or "none on this day"
     return f"consensus of {listed}" if together and len(together) > 1 else listed

@@ -24,6 +24,7 @@ from ssm_net.estimators.registry import baseline
 from ssm_net.formats.mosaic_days import provisional_file, write_day, write_quicklook
 from ssm_net.formats.product import Attribute, Flag
 from ssm_net.infer import quality_flags
+from ssm_net.infer.credits import input_attributes, publisher_attributes
 from ssm_net.infer.day import DayBackground, predict_background
 from ssm_net.infer.plan import InferenceError
 from ssm_net.infer.provenance import Provenance
@@ -55,6 +56,7 @@ class DayWriter:
         else:
             estimator = baseline(cfg.method, cube)
         attrs = provenance_of(cfg, trained) | _described(cfg, cube, estimator) | _computed(precision, device)
+        attrs |= publisher_attributes(cfg.publisher)
         return cls(cfg, cube, estimator, precision, device, attrs, cube.footprint(), quality_flags.static_flags(cube))
 
     def predict(self, day: dt.date, progress: Callable[[int, int], None] | None = None) -> DayBackground:
@@ -65,6 +67,7 @@ class DayWriter:
         before = self._made(day)
         own: dict[str, Attribute] = {
             "revision": self.cube.revision(day), "coarse_sources": quality_flags.sensor_names(self.cube, day),
+            **input_attributes(self.cube, day),
         }  # fmt: skip
         background = predict_background(self.estimator, self.cube, day, self.h, self.static_flags,
                                         update=self.cfg.update, tile=self.cfg.tile, progress=progress)  # fmt: skip

@@ -30,7 +30,7 @@ from ssm_net.prepare.day_plan import COMPOSITE_BACK, Composites, DayPlan, plan_d
 from ssm_net.prepare.known_files import known_files
 from ssm_net.prepare.products import CubeProducts, choose_products, known_product, present_products, stored_products
 from ssm_net.prepare.remake import Remake, find_remake, require_granules
-from ssm_net.prepare.static_maps import kept_maps, static_fields
+from ssm_net.prepare.static_maps import kept_maps, sources_by_map, static_fields
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,7 @@ class PreparePlan:
     remake: Remake
     files: RawFiles
     account: Account  # of what was found in raw/, before any granule is read
+    static_sources: Mapping[str, str]  # the product of each static map in raw/
 
     def layout(self) -> CubeLayout:
         """What the cube has to hold."""
@@ -135,7 +136,7 @@ def make_plan(cfg: PrepareConfig) -> PreparePlan:
     kept = None if remake.damaged_static else kept_maps(cube, maps, cfg.domain.boundary)
     static = static_fields(raw, domain, cfg.domain.boundary) if kept is None else kept
     account = found_by(account, products, plans)
-    return PreparePlan(cfg, domain, products, static, plans, todo, remake, files, account)
+    return PreparePlan(cfg, domain, products, static, plans, todo, remake, files, account, sources_by_map(maps))
 
 
 def _together(cfg: PrepareConfig, cube: Cube | None) -> bool:

@@ -61,7 +61,7 @@ def _carry_out(plan: PreparePlan, lock: CubeLock) -> Cube:
     writer = create_cube(lock, plan.layout(), list(plan.day_plans))
     cube = writer.cube
     plan.remake.report(cfg.revise)
-    store_static_maps(writer, plan.static, plan.remake.damaged_static)
+    store_static_maps(writer, plan.static, plan.static_sources, plan.remake.damaged_static)
     if cfg.revise and (first := plan.remake.first()) is not None:
         writer.withdraw(first)
     if not plan.todo:

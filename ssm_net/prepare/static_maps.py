@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from ssm_net.cube.store import Cube
+from ssm_net.cube.store import STATIC_SOURCES, Cube
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.dateline import box_beyond, middle_longitude, on_grid
 from ssm_net.grid import Domain
 from ssm_net.ingest.static import read_static
-from ssm_net.ingest.static_files import StaticFiles
+from ssm_net.ingest.static_files import OWN, StaticFiles
 from ssm_net.prepare.errors import PrepareError
 
 RELIEF_PIXELS = 3.0  # sigma of the smooth elevation that relief is measured against
@@ -53,9 +53,16 @@ def kept_maps(cube: Cube | None, found: StaticFiles, boundary: str | None) -> di
     return {name: cube.read_static(name) for name in cube.static} if names == {*cube.static} else None
 
 
-def store_static_maps(writer: CubeWriter, static: Mapping[str, np.ndarray], damaged: Collection[str] = ()) -> None:
-    """Write the maps once: a cube keeps those it was made with, so that stored days and new ones rest on the same.
-    Those in ``damaged`` are written again.
+def sources_by_map(found: StaticFiles) -> dict[str, str]:
+    """The product that each map is made of; empty where its files do not tell."""
+    return {name: "" if files.source == OWN else files.source for name, files in found.maps.items()}
+
+
+def store_static_maps(
+    writer: CubeWriter, static: Mapping[str, np.ndarray], sources: Mapping[str, str], damaged: Collection[str] = ()
+) -> None:
+    """Write the maps, and the ``sources`` that maps of the domain cite, once: a cube keeps those it was made with, so
+    that stored days and new ones rest on the same. Those in ``damaged`` are written again.
 
     Raises ``PrepareError`` where a damaged map is not in ``static`` as the cube had it.
     """
@@ -63,6 +70,7 @@ def store_static_maps(writer: CubeWriter, static: Mapping[str, np.ndarray], dama
     if stored is None:
         for name, values in static.items():
             writer.write_static(name, values)
+        writer.write_metadata(STATIC_SOURCES, dict(sources))
         writer.write_metadata(STATIC_MAPS, {name: _digest(values) for name, values in static.items()})
         return
     for name in damaged:

@@ -94,7 +94,7 @@ def _map_and_drop(cfg: ProduceConfig, cube: Cube, more: bool) -> None:
         train(TrainConfig(cube=cfg.cube, run=cfg.run, mode=cfg.mode, lookahead=cfg.lookahead))
     days = [day for day in done if cube.has_pixels(day)]
     infer(InferConfig(cube=cfg.cube, run=cfg.run, mosaics=cfg.mosaics, start=str(days[0]), end=str(days[-1]),
-                      format=cfg.format, quicklook=cfg.quicklook))  # fmt: skip
+                      format=cfg.format, quicklook=cfg.quicklook, publisher=cfg.publisher))  # fmt: skip
     lookahead = load_trained(cfg.run).lookahead
     before = days[-1] - (cfg.keep - 1) * ONE_DAY
     final = [day for day in days if day < before and _is_final(cfg, cube, day)]

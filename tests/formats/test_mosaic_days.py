@@ -71,7 +71,7 @@ def test_netcdf_in_xarray(mosaic, tmp_path):
             "provisional": 1024,
         }  # fmt: skip
         assert {k: ds.attrs[k] for k in ATTRS} == ATTRS
-        assert ds.attrs["Conventions"] == "CF-1.11"
+        assert ds.attrs["Conventions"] == "CF-1.11, ACDD-1.3"
         storage = ds["ssm"].encoding
         assert (storage["dtype"], storage["complevel"], storage["shuffle"]) == (np.int16, 4, True)
         assert storage["scale_factor"] == np.float32(1e-4)
