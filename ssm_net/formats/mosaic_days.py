@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
+import fcntl
+import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ssm_net.core.files import write_whole
+from ssm_net.core.locks import open_lock
 from ssm_net.formats import zarr_store
 from ssm_net.formats.geotiff import encode_geotiff, geotiff_attributes
 from ssm_net.formats.netcdf import decode_netcdf, encode_netcdf, netcdf_attributes
 from ssm_net.formats.product import Flag, Mosaic, MosaicError, stem
+from ssm_net.formats.qgis_style import STYLE_NAME, encode_style
 from ssm_net.formats.quicklook import encode_quicklook
+from ssm_net.formats.stac import encode_item, item_path, write_collection
+from ssm_net.grid import Domain
 
 __all__ = [
     "Flag",
@@ -21,6 +29,8 @@ __all__ = [
     "day_path",
     "day_size",
     "days_done",
+    "describe_folder",
+    "files_beside",
     "provisional_file",
     "quicklook_path",
     "read_day",
@@ -64,7 +74,49 @@ def write_day(mosaic: Mosaic, folder: Path, format: str = "netcdf") -> Path:
     Raises ``OSError`` where the disk is full, ``MosaicError`` for an unknown format.
     """
     path = day_path(folder, mosaic.domain.name, mosaic.day, format)
-    return zarr_store.write_zarr_day(path, mosaic) if format == "zarr" else write_whole(path, ENCODERS[format](mosaic))
+    if format == "zarr":
+        return zarr_store.write_zarr_day(path, mosaic)
+    data = ENCODERS[format](mosaic)
+    if format == "cog":
+        _write_beside(mosaic, path)
+    return write_whole(path, data)
+
+
+def files_beside(folder: Path, domain_name: str, day: dt.date) -> tuple[Path, Path]:
+    """The STAC item and the QGIS style of a day's GeoTIFF."""
+    return item_path(Path(folder), domain_name, day), day_path(folder, domain_name, day, "cog").with_suffix(".qml")
+
+
+def _write_beside(mosaic: Mosaic, path: Path) -> None:
+    """Before the map itself, which says that the day is done."""
+    item, style = files_beside(path.parent, mosaic.domain.name, mosaic.day)
+    picture = quicklook_path(path.parent, mosaic.domain.name, mosaic.day)
+    write_whole(style, encode_style())
+    write_whole(item, encode_item(mosaic, picture.relative_to(path.parent).as_posix() if picture.exists() else None))
+
+
+def describe_folder(folder: Path, domain: Domain, format: str) -> None:
+    """Write what all days of a folder share: of GeoTIFFs their STAC collection, of NetCDF files the QGIS style."""
+    folder = Path(folder)
+    if format == "netcdf":
+        write_whole(folder / STYLE_NAME, encode_style())
+    elif format == "cog":
+        with _one_by_one(folder / ".collection.lock"):  # of two runs the later one lists the days of both
+            days = [
+                day for day in days_done(folder, domain.name, format) if item_path(folder, domain.name, day).exists()
+            ]
+            if days:
+                write_collection(folder, domain, days)
+
+
+@contextmanager
+def _one_by_one(path: Path) -> Iterator[None]:
+    lock = open_lock(path)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def quicklook_path(folder: Path, domain_name: str, day: dt.date) -> Path:

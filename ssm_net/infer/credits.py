@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from ssm_net.config import PublisherConfig
+from ssm_net.config.shared import NOT_STATED
 from ssm_net.core.radiometers import BY_CODE
 from ssm_net.cube.store import STATIC_SOURCES, Cube
 from ssm_net.formats.citations import sources_of, static_sources
@@ -36,7 +37,6 @@ def publisher_attributes(publisher: PublisherConfig) -> dict[str, Attribute]:
         "project": publisher.project,
         "program": publisher.project,
         "license": publisher.license,
-        "metadata_link": publisher.url,
         "contributor_name": "the providers of the inputs, named in input_citations",
         "contributor_role": "observations, reanalyses and maps that went into this map",
         "acknowledgement": "Please cite the inputs as input_citations names them, and ssm_net with its version.",
@@ -49,6 +49,8 @@ def publisher_attributes(publisher: PublisherConfig) -> dict[str, Attribute]:
             f"{who}_institution": publisher.institution,
             f"{who}_type": "group",
         }
+    if publisher.url != NOT_STATED:
+        attrs["metadata_link"] = publisher.url
     if publisher.issued is not None:
         attrs |= {f"date_{what}": publisher.issued for what in ("created", "issued", "modified", "metadata_modified")}
     return attrs

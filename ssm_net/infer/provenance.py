@@ -18,7 +18,7 @@ from ssm_net.core.days import runs
 from ssm_net.core.locks import open_lock
 from ssm_net.cube.store import write_json
 from ssm_net.formats import zarr_store
-from ssm_net.formats.mosaic_days import SUFFIXES, day_path, days_done, quicklook_path
+from ssm_net.formats.mosaic_days import SUFFIXES, day_path, days_done, files_beside, quicklook_path
 from ssm_net.formats.product import Attribute
 from ssm_net.grid import check_name
 from ssm_net.infer.plan import InferenceError
@@ -105,7 +105,9 @@ def _read(file: Path) -> Provenance | None:
 def _remove_day(folder: Path, domain: str, day: dt.date, format: str) -> None:
     path = day_path(folder, domain, day, format)
     (zarr_store.status_file(path, day) if format == "zarr" else path).unlink(missing_ok=True)
-    quicklook_path(folder, domain, day).unlink(missing_ok=True)
+    beside = files_beside(folder, domain, day) if format == "cog" else ()
+    for file in (quicklook_path(folder, domain, day), *beside):
+        file.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -27,7 +27,15 @@ from ssm_net.estimators.ablation import NO_ABLATION, Ablation
 from ssm_net.estimators.checkpoint import Trained, load_trained
 from ssm_net.estimators.versions import version_differences
 from ssm_net.formats import zarr_store
-from ssm_net.formats.mosaic_days import day_done, day_path, day_size, quicklook_path, read_day, write_quicklook
+from ssm_net.formats.mosaic_days import (
+    day_done,
+    day_path,
+    day_size,
+    describe_folder,
+    quicklook_path,
+    read_day,
+    write_quicklook,
+)
 from ssm_net.infer.plan import InferenceError, plan_inference
 from ssm_net.infer.provenance import check_provenance
 from ssm_net.infer.writer import DayWriter, provenance_of
@@ -58,6 +66,7 @@ def infer(cfg: InferConfig, ablation: Ablation = NO_ABLATION) -> list[dt.date]:
         if cfg.quicklook:
             _missing_quicklooks(cfg, cube, plan.done)
         if not plan.todo:
+            describe_folder(folder, cube.domain, cfg.format)
             console.print(
                 f"[green]{escape(str(folder))} holds all {len(plan.days)} days already[/]; "
                 "overwrite=true makes them again"
@@ -71,6 +80,7 @@ def infer(cfg: InferConfig, ablation: Ablation = NO_ABLATION) -> list[dt.date]:
                 made = run_dask(cfg, plan.todo, ablation)
             for _ in made:
                 bar.advance(task)
+        describe_folder(folder, cube.domain, cfg.format)
     size = np.mean([day_size(folder, cube.domain.name, day, cfg.format) for day in plan.todo]) / 1e6
     console.print(f"[green]{len(plan.todo)} mosaics[/] in {escape(str(folder))}, {size:.3g} MB a day")
     return list(plan.todo)
