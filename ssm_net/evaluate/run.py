@@ -24,7 +24,7 @@ from ssm_net.evaluate.metrics.algebra import Scorecard
 from ssm_net.evaluate.metrics.scorecard import SCORECARD
 from ssm_net.evaluate.mosaics import EvaluationError, Mosaics
 from ssm_net.evaluate.referees.point_series import sample_points
-from ssm_net.evaluate.referees.stations import score_stations
+from ssm_net.evaluate.referees.stations import networks_of, score_stations
 from ssm_net.evaluate.referees.truth import PRODUCT
 from ssm_net.evaluate.report.tables import all_tables, json_ready
 from ssm_net.evaluate.report.terminal import show
@@ -80,6 +80,7 @@ def evaluate(cfg: EvaluateConfig, scorecard: Scorecard = SCORECARD) -> dict[str,
         "pixels_scored": result.scores.counted,
         "pixels_offered": result.scores.offered,
         "stations_learned_from": result.series.training_stations,
+        "station_networks": networks_of(rows),
         "notes": [*outside, *notes.of_stations(result, points), *notes.remarks(result, cube, product, days),
                   *result.notes],
         "command": _command(cfg),

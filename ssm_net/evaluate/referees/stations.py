@@ -99,6 +99,11 @@ def summarise(
     return out
 
 
+def networks_of(rows: Sequence[StationRow]) -> list[str]:
+    """The networks whose stations judged, by name: each asks to be cited."""
+    return sorted({r.point.station.network for r in rows if r.point.station is not None})
+
+
 def by_network(rows: Sequence[StationRow], methods: Sequence[str]) -> list[dict[str, Any]]:
     """Medians over the stations of each network, all sky, a row a network and method: for a network kept aside."""
     networks: dict[str, list[StationRow]] = {}

@@ -22,6 +22,7 @@ from ssm_net.evaluate.referees.truth import PRODUCT, TILE_ATTRIBUTE
 from ssm_net.evaluate.report import figures
 from ssm_net.evaluate.report.tables import Row, format_interval
 from ssm_net.evaluate.report.views import Columns, KeyNumber, card, figure_view, score_table_view, table_view
+from ssm_net.formats.citations import ISMN
 
 SectionValues = dict[str, Any]
 
@@ -216,6 +217,10 @@ def provenance(data: ReportData) -> SectionValues | None:
         "methods": ", ".join(out["methods"]) + "; the baselines were made from the same cube by the same command",
         "truth": "yes" if data.rows("truth") else "none",
     }
+    if networks := out.get("station_networks"):
+        facts["station networks"] = (
+            f"{', '.join(networks)}. Please cite each as ismn.earth/en/networks asks, and the archive: {ISMN}"
+        )
     return {"command": out["command"], "facts": facts, "attributes": out["mosaic_attributes"]}
 
 
