@@ -53,27 +53,25 @@ def flag_classes(flags: np.ma.MaskedArray, meanings: dict[str, int]) -> np.ndarr
 
 
 def picture(map_file: Path) -> Figure:
-    """Soil moisture, its standard error and the flags of a map, side by side."""
+    """Soil moisture and the flags of a map, side by side."""
     cmap, norm = colour_ramp(map_file.with_suffix(".qml"))
     with rasterio.open(map_file) as file:
-        ssm, sigma = (file.read(band, masked=True) * file.scales[band - 1] for band in (1, 2))
+        ssm = file.read(1, masked=True) * file.scales[0]
         flags, bounds, tags = file.read(3, masked=True), file.bounds, file.tags()
     meanings = dict(zip(tags["flag_meanings"].split(), map(int, tags["flag_masks"].split(",")), strict=True))
     extent = (bounds.left, bounds.right, bounds.bottom, bounds.top)
     classes = flag_classes(flags, meanings)
-    fig = Figure(figsize=(13, 4.2), layout="compressed")
-    axes = fig.subplots(1, 3)
+    fig = Figure(figsize=(11, 4.2), layout="compressed")
+    axes = fig.subplots(1, 2)
     show = {"extent": extent, "interpolation": "nearest", "aspect": 1 / np.cos(np.deg2rad((extent[2] + extent[3]) / 2))}
     image = axes[0].imshow(ssm, cmap=cmap, norm=norm, **show)
     fig.colorbar(image, ax=axes[0], label=f"soil moisture, {UNIT}", extend="both", shrink=0.8)
-    image = axes[1].imshow(sigma, cmap="magma_r", **show)
-    fig.colorbar(image, ax=axes[1], label=f"standard error, {UNIT}", shrink=0.8)
-    axes[2].imshow(
+    axes[1].imshow(
         classes, cmap=ListedColormap([*CLASSES.values(), ABSENT]), vmin=-0.5, vmax=len(CLASSES) + 0.5, **show
     )
     there = [Patch(color=c, label=name) for n, (name, c) in enumerate(CLASSES.items()) if (classes == n).any()]
-    axes[2].legend(handles=there, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
-    for ax, title in zip(axes, ("ssm", "ssm_uncertainty", "flags"), strict=True):
+    axes[1].legend(handles=there, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    for ax, title in zip(axes, ("ssm", "flags"), strict=True):
         ax.set(title=title, xlabel="degrees east")
         ax.grid(False)
     axes[0].set_ylabel("degrees north")

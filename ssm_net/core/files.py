@@ -39,6 +39,11 @@ def write_whole(path: Path, data: bytes | memoryview) -> Path:
     return path
 
 
+def write_if_changed(path: Path, data: bytes) -> Path:
+    """``write_whole`` where ``path`` holds something else, or nothing: a file that stays the same keeps its time."""
+    return path if path.is_file() and path.read_bytes() == data else write_whole(path, data)
+
+
 def put_in_place(part: Path, path: Path) -> Path:
     """Give a file that is complete, and flushed to the disk, its name ``path`` in the same folder, in one step."""
     reached(FaultPoint.FILE_WRITTEN_NOT_RENAMED, path)

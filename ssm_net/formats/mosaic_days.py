@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ssm_net.core.files import write_whole
+from ssm_net.core.files import write_if_changed, write_whole
 from ssm_net.core.locks import open_lock
 from ssm_net.formats import zarr_store
 from ssm_net.formats.geotiff import encode_geotiff, geotiff_attributes
@@ -99,7 +99,7 @@ def describe_folder(folder: Path, domain: Domain, format: str) -> None:
     """Write what all days of a folder share: of GeoTIFFs their STAC collection, of NetCDF files the QGIS style."""
     folder = Path(folder)
     if format == "netcdf":
-        write_whole(folder / STYLE_NAME, encode_style())
+        write_if_changed(folder / STYLE_NAME, encode_style())
     elif format == "cog":
         with _one_by_one(folder / ".collection.lock"):  # of two runs the later one lists the days of both
             days = [

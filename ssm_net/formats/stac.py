@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ssm_net.config.shared import NOT_STATED
-from ssm_net.core.files import write_whole
+from ssm_net.core.files import write_if_changed
 from ssm_net.formats.attributes import OF_ONE_DAY, boxes, ring
 from ssm_net.formats.geotiff import GEOTIFF_BANDS, band_tags, geotiff_attributes, geotiff_tags
 from ssm_net.formats.product import FILL, Mosaic, stem
@@ -92,7 +92,7 @@ def write_collection(folder: Path, domain: Domain, days: Sequence[dt.date]) -> P
     }  # fmt: skip
     collection |= {"providers": providers} if (providers := _providers(tags)) else {}
     collection |= {f"ssm_net:{key}": tags[key] for key in OF_US if key in tags and key not in OF_ONE_DAY}
-    return write_whole(path, _encoded(collection))
+    return write_if_changed(path, _encoded(collection))
 
 
 def _bands() -> list[dict[str, Any]]:

@@ -105,6 +105,16 @@ def test_the_same_day_has_the_same_item_and_style(folder, tmp_path):
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
 
 
+@pytest.mark.parametrize(("format", "name"), [("cog", "ssm_test_collection.json"), ("netcdf", "ssm.qml")])
+def test_a_run_that_adds_nothing_touches_nothing(tmp_path, format, name):
+    """A mirror would copy what has not changed."""
+    write_day(mosaic_of_a_day(), tmp_path, format)
+    describe_folder(tmp_path, DOMAIN, format)
+    before = (tmp_path / name).stat().st_mtime_ns, (tmp_path / name).stat().st_ino
+    describe_folder(tmp_path, DOMAIN, format)
+    assert ((tmp_path / name).stat().st_mtime_ns, (tmp_path / name).stat().st_ino) == before
+
+
 def test_two_runs_that_end_together_list_all_days(folder):
     """Parts of a record on a cluster: whoever writes last must not forget the days of the other."""
     threads = [threading.Thread(target=describe_folder, args=(folder, DOMAIN, "cog")) for _ in range(4)]
