@@ -23,7 +23,7 @@ from ssm_net.grid import Domain
 from ssm_net.ingest import signature, ssm_flags
 from ssm_net.ingest.cell_means import box_means
 from ssm_net.ingest.encoding import Encoding
-from ssm_net.ingest.moments import TAI_93, hours_from_night, of_day
+from ssm_net.ingest.moments import TAI_93, hours_from_night, nowhere, of_another_day, of_day
 from ssm_net.ingest.naming import amsr_in_name
 from ssm_net.ingest.quantities import SOIL_MOISTURE
 from ssm_net.ingest.ranges import plausible
@@ -55,6 +55,9 @@ def read_half_orbit(path: Path, domain: Domain, day: dt.date) -> tuple[np.ndarra
     seen = of_day(hours, by_day=named[1])
     west, south, east, north = domain.bounds_lonlat()
     near = (lat >= south) & (lat <= north) & ((lon - west) % 360 <= east - west)
+    if of_another_day(np.isfinite(ssm) & near, seen):
+        value, _, off = nowhere(domain)
+        return value, off
     flags: ssm_flags.Layers = {(FLAG.lower(),): np.where(np.isfinite(flag), flag != 0, np.nan)}
     good = seen & ssm_flags.usable(path, PRODUCT, flags, np.isfinite(ssm) & seen & near)
     ssm = plausible(np.where(good, ssm, np.nan), SOIL_MOISTURE, path, RETRIEVAL, day)

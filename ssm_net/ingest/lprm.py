@@ -33,7 +33,7 @@ from ssm_net.core.radiometers import DAY_PASS
 from ssm_net.grid import Domain
 from ssm_net.ingest import latlon, ssm_flags
 from ssm_net.ingest.cell_means import CellWeights
-from ssm_net.ingest.moments import hours_from_night, hours_of_utc_map, of_day
+from ssm_net.ingest.moments import hours_from_night, hours_of_utc_map, nowhere, of_another_day, of_day
 from ssm_net.ingest.naming import amsr_in_name
 from ssm_net.ingest.quantities import SOIL_MOISTURE, SOIL_MOISTURE_ERROR, Linear
 from ssm_net.ingest.ranges import plausible
@@ -133,7 +133,10 @@ def read_lprm(path: Path, domain: Domain, day: dt.date) -> tuple[np.ndarray, np.
     bits |= LPRM_BITS["saturated"] * above | LPRM_BITS["above porosity"] * ((volume > POROSITY) & ~above)
     seen = of_day(hours, by_day=named[1])
     flags: ssm_flags.Layers = {LPRM_MASK: bits}
-    there = np.isfinite(ssm) & seen & part.weights.inside
+    known = np.isfinite(ssm) & part.weights.inside
+    if of_another_day(known, seen):
+        return nowhere(domain)
+    there = known & seen
     good = seen & ssm_flags.usable(path, PRODUCT, flags, there)
     ssm = plausible(np.where(good, ssm, np.nan), SOIL_MOISTURE, path, "soil_moisture", day, linear=linear)
     error = plausible(np.where(good, error, np.nan), SOIL_MOISTURE_ERROR, path, "error", day)

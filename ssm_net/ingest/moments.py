@@ -9,6 +9,7 @@ import numpy as np
 
 from ssm_net.core.clock import NIGHT_HOUR
 from ssm_net.core.radiometers import DAY_PASS
+from ssm_net.grid import Domain
 from ssm_net.ingest.naming import moment_in_name
 from ssm_net.ingest.raster import GranuleError
 
@@ -44,3 +45,15 @@ def of_day(hours: np.ndarray, *, by_day: bool = False) -> np.ndarray:
     """Whether observations are of the day that ``hours`` are counted for: nearest to its night overpass, or else to its
     day overpass, 12 hours later; False where NaN."""
     return np.abs(hours - (DAY_PASS - NIGHT_HOUR if by_day else 0.0)) < 12
+
+
+def of_another_day(known: np.ndarray, seen: np.ndarray) -> bool:
+    """Whether a file has values, where ``known``, and none of them ``seen`` on the day: it was looked into because it
+    might have had."""
+    return bool(known.any()) and not bool((known & seen).any())
+
+
+def nowhere(domain: Domain) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Soil moisture, its error and the hours of a file without a value, each (R, C), NaN."""
+    value, error, hours = np.full((3, *domain.coarse_shape), np.nan, np.float32)
+    return value, error, hours

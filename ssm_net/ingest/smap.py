@@ -21,7 +21,7 @@ from ssm_net.grid import Domain
 from ssm_net.ingest import easegrid, signature, ssm_flags
 from ssm_net.ingest.cell_means import parts_of_footprint, weighted_means
 from ssm_net.ingest.encoding import Encoding, attributes_of
-from ssm_net.ingest.moments import hours_from_night, hours_of_utc_map, named_hours, of_day
+from ssm_net.ingest.moments import hours_from_night, hours_of_utc_map, named_hours, nowhere, of_another_day, of_day
 from ssm_net.ingest.naming import is_enhanced
 from ssm_net.ingest.quantities import SOIL_MOISTURE, SOIL_MOISTURE_ERROR, Linear, Quantity
 from ssm_net.ingest.ranges import conversion, plausible
@@ -75,6 +75,8 @@ def read_smap(path: Path, domain: Domain, day: dt.date) -> tuple[np.ndarray, np.
         raise GranuleError(path, f"not a whole SMAP HDF5 file ({err})", day=day) from err
     seen = of_day(got.hours)
     rows, cols = got.rows // got.finer, got.cols // got.finer
+    if of_another_day(np.isfinite(got.ssm) & easegrid.inside(domain, rows, cols, got.ssm), seen):
+        return nowhere(domain)
     recommended = seen & ssm_flags.usable(path, "SMAP", got.flags, seen & easegrid.inside(domain, rows, cols, got.ssm))
     ssm = plausible(np.where(recommended, got.ssm, np.nan), SOIL_MOISTURE, path, "soil_moisture", linear=got.linear)
     error = np.where(recommended, got.error, np.nan)

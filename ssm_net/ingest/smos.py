@@ -18,7 +18,7 @@ from ssm_net.core.radiometers import BY_CODE
 from ssm_net.grid import Domain
 from ssm_net.ingest import latlon, ssm_flags
 from ssm_net.ingest.cell_means import CellWeights
-from ssm_net.ingest.moments import hours_from_night, hours_of_utc_map, of_day
+from ssm_net.ingest.moments import hours_from_night, hours_of_utc_map, nowhere, of_another_day, of_day
 from ssm_net.ingest.quantities import SOIL_MOISTURE, SOIL_MOISTURE_ERROR
 from ssm_net.ingest.ranges import plausible
 from ssm_net.ingest.raster import GranuleError
@@ -55,7 +55,10 @@ def read_smos(path: Path, domain: Domain, day: dt.date) -> tuple[np.ndarray, np.
         error = latlon.physical_values(path, part[ERROR]) if ERROR in part.variables else np.full(ssm.shape, np.nan)
         hours = _hours(path, part, np.broadcast_to(domain.same_turn(lon[cols]), ssm.shape), day)
     seen = of_day(hours)
-    there = np.isfinite(ssm) & seen & weights.inside
+    known = np.isfinite(ssm) & weights.inside
+    if of_another_day(known, seen):
+        return nowhere(domain)
+    there = known & seen
     good = seen & ssm_flags.usable(path, PRODUCT, {(FLAG.lower(),): flag}, there)
     ssm = plausible(np.where(good, ssm, np.nan), SOIL_MOISTURE, path, SSM, day, linear=linear)
     error = plausible(np.where(good, error, np.nan), SOIL_MOISTURE_ERROR, path, ERROR, day, linear=linear)
