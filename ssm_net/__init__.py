@@ -5,8 +5,9 @@
     ssm_net.infer(ssm_net.InferConfig(cube="cube.zarr", run="run", mosaics="mosaics"))
     series = ssm_net.open_mosaics("mosaics")  # an xarray.Dataset
 
-Eight verbs (``download``, ``simulate``, ``prepare``, ``train``, ``infer``, ``evaluate``, ``produce``, ``pretrain``)
-take their settings as one value and return what they made. ``open_cube`` and ``open_mosaics`` open what they wrote.
+Nine verbs (``download``, ``simulate``, ``prepare``, ``train``, ``infer``, ``evaluate``, ``extract``, ``produce``,
+``pretrain``) take their settings as one value and return what they made. ``open_cube`` and ``open_mosaics`` open what
+they wrote; ``at_points`` and ``over_areas`` are series of maps at stations and means over basins.
 Names are imported at their first use, so that a process that reads granules does not load what trains networks.
 """
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         EarthdataConfig,
         EngineConfig,
         EvaluateConfig,
+        ExtractConfig,
         InferConfig,
         MemoryConfig,
         ModelConfig,
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
     from ssm_net.download import download
     from ssm_net.errors import SsmNetError
     from ssm_net.evaluate import evaluate
+    from ssm_net.extract import extract
+    from ssm_net.extract.series import at_points, over_areas
     from ssm_net.formats.mosaic_series import open_mosaics
     from ssm_net.grid import Domain
     from ssm_net.infer import infer
@@ -55,6 +59,7 @@ __all__ = [
     "EarthdataConfig",
     "EngineConfig",
     "EvaluateConfig",
+    "ExtractConfig",
     "InferConfig",
     "MemoryConfig",
     "ModelConfig",
@@ -67,11 +72,14 @@ __all__ = [
     "TrainConfig",
     "TrainerConfig",
     "__version__",
+    "at_points",
     "download",
     "evaluate",
+    "extract",
     "infer",
     "open_cube",
     "open_mosaics",
+    "over_areas",
     "prepare",
     "pretrain",
     "produce",
@@ -79,13 +87,15 @@ __all__ = [
     "train",
 ]
 
-VERBS = ("download", "evaluate", "infer", "prepare", "pretrain", "produce", "simulate", "train")
+VERBS = ("download", "evaluate", "extract", "infer", "prepare", "pretrain", "produce", "simulate", "train")
 MODULES = {  # of the other names
     **{name: "config" for name in __all__ if name.endswith("Config")},
     "Domain": "grid",
     "SsmNetError": "errors",
     "open_cube": "cube.store",
     "open_mosaics": "formats.mosaic_series",
+    "at_points": "extract.series",
+    "over_areas": "extract.series",
 }
 
 

@@ -29,6 +29,7 @@ SCHEMAS: dict[str, type[Any]] = {
     "train": config.TrainConfig,
     "infer": config.InferConfig,
     "evaluate": config.EvaluateConfig,
+    "extract": config.ExtractConfig,
     "produce": config.ProduceConfig,
     "pretrain": config.PretrainConfig,
 }

@@ -15,8 +15,9 @@ from os.path import expanduser
 
 from hydra.core.override_parser.types import Quote, QuotedString
 
-PATHS = ("raw", "cube", "run", "mosaics", "report", "truth", "stations", "prior", "worlds", "domain.boundary")
-NAMES = ("domain.name",)
+PATHS = ("raw", "cube", "run", "mosaics", "report", "truth", "stations", "prior", "worlds", "domain.boundary", "points",
+         "areas", "to")  # fmt: skip
+NAMES = ("domain.name", "domain_name", "names")
 SWEEP = ("-m", "--multirun", "hydra.mode=MULTIRUN")
 REFERS = re.compile(r"[A-Za-z0-9_/.:,${}+-]*\$\{[A-Za-z0-9_/.:,${}+-]*")  # to other keys, and needs no quotes
 OF_HYDRA = re.compile(r"(?:choice|range|interval|glob|shuffle|sort|tag|extend_list)\(.*\)")

@@ -7,6 +7,7 @@ dictionary, into these values. Importing them needs neither Hydra nor OmegaConf.
 from ssm_net.config.checks import METHODS, days_between, parse_day
 from ssm_net.config.download import DOWNLOADS, DownloadConfig, EarthdataConfig
 from ssm_net.config.evaluate import EvaluateConfig
+from ssm_net.config.extract import ExtractConfig
 from ssm_net.config.infer import InferConfig
 from ssm_net.config.loading import load
 from ssm_net.config.prepare import PrepareConfig
@@ -25,6 +26,7 @@ __all__ = [
     "EarthdataConfig",
     "EngineConfig",
     "EvaluateConfig",
+    "ExtractConfig",
     "InferConfig",
     "MemoryConfig",
     "ModelConfig",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from odc.geo.geom import Geometry
@@ -41,31 +44,85 @@ class BoundaryError(SsmNetError):
     """A boundary file cannot be used; the message names it and the remedy."""
 
 
+@dataclass(frozen=True)
+class NamedArea:
+    """The polygons of one feature of a vector file, in the file's CRS, under its name."""
+
+    name: str
+    geometry: Geometry
+
+
 def read_boundary(path: Path | str) -> Geometry:
     """All polygons of a vector file (any format of OGR) as one geometry in the file's CRS; holes stay holes.
 
     Raises ``BoundaryError`` where there is no such file, OGR cannot read it, or it has no polygon or no CRS;
     ``ImportError`` without pyogrio.
     """
+    import_pyogrio()
+    import shapely
+
+    features, crs, _ = _read_polygons(Path(path), "boundary", None)
+    return Geometry(shapely.union_all([polygon for polygons in features for polygon in polygons]), crs)
+
+
+def read_areas(path: Path | str, names: str | None = None) -> list[NamedArea]:
+    """The features of a vector file (any format of OGR) that have polygons, each by itself.
+
+    ``names`` is the column with their names; without it they are area_1, area_2, ... by their place in the file.
+    Raises ``BoundaryError`` as ``read_boundary`` does, and where there is no such column, or two areas have one name.
+    """
+    import_pyogrio()
+    import shapely
+
+    path = Path(path)
+    features, crs, values = _read_polygons(path, "areas", names)
+    labels = [f"area_{n + 1}" if values is None else str(values[n]).strip() for n in range(len(features))]
+    areas = [NamedArea(label, Geometry(shapely.union_all(polygons), crs))
+             for label, polygons in zip(labels, features, strict=True) if polygons]  # fmt: skip
+    if twice := [label for label, count in Counter(area.name for area in areas).items() if count > 1]:
+        raise BoundaryError(f"areas={path}: more than one area has the name {twice[0]!r} in column {names}; give "
+                            "names= a column whose values differ, or leave it out")  # fmt: skip
+    return areas
+
+
+def import_pyogrio() -> None:
+    """Raises ``ImportError``, with what to install, where pyogrio is not there."""
     try:
-        import pyogrio
-        import shapely
-        from pyogrio.errors import DataLayerError, DataSourceError
+        import pyogrio  # noqa: F401
+        import shapely  # noqa: F401
     except ImportError as err:
         raise ImportError("boundary files need pyogrio: pip install 'ssm_net[ingest]'") from err
-    path = Path(path)
+
+
+def _read_polygons(path: Path, key: str, column: str | None) -> tuple[list[list[Any]], str, np.ndarray | None]:
+    """The polygons of each feature, their CRS, and the values of a column."""
+    import pyogrio
+    import shapely
+    from pyogrio.errors import DataLayerError, DataSourceError
+
     if not path.exists():
-        raise BoundaryError(f"boundary={path}: no such file")
+        raise BoundaryError(f"{key}={path}: no such file")
     try:
-        meta, _, wkb, _ = pyogrio.raw.read(path, columns=[], force_2d=True)
+        meta, _, wkb, columns = pyogrio.raw.read(path, columns=None if column else [], force_2d=True)
     except (DataSourceError, DataLayerError) as err:
         raise BoundaryError(
-            f"boundary={path}: not a vector file that OGR reads ({err}); give a GeoJSON file, for example"
+            f"{key}={path}: not a vector file that OGR reads ({err}); give a GeoJSON file, for example"
         ) from err
-    shapes = shapely.make_valid(shapely.from_wkb(wkb)) if len(wkb) else np.empty(0, object)
-    polygons = [p for p in shapely.get_parts(shapely.get_parts(shapes)) if p.geom_type in ("Polygon", "MultiPolygon")]
-    if not polygons:
-        raise BoundaryError(f"boundary={path}: holds no polygon; give the area as polygons")
+    features = [_polygons_of(shape) for shape in shapely.make_valid(shapely.from_wkb(wkb))] if len(wkb) else []
+    if not any(features):
+        raise BoundaryError(f"{key}={path}: holds no polygon; give the area as polygons")
     if not meta["crs"]:
-        raise BoundaryError(f"boundary={path}: has no coordinate reference system; write one into it")
-    return Geometry(shapely.union_all(polygons), meta["crs"])
+        raise BoundaryError(f"{key}={path}: has no coordinate reference system; write one into it")
+    if column is None:
+        return features, meta["crs"], None
+    fields = [str(name) for name in meta["fields"]]
+    if column not in fields:
+        raise BoundaryError(f"{key}={path}: has no column {column!r}; it has {', '.join(fields) or 'none'}")
+    return features, meta["crs"], columns[fields.index(column)]
+
+
+def _polygons_of(shape: Any) -> list[Any]:
+    """The polygons of a valid geometry; none where it is of points or lines."""
+    import shapely
+
+    return [p for p in shapely.get_parts(shapely.get_parts(shape)) if p.geom_type in ("Polygon", "MultiPolygon")]

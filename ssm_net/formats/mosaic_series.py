@@ -23,7 +23,7 @@ from ssm_net.formats.geotiff import geotiff_attributes, geotiff_layout, read_geo
 from ssm_net.formats.mosaic_days import day_path
 from ssm_net.formats.mosaic_folder import MosaicFolder, find_mosaics
 from ssm_net.formats.netcdf import netcdf_attributes, netcdf_layout, read_netcdf_window, time_coordinate
-from ssm_net.formats.product import DAILY_VARIABLES, MosaicError
+from ssm_net.formats.product import CELL_ERROR_ATTRIBUTES, DAILY_VARIABLES, MosaicError
 from ssm_net.formats.zarr_store import read_zarr_window, zarr_day_attributes, zarr_layout, zarr_places
 
 # read(path, place of the day in the file, variable, rows, columns): packed pixels (rows, columns)
@@ -32,9 +32,10 @@ READ_WINDOW: dict[str, ReadWindow] = {
     "netcdf": read_netcdf_window, "cog": read_geotiff_window, "zarr": read_zarr_window,
 }  # fmt: skip
 READ_LAYOUT = {"netcdf": netcdf_layout, "cog": geotiff_layout, "zarr": zarr_layout}
-DAILY_COORDINATES: dict[str, tuple[type, int | str]] = {  # type of the array, value where a file names none
+DAILY_COORDINATES: dict[str, tuple[type, int | str | float]] = {  # type of the array, value where a file names none
     "revision": (int, 1),
     "coarse_sources": (object, ""),
+    **{name: (float, np.nan) for name in CELL_ERROR_ATTRIBUTES},
 }
 GRID_ATTRIBUTES = ("domain_window", "coarse_grid", "grid")  # equal in all days of a dataset
 # Of a file, or of a variable of the dataset.
@@ -55,7 +56,8 @@ def open_mosaics(
     1 km grid, with ``lat(y)`` and ``lon(x)`` in degrees, by which pixels may be selected as well; GeoTIFFs have
     (time, lat, lon). ``crs`` is the CF grid mapping. ``revision(time)`` and ``coarse_sources(time)`` are the revision
     of each day and the radiometers that observed it, where the files name them. Attributes are those that all days
-    share; others remain in the files alone.
+    share; others remain in the files alone. ``uncertainty_cell_observed`` and ``uncertainty_cell_gap`` (time) are the
+    fractions of the variance that the pixels of a cell share, where the files name them (docs/extract.md).
 
     Nothing is kept in memory: reading twice reads the files twice, unless ``load()`` is called. A time series at a
     point reads one chunk of each file. ``chunks={}`` gives dask arrays of a day a chunk, ``chunks={"x": 720}`` smaller
@@ -71,7 +73,7 @@ def open_mosaics(
     where its days lie on different grids or a file is damaged (also later, when its pixels are read).
     """
     mosaics = find_mosaics(Path(folder), domain, format)
-    files = _files(mosaics)
+    files = mosaic_files(mosaics)
     attributes_by_day = _attributes_by_day(mosaics, [path for path, _ in files])
     layout, read_window = READ_LAYOUT[mosaics.format](files[0][0]), READ_WINDOW[mosaics.format]
     variables = {}
@@ -132,7 +134,7 @@ def _bounds(key: int | slice | np.ndarray, indices: np.ndarray) -> tuple[slice, 
     return slice(start, stop), slice(None, None, key.step) if isinstance(key, slice) else indices - start
 
 
-def _files(mosaics: MosaicFolder) -> list[tuple[Path, int]]:
+def mosaic_files(mosaics: MosaicFolder) -> list[tuple[Path, int]]:
     """The file or store of each day, and the day's place in it."""
     paths = [day_path(mosaics.folder, mosaics.domain_name, day, mosaics.format) for day in mosaics.days]
     if mosaics.format != "zarr":

@@ -163,9 +163,14 @@ def read_zarr_window(path: Path, place: int, name: str, rows: slice, cols: slice
     try:
         return np.asarray(_open_array(path, name)[place, rows, cols])
     except (OSError, KeyError, ValueError, RuntimeError) as err:  # RuntimeError: of the decompressor
-        day = CF_EPOCH + dt.timedelta(int(np.asarray(_open_array(path, "time")[place])))
-        remedy = f"make it again: infer.py with start={day} end={day} overwrite=true"
-        raise MosaicError(f"{path}: {name} of {day} is damaged ({err}); {remedy}") from err
+        raise damaged_day(path, place, name, err) from err
+
+
+def damaged_day(path: Path, place: int, name: str, err: Exception) -> MosaicError:
+    """The error of a variable that cannot be read on the day at a place on the time axis; to be raised from ``err``."""
+    day = CF_EPOCH + dt.timedelta(int(np.asarray(_open_array(path, "time")[place])))
+    remedy = f"make it again: infer.py with start={day} end={day} overwrite=true"
+    return MosaicError(f"{path}: {name} of {day} is damaged ({err}); {remedy}")
 
 
 def _open_coordinates(path: Path) -> xr.Dataset:

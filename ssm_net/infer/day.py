@@ -29,6 +29,7 @@ from ssm_net.formats.product import Attribute, Flag, Mosaic
 from ssm_net.grid import Window, upsample
 from ssm_net.infer import quality_flags
 from ssm_net.infer.ahead import prefetched, results_in_order
+from ssm_net.infer.error_parts import ErrorParts
 from ssm_net.infer.streams import device_stream, tile_pixels, to_host
 from ssm_net.inputs.bands import Band, bands
 from ssm_net.inputs.reading import CoarseDay, padded, read_coarse, read_stored, stored
@@ -66,7 +67,8 @@ class DayBackground:
 
     ``land`` (y, x) bool is the production mask, ``update`` gain, exact or none, ``flags`` (y, x) uint16. ``sums`` are
     those of the observation operator of mean and shared variance, (3, R, C), or None where there is no update. ``own``
-    are attributes of this day's map alone.
+    are attributes of this day's map alone. ``region_sigma`` is the error that all pixels of the domain share, a part of
+    what the tiles state as local, m3 m-3.
     """
 
     cube: Cube
@@ -77,6 +79,7 @@ class DayBackground:
     flags: np.ndarray
     sums: Tensor | None
     own: dict[str, Attribute] = field(default_factory=dict)
+    region_sigma: float = 0.0
 
     def mosaic(self, attrs: dict[str, Attribute]) -> Mosaic:
         """The update, with what the whole domain says, tile by tile; masked pixels become NaN. Raises ``EmptyMapError``
@@ -92,6 +95,7 @@ class DayBackground:
                 conserved = exact(fields, observed, ratio, SSM_MIN, SSM_MAX)
         ssm, sigma = (scratch.full(domain.fine_shape, np.nan, np.float32) for _ in range(2))
         wanted = valued = 0  # pixels that are not masked, and those of them with a value
+        parts = ErrorParts(self.region_sigma)
         for tile, (mean, shared, local) in self.tiles:
             window = tile.pixels
             at = _slices(window)
@@ -104,6 +108,7 @@ class DayBackground:
                 (sigma, torch.sqrt(shared + local).clamp(max=LARGEST_SIGMA)),
             ):
                 out[at] = np.where(masked, np.float32(np.nan), values.float().numpy())
+            parts.add(shared, local, ~masked, self.flags[at])
             wanted += int(masked.size - masked.sum())
             valued += int(np.isfinite(ssm[at]).sum())
         if wanted and not valued:
@@ -112,7 +117,7 @@ class DayBackground:
                 "value, so no map is written: the estimate is NaN everywhere. For a baseline, was there any coarse "
                 "observation (see ssm-net prepare)? Else train the model again with restart=true"
             )
-        return Mosaic(self.coarse.day, domain, ssm, sigma, self.flags, attrs | self.own)
+        return Mosaic(self.coarse.day, domain, ssm, sigma, self.flags, attrs | self.own | parts.attributes())
 
 
 def predict_background(

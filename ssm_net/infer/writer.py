@@ -34,7 +34,8 @@ from ssm_net.version import __version__
 @dataclass(frozen=True)
 class DayWriter:
     """Predicts days and writes their maps. ``h`` holds the production mask, ``static_flags`` (y, x) uint16 the flags
-    that no day changes, ``attrs`` the attributes that all maps share."""
+    that no day changes, ``attrs`` the attributes that all maps share, ``region_sigma`` the error that all pixels share
+    (m3 m-3)."""
 
     cfg: InferConfig
     cube: Cube
@@ -44,6 +45,7 @@ class DayWriter:
     attrs: dict[str, Attribute]
     h: ObservationOperator
     static_flags: np.ndarray
+    region_sigma: float = 0.0
 
     @classmethod
     def open(cls, cfg: InferConfig, trained: Trained | None, ablation: Ablation = NO_ABLATION) -> DayWriter:
@@ -57,7 +59,8 @@ class DayWriter:
             estimator = baseline(cfg.method, cube)
         attrs = provenance_of(cfg, trained) | _described(cfg, cube, estimator) | _computed(precision, device)
         attrs |= publisher_attributes(cfg.publisher)
-        return cls(cfg, cube, estimator, precision, device, attrs, cube.footprint(), quality_flags.static_flags(cube))
+        level, flags = trained.calibration.level if trained is not None else 0.0, quality_flags.static_flags(cube)
+        return cls(cfg, cube, estimator, precision, device, attrs, cube.footprint(), flags, level)
 
     def predict(self, day: dt.date, progress: Callable[[int, int], None] | None = None) -> DayBackground:
         """``progress`` is called with the number of tiles that are done and that of all.
@@ -81,7 +84,7 @@ class DayWriter:
             own |= {"days_ahead": known, "status": "provisional" if provisional else "final"}
             if provisional:
                 background.flags[self.h.land.numpy()] |= np.uint16(Flag.PROVISIONAL)
-        return replace(background, own=own)
+        return replace(background, own=own, region_sigma=self.region_sigma)
 
     def _made(self, day: dt.date) -> list[tuple[int, int]]:
         """When the status of ``day``, and of each day that it rests on, was written: a day that is made again loses its

@@ -1,0 +1,198 @@
+"""Series and means from maps: how long two decades take, and whether intervals of basin means hold the truth.
+
+    python bench/extract.py time FOLDER [--days 24] [--points 100]
+    python bench/extract.py coverage FOLDER [--families A,B,C,D,E,F] [--days 30] [--basins 8]
+
+``time`` writes maps with texture into Zarr stores in FOLDER, of a region of 24 x 24 cells (0.75 Mpx) and of a country of
+56 x 84 (6.1 Mpx), takes series at random points, with the files in the system's cache, and extrapolates to 7305 days:
+opening once, and each day. Seconds are those of one processor.
+``coverage`` makes a world of 8 x 8 cells of each family, maps it by the members of the shipped prior that have not met
+the family, as bench/skill.py does, and takes means over random basins by ``ssm_net.extract`` itself. A basin's interval
+is mean +- 1.645 standard errors; it is compared with the mean of the truth over the same pixels. Numbers go to
+bench/results/extract.json. What is in FOLDER is not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import logging
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import skill
+import torch
+from judged_places import SIZES
+from left_out import saved_without
+from provenance import ROOT, command_of, commit_of, machine
+from scipy.ndimage import gaussian_filter
+from scipy.sparse import csr_array
+
+import ssm_net
+from ssm_net.cube.store import write_json
+from ssm_net.estimators.checkpoint import SHIPPED_PRIOR
+from ssm_net.extract.error_correlation import CELL_RANGE_KM, INSIDE_RANGE_KM
+from ssm_net.extract.means import place_means
+from ssm_net.extract.selection import Selection
+from ssm_net.extract.series import Maps
+from ssm_net.extract.tables import write_series
+from ssm_net.formats.map_pixels import MapPixels
+from ssm_net.formats.mosaic_days import days_done, write_day
+from ssm_net.formats.product import Flag, Mosaic
+from ssm_net.formats.truth import Truth
+from ssm_net.grid import Domain
+from ssm_net.infer.run import infer
+from ssm_net.train.run import train
+
+RESULTS = ROOT / "bench" / "results" / "extract.json"
+TWO_DECADES = 7305  # days
+DOMAINS = (Domain("region", (60, 84, 764, 788)), Domain("country", (40, 96, 700, 784)))
+SEED = 31  # of the worlds, as of bench/skill.py
+RADII_KM = (4, 10, 20, 40, 80)  # of the basins
+LEAST_VALID = 0.5  # of a basin's pixels, for a day to count
+Z90 = 1.645  # standard errors of a normal distribution's 90 % interval
+
+
+def write_maps(folder: Path, domain: Domain, days: int) -> None:
+    """Maps with the texture, the gaps and the flags of real ones, of which one in six pixels is masked."""
+    rng = np.random.default_rng(1)
+    rough = [gaussian_filter(rng.normal(size=domain.fine_shape).astype("float32"), s) for s in (1.5, 12)]
+    texture = sum(field / field.std() for field in rough)
+    masked = rough[1] > np.quantile(rough[1][::8, ::8], 5 / 6)
+    done = set(days_done(folder, domain.name, "zarr"))
+    for day in (dt.date(2004, 1, 1) + dt.timedelta(n) for n in range(days)):
+        if day in done:
+            continue
+        moved = np.roll(texture, day.toordinal() % 97, 0)
+        ssm = (0.25 + 0.03 * moved + rng.normal(0, 0.002, moved.shape)).clip(0.02, 0.6).astype("float32")
+        sigma = (0.04 + 0.004 * np.roll(texture, 31, 1)).clip(0.01, 0.2).astype("float32")
+        ssm[masked] = sigma[masked] = np.nan
+        flags = np.where(moved > 0, Flag.LST_SEEN, Flag.LST_FILLED) | np.where(moved > 0.5, Flag.COARSE_OBSERVED, 0)
+        flags = np.where(masked, Flag.FROZEN_OR_SNOW, flags).astype(np.uint16)
+        attrs = {"uncertainty_region": 0.005, "uncertainty_cell_observed": 0.3, "uncertainty_cell_gap": 0.5}
+        write_day(Mosaic(day, domain, ssm, sigma, flags, attrs), folder, "zarr")
+
+
+def timed(folder: Path, domain: Domain, days: int, points: int) -> dict[str, Any]:
+    """Seconds of opening, a day, and of two decades by these; and of writing two decades as CSV."""
+    write_maps(folder, domain, days)
+    rng = np.random.default_rng(2)
+    west, south, east, north = domain.bounds_lonlat()
+    places = list(zip(rng.uniform(west, east, points), rng.uniform(south, north, points), strict=True))
+
+    def seconds(number: int) -> float:
+        start = dt.date(2004, 1, 1)
+        begun = time.process_time()
+        ssm_net.at_points(folder, places, start=str(start), end=str(start + dt.timedelta(number - 1)), domain=domain.name)
+        return time.process_time() - begun
+
+    seconds(days)  # into the cache
+    one, all_days = (min(seconds(n) for _ in range(3)) for n in (1, days))
+    a_day = (all_days - one) / (days - 1)
+    series = ssm_net.at_points(folder, places, domain=domain.name)
+    begun = time.process_time()
+    write_series(series, folder / "series.csv")
+    writing = (time.process_time() - begun) / days
+    return {
+        "points": points, "days": days, "pixels": int(np.prod(domain.fine_shape)), "opening, s": round(one - a_day, 3),
+        "a day, ms": round(1000 * a_day, 2), "writing CSV, ms a day": round(1000 * writing, 2),
+        "two decades, s": round(one + TWO_DECADES * (a_day + writing), 1),
+    }  # fmt: skip
+
+
+def mapped_world(folder: Path, family: str, days: int) -> Truth:
+    """The truth of a world of the family; its maps are in ``folder``/mosaics."""
+    small = SIZES["small"]
+    size = replace(small, end=str(dt.date.fromisoformat(small.start) + dt.timedelta(days - 1)))
+    run = skill.SkillRun(size, SHIPPED_PRIOR, ("network",), commit_of(ROOT))
+    _, cube, truth = skill.made_world(folder, run, family, SEED)
+    prior = saved_without(run.prior, family, folder / "prior")
+    train(skill.train_config(folder / "runs" / "network", cube.path, size, SEED, prior))
+    infer(ssm_net.InferConfig(str(cube.path), str(folder / "mosaics"), run=str(folder / "runs" / "network")))
+    return truth
+
+
+def random_basins(shape: tuple[int, int], number: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Radius (km) and mask of basins with ragged outlines, ``number`` of each size."""
+    rng = np.random.default_rng(3)
+    yy, xx = np.mgrid[: shape[0], : shape[1]]
+    for radius in RADII_KM:
+        for _ in range(number):
+            edge = gaussian_filter(rng.normal(size=shape), max(radius / 3, 1))
+            cy, cx = (rng.uniform(0.7 * radius, n - 0.7 * radius) for n in shape)
+            mask = np.hypot(yy - cy, xx - cx) < radius * (1 + 0.35 * edge / edge.std())
+            if mask.sum() >= 5:
+                yield radius, mask
+
+
+def z_scores(folder: Path, family: str, days: int, basins: int) -> dict[int, np.ndarray]:
+    """(Mean less truth) over the stated standard error, of each basin and day, by the radius of basins."""
+    truth = mapped_world(folder, family, days)
+    maps = Maps.open(folder / "mosaics", start=None, end=None, domain=None, format=None)
+    radii, masks = zip(*random_basins(maps.grid.shape, basins), strict=True)
+    masks = np.array(masks)
+    rows, cols = np.nonzero(masks.any(0))
+    weights = masks[:, rows, cols] / masks.sum((1, 2))[:, None]
+    here = np.zeros(len(masks))
+    selection = Selection([f"basin_{n}" for n in range(len(masks))], here, here, rows, cols, csr_array(weights),
+                          here + 1, areas=True)  # fmt: skip
+    pixels = MapPixels.choose(maps.mosaics, rows, cols)
+    means = place_means(pixels, maps.days, selection, maps.grid.size_km, maps.errors())
+    out: dict[int, list[np.ndarray]] = {}
+    known = []
+    for n, day in enumerate(maps.dates):
+        valid, field = pixels.read(n).ssm >= 0, truth.read(day)[rows, cols]
+        known.append((weights @ np.where(valid, field, 0)) / np.maximum(weights @ valid, 1e-9))
+    z = (means.ssm - np.stack(known, 1)) / means.total
+    for radius in RADII_KM:
+        which = np.array(radii) == radius
+        out[radius] = z[which][means.valid[which] > LEAST_VALID]
+    return out
+
+
+def coverage(folder: Path, families: Sequence[str], days: int, basins: int) -> dict[str, Any]:
+    """The share of 90 % intervals that hold the truth, by family and radius, and of all with each radius counting
+    alike."""
+    table: dict[str, Any] = {}
+    for family in families:
+        by_radius = z_scores(folder / family, family, days, basins)
+        held = {f"{radius} km": float((np.abs(z) < Z90).mean()) for radius, z in by_radius.items() if z.size}
+        table[family] = {**{k: round(v, 3) for k, v in held.items()}, "all": round(float(np.mean([*held.values()])), 3),
+                         "rms of z": round(float(np.sqrt(np.mean(np.concatenate([*by_radius.values()]) ** 2))), 2)}  # fmt: skip
+        print(family, table[family], flush=True)
+    names = sorted({k for row in table.values() for k in row}, key=lambda k: (len(k), k))
+    table["mean of families"] = {k: round(float(np.mean([row[k] for row in table.values() if k in row])), 3) for k in names}
+    print("mean of families", table["mean of families"])
+    return {"days": days, "basins of each size": basins, "range inside, km": INSIDE_RANGE_KM,
+            "range of cells, km": CELL_RANGE_KM, "coverage of 90 % intervals": table}  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("time", "coverage"))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--days", type=int)
+    parser.add_argument("--points", type=int, default=100)
+    parser.add_argument("--families", default="A,B,C,D,E,F")
+    parser.add_argument("--basins", type=int, default=8)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    if args.what == "time":
+        logging.getLogger("ssm_net").setLevel(logging.ERROR)  # of points that are masked on all days
+        result = {d.name: timed(args.folder, d, args.days or 24, args.points) for d in DOMAINS}
+        print(json.dumps(result, indent=1))
+    else:
+        result = coverage(args.folder, args.families.split(","), args.days or 30, args.basins)
+    stored = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    result |= {"command": command_of("extract.py", sys.argv[1:], args.folder), "commit": commit_of(ROOT), "machine": machine()}
+    write_json(RESULTS, stored | {args.what: result})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""Chosen pixels of the maps of a folder, day by day, in any of the three formats."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ssm_net.formats.mosaic_folder import MosaicFolder
+from ssm_net.formats.mosaic_series import READ_WINDOW, mosaic_files
+from ssm_net.formats.product import DAILY_VARIABLES
+from ssm_net.formats.zarr_pixels import ZarrPixels
+
+log = logging.getLogger(__name__)
+
+BLOCK = 288  # pixels a side: chosen pixels of such a block are read at once, the chunk of a NetCDF file
+
+
+@dataclass(frozen=True)
+class DayPixels:
+    """Packed values of a day at the chosen pixels, each (n,): ``ssm`` and ``sigma`` as int16, ``flags`` as uint16."""
+
+    ssm: np.ndarray
+    sigma: np.ndarray
+    flags: np.ndarray
+
+
+@dataclass(frozen=True)
+class MapPixels:
+    """The pixels at ``rows`` and ``cols``, each (n,), of every day of a folder of maps."""
+
+    mosaics: MosaicFolder
+    rows: np.ndarray
+    cols: np.ndarray
+    files: Sequence[tuple[Path, int]]
+    readers: Sequence[Callable[[int], np.ndarray]]  # a variable each, from the number of the day
+
+    @classmethod
+    def choose(cls, mosaics: MosaicFolder, rows: np.ndarray, cols: np.ndarray) -> MapPixels:
+        files = mosaic_files(mosaics)
+        readers: list[Callable[[int], np.ndarray]] = []
+        for name in DAILY_VARIABLES:
+            direct = ZarrPixels.choose(files[0][0], name, rows, cols) if mosaics.format == "zarr" else None
+            if direct is not None:
+                readers.append(lambda day, direct=direct: direct.read(files[day][1]))  # type: ignore[misc]
+                continue
+            if mosaics.format == "zarr":
+                log.info("%s: its chunks are not as infer writes them; they are read by zarr, which is slower", files[0][0])
+            windows = _windows(rows, cols)
+            readers.append(lambda day, name=name: _by_window(mosaics.format, *files[day], name, windows, len(rows)))  # type: ignore[misc]
+        return cls(mosaics, rows, cols, files, readers)
+
+    def read(self, day: int) -> DayPixels:
+        """Of the day with this number in the folder. Raises ``MosaicError`` where its file is damaged."""
+        return DayPixels(*(read(day) for read in self.readers))
+
+
+Windows = list[tuple[slice, slice, np.ndarray, np.ndarray, np.ndarray]]  # rows, columns; row and column inside; which
+
+
+def _windows(rows: np.ndarray, cols: np.ndarray) -> Windows:
+    """The smallest window around the chosen pixels of each block."""
+    block = rows // BLOCK * (cols.max(initial=0) // BLOCK + 1) + cols // BLOCK
+    order = np.argsort(block, kind="stable")
+    _, first = np.unique(block[order], return_index=True)
+    out = []
+    for chosen in np.split(order, first[1:]) if len(order) else ():
+        y, x = rows[chosen], cols[chosen]
+        top, left = int(y.min()), int(x.min())
+        out.append((slice(top, int(y.max()) + 1), slice(left, int(x.max()) + 1), y - top, x - left, chosen))
+    return out
+
+
+def _by_window(format: str, path: Path, place: int, name: str, windows: Windows, pixels: int) -> np.ndarray:
+    out = np.empty(pixels, np.uint16 if name == "flags" else np.int16)
+    for rows, cols, y, x, chosen in windows:
+        out[chosen] = READ_WINDOW[format](path, place, name, rows, cols)[y, x]
+    return out
