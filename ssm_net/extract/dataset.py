@@ -57,7 +57,7 @@ def as_dataset(
         known = selection.inside > 0
         for name, centre, like in (("pixel_lon", lon, LONGITUDE), ("pixel_lat", lat, LATITUDE)):
             variables[name] = ("place", np.where(known, centre, np.nan),
-                               {"long_name": f"{like['long_name']} of the centre of the pixel", "units": like["units"]})  # fmt: skip
+                               like | {"long_name": f"{like['long_name']} of the centre of the pixel"})
     coordinates = {
         "time": time_coordinate(days),
         "name": ("place", np.array(selection.names, object), {"long_name": "name of the place", "cf_role": "timeseries_id"}),
