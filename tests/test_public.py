@@ -7,7 +7,7 @@ import pytest
 
 import ssm_net
 
-VERBS = ("download", "evaluate", "infer", "prepare", "pretrain", "produce", "simulate", "train")
+VERBS = ("download", "evaluate", "extract", "infer", "prepare", "pretrain", "produce", "simulate", "train")
 
 
 def python(code: str) -> str:
@@ -18,10 +18,10 @@ def python(code: str) -> str:
 
 
 def test_the_public_names_are_the_verbs_their_settings_and_what_opens_results():
-    settings = {f"{name}Config" for name in ("Domain", "Download", "Earthdata", "Engine", "Evaluate", "Infer",
-                                             "Memory", "Model", "Prepare", "Pretrain", "Produce", "Publisher",
+    settings = {f"{name}Config" for name in ("Domain", "Download", "Earthdata", "Engine", "Evaluate", "Extract",
+                                             "Infer", "Memory", "Model", "Prepare", "Pretrain", "Produce", "Publisher",
                                              "Simulate", "Train", "Trainer")}  # fmt: skip
-    others = {"Domain", "SsmNetError", "__version__", "open_cube", "open_mosaics"}
+    others = {"Domain", "SsmNetError", "__version__", "at_points", "open_cube", "open_mosaics", "over_areas"}
     assert set(ssm_net.__all__) == {*VERBS, *settings, *others}
     assert dir(ssm_net) == sorted(ssm_net.__all__)
 

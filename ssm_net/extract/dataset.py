@@ -19,11 +19,12 @@ from ssm_net.extract.map_grid import MapGrid
 from ssm_net.extract.means import PlaceMeans
 from ssm_net.extract.selection import OUTSIDE, Selection
 from ssm_net.formats.netcdf import LATITUDE, LONGITUDE, time_coordinate
-from ssm_net.formats.product import STANDARD_NAME, UNITS, Flag
+from ssm_net.formats.product import STANDARD_NAME, UNITS
 from ssm_net.version import __version__
 
 OF_GRID = ("domain_window", "coarse_grid", "geospatial_lat_min", "geospatial_lat_max", "geospatial_lon_min",
            "geospatial_lon_max", "inference_tile", "history", "title", "summary")  # fmt: skip
+NAME = {"long_name": "name of the place", "cf_role": "timeseries_id"}
 MEANINGS = {  # of the variables (place, time) in m3 m-3
     "ssm": "volumetric soil moisture of the top 5 cm, mean over the valid pixels of the place",
     "ssm_uncertainty": "standard error of the mean soil moisture",
@@ -51,16 +52,25 @@ def as_dataset(
         meaning = "has a value" if name == "valid" else f"has the flag {name}"
         variables[f"fraction_{name}"] = dims, field, {"long_name": f"part of the place that {meaning}", "units": "1"}
     variables["pixels"] = "place", np.diff(selection.weights.indptr), {"long_name": "pixels of the place", "units": "1"}
-    variables["note"] = "place", notes(means, selection), {"long_name": "what is to be known of the place; empty: nothing"}
+    variables["note"] = (
+        "place",
+        notes(means, selection),
+        {"long_name": "what is to be known of the place; empty: nothing"},
+    )
     if not selection.areas:
-        lon, lat = grid.centres(*(np.array([_first(selection, p, axis) for p in range(len(selection.names))]) for axis in (0, 1)))
+        lon, lat = grid.centres(
+            *(np.array([_first(selection, p, axis) for p in range(len(selection.names))]) for axis in (0, 1))
+        )
         known = selection.inside > 0
         for name, centre, like in (("pixel_lon", lon, LONGITUDE), ("pixel_lat", lat, LATITUDE)):
-            variables[name] = ("place", np.where(known, centre, np.nan),
-                               like | {"long_name": f"{like['long_name']} of the centre of the pixel"})
+            variables[name] = (
+                "place",
+                np.where(known, centre, np.nan),
+                like | {"long_name": f"{like['long_name']} of the centre of the pixel"},
+            )
     coordinates = {
         "time": time_coordinate(days),
-        "name": ("place", np.array(selection.names, object), {"long_name": "name of the place", "cf_role": "timeseries_id"}),
+        "name": ("place", np.array(selection.names, object), NAME),
         "lon": ("place", wrapped(selection.lon), LONGITUDE), "lat": ("place", selection.lat, LATITUDE),
     }  # fmt: skip
     dataset = xr.Dataset(variables, coordinates, _attributes(selection, days, attrs))
@@ -92,7 +102,7 @@ def notes(means: PlaceMeans, selection: Selection) -> np.ndarray:
         if inside == 0:
             out[place] = OUTSIDE
         elif not means.valid[place].any():
-            water, frozen = (means.flags[flag.name.lower()][place] for flag in (Flag.WATER, Flag.FROZEN_OR_SNOW))
+            water, frozen = (means.flags[name][place] for name in ("water", "frozen_or_snow"))
             why = "water" if water.any() else "frozen or snow" if frozen.all() else "outside the land that is mapped"
             out[place] = f"no value on any day: {why}"
         elif inside < 0.995:

@@ -66,14 +66,13 @@ def place_means(
         if len(waiting) == step or n == len(days) - 1:
             blocks.append(_block_means(waiting, selection.weights, left, errors[n + 1 - len(waiting) : n + 1]))
             waiting = []
-    names = blocks[0].flags
-    joined = [np.concatenate([getattr(b, f) for b in blocks], 1) for f in ("ssm", "inside", "cell", "region", "valid")]
-    return PlaceMeans(*joined, {name: np.concatenate([b.flags[name] for b in blocks], 1) for name in names})
+    fields = ("ssm", "inside", "cell", "region", "valid")
+    joined = {field: np.concatenate([getattr(block, field) for block in blocks], 1) for field in fields}
+    flags = {name: np.concatenate([block.flags[name] for block in blocks], 1) for name in blocks[0].flags}
+    return PlaceMeans(flags=flags, **joined)
 
 
-def _block_means(
-    days: Sequence[DayPixels], weights: csr_array, left: np.ndarray, errors: ErrorStatement
-) -> PlaceMeans:
+def _block_means(days: Sequence[DayPixels], weights: csr_array, left: np.ndarray, errors: ErrorStatement) -> PlaceMeans:
     """``left`` (2, places) is the mean correlation of errors inside cells, and of those that cells share."""
     ssm, sigma, flags = (np.stack([getattr(day, name) for day in days], 1) for name in ("ssm", "sigma", "flags"))
     valid = (ssm != FILL) & (sigma != FILL)
@@ -91,10 +90,11 @@ def _block_means(
         inside, cell = (np.minimum(r[:, None] / np.minimum(of_valid, 1), 1) for r in left)
     nowhere = ~(weights.sum(1) > 0)
     flagged = {str(flag.name).lower(): _fraction(weights, flags & flag > 0, nowhere) for flag in Flag}
-    region = np.where(of_valid > 0, errors.region, np.nan)
-    variances = mean(rest * (1 - shared)) * inside, mean(rest * shared) * cell
-    fields = (mean(ssm * SCALE), *(np.sqrt(v) for v in variances), region, _fraction(weights, valid, nowhere))
-    return PlaceMeans(*(f.astype(np.float32) for f in fields), flagged)
+    variances = {"inside": mean(rest * (1 - shared)) * inside, "cell": mean(rest * shared) * cell}
+    fields = {"ssm": mean(ssm * SCALE), "region": np.where(of_valid > 0, errors.region, np.nan)}
+    fields |= {name: np.sqrt(variance) for name, variance in variances.items()}
+    packed = {name: field.astype(np.float32) for name, field in fields.items()}
+    return PlaceMeans(valid=_fraction(weights, valid, nowhere), flags=flagged, **packed)
 
 
 def _fraction(weights: csr_array, which: np.ndarray, nowhere: np.ndarray) -> np.ndarray:

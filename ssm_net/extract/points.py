@@ -53,10 +53,16 @@ def read_points(path: Path) -> Points:
     columns = {key: next((by_name[word] for word in words if word in by_name), None) for key, words in COLUMNS.items()}
     for key in ("lon", "lat"):
         if columns[key] is None:
-            raise ExtractError(f"points={path}: has no column {key}; its columns are {', '.join(map(str, table.columns))}; "
-                               "give lon and lat in degrees, with commas between columns")  # fmt: skip
-    names = [f"point_{n + 1}" for n in range(len(table))] if columns["name"] is None else table[columns["name"]].str.strip().tolist()
-    return _checked(f"points={path}", names, list(zip(table[columns["lon"]], table[columns["lat"]], strict=True)), "line")
+            raise ExtractError(f"points={path}: has no column {key}; its columns are "
+                               f"{', '.join(map(str, table.columns))}; give degrees, with commas between columns")  # fmt: skip
+    names = (
+        [f"point_{n + 1}" for n in range(len(table))]
+        if columns["name"] is None
+        else table[columns["name"]].str.strip().tolist()
+    )
+    return _checked(
+        f"points={path}", names, list(zip(table[columns["lon"]], table[columns["lat"]], strict=True)), "line"
+    )
 
 
 def _checked(source: str, names: Sequence[str], places: Sequence[Any], line: str) -> Points:

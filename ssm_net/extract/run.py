@@ -54,8 +54,8 @@ def planned(cfg: ExtractConfig, maps: Maps, selection: Selection) -> str:
     """What would be done, as ``plan=true`` prints it."""
     outside = [name for name, inside in zip(selection.names, selection.inside, strict=True) if inside == 0]
     lines = [
-        f"would extract {len(selection.names)} {'areas' if selection.areas else 'points'} of {len(selection.rows)} pixels "
-        f"on {len(maps.days)} days, {maps.dates[0]} .. {maps.dates[-1]}, from {maps.mosaics.folder} "
+        f"would extract {len(selection.names)} {'areas' if selection.areas else 'points'} of {len(selection.rows)} "
+        f"pixels on {len(maps.days)} days, {maps.dates[0]} .. {maps.dates[-1]}, from {maps.mosaics.folder} "
         f"({maps.mosaics.domain_name}, {maps.mosaics.format}) into {cfg.to}",
     ]
     lines += [f"  outside the maps: {', '.join(outside)}"] if outside else []

@@ -45,7 +45,10 @@ class Selection:
 def select_points(points: Points, grid: MapGrid) -> Selection:
     """The pixel that each point lies in; none is looked for nearby, where that one is masked."""
     rows, cols, inside = grid.pixels_of(points.lon, points.lat)
-    parts = [(np.array([r]), np.array([c]), np.ones(1)) if ok else _NOTHING for r, c, ok in zip(rows, cols, inside, strict=True)]
+    parts = [
+        (np.array([r]), np.array([c]), np.ones(1)) if ok else _NOTHING
+        for r, c, ok in zip(rows, cols, inside, strict=True)
+    ]
     return _selection(points.names, points.lon, points.lat, parts, inside.astype(float), grid, areas=False)
 
 
@@ -62,7 +65,9 @@ def select_areas(file: str | Path, names: str | None, grid: MapGrid) -> Selectio
 
         areas = read_areas(file, names)
     except ImportError as err:
-        raise ExtractError(f"means over areas need exactextract and pyogrio ({err}): pip install 'ssm_net[extract]'") from err
+        raise ExtractError(
+            f"means over areas need exactextract and pyogrio ({err}): pip install 'ssm_net[extract]'"
+        ) from err
     height, width = grid.shape
     left, top = grid.corner
     right, bottom = left + width * grid.pixel[0], top - height * grid.pixel[1]
@@ -70,7 +75,9 @@ def select_areas(file: str | Path, names: str | None, grid: MapGrid) -> Selectio
     placed = [grid.placed(area.geometry) for area in areas]
     features = [{"type": "Feature", "properties": {}, "geometry": shape.__geo_interface__} for shape in placed]
     parts, inside = [], []
-    for found, shape in zip(exact_extract(raster, JSONFeatureSource(features), ["cell_id", "coverage"]), placed, strict=True):
+    for found, shape in zip(
+        exact_extract(raster, JSONFeatureSource(features), ["cell_id", "coverage"]), placed, strict=True
+    ):
         pixels, covered = (np.asarray(found["properties"][key]) for key in ("cell_id", "coverage"))
         pixels, covered = pixels[covered > LEAST_PART], covered[covered > LEAST_PART]
         rows, cols = pixels // width, pixels % width
@@ -79,7 +86,9 @@ def select_areas(file: str | Path, names: str | None, grid: MapGrid) -> Selectio
         weights = covered * np.cos(np.radians(grid.lat[rows])) if grid.crs == GEOGRAPHIC else covered
         parts.append((rows, cols, weights / weights.sum()) if covered.sum() > 0 else _NOTHING)
     middles = np.array([_middle(area.geometry) for area in areas])
-    return _selection([area.name for area in areas], middles[:, 0], middles[:, 1], parts, np.array(inside), grid, areas=True)
+    return _selection(
+        [area.name for area in areas], middles[:, 0], middles[:, 1], parts, np.array(inside), grid, areas=True
+    )
 
 
 _NOTHING = (np.empty(0, int), np.empty(0, int), np.empty(0))

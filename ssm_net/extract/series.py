@@ -73,7 +73,9 @@ class Maps:
                 return np.asarray(self.dataset[name].values, float)[self.days.start : self.days.stop]
             return np.full(len(self.days), float(self.dataset.attrs.get(name, missing)))
 
-        return ErrorStatement(of_days(REGION_ERROR_ATTRIBUTE, 0.0), *(of_days(n, np.nan) for n in CELL_ERROR_ATTRIBUTES))
+        return ErrorStatement(
+            of_days(REGION_ERROR_ATTRIBUTE, 0.0), *(of_days(n, np.nan) for n in CELL_ERROR_ATTRIBUTES)
+        )
 
 
 def at_points(
@@ -117,8 +119,8 @@ def over_areas(
     """Daily mean soil moisture over areas, each pixel weighted by the part of it that lies inside, and its uncertainty.
 
     ``areas`` is a vector file of polygons in any format of OGR, ``names`` its column with their names; the rest as of
-    ``at_points``. The mean is over the valid pixels; ``fraction_valid`` says how much of the area they are. Its standard
-    error counts that errors inside a cell average out, and that those that a cell or the region shares do not.
+    ``at_points``. The mean is over the valid pixels; ``fraction_valid`` says how much of the area they are. Its
+    standard error counts that errors inside a cell average out, and that those that a cell or the region shares do not.
 
         basins = ssm_net.over_areas("mosaics", "basins.gpkg", names="basin")
         basins.ssm.isel(place=0).plot()
@@ -135,8 +137,8 @@ def extracted(maps: Maps, selection: Selection, progress: Progress = iter) -> xr
     errors = maps.errors()
     if np.isnan(errors.observed).all() and np.isnan(errors.gap).all():
         log.warning("%s: the maps do not state which part of their error a cell shares (they were made by an older "
-                    "version): all of it is taken as shared, and the uncertainty of means over areas is too large rather "
-                    "than too small; make them again with infer overwrite=true", maps.mosaics.folder)  # fmt: skip
+                    "version): all of it is taken as shared, and the uncertainty of means over areas is too large "
+                    "rather than too small; make them again with infer overwrite=true", maps.mosaics.folder)  # fmt: skip
     if maps.missing:
         log.warning("no map of %s: these days are not in the series; infer makes them", runs(maps.missing))
     pixels = MapPixels.choose(maps.mosaics, selection.rows, selection.cols)

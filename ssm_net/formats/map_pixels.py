@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ssm_net.formats.mosaic_folder import MosaicFolder
-from ssm_net.formats.mosaic_series import READ_WINDOW, mosaic_files
+from ssm_net.formats.mosaic_series import READ_WINDOW, ReadWindow, mosaic_files
 from ssm_net.formats.product import DAILY_VARIABLES
 from ssm_net.formats.zarr_pixels import ZarrPixels
 
@@ -40,17 +41,17 @@ class MapPixels:
 
     @classmethod
     def choose(cls, mosaics: MosaicFolder, rows: np.ndarray, cols: np.ndarray) -> MapPixels:
-        files = mosaic_files(mosaics)
+        files, format = mosaic_files(mosaics), mosaics.format
+        windows = _windows(rows, cols)
         readers: list[Callable[[int], np.ndarray]] = []
         for name in DAILY_VARIABLES:
-            direct = ZarrPixels.choose(files[0][0], name, rows, cols) if mosaics.format == "zarr" else None
-            if direct is not None:
-                readers.append(lambda day, direct=direct: direct.read(files[day][1]))  # type: ignore[misc]
+            stored = ZarrPixels.choose(files[0][0], name, rows, cols) if format == "zarr" else None
+            if stored is not None:
+                readers.append(partial(_from_store, stored, files))
                 continue
-            if mosaics.format == "zarr":
-                log.info("%s: its chunks are not as infer writes them; they are read by zarr, which is slower", files[0][0])
-            windows = _windows(rows, cols)
-            readers.append(lambda day, name=name: _by_window(mosaics.format, *files[day], name, windows, len(rows)))  # type: ignore[misc]
+            if format == "zarr":
+                log.info("%s: zarr reads its chunks, which are not as infer writes them; it is slower", files[0][0])
+            readers.append(partial(_by_window, READ_WINDOW[format], files, name, windows))
         return cls(mosaics, rows, cols, files, readers)
 
     def read(self, day: int) -> DayPixels:
@@ -74,8 +75,14 @@ def _windows(rows: np.ndarray, cols: np.ndarray) -> Windows:
     return out
 
 
-def _by_window(format: str, path: Path, place: int, name: str, windows: Windows, pixels: int) -> np.ndarray:
-    out = np.empty(pixels, np.uint16 if name == "flags" else np.int16)
+def _from_store(stored: ZarrPixels, files: Sequence[tuple[Path, int]], day: int) -> np.ndarray:
+    return stored.read(files[day][1])
+
+
+def _by_window(
+    read_window: ReadWindow, files: Sequence[tuple[Path, int]], name: str, windows: Windows, day: int
+) -> np.ndarray:
+    out = np.empty(sum(len(chosen) for *_, chosen in windows), np.uint16 if name == "flags" else np.int16)
     for rows, cols, y, x, chosen in windows:
-        out[chosen] = READ_WINDOW[format](path, place, name, rows, cols)[y, x]
+        out[chosen] = read_window(*files[day], name, rows, cols)[y, x]
     return out

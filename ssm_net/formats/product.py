@@ -22,8 +22,7 @@ UNITS = "m3 m-3"
 DAILY_VARIABLES = ("ssm", "ssm_uncertainty", "flags")  # of every format
 
 REGION_ERROR_ATTRIBUTE = "uncertainty_region"  # m3 m-3, the part of the standard error that all pixels share
-# Of the rest of a pixel's variance, the fraction that the pixels of a cell share, on a day: in cells that were observed,
-# and in orbit gaps.
+# Of the rest of a pixel's variance, the fraction that the pixels of a cell share on a day: in observed cells, in gaps.
 CELL_ERROR_ATTRIBUTES = ("uncertainty_cell_observed", "uncertainty_cell_gap")
 
 Attribute = str | int | float

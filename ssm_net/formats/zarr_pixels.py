@@ -69,9 +69,7 @@ class ZarrPixels:
         inside = rows % height * width + cols % width
         order = np.argsort(place, kind="stable")
         places, first = np.unique(place[order], return_index=True)
-        chunks = [
-            ChunkPixels(inside[chosen], chosen) for chosen in np.split(order, first[1:])
-        ]
+        chunks = [ChunkPixels(inside[chosen], chosen) for chosen in np.split(order, first[1:])]
         dtype = np.dtype(meta["data_type"]).newbyteorder("<")
         return cls(path, name, len(rows), chunks, places, shard[1] // height * across, dtype, int(meta["fill_value"]))
 

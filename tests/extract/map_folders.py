@@ -1,4 +1,4 @@
-"""Folders of small maps in all formats whose soil moisture tells each pixel's place, with a lake and a frozen corner."""
+"""Folders of small maps in all formats: soil moisture tells each pixel's place; with a lake and a frozen corner."""
 
 from __future__ import annotations
 

@@ -32,7 +32,10 @@ def box(rows: tuple[float, float], cols: tuple[float, float]) -> dict:
 
 
 def vector_file(path: Path, areas: dict[str, dict]) -> Path:
-    features = [{"type": "Feature", "properties": {"basin": n, "id": i}, "geometry": g} for i, (n, g) in enumerate(areas.items())]
+    features = [
+        {"type": "Feature", "properties": {"basin": n, "id": i}, "geometry": g}
+        for i, (n, g) in enumerate(areas.items())
+    ]
     path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
     return path
 
@@ -82,7 +85,9 @@ def test_an_area_partly_or_wholly_outside_says_so(means) -> None:
 
 def test_what_averages_out_is_the_error_inside_cells(tmp_path: Path) -> None:
     """A large area keeps the error of the region, much of that of cells, and little of that inside cells."""
-    file = vector_file(tmp_path / "a.geojson", {"small": box((70, 71), (200, 201)), "large": box((62, 142), (182, 262))})
+    file = vector_file(
+        tmp_path / "a.geojson", {"small": box((70, 71), (200, 201)), "large": box((62, 142), (182, 262))}
+    )
     series = ssm_net.over_areas(write_maps(tmp_path / "maps", "netcdf"), file, names="basin", end="2016-06-07")
     small, large = (series.isel(place=n, time=0) for n in (0, 1))
     assert float(small.ssm_uncertainty) == pytest.approx(0.05, abs=PACKING)
@@ -129,7 +134,9 @@ def test_intervals_of_means_hold_errors_of_the_stated_kind(tmp_path: Path) -> No
     variance = 0.0
     for sigma, range_km in ((0.04, INSIDE_RANGE_KM), (0.02, CELL_RANGE_KM)):
         covariance = sigma**2 * np.exp(-distance / range_km)
-        draws += np.linalg.cholesky(covariance + 1e-10 * np.eye(rows.size)).T @ weights @ rng.normal(size=(rows.size, 4000))
+        draws += (
+            np.linalg.cholesky(covariance + 1e-10 * np.eye(rows.size)).T @ weights @ rng.normal(size=(rows.size, 4000))
+        )
         variance += sigma**2 * mean_correlation(rows, cols, weights, (1, 1), range_km)
     assert 0.88 < (np.abs(draws) < 1.645 * variance**0.5).mean() < 0.92
 
@@ -140,7 +147,9 @@ def test_intervals_of_means_hold_errors_of_the_stated_kind(tmp_path: Path) -> No
 )
 def test_names_that_cannot_be_used_say_why(tmp_path: Path, names: str, message: str) -> None:
     file = tmp_path / "basins.geojson"
-    features = [{"type": "Feature", "properties": {"basin": "same", "id": n}, "geometry": AREAS["whole pixels"]} for n in (0, 1)]
+    features = [
+        {"type": "Feature", "properties": {"basin": "same", "id": n}, "geometry": AREAS["whole pixels"]} for n in (0, 1)
+    ]
     file.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
     with pytest.raises(SsmNetError, match=message):
         ssm_net.over_areas(write_maps(tmp_path / "maps", "netcdf"), file, names=names)

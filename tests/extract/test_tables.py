@@ -130,7 +130,9 @@ def test_the_command_extracts_plans_and_reports(
     monkeypatch.chdir(tmp_path)
 
     def run(*more: str) -> tuple[str, str]:
-        monkeypatch.setattr(sys, "argv", ["ssm-net", "extract", f"mosaics={maps}", f"points={stations}", "to=out.csv", *more])
+        monkeypatch.setattr(
+            sys, "argv", ["ssm-net", "extract", f"mosaics={maps}", f"points={stations}", "to=out.csv", *more]
+        )
         main()
         shown = capsys.readouterr()
         return " ".join(shown.out.split()), " ".join(shown.err.split())
