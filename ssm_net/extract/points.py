@@ -54,7 +54,7 @@ def read_points(path: Path) -> Points:
     for key in ("lon", "lat"):
         if columns[key] is None:
             raise ExtractError(f"points={path}: has no column {key}; its columns are "
-                               f"{', '.join(map(str, table.columns))}; give degrees, with commas between columns")  # fmt: skip
+                               f"{', '.join(map(str, table.columns))}; write them in degrees")  # fmt: skip
     names = (
         [f"point_{n + 1}" for n in range(len(table))]
         if columns["name"] is None

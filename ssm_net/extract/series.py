@@ -137,8 +137,8 @@ def extracted(maps: Maps, selection: Selection, progress: Progress = iter) -> xr
     errors = maps.errors()
     if np.isnan(errors.observed).all() and np.isnan(errors.gap).all():
         log.warning("%s: the maps do not state which part of their error a cell shares (they were made by an older "
-                    "version): all of it is taken as shared, and the uncertainty of means over areas is too large "
-                    "rather than too small; make them again with infer overwrite=true", maps.mosaics.folder)  # fmt: skip
+                    "version): all of it is taken as shared, so that uncertainties of means are too large "
+                    "not too small; make them again with infer overwrite=true", maps.mosaics.folder)  # fmt: skip
     if maps.missing:
         log.warning("no map of %s: these days are not in the series; infer makes them", runs(maps.missing))
     pixels = MapPixels.choose(maps.mosaics, selection.rows, selection.cols)

@@ -33,7 +33,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_maps(folder / "mosaics", "netcdf", domain=DUERO)
     (folder / "stations.csv").write_text(STATIONS)
     ring = [[-5.8, 41.1], [-5.4, 41.15], [-5.5, 41.4], [-5.8, 41.1]]
-    basin = {"type": "Feature", "properties": {"basin": "Tormes"}, "geometry": {"type": "Polygon", "coordinates": [ring]}}
+    basin = {
+        "type": "Feature",
+        "properties": {"basin": "Tormes"},
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+    }
     (folder / "basins.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [basin]}))
     return folder
 
@@ -61,7 +65,9 @@ def test_the_stations_of_the_page_are_told_apart(folder: Path) -> None:
 
 
 def test_all_columns_are_explained(folder: Path) -> None:
-    ssm_net.extract(ssm_net.ExtractConfig(str(folder / "mosaics"), str(folder / "c.csv"), points=str(folder / "stations.csv")))
+    ssm_net.extract(
+        ssm_net.ExtractConfig(str(folder / "mosaics"), str(folder / "c.csv"), points=str(folder / "stations.csv"))
+    )
     described = set(re.findall(r"`([a-z_]+)`", PAGE))
     columns = {name for name in pd.read_csv(folder / "c.csv", nrows=1) if not name.startswith("fraction_")}
     assert columns | {"fraction_valid"} <= described
