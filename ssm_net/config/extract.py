@@ -49,8 +49,8 @@ class ExtractConfig:
         require_paths(self, "mosaics", "to", "points", "areas")
         check_period(self.start, self.end)
         given = [key for key in ("points", "at", "areas") if getattr(self, key)]
-        require(len(given) == 1, "give one of points=FILE.csv, at=[lon,lat] and areas=FILE"
-                + (f", not {' and '.join(given)}" if given else ""))  # fmt: skip
+        require(bool(given), "nothing given for points: add points=FILE.csv, at=[lon,lat] or areas=FILE")
+        require(len(given) == 1, f"give one of points=, at= and areas=, not {' and '.join(given)}")
         require(len(self.at) % 2 == 0, f"at={self.at}: give a longitude and a latitude for each place")
         require(all(math.isfinite(v) for v in self.at), f"at={self.at}: give degrees")
         require(self.to.lower().endswith(TABLE_SUFFIXES), f"to={self.to}: end it in .csv, .parquet or .nc")

@@ -107,7 +107,7 @@ def test_nothing_is_written_where_nothing_can_be_extracted(maps: Path, tmp_path:
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({}, r"give one of points=FILE\.csv, at=\[lon,lat\] and areas=FILE"),
+        ({}, r"add points=FILE\.csv, at=\[lon,lat\] or areas=FILE"),
         ({"at": [1.0, 2.0], "areas": "a.gpkg"}, "not at and areas"),
         ({"at": [1.0]}, "a longitude and a latitude"),
         ({"at": [1.0, 2.0], "to": "series.xlsx"}, "end it in .csv, .parquet or .nc"),
