@@ -26,7 +26,7 @@ $(STAMP): pyproject.toml constraints.txt
 	fi; \
 	if [ ! -x $(BIN)/python ]; then echo "environment: $$($$python --version) in $(ENV)"; $$python -m venv $(ENV); fi
 	$(BIN)/python -m pip install "$(TORCH)"
-	$(BIN)/python -m pip install -c constraints.txt -e '.[ingest,download,eval,sweep,track,distributed,docs,dev]'
+	$(BIN)/python -m pip install -c constraints.txt -e '.[ingest,download,eval,extract,sweep,track,distributed,docs,dev]'
 	@touch $@
 
 demo: env  ## simulate a small world, make its maps and score them: demo/report
