@@ -17,7 +17,7 @@ class ProduceConfig:
     given every morning, adds what has come; after an outage, or a kill, it catches up.
 
         ssm-net produce raw=RAW cube=CUBE run=RUN mosaics=OUT domain=NAME start=2016-04-15
-        ssm-net produce raw=RAW cube=CUBE run=RUN mosaics=OUT domain=NAME start=2003-01-01 until=2024-12-31 mode=archive
+        ssm-net produce raw=RAW cube=CUBE run=RUN mosaics=OUT domain=NAME start=2003-01-01 until=2024-12-31
     """
 
     raw: str
@@ -25,7 +25,8 @@ class ProduceConfig:
     cube: str
     """the Zarr cube, which keeps the last days only"""
     run: str
-    """folder of the networks; where there are none, they are trained once keep days are prepared"""
+    """folder of the networks, whose mode (train mode=..) is that of the maps; where there are none, they are trained
+    once keep days are prepared"""
     mosaics: str
     """folder for the maps, and for produce.json, which says how the record stands"""
     start: str
@@ -34,12 +35,8 @@ class ProduceConfig:
     """last day, yyyy-mm-dd, or today: all days that have their granules"""
     domain: DomainConfig = field(default_factory=DomainConfig)
     """where: a file of conf/domain, or one of domain.window, domain.bbox, domain.boundary"""
-    mode: str = "nrt"
-    """nrt or archive, as of train; it counts where networks are trained"""
-    lookahead: int = 3
-    """days that mode=archive looks ahead"""
     keep: int = 60
-    """days whose pixels the cube keeps"""
+    """days whose pixels the cube keeps; more than networks look ahead"""
     wait: int = 5
     """days that a day waits for its LST and coarse soil moisture; after them it is made without"""
     step: int = 10
@@ -62,9 +59,7 @@ class ProduceConfig:
     def __post_init__(self) -> None:
         require_paths(self, "raw", "cube", "run", "mosaics")
         check_period(self.start, None if self.until == "today" else self.until)
-        require(self.mode in ("nrt", "archive"), f"mode={self.mode}: nrt or archive")
-        least = self.lookahead + 2
-        require(self.keep >= least, f"keep={self.keep}: at least {least} days, lookahead={self.lookahead} and two more")
+        require(self.keep >= 2, f"keep={self.keep}: at least 2 days")
         require(self.wait >= 0 and self.step >= 1, "wait must be >= 0 and step >= 1")
         require(self.format in ("netcdf", "cog", "zarr"), f"format={self.format}: netcdf, cog or zarr")
         require(self.workers >= 1, f"workers={self.workers} must be >= 1")

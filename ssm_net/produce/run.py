@@ -91,17 +91,19 @@ def _map_and_drop(cfg: ProduceConfig, cube: Cube, more: bool) -> None:
     if not (Path(cfg.run) / "model.json").exists():
         if more and len(done) < cfg.keep:
             return
-        train(TrainConfig(cube=cfg.cube, run=cfg.run, mode=cfg.mode, lookahead=cfg.lookahead))
+        train(TrainConfig(cube=cfg.cube, run=cfg.run))
+    lookahead = load_trained(cfg.run).lookahead
+    if cfg.keep < lookahead + 2:
+        raise ProduceError(f"keep={cfg.keep}: the networks of {cfg.run} look {lookahead} days ahead; keep at least "
+                           f"{lookahead + 2} days")  # fmt: skip
     days = [day for day in done if cube.has_pixels(day)]
     infer(InferConfig(cube=cfg.cube, run=cfg.run, mosaics=cfg.mosaics, start=str(days[0]), end=str(days[-1]),
                       format=cfg.format, quicklook=cfg.quicklook, publisher=cfg.publisher))  # fmt: skip
-    lookahead = load_trained(cfg.run).lookahead
     before = days[-1] - (cfg.keep - 1) * ONE_DAY
     final = [day for day in days if day < before and _is_final(cfg, cube, day)]
     if len(final) < sum(day < before for day in days):
         raise ProduceError(f"{cfg.mosaics}: not every day before {before} has its final map, so no pixels are dropped: "
                            "give the same command again")  # fmt: skip
-    assert lookahead < cfg.keep, "days ahead are kept"
     if before > cube.days[0]:
         with write_lock(cfg.cube) as lock:
             freed = CubeWriter(open_cube(cfg.cube), lock).drop_pixels(before)

@@ -40,6 +40,10 @@ def load_prior(cfg: TrainConfig, cube: Cube) -> Trained | None:
         raise ConfigError(f"trainer.devices={cfg.trainer.devices}: networks of a prior are fitted by one process; "
                           "choose trainer=cpu or trainer=gpu, or prior=none to train from scratch")  # fmt: skip
     prior = load_trained(SHIPPED_PRIOR if cfg.prior == "shipped" else cfg.prior)
+    if prior.model.lookahead < cfg.days_ahead:
+        raise ConfigError(f"mode=archive lookahead={cfg.lookahead}: the networks of prior={cfg.prior} have learned to "
+                          f"look {prior.model.lookahead} days ahead, and would gain nothing from more: use mode=nrt, a "
+                          "prior that was pretrained with model.lookahead, or prior=none")  # fmt: skip
     if prior.ratio != cube.domain.ratio or not set(prior.scaling.names) & set(features.available(variables(cube))):
         raise ConfigError(f"prior={cfg.prior}: these networks are for another grid or other products than {cube.path}; "
                           "prior=none trains from scratch")  # fmt: skip

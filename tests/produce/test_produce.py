@@ -142,7 +142,7 @@ def test_granules_that_no_day_needs_are_deleted_if_asked(
 
 @pytest.mark.parametrize(
     ("wrong", "words"),
-    [({"keep": 3}, "at least 5 days"), ({"mode": "both"}, "nrt or archive"), ({"until": "2016-04-01"}, "2016")],
+    [({"keep": 1}, "at least 2 days"), ({"wait": -1}, "wait must be"), ({"until": "2016-04-01"}, "2016")],
 )
 def test_settings_that_cannot_be(tiny_raw: Path, tmp_path: Path, wrong: dict, words: str) -> None:
     with pytest.raises(ConfigError, match=words):

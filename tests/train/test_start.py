@@ -27,10 +27,11 @@ def cube(tmp_path_factory: pytest.TempPathFactory) -> Cube:
     return tiny_cube(tmp_path_factory.mktemp("w") / "c.zarr", cells=(8, 8), days=6)
 
 
-def save_prior(folder: Path, scaling: Scaling) -> Path:
+def save_prior(folder: Path, scaling: Scaling, lookahead: int = 0) -> Path:
     torch.manual_seed(1)
-    network = build(MODEL, scaling, 0.22).eval()
-    save_trained(folder, Trained(network, scaling, MODEL, 36, "gaussian", 43.0, 0.22, Calibration(), {"worlds": 1}))
+    model = replace(MODEL, lookahead=lookahead)
+    network = build(model, scaling, 0.22).eval()
+    save_trained(folder, Trained(network, scaling, model, 36, "gaussian", 43.0, 0.22, Calibration(), {"worlds": 1}))
     return folder
 
 
@@ -60,3 +61,26 @@ def test_a_prior_of_other_products_is_refused(cube: Cube, tmp_path: Path) -> Non
     prior = save_prior(tmp_path, rain)
     with pytest.raises(ConfigError, match="prior=none"):
         train(TrainConfig(str(cube.path), str(tmp_path / "run"), prior=str(prior)))
+
+
+def test_an_archive_asks_for_networks_that_have_learned_to_look_ahead(cube: Cube, tmp_path: Path) -> None:
+    """Others would be given what they cannot use, and their maps would be the worse for it."""
+    scaling = compute_scaling(cube, cube.days)
+    for name, lookahead in (("back", 0), ("ahead", 6)):
+        (tmp_path / name).mkdir()
+        save_prior(tmp_path / name, scaling, lookahead)
+    cfg = TrainConfig(str(cube.path), str(tmp_path / "run"), prior=str(tmp_path / "back"), mode="archive", lookahead=2)
+    with pytest.raises(ConfigError, match=r"learned to look 0 days ahead.*mode=nrt"):
+        train(cfg)
+    trained = train(replace(cfg, prior=str(tmp_path / "ahead")))
+    assert trained is not None and (trained.lookahead, trained.model.lookahead) == (2, 6)
+    again = train(replace(cfg, prior=str(tmp_path / "ahead"), mode="nrt", run=str(tmp_path / "nrt")))
+    assert again is not None and again.lookahead == 0 and again.digest != trained.digest
+
+
+def test_networks_trained_from_nothing_look_ahead_as_far_as_asked(cube: Cube, tmp_path: Path) -> None:
+    size = replace(MODEL, members=1)
+    cfg = TrainConfig(str(cube.path), str(tmp_path / "run"), prior="none", mode="archive", lookahead=2, epochs=1,
+                      model=size, patch=4)  # fmt: skip
+    trained = train(cfg)
+    assert trained is not None and (trained.lookahead, trained.model.lookahead) == (2, 2)
