@@ -192,7 +192,8 @@ def pretraining_step(setup: SetUp) -> Numbers:
     cfg, out = PretrainConfig("worlds", "prior"), {}
     scaling = unscaled(FEATURE_NAMES)
     world = simulated_world(setup.size.world, cfg.cells, FEATURE_NAMES)
-    data = TruthSamples([world], scaling, ratio=M36.ratio, lags=cfg.model.lags, seed=cfg.seed)
+    data = TruthSamples([world], scaling, ratio=M36.ratio, lags=cfg.model.lags,
+                        lookahead=cfg.model.lookahead, seed=cfg.seed)  # fmt: skip
     begun = time.perf_counter()
     samples = [data[n] for n in range(cfg.batch_size)]
     made = cfg.batch_size / (time.perf_counter() - begun)
@@ -222,7 +223,7 @@ def agreement(setup: SetUp) -> Numbers:
     def fields(device: torch.device, precision: torch.dtype) -> Tensor:
         """Soil moisture and its standard error, (2, y, x)."""
         estimator = NetworkEstimator(load_trained(SHIPPED_PRIOR), cube, device, precision)
-        coarse = read_coarse(cube, cube.days[1], estimator.lags, estimator.scaling)
+        coarse = read_coarse(cube, cube.days[1], estimator.lags, estimator.scaling, estimator.lookahead)
         one = background(estimator, cube, coarse, everywhere, tile_of())
         return torch.stack([one.mean, (one.shared + one.local).sqrt()])
 
@@ -250,7 +251,7 @@ def network_alone(setup: SetUp) -> Numbers:
     together = [window_of(group) for group in joined(wanted, tile_pixels(device))]
     for name, precision in PRECISIONS.items():
         estimator = NetworkEstimator(setup.prior, cube, device, precision)
-        coarse = read_coarse(cube, day, estimator.lags, estimator.scaling)
+        coarse = read_coarse(cube, day, estimator.lags, estimator.scaling, estimator.lookahead)
         context = estimator.context(coarse)
         inputs = []
         for window in together:

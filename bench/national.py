@@ -90,7 +90,7 @@ class Bare:
     def __init__(self, cube: Cube, run: Path, side: int, land: Tensor, precision: torch.dtype) -> None:
         self.network = NetworkEstimator(load_trained(run), cube, torch.device("cpu"), precision)
         network, day = self.network, cube.days[0]
-        coarse = read_coarse(cube, day, network.lags, network.scaling)
+        coarse = read_coarse(cube, day, network.lags, network.scaling, network.lookahead)
         self.context = network.context(coarse)
         wanted = tiles_with_land(cube, land, side)
         self.tiles, self.pixels = len(wanted), len(wanted) * (side * cube.domain.ratio) ** 2

@@ -101,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     trained = load_trained(ROOT / "ssm_net" / "prior")
     estimator = NetworkEstimator(trained, cube, torch.device("cpu"))
-    coarse = read_coarse(cube, day, estimator.lags, estimator.scaling)
+    coarse = read_coarse(cube, day, estimator.lags, estimator.scaling, estimator.lookahead)
     context = estimator.context(coarse).by_phase
     ratio = cube.domain.ratio
     side = CHUNK - ratio  # of a tile that has its halo

@@ -95,3 +95,4 @@ OF_CUBES = tuple(p for p in FaultPoint if p.name.startswith(("CUBE", "STATIC", "
 OF_STORES = tuple(p for p in FaultPoint if p.name.startswith("STORE"))
 OF_MODELS = (FaultPoint.WEIGHTS_WRITTEN_NOT_RENAMED, FaultPoint.WEIGHTS_WITHOUT_DESCRIPTION)
 OF_INFERENCE = (FaultPoint.QUICKLOOK_WITHOUT_MOSAIC,)
+OF_RECORDS = (FaultPoint.PIXELS_HALF_DROPPED,)

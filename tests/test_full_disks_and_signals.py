@@ -165,6 +165,7 @@ def left_over(folder: Path) -> list[Path]:
     return [p for p in folder.rglob("*") if p.name.endswith((".partial", ".part")) and p.is_file()]
 
 
+@pytest.mark.slow
 def test_two_at_once_make_the_maps_of_one(tiny_cube_path: Path, tmp_path: Path) -> None:
     """The same command in two jobs: both end well, whoever is first at a day."""
     out, formats = tmp_path / "out", ("netcdf", "zarr")

@@ -67,6 +67,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home / "bin"
 
 
+@pytest.mark.slow
 def test_the_wheel_works_from_an_empty_folder(installed: Path, tmp_path: Path) -> None:
     """The command, her own conf/, and a road from simulated granules to a map that states the version."""
     (tmp_path / "conf" / "domain").mkdir(parents=True)

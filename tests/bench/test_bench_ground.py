@@ -112,6 +112,7 @@ def short(short_file: Path) -> StationCell:
     return cell
 
 
+@pytest.mark.slow
 def test_soil_moisture_of_a_station_reaches_no_prediction_of_it(short: StationCell, prior: Path) -> None:
     """Were it otherwise, the skill that is reported would be that of a leak."""
     cell, station = short, 3

@@ -25,7 +25,7 @@ def test_a_hook_is_told_what_a_moment_is_about_and_is_gone_afterwards(tmp_path: 
 
 
 def test_every_moment_has_a_test_that_goes_through_it() -> None:
-    groups = (crash.OF_FILES, crash.OF_CUBES, crash.OF_STORES, crash.OF_MODELS, crash.OF_INFERENCE)
+    groups = (crash.OF_FILES, crash.OF_CUBES, crash.OF_STORES, crash.OF_MODELS, crash.OF_INFERENCE, crash.OF_RECORDS)
     assert Counter(p for group in groups for p in group) == Counter(FaultPoint)
 
 

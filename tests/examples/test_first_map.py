@@ -22,6 +22,7 @@ def make_notebook():
     return module
 
 
+@pytest.mark.slow
 def test_the_script_goes_from_an_empty_folder_to_maps_and_plots(tmp_path):
     done = subprocess.run(
         [sys.executable, str(SCRIPT)], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,

@@ -97,6 +97,7 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return simulate(road.simulation(tmp_path_factory.mktemp("two") / "raw", ssm=["LPRM", "SMAP"]))
 
 
+@pytest.mark.slow
 def test_a_cube_of_two_sensors_names_both_and_goes_on_as_it_was_begun(
     raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

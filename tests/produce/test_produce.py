@@ -93,7 +93,7 @@ def test_a_day_waits_for_its_granules_and_not_for_ever(
     [
         (FaultPoint.DAY_WRITTEN_WITHOUT_STATUS, "2016-05-05"),
         (FaultPoint.WEIGHTS_WITHOUT_DESCRIPTION, ""),
-        (FaultPoint.PIXELS_HALF_DROPPED, "2016-05-02"),
+        *((point, "2016-05-02") for point in crash.OF_RECORDS),
     ],
 )
 def test_what_was_cut_off_goes_on(
