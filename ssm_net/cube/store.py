@@ -87,8 +87,7 @@ class Cube:
     def _shards(self) -> dict[str, Shards]:
         return {}
 
-    # All raise ``CubeError`` where the cube does not hold the variable or the file cannot be opened, and
-    # ``DamagedError`` where its content is damaged.
+    # All raise ``CubeError`` (no such variable, a file that cannot be opened) and ``DamagedError`` (damaged content).
 
     def read_packed(self, name: str, day: dt.date, window: Window | None = None) -> np.ndarray:
         """A fine variable as stored, (y, x), on ``window`` = (y0, y1, x0, x1) pixels."""
@@ -97,7 +96,7 @@ class Cube:
 
     def read(self, name: str, day: dt.date, window: Window | None = None) -> np.ndarray:
         """A fine variable, (y, x) float32, NaN where missing."""
-        packed = self.read_packed(name, day, window)
+        packed = self.read_packed(name, day, window)  # first: it refuses names that the cube does not hold
         return FINE[name].unpack(packed)
 
     def read_coarse(self, name: str, day: dt.date) -> np.ndarray:
@@ -135,10 +134,9 @@ class Cube:
             whole = (0, shards.shape[0], 0, shards.shape[1])
             return shards.read(window or whole, *index, all_fill=lambda: day is None or self._is_all_fill(key, day))
         except ShardError as err:
-            if day is not None and key.startswith("fine/") and not self.has_pixels(day):
-                raise CubeError(f"{self.path}: the pixels of {day} were dropped, as those of all days before "
-                                f"{self.pixels_since} (produce keep=..): what needs them has to be made before, or the "
-                                "day prepared in another cube") from err  # fmt: skip
+            if day is not None and key.startswith("fine/") and day < self.pixels_since:
+                raise CubeError(f"{self.path}: the pixels of {day} were dropped, as of all before {self.pixels_since} "
+                                "(produce keep=..): prepare the day in another cube") from err  # fmt: skip
             raise damaged(f"{self.path / key}" + (f" of {day}" if day else ""), day, err) from err
         except OSError as err:
             raise _cannot_open(shards.file(*index), err) from err
@@ -147,9 +145,9 @@ class Cube:
         """Whether a field without a file was stored so; of a day that is not done it is not known."""
         try:
             status = self.status(day)
+            return status is None or key in status.get(ALL_FILL, (key,))
         except DamagedError:
             return True
-        return status is None or key in status.get(ALL_FILL, (key,))
 
     def shards(self, key: str) -> Shards:
         """The array under ``key`` ("fine/lst_day"). Raises ``CubeError`` where its description cannot be read."""
@@ -208,8 +206,7 @@ class Cube:
         return status
 
     def state(self, day: dt.date) -> dict[str, Any]:
-        """What a stored day leaves for the next next to its fields. Not in the status, because the status of every
-        stored day is read to find late-arriving granules."""
+        """What a stored day leaves for the next. Not in the status, which is read of every day for late granules."""
         return self._json_of(self.state_file(day), day)
 
     def done(self, day: dt.date) -> bool:
@@ -228,12 +225,7 @@ class Cube:
     @property
     def pixels_since(self) -> dt.date:
         """The first day whose pixels are kept: of those before it only the coarse fields are."""
-        dropped = self.metadata(DROPPED, "before")
-        return dt.date.min if dropped is None else dt.date.fromisoformat(dropped["before"])
-
-    def has_pixels(self, day: dt.date) -> bool:
-        """Whether the pixels of a day that is done are kept."""
-        return day >= self.pixels_since
+        return dt.date.fromisoformat((self.metadata(DROPPED, "before") or {"before": str(dt.date.min)})["before"])
 
     def revision(self, day: dt.date) -> int:
         """As which revision ``day`` is stored; of a day that is not done, as which it would be stored now. 1 for a day

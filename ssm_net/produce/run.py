@@ -96,7 +96,7 @@ def _map_and_drop(cfg: ProduceConfig, cube: Cube, more: bool) -> None:
     if cfg.keep < lookahead + 2:
         raise ProduceError(f"keep={cfg.keep}: the networks of {cfg.run} look {lookahead} days ahead; keep at least "
                            f"{lookahead + 2} days")  # fmt: skip
-    days = [day for day in done if cube.has_pixels(day)]
+    days = [day for day in done if day >= cube.pixels_since]
     infer(InferConfig(cube=cfg.cube, run=cfg.run, mosaics=cfg.mosaics, start=str(days[0]), end=str(days[-1]),
                       format=cfg.format, quicklook=cfg.quicklook, publisher=cfg.publisher))  # fmt: skip
     before = days[-1] - (cfg.keep - 1) * ONE_DAY
