@@ -12,17 +12,21 @@ import torch
 import xarray as xr
 from scipy.ndimage import gaussian_filter
 
+from ssm_net.config import ModelConfig
 from ssm_net.cube.layout import CubeLayout, create_cube
 from ssm_net.cube.lock import write_lock
 from ssm_net.cube.store import Cube
 from ssm_net.cube.variables import FINE
 from ssm_net.cube.writer import CubeWriter
+from ssm_net.estimators.calibration import Calibration
+from ssm_net.estimators.checkpoint import Trained, build, save_trained
 from ssm_net.footprint import Footprint
 from ssm_net.formats.product import Mosaic
 from ssm_net.formats.truth import Truth
 from ssm_net.grid import Domain, block_mean
 from ssm_net.infer.day import predict_background
 from ssm_net.infer.quality_flags import static_flags
+from ssm_net.inputs.statistics import compute_scaling
 from ssm_net.lst.views import cell_views
 
 FIRST = dt.date(2016, 4, 15)
@@ -122,6 +126,21 @@ def _write_world(writer: CubeWriter, rng: np.random.Generator, static: dict[str,
 def _smooth(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> np.ndarray:
     field = gaussian_filter(rng.normal(size=shape), sigma, mode="wrap")
     return (field / field.std()).astype("float32")
+
+
+def loud_run(folder: Path, cube: Cube, model: ModelConfig, lookahead: int = 0) -> Path:
+    """A run whose networks have loud random weights: what they are fed shows in their maps."""
+    torch.manual_seed(1)
+    scaling = compute_scaling(cube, cube.days)
+    network = build(model, scaling, 0.22).eval()
+    with torch.no_grad():
+        for member in network:
+            for p in member.head.parameters():
+                p.normal_(std=0.2)
+    folder.mkdir(exist_ok=True)
+    save_trained(folder, Trained(network, scaling, model, 36, "gaussian", cube.fwhm, 0.22, Calibration(0.9, 1.2, 1.5),
+                                 {"cube": "c", "train_days": ["a", "b"]}, lookahead=lookahead))  # fmt: skip
+    return folder
 
 
 def predict_day(

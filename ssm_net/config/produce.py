@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 
 from ssm_net.config.checks import check_period, parse_day, require, require_paths
+from ssm_net.config.rain_day import parse_rain_day
 from ssm_net.config.shared import DomainConfig, PublisherConfig
 
 
@@ -35,6 +36,16 @@ class ProduceConfig:
     """last day, yyyy-mm-dd, or today: all days that have their granules"""
     domain: DomainConfig = field(default_factory=DomainConfig)
     """where: a file of conf/domain, or one of domain.window, domain.bbox, domain.boundary"""
+    ssm: str = "auto"
+    """folder of the coarse soil moisture, as of prepare"""
+    lst: str = "auto"
+    """folder of the land surface temperature, as of prepare"""
+    reflectance: str = "auto"
+    """folder of the reflectance, as of prepare"""
+    rain_day: str = "auto"
+    """the interval of a value of rain, for files that state none, as of prepare"""
+    consensus: bool = False
+    """true takes all sensors of a day together, as of prepare"""
     keep: int = 60
     """days whose pixels the cube keeps; more than networks look ahead"""
     wait: int = 5
@@ -59,6 +70,7 @@ class ProduceConfig:
     def __post_init__(self) -> None:
         require_paths(self, "raw", "cube", "run", "mosaics")
         check_period(self.start, None if self.until == "today" else self.until)
+        parse_rain_day(self.rain_day)
         require(self.keep >= 2, f"keep={self.keep}: at least 2 days")
         require(self.wait >= 0 and self.step >= 1, "wait must be >= 0 and step >= 1")
         require(self.format in ("netcdf", "cog", "zarr"), f"format={self.format}: netcdf, cog or zarr")

@@ -57,10 +57,10 @@ class ArchiveCube(Cube):
         if (k := _overpass_of(name)) is None:
             return super().read_packed(name, day, window)
         whole = (0, self.domain.fine_shape[0], 0, self.domain.fine_shape[1])
-        pair = self._pairs.pop((k, day, window), None)
-        if pair is None:
+        known, pair = self._last.get(k, (None, None))
+        if known != (day, window) or pair is None:
             pair = self._of_pixels(k, day, window or whole)
-            self._pairs[k, day, window] = pair
+            self._last[k] = ((day, window), pair)
         return FINE[name].pack(pair[name.endswith(WEIGHT)].numpy())
 
     def read_coarse(self, name: str, day: dt.date) -> np.ndarray:
@@ -70,8 +70,8 @@ class ArchiveCube(Cube):
         return COARSE[name].unpack(COARSE[name].pack(self._of_cells(k, day)[name.endswith(WEIGHT)].numpy()))
 
     @functools.cached_property
-    def _pairs(self) -> dict[tuple[str, dt.date, Window | None], Memory]:
-        """The memory of which mean or weight was read and the other was not."""
+    def _last(self) -> dict[str, tuple[tuple[dt.date, Window | None], Memory]]:
+        """The memory of each overpass that was read last: its weight is asked for after its mean."""
         return {}
 
     @functools.cached_property
@@ -79,7 +79,7 @@ class ArchiveCube(Cube):
         return {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in super().__getstate__().items() if k not in ("_pairs", "_known")}
+        return {k: v for k, v in super().__getstate__().items() if k not in ("_last", "_known")}
 
     def _stored(self, name: str, day: dt.date, window: Window) -> Tensor:
         """A fine variable as the cube on disk has it, float32."""

@@ -14,13 +14,12 @@ from ssm_net.prepare.plan import RAIN_BEFORE
 def spent_granules(raw: Path, cube: Cube) -> list[Path]:
     """Files of ``raw`` that days before ``cube.pixels_since`` have used, and none of the days that may still be read
     again: those with pixels, and those whose rain the next day counts."""
-    since = cube.pixels_since
-    limit = max(since - dt.timedelta(RAIN_BEFORE), cube.days[0]) if since > dt.date.min else cube.days[0]
-    old: set[str] = set()
-    needed: set[str] = set()
+    if cube.pixels_since == dt.date.min:
+        return []
+    limit = cube.pixels_since - dt.timedelta(RAIN_BEFORE)
+    old, needed = set[str](), set[str]()
     for day in cube.done_days():
-        files = (cube.status(day) or {}).get("files", ())
-        (old if day < min(since, limit) else needed).update(files)
+        (old if day < limit else needed).update((cube.status(day) or {}).get("files", ()))
     spent = old - needed
     below = raw.resolve()
     every = (f.path for of_product in find_files(raw, known_files(cube)).files.values() for f in of_product)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -35,8 +34,3 @@ class RecordStatus:
         status = replace(self, written=now)
         write_json(folder / FILE, asdict(status))
         return status
-
-    @classmethod
-    def read(cls, folder: Path) -> RecordStatus:
-        stored = json.loads((folder / FILE).read_text())
-        return cls(**{**stored, "waiting_for": tuple(stored["waiting_for"])})

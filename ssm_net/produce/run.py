@@ -5,11 +5,7 @@ Each step goes on from where it was cut off, so the whole does. A second run on 
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-import fcntl
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -17,7 +13,7 @@ from rich.markup import escape
 
 from ssm_net.config import InferConfig, PrepareConfig, ProduceConfig, TrainConfig, parse_day
 from ssm_net.core.days import ONE_DAY, runs
-from ssm_net.core.locks import open_lock
+from ssm_net.core.locks import held_alone
 from ssm_net.cube.lock import write_lock
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.cube.writer import CubeWriter
@@ -32,6 +28,7 @@ from ssm_net.produce.record import RecordStatus
 from ssm_net.train.run import train
 
 console = Console()
+LOCK_FILE = ".produce.lock"
 
 
 class ProduceError(SsmNetError):
@@ -42,13 +39,13 @@ def produce(cfg: ProduceConfig, today: dt.date | None = None) -> RecordStatus:
     """Make the maps of ``cfg`` that can be made now, and return how the record stands. ``today`` is the present UTC day
     where it is not given.
 
-    Raises ``ProduceError`` where another process produces into the same folder, and whatever its steps raise; the
-    error stands in ``produce.json``, too.
+    Raises ``ConfigError`` where another process produces into the same folder, and whatever its steps raise; the error
+    stands in ``produce.json``, too.
     """
     today = today or dt.datetime.now(dt.UTC).date()
     folder = Path(cfg.mosaics)
     folder.mkdir(parents=True, exist_ok=True)
-    with _held(folder):
+    with held_alone(folder / LOCK_FILE, f"another process produces into {folder}: wait for it to end"):
         RecordStatus("running").write(folder)
         try:
             status = _produce(cfg, today)
@@ -132,7 +129,8 @@ def _prepare_config(cfg: ProduceConfig, end: dt.date) -> PrepareConfig:
     if (Path(cfg.cube) / "cube.json").exists():
         start = max(start, min(open_cube(cfg.cube).done_days()[-1:] or [start]))  # the days before are done
     return PrepareConfig(raw=cfg.raw, cube=cfg.cube, start=str(start), end=str(end), domain=cfg.domain,
-                         workers=cfg.workers)  # fmt: skip
+                         ssm=cfg.ssm, lst=cfg.lst, reflectance=cfg.reflectance, rain_day=cfg.rain_day,
+                         consensus=cfg.consensus, workers=cfg.workers)  # fmt: skip
 
 
 def _status(cfg: ProduceConfig, cube: Cube | None, ready: ReadyDays, last: dt.date) -> RecordStatus:
@@ -154,16 +152,3 @@ def _status(cfg: ProduceConfig, cube: Cube | None, ready: ReadyDays, last: dt.da
         ready.awaited,
         str(max(cube.pixels_since, cube.days[0])) if cube is not None else None,
     )
-
-
-@contextlib.contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    lock = open_lock(folder / ".produce.lock")
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ProduceError(f"another process produces into {folder}: wait for it to end") from None
-        yield
-    finally:
-        os.close(lock)

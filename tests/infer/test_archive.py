@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from worlds import tiny_cube
+from worlds import loud_run, tiny_cube
 
 from ssm_net.config import InferConfig, ModelConfig
 from ssm_net.cube.lookahead import ArchiveCube
 from ssm_net.cube.store import Cube
-from ssm_net.estimators.calibration import Calibration
-from ssm_net.estimators.checkpoint import Trained, build, load_trained, save_trained
+from ssm_net.estimators.checkpoint import load_trained
 from ssm_net.estimators.network import NetworkEstimator
 from ssm_net.formats.mosaic_days import day_path, read_day
 from ssm_net.formats.product import Flag
@@ -23,7 +22,6 @@ from ssm_net.infer.day import background
 from ssm_net.infer.plan import InferenceError
 from ssm_net.infer.run import infer
 from ssm_net.inputs.reading import read_coarse
-from ssm_net.inputs.statistics import compute_scaling
 
 AHEAD = 2
 
@@ -35,19 +33,8 @@ def cube(tmp_path: Path) -> Cube:
 
 def run_of(folder: Path, cube: Cube, lookahead: int) -> Path:
     """Networks with loud random weights, of maps that know ``lookahead`` days ahead."""
-    torch.manual_seed(1)
     model = ModelConfig(members=1, width=8, depth=1, coarse_width=8, cells=True, lags=2, lookahead=AHEAD)
-    scaling = compute_scaling(cube, cube.days)
-    network = build(model, scaling, 0.22).eval()
-    with torch.no_grad():
-        for member in network:
-            for p in member.head.parameters():
-                p.normal_(std=0.2)
-    folder.mkdir()
-    fwhm = 43.0 * 1000 / cube.domain.grid.pixel
-    save_trained(folder, Trained(network, scaling, model, 36, "gaussian", fwhm, 0.22, Calibration(),
-                                 {"cube": "c", "train_days": ["a", "b"]}, lookahead=lookahead))  # fmt: skip
-    return folder
+    return loud_run(folder, cube, model, lookahead)
 
 
 def hold_back(cube: Cube, number: int) -> None:

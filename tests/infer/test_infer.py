@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from worlds import FIRST, predict_day, tiny_cube
+from worlds import FIRST, loud_run, predict_day, tiny_cube
 
 from ssm_net.config import InferConfig, ModelConfig
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.estimators.bilinear import Bilinear
-from ssm_net.estimators.calibration import Calibration
-from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, ModelError, Trained, build, load_trained, save_trained
+from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, ModelError, load_trained
 from ssm_net.estimators.dispatch import Dispatch
 from ssm_net.estimators.network import NetworkEstimator, fastest_precision
 from ssm_net.formats.mosaic_days import read_day
@@ -23,7 +22,6 @@ from ssm_net.infer.day import background
 from ssm_net.infer.plan import InferenceError, plan_inference
 from ssm_net.infer.run import infer
 from ssm_net.inputs.reading import CoarseDay, read_coarse
-from ssm_net.inputs.statistics import compute_scaling
 
 CPU = torch.device("cpu")
 
@@ -35,19 +33,9 @@ def cube(tmp_path_factory: pytest.TempPathFactory) -> Cube:
 
 @pytest.fixture(scope="module")
 def run(cube: Cube, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network with loud random weights: what it is fed shows."""
-    torch.manual_seed(1)
+    """Networks with loud random weights: what they are fed shows."""
     model = ModelConfig(members=2, width=16, coarse_width=16, cells=True)
-    scaling = compute_scaling(cube, cube.days)
-    network = build(model, scaling, 0.22).eval()
-    with torch.no_grad():
-        for member in network:
-            for p in member.head.parameters():
-                p.normal_(std=0.2)
-    out = tmp_path_factory.mktemp("run")
-    save_trained(out, Trained(network, scaling, model, 36, "gaussian", 43.0 * 1000 / cube.domain.grid.pixel,
-                              0.22, Calibration(0.9, 1.2, 1.5), {"cube": "c", "train_days": ["a", "b"]}))  # fmt: skip
-    return out
+    return loud_run(tmp_path_factory.mktemp("run"), cube, model)
 
 
 @pytest.fixture
