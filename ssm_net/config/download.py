@@ -91,7 +91,10 @@ class DownloadConfig:
 
 def is_safe_url(url: str) -> bool:
     """Whether nobody on the way can read or change what is sent: https, or http to this machine itself."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # no address at all
+        return False
     return bool(parts.hostname) and (
         parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))
     )

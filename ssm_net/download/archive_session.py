@@ -64,12 +64,10 @@ class ArchiveSession:
         """
         headers = {"Range": f"bytes={offset}-"} if offset else {}
         for _ in range(REDIRECTS):
-            if not is_safe_url(url):
-                raise FileError(f"{_shown(url)}: not an address that begins with https://; nothing was sent to it")
             answer = self._send(url, headers=headers, stream=True)
-            if answer.is_redirect and (to := answer.headers.get("location")):
+            if to := self._session.get_redirect_target(answer):
                 answer.close()
-                url = urljoin(url, to)
+                url = urljoin(answer.url, to)
                 continue
             if answer.status_code in (200, 206, 416):
                 self._refuse_login_page(answer)
@@ -88,15 +86,18 @@ class ArchiveSession:
 
     def _send(self, url: str, **options: Any) -> requests.Response:
         host = urlsplit(url).hostname
-        authorization = _Authorization(self.login.header(url) if self.login else None)
         try:
-            return self._session.get(url, auth=authorization, timeout=TIMEOUT, allow_redirects=False, **options)
+            return self._session.get(
+                url, auth=_Authorization(self.login), timeout=TIMEOUT, allow_redirects=False, **options
+            )
+        except FileError:  # which is a ValueError, too
+            raise
         except requests.exceptions.SSLError as err:
             raise FileError(f"{host}: the connection is not safe ({_reason(err)}); a proxy or a wrong clock may be the "
                             "cause", ends="host") from err  # fmt: skip
         except (requests.ConnectionError, requests.Timeout) as err:
             raise FileError(f"{host} does not answer ({_reason(err)}): {STATUS_PAGE}", again=True, ends="host") from err
-        except requests.RequestException as err:
+        except (requests.RequestException, ValueError) as err:  # ValueError: redirected to what is no address
             raise FileError(f"{_shown(url)}: {_reason(err)}") from err
 
     def _refuse_login_page(self, answer: requests.Response) -> None:
@@ -115,13 +116,13 @@ class ArchiveSession:
     def _refusal(self, answer: requests.Response) -> FileError:
         """What an answer other than data means."""
         code, host = answer.status_code, urlsplit(answer.url).hostname
+        if code in (401, 403) and self.login is not None and self.login.header(answer.url) is None:
+            return FileError(f"{host} refuses a link that the archive gave ({code}); it may have expired", again=True)
         if code == 401:
             return FileError(
                 f"{host} refuses the login (401). A token is valid for 60 days: if EARTHDATA_TOKEN is set, make a new "
                 f"one at {self.cfg.login} (Generate Token); else check the name and the password there", ends="all",
             )  # fmt: skip
-        if code == 403 and self.login is not None and self.login.header(answer.url) is None:
-            return FileError(f"{host} refuses a link that the archive gave (403); it may have expired", again=True)
         if code == 403:
             return self._unapproved(_resolution_page(answer, self.login))
         if code in (404, 410):
@@ -144,15 +145,23 @@ class ArchiveSession:
 
 
 class _Authorization(requests.auth.AuthBase):
-    """Sets or removes the header; being there, it keeps the library from taking a password from ~/.netrc by itself."""
+    """The header that belongs to the address as it is asked in the end; being there, it keeps the library from taking a
+    password from ~/.netrc by itself.
 
-    def __init__(self, header: str | None) -> None:
-        self.header = header
+    An address that was given may be read in two ways (``https://a\\@b`` is of host b or of a); this is the one that the
+    library connects to. Raises ``FileError`` where others could read what is sent to it.
+    """
+
+    def __init__(self, login: EarthdataLogin | None) -> None:
+        self.login = login
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        url = str(request.url)
+        if not is_safe_url(url):
+            raise FileError(f"{_shown(url)}: not an address that begins with https://; nothing was sent to it")
         request.headers.pop("Authorization", None)
-        if self.header is not None:
-            request.headers["Authorization"] = self.header
+        if self.login is not None and (header := self.login.header(url)) is not None:
+            request.headers["Authorization"] = header
         return request
 
 

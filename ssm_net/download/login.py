@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import re
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ HOW = (
     "{host} login NAME password WORD', that only you can read (chmod 600 ~/.netrc); or set EARTHDATA_USERNAME and "
     "EARTHDATA_PASSWORD, or EARTHDATA_TOKEN"
 )
+TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750, 2.1
 
 
 @dataclass(frozen=True)
@@ -84,5 +86,10 @@ def log_in(cfg: EarthdataConfig) -> EarthdataLogin:
             ) from err
     if not auth.authenticated or not auth.token:
         raise DownloadError("no Earthdata login was found. " + HOW.format(host=parts.hostname))
-    return EarthdataLogin(auth.token["access_token"], auth.username, auth.password, parts.netloc.lower(),
+    token = auth.token["access_token"].strip()  # of a file with line ends of Windows
+    if not TOKEN.fullmatch(token):  # it would be refused, and printed, when it is sent
+        raise DownloadError(
+            "the Earthdata token holds characters that no token has: check EARTHDATA_TOKEN, which is the token alone"
+        )
+    return EarthdataLogin(token, auth.username, auth.password, parts.netloc.lower(),
                           tuple(host.strip(".").lower() for host in cfg.hosts))  # fmt: skip

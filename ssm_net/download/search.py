@@ -114,15 +114,16 @@ class Catalogue:
         try:
             umm = entry["umm"]
             links = [str(link["URL"]) for link in umm.get("RelatedUrls", ()) if link.get("Type") == "GET DATA"]
+            addresses = [urlsplit(url) for url in links]
             stated = list(_stated(umm.get("DataGranule", {}).get("ArchiveAndDistributionInformation", ())))
             version = str(umm.get("CollectionReference", {}).get("Version", ""))
-        except (KeyError, TypeError, AttributeError):
+        except (KeyError, TypeError, AttributeError, ValueError):  # ValueError: a link that is no address
             self._unusable(f"{product.name}: an entry that is not of the form UMM-G")
             return None
-        for url in links:
-            name = unquote(urlsplit(url).path).rpartition("/")[2]
+        for url, address in zip(links, addresses, strict=True):
+            name = unquote(address.path).rpartition("/")[2]
             match = collection.name.fullmatch(name)
-            if match is None or urlsplit(url).scheme not in ("https", "http"):
+            if match is None or address.scheme not in ("https", "http"):
                 continue
             info = _of_name(name, stated, only=len(links) == 1)
             size, about = _size(info)

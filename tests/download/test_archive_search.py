@@ -91,6 +91,7 @@ def test_a_name_that_is_not_the_products_is_left_out_and_said(
 @pytest.mark.parametrize("break_it", [
     lambda e: e.pop("umm"), lambda e: e.update(umm=[1]), lambda e: e["umm"].pop("RelatedUrls"),
     lambda e: e["umm"].update(RelatedUrls="x"), lambda e: e["umm"].update(DataGranule=None),
+    lambda e: e["umm"].update(RelatedUrls=[{"URL": "https://[x/y.hdf", "Type": "GET DATA"}]),
 ])  # fmt: skip
 def test_a_damaged_entry_costs_itself_only(
     archive: LoopbackArchive, asked: Asked, break_it: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch

@@ -38,6 +38,7 @@ def test_what_passes_is_tried_again(archive: LoopbackArchive, asked: Asked, tmp_
     [
         ("500", r"localhost has a fault \(500\): see https://status.earthdata.nasa.gov"),
         ("429", r"localhost asks to wait \(429\).*with fewer connections="),
+        ("401", r"localhost refuses a link that the archive gave \(401\)"),
         ("404", r"localhost does not have the file \(404\), although the search lists it"),
         ("cut", r"the connection was cut after \d+ bytes"),
         ("short", r"the archive sends 15000 bytes, where its catalog states 30000"),

@@ -15,7 +15,8 @@ from loopback_archive import TOKEN, USER, WORD, LoopbackArchive
 
 import ssm_net
 from ssm_net.config import EarthdataConfig
-from ssm_net.download.errors import DownloadError
+from ssm_net.download.archive_session import ArchiveSession
+from ssm_net.download.errors import DownloadError, FileError
 from ssm_net.download.login import EarthdataLogin
 from ssm_net.errors import ConfigError
 
@@ -48,6 +49,19 @@ def test_a_token_alone(archive: LoopbackArchive, asked: Asked, tmp_path: Path, m
     monkeypatch.setenv("EARTHDATA_TOKEN", TOKEN)
     ssm_net.download(asked())
     assert len(names(tmp_path / "raw" / FOLDER)) == 5
+
+
+def test_a_token_from_a_file_of_windows_and_what_is_no_token(
+    archive: LoopbackArchive, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library that sends it would print it in its error."""
+    without_login(monkeypatch)
+    monkeypatch.setenv("EARTHDATA_TOKEN", f"{TOKEN}\r\n{TOKEN}")
+    with pytest.raises(DownloadError, match="check EARTHDATA_TOKEN") as err:
+        ssm_net.download(asked())
+    assert TOKEN not in str(err.value)
+    monkeypatch.setenv("EARTHDATA_TOKEN", f"{TOKEN}\r\n")
+    ssm_net.download(asked())
 
 
 def test_no_login_says_how_to_make_one(archive: LoopbackArchive, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,6 +124,22 @@ def test_another_host_never_sees_the_login(
     assert WORD not in shown and TOKEN not in shown and BASIC not in shown
     kept = [p for p in tmp_path.rglob("*") if p.is_file()]
     assert not [p for p in kept if WORD.encode() in p.read_bytes() or TOKEN.encode() in p.read_bytes()]
+
+
+def test_an_address_that_can_be_read_in_two_ways_gets_no_login(archive: LoopbackArchive, asked: Asked) -> None:
+    """What stands before the backslash is the host that is asked, though a host of the archive stands behind it."""
+    stranger = archive.base("data").replace("127.0.0.1", "localhost")
+    first = archive.granules[0]
+    archive.granules[:] = [replace(first, signed=False, url=f"{stranger}\\@127.0.0.1:80/data/{first.name}")]
+    ssm_net.download(asked())
+    strangers = [r for r in archive.requests if r.host == "localhost"]
+    assert strangers and not [r for r in strangers if r.authorization]
+
+
+def test_a_redirect_to_what_is_no_address_costs_one_file_only(archive: LoopbackArchive) -> None:
+    session = ArchiveSession(EarthdataConfig(**archive.settings()), None)
+    with pytest.raises(FileError, match=r"/login: ValueError"):
+        session.open(f"{archive.base('data')}/login?state=https%3A%2F%2F%5Bx")
 
 
 @pytest.mark.parametrize(
