@@ -90,11 +90,15 @@ def _request(product: str, days: tuple[dt.date, ...], domain: Domain) -> CdsFile
 
 
 def require_key() -> None:
-    """Raises ``DownloadError`` where the user has no key of the store in the places where cdsapi looks for it."""
-    rc = Path(os.environ.get("CDSAPI_RC", str(Path.home() / ".cdsapirc")))
-    if not os.environ.get("CDSAPI_KEY") and not rc.is_file():
+    """Raises ``DownloadError`` where the user has no key and address of the store in the places where cdsapi looks."""
+    from cdsapi.api import get_url_key_verify
+
+    try:
+        get_url_key_verify(None, None, None)
+    except Exception as err:  # cdsapi raises it bare; its message is that the file is missing or incomplete
+        rc = os.environ.get("CDSAPI_RC", "~/.cdsapirc")
         raise DownloadError(f"C3S and ERA5-Land need a key of the Climate Data Store: {KEY_PAGE} shows what to put "
-                            f"into {rc}; or leave them out of products=")  # fmt: skip
+                            f"into {rc}; or leave them out of products=") from err  # fmt: skip
 
 
 def fetch_cds(file: CdsFile, raw: Path, tries: int) -> Sequence[Path]:
@@ -134,10 +138,11 @@ def _named(file: CdsFile, part: Path) -> Path:
 def _unpacked(file: CdsFile, part: Path) -> list[Path]:
     out = []
     with zipfile.ZipFile(part) as archive:
-        for member in archive.infolist():
-            name = file.place(member.filename)
-            if name is None or member.is_dir():
-                continue
+        members = [(name, member) for member in archive.infolist()
+                   if not member.is_dir() and (name := file.place(member.filename)) is not None]  # fmt: skip
+        if len({name for name, _ in members}) < len(members):
+            raise RuntimeError("an archive with several files of one name")
+        for name, member in members:
             one = part.with_name(f"{name}.part")
             try:
                 with archive.open(member) as source, open(one, "wb") as target:

@@ -91,9 +91,18 @@ def test_refusals_are_said_and_leave_nothing(
     assert names(tmp_path / "raw" / "C3S") == []
 
 
+def test_two_files_for_one_place_are_refused(store: ClimateServer, asked: Asked, tmp_path: Path) -> None:
+    """One would be lost, and the next run would take the month for whole."""
+    store.files[ERA5] = packed({f"data_{n}.nc": content(str(n), HDF5, 400) for n in range(2)})
+    with pytest.raises(DownloadError, match="several files of one name"):
+        ssm_net.download(asked(products=["ERA5-Land"], tries=1))
+    assert names(tmp_path / "raw" / "ERA5-Land") == []
+
+
+@pytest.mark.parametrize("lacking", ["CDSAPI_KEY", "CDSAPI_URL"])
 def test_without_a_key_it_says_where_to_get_one(
-    store: ClimateServer, asked: Asked, monkeypatch: pytest.MonkeyPatch
+    store: ClimateServer, asked: Asked, monkeypatch: pytest.MonkeyPatch, lacking: str
 ) -> None:
-    monkeypatch.delenv("CDSAPI_KEY")
+    monkeypatch.delenv(lacking)
     with pytest.raises(DownloadError, match=r"need a key of the Climate Data Store: https://cds\.climate"):
         ssm_net.download(asked(products=["C3S"]))
