@@ -54,10 +54,10 @@ class Closed:
 
 
 def fetch_all(
-    files: Sequence[RemoteFile], cfg: DownloadConfig, login: EarthdataLogin, advance: Callable[[int], object],
-    done: Callable[[RemoteFile], object],
-) -> dict[RemoteFile, str]:  # fmt: skip
-    """Fetch ``files`` into their folders; returns those that are left, with the reason of each.
+    files: Sequence[RemoteFile], cfg: DownloadConfig, login: EarthdataLogin, advance: Callable[[int], object]
+) -> dict[RemoteFile, str]:
+    """Fetch ``files`` into their folders; returns those that are left, with the reason of each. ``advance`` is called
+    with each number of bytes that came.
 
     Raises ``OSError`` where the disk is full or cannot be written, and ``KeyboardInterrupt``, after the transfers that
     run were ended; what they had is continued by the next run.
@@ -84,7 +84,6 @@ def fetch_all(
             for future in as_completed(futures):
                 try:
                     future.result()
-                    done(futures[future])
                 except FileError as err:
                     left[futures[future]] = str(err)
         except BaseException:

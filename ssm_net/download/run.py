@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import importlib.util
-import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +13,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from ssm_net.config import DownloadConfig
-from ssm_net.core.locks import open_lock
+from ssm_net.core.locks import held_alone
+from ssm_net.download.archive_products import ARCHIVE_PRODUCTS
 from ssm_net.download.errors import DownloadError, FileError
 
 if TYPE_CHECKING:
@@ -30,12 +28,12 @@ NAMED = 5  # files that are named for each reason
 def download(cfg: DownloadConfig) -> DownloadPlan:
     """Fetch what is missing in ``raw/``; returns the plan that was carried out. With ``plan=true`` it is only printed.
 
-    Raises ``DownloadError`` where a library or the login is missing, the search fails, another download fills the same
-    folder, or files are left, which it lists with the reason of each; ``OSError`` where the disk is or gets full.
+    Raises ``DownloadError`` where a library or the login is missing, the search fails, or files are left, which it
+    lists with the reason of each; ``ConfigError`` where another download fills the same folder, ``OSError`` where the
+    disk is or gets full.
     """
-    names = cfg.products
     _require_library("earthaccess")
-    if {"C3S", "ERA5-Land"} & set(names):
+    if any(product.cds for product in ARCHIVE_PRODUCTS if product.name in cfg.products):
         _require_library("cdsapi")
     # Only here, since they rest on libraries that come with the extra.
     from ssm_net.download.archive_session import ArchiveSession, Patience
@@ -48,7 +46,9 @@ def download(cfg: DownloadConfig) -> DownloadPlan:
         console.print(line, soft_wrap=True)
     if cfg.plan:
         return plan
-    with _only_download(Path(cfg.raw)):
+    raw = Path(cfg.raw)
+    raw.mkdir(parents=True, exist_ok=True)
+    with held_alone(raw / LOCK, f"raw={raw}: another download fills this folder; wait until it has ended"):
         require_room(plan)
         left = _fetch(plan)
     _report(plan, left)
@@ -74,7 +74,7 @@ def _fetch(plan: DownloadPlan) -> dict[str, list[str]]:
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
         with Progress(*columns, console=console) as bar:
             task = bar.add_task(f"download: {len(plan.missing)} files", total=plan.size or None)
-            reasons = fetch_all(plan.missing, cfg, login, lambda count: bar.advance(task, count), lambda file: None)
+            reasons = fetch_all(plan.missing, cfg, login, lambda count: bar.advance(task, count))
         for file, why in reasons.items():
             left[why.replace(file.name, "the file")].append(f"{file.folder}/{file.name}")
     for request in plan.requests:
@@ -110,18 +110,3 @@ def _report(plan: DownloadPlan, left: Mapping[str, list[str]]) -> None:
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
         lines.append(f"  {why}\n    {', '.join(sorted(names)[:NAMED])}{more}")
     raise DownloadError("\n".join(lines))
-
-
-@contextmanager
-def _only_download(raw: Path) -> Iterator[None]:
-    """Holds the folder for this download. Raises ``DownloadError`` where another one fills it."""
-    raw.mkdir(parents=True, exist_ok=True)
-    descriptor = open_lock(raw / LOCK)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DownloadError(f"raw={raw}: another download fills this folder; wait until it has ended") from None
-        yield
-    finally:
-        os.close(descriptor)

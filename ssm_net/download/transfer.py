@@ -17,15 +17,9 @@ from ssm_net.download.errors import FileError
 from ssm_net.download.search import RemoteFile
 
 
-def part_of(path: Path) -> Path:
-    """The unfinished file beside ``path``."""
-    return path.with_name(path.name + ".part")
-
-
 def fetch_file(
-    file: RemoteFile, path: Path, session: ArchiveSession, patience: Patience,
-    advance: Callable[[int], object] = lambda count: None,
-) -> None:  # fmt: skip
+    file: RemoteFile, path: Path, session: ArchiveSession, patience: Patience, advance: Callable[[int], object]
+) -> None:
     """Fetch ``file`` to ``path``, which appears only when it is whole and checked; ``advance`` is called with each
     number of bytes that came.
 
@@ -33,7 +27,7 @@ def fetch_file(
     Raises ``FileError`` where the file did not come, ``OSError`` where it cannot be written; the unfinished file stays
     for the next run unless it is wrong or the disk is full.
     """
-    part = part_of(path)
+    part = path.with_name(path.name + ".part")
     with naming_full_disk(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

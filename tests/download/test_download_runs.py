@@ -13,7 +13,10 @@ from remote_granules import FOLDER, Asked, lst, names, transfers  # isort: skip
 from loopback_archive import LoopbackArchive
 
 import ssm_net
+from ssm_net.core.locks import held_alone
 from ssm_net.download.errors import DownloadError
+from ssm_net.download.run import LOCK
+from ssm_net.errors import ConfigError
 
 
 def test_files_come_once_and_are_those_of_the_archive(archive: LoopbackArchive, asked: Asked, tmp_path: Path) -> None:
@@ -79,9 +82,11 @@ def test_the_newest_processing_of_a_day_comes(archive: LoopbackArchive, asked: A
 
 
 def test_two_downloads_do_not_fill_one_folder(archive: LoopbackArchive, asked: Asked, tmp_path: Path) -> None:
-    from ssm_net.download.run import _only_download
-
-    with _only_download(tmp_path / "raw"), pytest.raises(DownloadError, match="another download fills this folder"):
+    (tmp_path / "raw").mkdir()
+    with (
+        held_alone(tmp_path / "raw" / LOCK, ""),
+        pytest.raises(ConfigError, match="another download fills this folder"),
+    ):
         ssm_net.download(asked())
 
 
