@@ -48,3 +48,15 @@ def held_alone(path: Path, busy: str) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+@contextmanager
+def held_in_turn(path: Path) -> Iterator[None]:
+    """The lock file ``path``, held by this process alone once all that held it before have freed it. Raises
+    ``LockFileError`` as ``open_lock``."""
+    lock = open_lock(path)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)

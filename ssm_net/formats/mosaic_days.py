@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import fcntl
-import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from ssm_net.core.files import write_if_changed, write_whole
-from ssm_net.core.locks import open_lock
+from ssm_net.core.locks import held_in_turn
 from ssm_net.formats import zarr_store
 from ssm_net.formats.geotiff import encode_geotiff, geotiff_attributes
 from ssm_net.formats.netcdf import decode_netcdf, encode_netcdf, netcdf_attributes
@@ -101,22 +97,12 @@ def describe_folder(folder: Path, domain: Domain, format: str) -> None:
     if format == "netcdf":
         write_if_changed(folder / STYLE_NAME, encode_style())
     elif format == "cog":
-        with _one_by_one(folder / ".collection.lock"):  # of two runs the later one lists the days of both
+        with held_in_turn(folder / ".collection.lock"):  # of two runs the later one lists the days of both
             days = [
                 day for day in days_done(folder, domain.name, format) if item_path(folder, domain.name, day).exists()
             ]
             if days:
                 write_collection(folder, domain, days)
-
-
-@contextmanager
-def _one_by_one(path: Path) -> Iterator[None]:
-    lock = open_lock(path)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
 
 
 def quicklook_path(folder: Path, domain_name: str, day: dt.date) -> Path:

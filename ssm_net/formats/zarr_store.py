@@ -10,12 +10,10 @@ Days are added at the end of the time axis, by one writer at a time; a day may b
 from __future__ import annotations
 
 import datetime as dt
-import fcntl
 import json
-import os
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,7 +23,7 @@ import zarr
 
 from ssm_net.core.faults import FaultPoint, reached
 from ssm_net.core.files import naming_full_disk, write_whole
-from ssm_net.core.locks import open_lock
+from ssm_net.core.locks import held_in_turn
 from ssm_net.formats.attributes import CONSTANT, OF_ONE_DAY, domain_attributes
 from ssm_net.formats.netcdf import CF_EPOCH, DAILY_ATTRIBUTES, as_dataset, decode_dataset, not_a_mosaic
 from ssm_net.formats.product import DAILY_VARIABLES, Mosaic, MosaicError, pack
@@ -184,15 +182,9 @@ def _open_array(path: Path, name: str, mode: Literal["r", "r+"] = "r") -> zarr.A
     return array
 
 
-@contextmanager
-def _one_writer(path: Path) -> Iterator[None]:
+def _one_writer(path: Path) -> AbstractContextManager[None]:
     """A lock, since two writers in one chunk of the time axis would lose each other's days. A kill frees it."""
-    lock = open_lock(path.with_name(f".{path.name}.lock"))
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
+    return held_in_turn(path.with_name(f".{path.name}.lock"))
 
 
 def _create(path: Path, mosaic: Mosaic) -> None:
