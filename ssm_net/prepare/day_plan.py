@@ -74,7 +74,7 @@ class DayPlan:
     rain_day: RainDay | None = None  # where the intervals of rain lie that files do not state
     modis_day: str = "utc"
     composite_since: Mapping[str, dt.date] = field(default_factory=dict)  # as of ``read_reflectance``
-    by_chance: frozenset[tuple[str, str]] = frozenset()  # keys of ``granules`` and files with few views of it, if any
+    by_chance: frozenset[tuple[str, Granule]] = frozenset()  # by key, ``granules`` with few views of it, if any
     together: bool = False  # the coarse observation is the consensus of all sensors of the day
 
     def kinds(self) -> set[str]:
@@ -83,7 +83,7 @@ class DayPlan:
 
     def certain(self) -> dict[str, tuple[Granule, ...]]:
         """The ``granules`` without those that hold views of the day by chance only: from early or late in a swath."""
-        kept = {kind: tuple(g for g in of_kind if (kind, g.path.name) not in self.by_chance)
+        kept = {kind: tuple(g for g in of_kind if (kind, g) not in self.by_chance)
                 for kind, of_kind in self.granules.items()}  # fmt: skip
         return {kind: of_kind for kind, of_kind in kept.items() if of_kind}
 
@@ -103,12 +103,12 @@ def plan_day(
     west, south, east, north = domain.bounds_lonlat()
     lon = (west + east) / 2
     granules: dict[str, tuple[Granule, ...]] = {}
-    by_chance: set[tuple[str, str]] = set()
+    by_chance: set[tuple[str, Granule]] = set()
     for name in products.ssm:
         if day in catalogued.get(name, {}) and (together or "ssm" not in granules):
             beside = [g for at in _days_beside(name, day, (west, east)) for g in catalogued[name].get(at, ())]
             granules["ssm"] = (*granules.get("ssm", ()), *catalogued[name][day], *beside)
-            by_chance |= {("ssm", g.path.name) for g in beside}
+            by_chance |= {("ssm", g) for g in beside}
     places = _local_days(domain, day), max(abs(south), abs(north))
     for name, prefix in [*((n, "lst") for n in products.lst), *((n, "other_lst") for n in products.other_lst)]:
         for k in (k for k in OVERPASSES if known_product(name).layer(f"lst_{k}")):
@@ -118,7 +118,7 @@ def plan_day(
                 if granule.day in possible:
                     granules[kind] = (*granules.get(kind, ()), granule)
                     if granule.day not in certain:
-                        by_chance.add((kind, granule.path.name))
+                        by_chance.add((kind, granule))
     for k, hour in HOURS.items():
         ends = (west, east) if is_wide((west, east)) else (lon, lon)
         utc_dates = sorted({utc_day(day, hour, at) for at in ends})

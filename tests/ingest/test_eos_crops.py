@@ -19,7 +19,7 @@ from ssm_net.ingest.fine import read_lst, read_reflectance
 from ssm_net.ingest.modis_tiles import LEFT, SINUSOIDAL, TILE_SIDE, TOP
 from ssm_net.ingest.raster import GranuleError
 from ssm_net.prepare.day_plan import plan_day
-from ssm_net.prepare.products import choose_products
+from ssm_net.prepare.products import CubeProducts, choose_products
 from ssm_net.prepare.read_day import read_granules
 
 DAYS = ["2023-08-01", "2023-08-02", "2023-08-03"]
@@ -153,6 +153,17 @@ def test_a_day_of_crops_down_the_road(tmp_path: Path) -> None:
     assert np.nanmean(read.lst["day"][0]) == pytest.approx(310)  # VIIRS, at 13:30, before Terra
     terra = read.other_lst["day"]["terra"]
     assert terra is not None and 301 < np.nanmean(terra[0]) < 309
+
+
+def test_a_crop_of_many_days_is_no_less_certain_than_files_of_one_day() -> None:
+    """Night views at 10 E are filed near 00:00 UTC: the day before may hold some, and it is in the same file."""
+    place, path = Domain.from_bbox("d", (10, 36, 11, 37)), Path("VNP21A1N.002_1km_aid0001.nc")
+    found = {"VNP21A1N": {DAY + n * ONE: (Granule("VNP21A1N", path, DAY + n * ONE, "crop"),) for n in (-1, 0)}}
+    keys = {"raw": "raw", "cube": "unused", "start": str(DAY), "end": str(DAY)}
+    cfg = load(PrepareConfig, {**keys, "domain": {"name": "d", "window": list(place.window)}})
+    plan = plan_day(cfg, place, found, CubeProducts((), ("VNP21A1N",), (), ()), DAY)
+    assert len(plan.granules["lst_night"]) == 2
+    assert [g.day for g in plan.certain()["lst_night"]] == [DAY]
 
 
 @pytest.mark.parametrize(
