@@ -34,8 +34,8 @@ def find_layer(path: Path, layer: Layer, within: GeoBox | None = None, day: dt.d
     valid range and where the quality is bad. ``within`` limits reading to what lies in or near that geobox; ``day`` is
     that of a file of many days. None where the file does not hold the layer, or nothing of it lies near ``within``.
 
-    Raises ``GranuleError`` where the file is damaged or on another grid; so does reading, also where a quality layer
-    that the product needs is missing.
+    Raises ``GranuleError`` where the file is damaged, on another grid, or lies on both sides of a dateline that
+    ``within`` crosses; so does reading, also where a quality layer that the product needs is missing.
     """
     with open_eos(path, day) as file:
         name = file.find(layer.names)
@@ -43,10 +43,13 @@ def find_layer(path: Path, layer: Layer, within: GeoBox | None = None, day: dt.d
             return None
         geobox = file.geobox(name)
     _require_pixels(path, name, layer, geobox)
-    window = _window(geobox, within)
-    if window is None:
+    windows = _windows(geobox, within)
+    if not windows:
         return None
-    return LazyRaster(geobox[window], lambda: _read(path, layer, day, window))
+    if len(windows) > 1:  # no tile does
+        raise GranuleError(path, "lies on both sides of the dateline", layer=name, day=day,
+                           remedy="request the area on either side of it by itself")  # fmt: skip
+    return LazyRaster(geobox[windows[0]], lambda: _read(path, layer, day, windows[0]))
 
 
 def find_stored(path: Path, names: Sequence[str], pixels: GeoBox, day: dt.date | None = None) -> np.ndarray | None:
@@ -123,14 +126,13 @@ def _is_geographic(geobox: GeoBox) -> bool:
     return geobox.crs is not None and bool(geobox.crs.geographic)
 
 
-def _window(geobox: GeoBox, within: GeoBox | None) -> tuple[slice, slice] | None:
-    """Rows and columns of ``geobox`` that ``within`` needs; None where they do not meet."""
+def _windows(geobox: GeoBox, within: GeoBox | None) -> list[tuple[slice, slice]]:
+    """Rows and columns of ``geobox`` that ``within`` needs, on each side of the dateline where they meet."""
     rows, cols = geobox.shape
     if within is None:
-        return slice(0, rows), slice(0, cols)
+        return [(slice(0, rows), slice(0, cols))]
     crs = GEOGRAPHIC if _is_geographic(geobox) else SINUSOIDAL
-    windows = [w for _, side in sides(within) if (w := _window_of(geobox, _bounds(side, crs))) is not None]
-    return windows[0] if windows else None  # a tile, or a crop, lies on one side of the dateline
+    return [w for _, side in sides(within) if (w := _window_of(geobox, _bounds(side, crs))) is not None]
 
 
 def _window_of(geobox: GeoBox, bounds: tuple[float, float, float, float]) -> tuple[slice, slice] | None:

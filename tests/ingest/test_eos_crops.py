@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 from ssm_net.config import PrepareConfig, load
-from ssm_net.grid import Domain
+from ssm_net.grid import M36, Domain
 from ssm_net.ingest.catalog import Granule, find_files, list_granules
 from ssm_net.ingest.fine import read_lst, read_reflectance
 from ssm_net.ingest.modis_tiles import LEFT, SINUSOIDAL, TILE_SIDE, TOP
@@ -183,6 +183,20 @@ def test_a_crop_that_cannot_be_placed_is_left_out_in_words(tmp_path: Path, chang
     eos5file.write_crop(path, change.pop("layers", layers), DAYS[:1], change.pop("axes", METRES), **change)
     catalog, account = find_files(tmp_path).catalog()
     assert not catalog and any(words in line for line in account.warnings()), account.warnings()
+
+
+def test_a_crop_on_both_sides_of_the_dateline_is_refused(tmp_path: Path) -> None:
+    """Half of a domain would be without it, and nobody would know."""
+    across = Domain.from_bbox("d", (178, -20, 182, -19))
+    axes = -19.5 - np.arange(20) * STEP, -180 + STEP / 2 + np.arange(360 * 120) * STEP
+    layers = {"LST_Day_1km": (np.full((1, 20, 360 * 120), 15000, np.uint16), K),
+              "QC_Day": (np.zeros((1, 20, 360 * 120), np.uint8), {})}  # fmt: skip
+    path = eos5file.write_crop(tmp_path / NAME, layers, DAYS[:1], axes, ("lat", "lon"))
+    granule = Granule("MOD11A1", path, dt.date(2023, 8, 1))
+    with pytest.raises(GranuleError, match=r"both sides of the dateline.*either side"):
+        read_lst([granule], "day", across.fine)
+    west = Domain("west", (*across.window[:2], across.window[2], M36.cols))
+    assert np.isfinite(read_lst([granule], "day", west.fine)[0]).any()
 
 
 def test_a_login_page_under_the_name_of_a_crop(tmp_path: Path) -> None:
