@@ -21,7 +21,7 @@ from odc.geo.geobox import GeoBox
 from odc.geo.geom import BoundingBox, Geometry, bbox_intersection, box
 from torch import Tensor
 
-from ssm_net.dateline import GRID_CRS, HALF_TURN, PER_DEGREE, DomainError, box_beyond, near, ordered_box
+from ssm_net.dateline import GRID_CRS, HALF_TURN, PER_DEGREE, DomainError, box_beyond, near, ordered_box, wrapped
 
 Window = tuple[int, int, int, int]  # row0, row1, col0, col1, half-open
 CACHE_PIXELS = 1 << 16  # a float32 block of so many pixels fits in a processor's cache
@@ -160,10 +160,13 @@ class Domain:
     def crosses_dateline(self) -> bool:
         return self.window[3] > self.grid.cols
 
-    def same_turn(self, lon: np.ndarray | float) -> np.ndarray | float:
-        """Longitudes (degrees) as this domain counts them: beyond 180 east of a dateline that it crosses."""
+    def same_turn(self, lon: np.ndarray | float) -> np.ndarray:
+        """Longitudes (degrees, -180..180 or 0..360) as this domain counts them: beyond 180 east of a dateline that it
+        crosses."""
+        if not self.crosses_dateline:
+            return wrapped(np.asarray(lon))
         west, _, east, _ = self.bounds_lonlat()
-        return near(lon, (west + east) / 2) if self.crosses_dateline else lon
+        return near(lon, (west + east) / 2)
 
     def columns_of(self, col: np.ndarray) -> np.ndarray:
         """Columns of the domain, from 0, of columns of the grid (below 0: none); -1 of those outside the domain."""

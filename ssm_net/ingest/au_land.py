@@ -51,7 +51,7 @@ def read_half_orbit(path: Path, domain: Domain, day: dt.date) -> tuple[np.ndarra
     lat, lon = columns["Latitude"], columns["Longitude"]
     placed = (np.abs(lat) <= 90) & (np.abs(lon) <= 360)
     lat, lon, ssm, flag = lat[placed], lon[placed], columns[RETRIEVAL][placed], columns[FLAG][placed]
-    hours = hours_from_night(columns["Time"][placed], TAI_93, np.asarray(domain.same_turn(lon)), day)
+    hours = hours_from_night(columns["Time"][placed], TAI_93, domain.same_turn(lon), day)
     seen = of_day(hours, by_day=named[1])
     west, south, east, north = domain.bounds_lonlat()
     near = (lat >= south) & (lat <= north) & ((lon - west) % 360 <= east - west)

@@ -84,7 +84,7 @@ class _Part:
         rows, cols = weights.spans()
         part = dataset.isel({grid.lat_dim: rows, grid.lon_dim: cols})
         cut = latlon.Axes(grid.lat_dim, grid.lon_dim, grid.lat[rows], grid.lon[cols])
-        return cls(path, part, cut, np.asarray(domain.same_turn(cut.lon)), weights.within(rows, cols), day)
+        return cls(path, part, cut, domain.same_turn(cut.lon), weights.within(rows, cols), day)
 
     @property
     def names(self) -> set[str]:

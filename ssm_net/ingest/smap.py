@@ -170,4 +170,4 @@ def _longitudes(group: Any, domain: Domain, finer: int, shape: tuple[int, ...]) 
     if len(shape) == 2:
         cols = domain.grid.cols * finer
         return np.broadcast_to(domain.same_turn((np.arange(cols) + 0.5) * 360 / cols - 180), shape)
-    return np.asarray(domain.same_turn(np.asarray(group["longitude"][()], np.float64)))
+    return domain.same_turn(np.asarray(group["longitude"][()], np.float64))

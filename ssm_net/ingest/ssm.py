@@ -138,9 +138,7 @@ def _quarter_degree(
     granule: Granule, domain: Domain, day: dt.date
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """C3S or CCI: the area-weighted mean of the valid quarter-degree cells in each coarse cell, with its error, its
-    source and, where the file states times, the hours from the night overpass of ``day``.
-
-    """
+    source and, where the file states times, the hours from the night overpass of ``day``."""
     path = granule.path
     with latlon.open_netcdf(path) as dataset:
         if (entry := product(granule.product)) is not None:
@@ -196,5 +194,4 @@ def hours_of_t0(
     known = seconds[np.isfinite(seconds)]
     if not known.size or np.ptp(known) == 0:
         return unknown
-    wrapped = (grid.lon + 180) % 360 - 180
-    return seconds / 3600 + domain.same_turn(wrapped) / 15 - NIGHT_HOUR
+    return seconds / 3600 + domain.same_turn(grid.lon) / 15 - NIGHT_HOUR

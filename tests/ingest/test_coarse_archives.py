@@ -167,6 +167,21 @@ def test_lprm_more_water_than_soils_hold_has_a_large_error_or_is_missing(written
     assert np.isnan(read(path, "LPRM").ssm).all()
 
 
+def test_lprm_in_america_with_longitudes_from_0_to_360(tmp_path: Path) -> None:
+    """A copy with other longitudes is of the same nights."""
+    west = Domain("west", (84, 92, 160, 168))  # about 119 W
+    path = tmp_path / NAMES["LPRM"]
+    coarse.write_lprm(path, UTC, coarse.Retrieval(west, FIELD, 0.05, 1.5, np.zeros(8, int)))
+    of_archive = read_ssm([Granule("LPRM", path, UTC)], west, 0.04).ssm
+    assert np.isfinite(of_archive).all()
+    with xr.open_dataset(path, decode_cf=False) as native:
+        turned = native.load()
+    lon = next(str(n) for n in turned.variables if str(n).lower().startswith("lon"))
+    turned = turned.assign_coords({lon: (turned[lon].dims, turned[lon].values % 360)}).sortby(lon)
+    turned.to_netcdf(path, engine="h5netcdf", encoding={str(n): {"_FillValue": None} for n in turned.data_vars})
+    np.testing.assert_allclose(read_ssm([Granule("LPRM", path, UTC)], west, 0.04).ssm, of_archive, atol=1e-6)
+
+
 def test_lprm_of_amsre_has_two_bands_and_no_times(written: Written, tmp_path: Path) -> None:
     """Version 2, as the converters of DART and NASA-LIS describe it."""
     path = written("LPRM")
