@@ -204,10 +204,8 @@ class Domain:
     def bounds_lonlat(self) -> tuple[float, float, float, float]:
         """(west, south, east, north) in degrees; east is beyond 180 across the dateline."""
         if self.crosses_dateline:
-            x, (_, south, _, north) = (
-                self.coarse.boundingbox,
-                Domain(self.name, (*self.window[:2], 0, 4), self.grid).bounds_lonlat(),
-            )
+            first = Domain(self.name, (*self.window[:2], 0, self.grid.align), self.grid)
+            (_, south, _, north), x = first.bounds_lonlat(), self.coarse.boundingbox
             return x.left / PER_DEGREE, south, x.right / PER_DEGREE, north
         b = self.coarse.geographic_extent.boundingbox
         return b.left, b.bottom, b.right, b.top

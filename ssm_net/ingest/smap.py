@@ -115,10 +115,9 @@ def _values(path: Path, name: str, group: Any, domain: Domain, day: dt.date) -> 
         if shape not in sides:
             raise GranuleError(path, f"a map of {shape}, not of the 36 km or the 9 km grid", layer=name, day=day)
         finer = sides[shape]
-        rows, cols = np.indices(shape)
         if finer > 1:  # the rows of the domain alone: the map holds six million cells
             take = np.s_[domain.window[0] * finer : domain.window[1] * finer]
-            rows, cols = rows[take], cols[take]
+        rows, cols = np.meshgrid(np.arange(shape[0])[take], np.arange(shape[1]), indexing="ij")
     else:
         rows = group["EASE_row_index"][()].astype(np.int64)
         cols = group["EASE_column_index"][()].astype(np.int64)
