@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import json
 import resource
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from provenance import ROOT, command_of, commit_of, machine
+
+from ssm_net.cube.store import write_json
+
 BOX = "[-5.9,41.0,-5.3,41.5]"
 FIRST = dt.date(2018, 4, 1)
 GOAL_MINUTES = 60  # of a processor, for a season
@@ -80,7 +82,12 @@ def main() -> None:
         print(f"{verb:10}{cost['first']:8.1f} s{cost['day']:10.2f} s{season:8.1f} min{disk:>10}")
     print(f"{args.season} days (extrapolated from {args.days}): {minutes:.0f} minutes of one processor")
     if args.results:
-        (args.results / "basin_cost.json").write_text(json.dumps({"days": args.days, "verbs": out}, indent=1) + "\n")
+        made = {
+            "command": command_of("basin_cost.py", sys.argv[1:], args.folder),
+            "commit": commit_of(ROOT),
+            "machine": machine(),
+        }
+        write_json(args.results / "basin_cost.json", made | {"days": args.days, "verbs": out})
     if args.check and minutes > GOAL_MINUTES:
         sys.exit(f"goal missed: {minutes:.0f} minutes, goal {GOAL_MINUTES}")
 

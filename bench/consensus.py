@@ -58,9 +58,7 @@ class Case:
         return self.world / self.sensor / f"mosaics-{method}"
 
 
-def make(
-    world: Path, pair: Sequence[str], seed: int, days: int, family: str, methods: Sequence[str]
-) -> list[Case]:  # fmt: skip
+def make(world: Path, pair: Sequence[str], seed: int, days: int, family: str, methods: Sequence[str]) -> list[Case]:
     """The world and its three cubes, models and maps, as far as they are not there."""
     where: dict[str, Any] = {"domain": DomainConfig("consensus", WINDOW)}
     period = str(FIRST), str(FIRST + dt.timedelta(days - 1))

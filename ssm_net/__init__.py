@@ -1,4 +1,4 @@
-"""Daily 1 km soil moisture maps from coarse passive-microwave retrievals, MODIS and weather.
+"""Daily 1 km soil moisture maps from coarse passive-microwave retrievals, MODIS, VIIRS and weather.
 
     import ssm_net
 

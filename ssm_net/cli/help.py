@@ -33,9 +33,9 @@ def overview() -> str:
         f"  {verb:9s} {inspect.cleandoc(schema.__doc__ or '').splitlines()[0]}" for verb, schema in SCHEMAS.items()
     ]
     return "\n".join([
-        f"ssm_net {__version__}: daily 1 km soil moisture maps from coarse microwave observations, MODIS and weather",
+        f"ssm_net {__version__}: daily 1 km maps of soil moisture from coarse microwave observations, MODIS, VIIRS, rain",
         "", "  ssm-net COMMAND key=value ...", "", *lines, "",
-        "ssm-net COMMAND --help explains the keys of a command; plan=true says what it would do and does nothing.",
+        "ssm-net COMMAND --help explains the keys of a command; plan=true (not of produce) prints what it would do.",
         "Files of conf/ in the working folder are found before those that come with ssm_net.",
     ])  # fmt: skip
 
@@ -49,9 +49,10 @@ def verb_help(verb: str, overrides: Sequence[str] = (), program: str = "") -> st
     keys = [
         (key, f"{text} [{_value(cfg, key)}]" if leaf else f"{text}:") for key, text, leaf in _keys(SCHEMAS[verb], "")
     ]
+    options = list(_options(verb))
+    groups = ["Groups, files of conf/ that set several keys:", *_columns(options), ""] if options else []
     return "\n".join([
-        about, "", "Keys [value now]:", *_columns(keys), "",
-        "Groups, files of conf/ that set several keys:", *_columns(list(_options(verb))), "",
+        about, "", "Keys [value now]:", *_columns(keys), "", *groups,
         "Hydra's own flags come after the command: -m sweeps over values (key=1,2), --cfg job prints the settings,",
         f"-cd FOLDER adds configuration files; {program or verb} --hydra-help lists all.",
     ])  # fmt: skip

@@ -38,14 +38,14 @@ class EarthdataConfig:
 
 @dataclass(frozen=True)
 class DownloadConfig:
-    """The files that prepare wants, from the archives into RAW, with one login.
+    """The files that prepare needs, from the archives into RAW, with one login.
 
     Files that are there are left alone, so that the same command continues after an interruption. It needs an Earthdata
     login (https://urs.earthdata.nasa.gov/users/new) in ~/.netrc, in EARTHDATA_USERNAME and EARTHDATA_PASSWORD, or a
     token in EARTHDATA_TOKEN; and pip install 'ssm_net[download]'.
 
-        ssm-net download raw=raw 'domain.bbox=[24,44,26,46]' start=2018-04-01 end=2018-09-30 plan=true
-        ssm-net download raw=raw 'domain.bbox=[24,44,26,46]' start=2018-04-01 end=2018-09-30
+        ssm-net download raw=raw 'domain.bbox=[-5.9,41,-5.3,41.5]' start=2018-04-01 end=2018-09-30 plan=true
+        ssm-net download raw=raw 'domain.bbox=[-5.9,41,-5.3,41.5]' start=2018-04-01 end=2018-09-30
     """
 
     raw: str

@@ -9,7 +9,7 @@ from ssm_net.config.checks import METHODS, check_period, require, require_paths
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    """Scores of daily mosaics against the truth of a synthetic world, stations and baselines, and a report.
+    """Scores of daily maps against the truth of a synthetic world, stations and baselines, and a report.
 
     ssm-net evaluate mosaics=OUT cube=CUBE report=REPORT stations=RAW/ismn
     ssm-net evaluate mosaics=OUT cube=CUBE report=REPORT truth=RAW/truth.zarr

@@ -10,7 +10,7 @@ from ssm_net.config.shared import EngineConfig, PublisherConfig
 
 @dataclass(frozen=True)
 class InferConfig:
-    """One mosaic for every day of the cube.
+    """Daily maps of soil moisture at 1 km, with standard error and flags, of every day of the cube.
 
     Days that are there are left alone: the same command continues after an interruption.
 

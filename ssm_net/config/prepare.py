@@ -41,7 +41,7 @@ class PrepareConfig:
     reflectance: str = "auto"
     """folder of the reflectance; auto as for lst"""
     modis_day: str = "utc"
-    """the day in a MODIS file name: utc (as the archives have it) or local"""
+    """the day in the name of a MODIS or VIIRS file: utc (as the archives have it) or local"""
     rain_day: str = "auto"
     """the interval of a value of rain, for files that state none (time bounds): begins or ends, where its time stamp is
     the beginning or the end; or, for daily rain, the hour of the stamp's date at which the file's day ends, with its

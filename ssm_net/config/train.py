@@ -30,7 +30,7 @@ class TrainConfig:
     """ISMN folder or archive zip to learn from, a little; stations in withheld cells are kept for evaluate"""
     mode: str = "nrt"
     """nrt (near real time): each day knows the days before it only; archive: for a record of the past, it knows those
-    after it, too"""
+    after it, too, which the networks that ship have not learned: give prior=none, or a prior of your own"""
     lookahead: int = 3
     """days that mode=archive looks ahead"""
     exclude: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""The files that ``prepare`` wants, from the archives into ``raw/``."""
+"""The files that ``prepare`` needs, from the archives into ``raw/``."""
 
 from ssm_net.core.verbs import callable_package
 from ssm_net.download.run import download

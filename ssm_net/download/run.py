@@ -1,4 +1,4 @@
-"""``download(cfg)``: the files that ``prepare`` wants, from the archives into ``raw/``."""
+"""``download(cfg)``: the files that ``prepare`` needs, from the archives into ``raw/``."""
 
 from __future__ import annotations
 
