@@ -33,7 +33,7 @@ def overview() -> str:
         f"  {verb:9s} {inspect.cleandoc(schema.__doc__ or '').splitlines()[0]}" for verb, schema in SCHEMAS.items()
     ]
     return "\n".join([
-        f"ssm_net {__version__}: daily 1 km maps of soil moisture from coarse microwave observations, MODIS, VIIRS, rain",
+        f"ssm_net {__version__}: daily 1 km maps of soil moisture from microwaves, MODIS, VIIRS and rain",
         "", "  ssm-net COMMAND key=value ...", "", *lines, "",
         "ssm-net COMMAND --help explains the keys of a command; plan=true (not of produce) prints what it would do.",
         "Files of conf/ in the working folder are found before those that come with ssm_net.",
