@@ -14,6 +14,7 @@ import numpy as np
 
 from ssm_net.config import EngineConfig
 from ssm_net.core.clock import HOURS, OVERPASSES, hour_bands, is_wide, overpass_utc
+from ssm_net.core.files import write_whole
 from ssm_net.core.workers import in_order, those_that_kill
 from ssm_net.cube.variables import API_DAYS
 from ssm_net.ingest import flag_costs
@@ -198,12 +199,28 @@ def sum_rain(fields: Iterable[np.ndarray | None]) -> tuple[np.ndarray | None, Ra
     return first, RainSum(sums, unknown, known, n + 1)
 
 
-def read_ahead(plans: Sequence[DayPlan], workers: int, engine: EngineConfig) -> Iterator[ObservedDay]:
-    """Days in order; with more than one worker, read by processes (pyhdf is not thread-safe) a few days ahead."""
-    if workers == 1 and engine.name == "local":
-        yield from map(read_granules, plans)
-    else:
+def read_ahead(plans: Sequence[DayPlan], workers: int, engine: EngineConfig, mark: Path) -> Iterator[ObservedDay]:
+    """Days in order; with more than one worker, read by processes (pyhdf is not thread-safe) a few days ahead.
+
+    One worker reads in this process. ``mark``, a file that names the day being read, stays where that ends the process:
+    the next run then reads in a process of its own, which may die, and finds the file that is to blame.
+    """
+    if workers > 1 or engine.name != "local":
         yield from in_order(read_granules, plans, engine, workers, _read_without_fatal)
+        return
+    if mark.exists():
+        log.warning("the last run ended while it read %s: granules are read by a process of its own this time",
+                    mark.read_bytes()[:10].decode(errors="replace"))  # fmt: skip
+        yield from in_order(read_granules, plans, engine, workers, _read_without_fatal)
+        mark.unlink(missing_ok=True)
+        return
+    for plan in plans:
+        write_whole(mark, str(plan.day).encode())
+        try:
+            observed = read_granules(plan)
+        finally:
+            mark.unlink(missing_ok=True)
+        yield observed
 
 
 def _read_without_fatal(plan: DayPlan) -> ObservedDay:

@@ -40,6 +40,8 @@ from ssm_net.prepare.store_day import LandSurface, store_day
 log = logging.getLogger(__name__)
 console = Console()
 
+READING = ".reading"  # in the folder of a cube: the day whose granules are being read
+
 
 def prepare(cfg: PrepareConfig) -> Cube | None:
     """Make or extend the cube; returns it, or ``None`` with ``plan=true``. Days already stored are left alone.
@@ -98,7 +100,8 @@ def _make_days(
         progress = bar.add_task(
             "prepare: days", total=len(plan.day_plans), completed=len(plan.day_plans) - len(plan.todo)
         )
-        for observed in read_ahead([plan.day_plans[day] for day in plan.todo], cfg.workers, cfg.engine):
+        todo = [plan.day_plans[day] for day in plan.todo]
+        for observed in read_ahead(todo, cfg.workers, cfg.engine, writer.cube.path / READING):
             for problem in dict.fromkeys(observed.problems):
                 if problem not in said:  # a granule may serve the views of two days
                     log.warning("%s: %s", observed.day, problem)

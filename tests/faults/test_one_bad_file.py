@@ -6,6 +6,9 @@ import hashlib
 import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -97,6 +100,29 @@ def test_a_reader_that_dies_costs_one_file(
         (line,) = problems[day]
         assert name in line and re.search(said, line) and "download it again, or remove it" in line
     assert fields_of(cube.path) == without[name]
+
+
+def test_a_reader_that_ends_the_command_costs_one_run_and_one_file(
+    raw: Path, without: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One worker reads in the process of the command: a library that ends it would end each run, for ever."""
+    libraries = stubs.stub(tmp_path, "h5netcdf", [SSM], "os.abort()")
+    cfg = road.preparation(raw, tmp_path / "cube.zarr", end=END)
+    path = os.pathsep.join([str(libraries), os.environ.get("PYTHONPATH", "")])
+    code = "import sys; from road import preparation; from ssm_net.prepare import prepare; from pathlib import Path; " \
+        "prepare(preparation(Path(sys.argv[1]), Path(sys.argv[2]), end=sys.argv[3]))"  # fmt: skip
+    tests = str(Path(__file__).parents[1])
+    first = subprocess.run(
+        [sys.executable, "-c", code, str(raw), cfg.cube, END], cwd=tests, env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+    )  # fmt: skip
+    assert first.returncode == -signal.SIGABRT
+    monkeypatch.syspath_prepend(str(libraries))
+    prepare(cfg)
+    cube = open_cube(tmp_path / "cube.zarr")
+    assert [line for line in (cube.status(DAY) or {})["problems"] if SSM in line]
+    assert fields_of(cube.path) == without[SSM]
+    assert not (cube.path / ".reading").exists()
 
 
 @pytest.fixture(scope="module")
