@@ -43,7 +43,8 @@ from ssm_net.config import InferConfig
 from ssm_net.core.files import write_whole
 from ssm_net.cube.store import Cube, write_json
 from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, load_trained, save_trained
-from ssm_net.estimators.network import NetworkEstimator, fastest_precision, half_upsampled
+from ssm_net.estimators.network import NetworkEstimator, half_upsampled
+from ssm_net.estimators.precision import choose_precision
 from ssm_net.formats.mosaic_days import day_size, read_day, write_day
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Window
@@ -173,7 +174,7 @@ def measure(folder: Path, window: Window, days: int) -> dict[str, Any]:
     cube, run, out = build(folder / "cube.zarr", days, window), a_run(folder), folder / "mosaics"
     dates = cube.days[:days]
     cfg = InferConfig(str(cube.path), str(out), str(run), end=str(dates[-1]), overwrite=True)
-    precision = fastest_precision(torch.device("cpu")).dtype
+    precision = choose_precision("auto", load_trained(run).network, torch.device("cpu")).dtype
     with multiprocessing.get_context("spawn").Pool(1) as alone:
         in_a_row, memory = alone.apply(_in_a_row, (cfg, days))
     land = cube.land()

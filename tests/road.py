@@ -30,7 +30,7 @@ def training(cube: Path, run: Path, **other: Any) -> TrainConfig:
 
 
 def inference(cube: Path, mosaics: Path, run: Path | None = None, **other: Any) -> InferConfig:
-    how = {"method": "bilinear"} if run is None else {"run": str(run)}
+    how = {"method": "bilinear"} if run is None else {"run": str(run), "precision": "float32"}
     return load(InferConfig, {"cube": str(cube), "mosaics": str(mosaics)} | how | other)
 
 

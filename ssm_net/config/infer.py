@@ -43,6 +43,8 @@ class InferConfig:
     """side of a tile, coarse cells; changes memory and speed, not the result"""
     device: str = "auto"
     """auto, cpu or cuda"""
+    precision: str = "auto"
+    """of the networks' products: float32, bfloat16, or auto, the faster one here; maps differ by rounding"""
     engine: EngineConfig = field(default_factory=EngineConfig)
     """what makes the days: this machine, or the workers of a dask scheduler"""
     quicklook: bool = False
@@ -62,6 +64,9 @@ class InferConfig:
         require(self.method != "network" or bool(self.run), "nothing given for run: add run=FOLDER of train.py")
         require(self.format in ("netcdf", "cog", "zarr"), f"format={self.format}: netcdf, cog or zarr")
         require(self.update in ("gain", "exact", "none"), f"update={self.update}: gain, exact or none")
+        require(
+            self.precision in ("auto", "float32", "bfloat16"), f"precision={self.precision}: auto, float32 or bfloat16"
+        )
         require(self.tile >= 1, f"tile={self.tile} must be >= 1")
         require(1 <= self.part <= self.parts, f"part={self.part}, parts={self.parts}: a part is one of 1 .. parts")
         require(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -30,7 +28,7 @@ SAME_FWHM = 0.01  # relative difference of footprint widths that is rounding: of
 class NetworkEstimator:
     """The trained networks, own value left out; where several were trained, their mean.
 
-    ``precision`` is that of the matrix products over pixels (``fastest_precision``); the coarse branch is in float32.
+    ``precision`` is that of the matrix products over pixels (``choose_precision``); the coarse branch is in float32.
     """
 
     name = "network"
@@ -100,32 +98,6 @@ def _check_sensor(trained: Trained, cube: Cube) -> None:
             f"adapt the model to it (python train.py cube={cube.path} run=RUN prior=FOLDER) or prepare the cube with "
             "the model's fwhm_km and footprint"
         )
-
-
-class Precision(NamedTuple):
-    """The type of matrix products, and why it was chosen."""
-
-    dtype: torch.dtype
-    reason: str
-
-    @property
-    def name(self) -> str:
-        return str(self.dtype).removeprefix("torch.")
-
-
-def fastest_precision(device: torch.device) -> Precision:
-    """bfloat16 where the hardware multiplies it faster than float32 (AMX, AVX-512 BF16, CUDA from Ampere on)."""
-    if device.type == "cuda":
-        major, minor = torch.cuda.get_device_capability(device)
-        name = f"{torch.cuda.get_device_name(device)}, compute capability {major}.{minor}"
-        if (major, minor) >= (8, 0):
-            return Precision(torch.bfloat16, f"its tensor cores multiply it ({name})")
-        return Precision(torch.float32, f"it has no products in bfloat16 ({name})")
-    flags = Path("/proc/cpuinfo")  # torch says what it can emulate, not what is there
-    native = set(flags.read_text().split() if flags.exists() else ()) & {"amx_bf16", "avx512_bf16"}
-    if native:
-        return Precision(torch.bfloat16, f"the processor multiplies it ({', '.join(sorted(native))})")
-    return Precision(torch.float32, "the processor has no products in bfloat16 (neither amx_bf16 nor avx512_bf16)")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from ssm_net.cube.store import Cube, open_cube
 from ssm_net.estimators.ablation import NO_ABLATION, Ablation
 from ssm_net.estimators.checkpoint import Trained
 from ssm_net.estimators.interface import Estimator
-from ssm_net.estimators.network import NetworkEstimator, Precision, fastest_precision
+from ssm_net.estimators.network import NetworkEstimator
+from ssm_net.estimators.precision import Precision, choose_precision
 from ssm_net.estimators.registry import baseline
 from ssm_net.formats.mosaic_days import provisional_file, write_day, write_quicklook
 from ssm_net.formats.product import Attribute, Flag
@@ -52,8 +53,9 @@ class DayWriter:
         """``trained`` is None for a baseline. Raises ``SsmNetError`` where the cube lacks what the estimator needs."""
         cube = seen_from(open_cube(cfg.cube), trained.lookahead if trained else 0)
         device = choose_device(cfg.device) if trained else torch.device("cpu")
-        precision = fastest_precision(device) if trained else Precision(torch.float32, "baselines are in float32")
+        precision = Precision(torch.float32, "baselines are in float32")
         if trained is not None:
+            precision = choose_precision(cfg.precision, trained.network, device)
             estimator: Estimator = NetworkEstimator(trained, cube, device, precision.dtype, ablation)
         else:
             estimator = baseline(cfg.method, cube)

@@ -195,6 +195,7 @@ WRONG = [
     ("infer", ["format=grib"], "format=grib"),
     ("infer", ["update=twice"], "update=twice"),
     ("infer", ["tile=0"], "tile=0"),
+    ("infer", ["precision=half"], "precision=half: auto, float32 or bfloat16"),
     ("infer", ["start=yesterday"], "start=yesterday is not a day"),
     ("infer", ["start=2016-05-02", "end=2016-05-01"], "lies before start"),
     ("evaluate", ["end=tomorrow"], "end=tomorrow is not a day"),

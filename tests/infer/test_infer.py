@@ -11,10 +11,11 @@ from worlds import FIRST, loud_run, predict_day, tiny_cube
 
 from ssm_net.config import InferConfig, ModelConfig
 from ssm_net.cube.store import Cube, open_cube
+from ssm_net.estimators import precision
 from ssm_net.estimators.bilinear import Bilinear
 from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, ModelError, load_trained
 from ssm_net.estimators.dispatch import Dispatch
-from ssm_net.estimators.network import NetworkEstimator, fastest_precision
+from ssm_net.estimators.network import NetworkEstimator
 from ssm_net.formats.mosaic_days import read_day
 from ssm_net.formats.product import Flag
 from ssm_net.grid import block_mean
@@ -181,13 +182,25 @@ def test_a_map_and_the_screen_say_on_what_it_was_computed(
     cube: Cube, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cfg = InferConfig(cube=str(cube.path), run=str(run), mosaics=str(tmp_path), end=str(FIRST), device="cpu")
-    infer(cfg)
-    chosen = fastest_precision(CPU)
+    infer(replace(cfg, precision="bfloat16"))
     attrs = read_day(next(tmp_path.glob("*.nc"))).attrs
-    assert (attrs["compute_precision"], attrs["compute_device"]) == (chosen.name, "cpu")
+    assert (attrs["compute_precision"], attrs["compute_device"]) == ("bfloat16", "cpu")
     assert torch.__version__.startswith(str(attrs["torch_version"]))
-    shown = " ".join(capsys.readouterr().out.split())
-    assert f"computing in {chosen.name} on cpu: {chosen.reason}" in shown
+    assert "computing in bfloat16 on cpu: as asked" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(("gain", "chosen"), [(0.7, "float32"), (1.05, "float32"), (1.5, "bfloat16")])
+def test_rounded_products_are_used_where_a_trial_says_that_they_are_faster(
+    gain: float, chosen: str, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A processor may have them and be slower with them."""
+    network = load_trained(run).network
+    assert precision.trial(network) > 0
+    monkeypatch.setattr(precision, "trial", lambda network: gain)
+    monkeypatch.setattr(precision, "NATIVE", ("processor",))  # in every /proc/cpuinfo
+    assert precision.choose_precision("auto", network, CPU).name == chosen
+    monkeypatch.setattr(precision, "NATIVE", ("none has this",))
+    assert precision.choose_precision("auto", network, CPU).name == "float32"
 
 
 def test_the_plan_is_a_value_that_prints_as_the_dry_run(cube: Cube, tmp_path: Path) -> None:
