@@ -21,6 +21,7 @@ from torch.nn.functional import interpolate
 from ssm_net.core.clock import OVERPASSES
 from ssm_net.cube.layout import CubeLayout, create_cube
 from ssm_net.cube.lock import write_lock
+from ssm_net.cube.spacing import spacing
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.cube.variables import API_DAYS, FINE
 from ssm_net.grid import Domain, block_mean
@@ -106,7 +107,8 @@ class _Fine(Mapping[str, np.ndarray]):
         self.cells[name] = block_mean(values, self.domain.ratio).numpy()
         if name.endswith("_lineage"):
             self.cells[name.replace("_lineage", "_seen")] = block_mean((values <= 1).float(), self.domain.ratio).numpy()
-        return FINE[name].pack(values.numpy())
+        step = spacing(name, self.domain.ratio)
+        return FINE[name].pack((values if step == 1 else block_mean(values, step)).numpy())
 
     def _noise(self, name: str) -> Tensor:
         return noise(name, self.domain.fine_shape, self.day)

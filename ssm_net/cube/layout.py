@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 import zarr
+from odc.geo.geobox import GeoBox
 from zarr.codecs import BloscCodec, BloscShuffle, Crc32cCodec
 
 from ssm_net.core.faults import FaultPoint, reached
 from ssm_net.cube.lock import LOCK_FILE, UNFINISHED, CubeLock
+from ssm_net.cube.spacing import spacing, stored_shape
 from ssm_net.cube.store import CHUNK, EPOCH, FORMAT, WHOLE_AGAIN, Cube, CubeError, open_cube, read_json, write_json
 from ssm_net.cube.variables import COARSE, FINE, STATIC_UNITS
 from ssm_net.cube.writer import CubeWriter
@@ -127,17 +129,18 @@ def _make(path: Path, layout: CubeLayout) -> None:
     for group, gbox in {"fine": domain.fine, "coarse": domain.coarse}.items():
         g = root.create_group(group)
         dims = ("y", "x") if group == "fine" else ("row", "col")
-        for dim, axis in zip(dims, gbox.dims, strict=True):
-            values = np.asarray(gbox.coordinates[axis].values)
-            a = g.create_array(dim, data=values, dimension_names=[dim])
-            a.attrs.update({"units": "m", "standard_name": f"projection_{axis}_coordinate", "crs": domain.grid.crs})
+        _coordinates(g, gbox, dims, domain.grid.crs)
         time = g.create_array("time", shape=(0,), chunks=(4096,), dtype="int32", dimension_names=["time"])
         time.attrs.update({"units": f"days since {EPOCH}", "calendar": "standard", "standard_name": "time"})
     for name in layout.fine:
-        v = FINE[name]
+        v, step = FINE[name], spacing(name, domain.ratio)
+        if step > 1 and f"y_{step}" not in root["fine"]:  # type: ignore[operator]
+            _coordinates(root["fine"], domain.fine.zoom_out(step), (f"y_{step}", f"x_{step}"), domain.grid.crs)
+        dims = ("y", "x") if step == 1 else (f"y_{step}", f"x_{step}")
+        shape = stored_shape(name, domain)
         a = root["fine"].create_array(  # type: ignore[union-attr, call-arg]
-            name, shape=(0, ny, nx), chunks=(1, *chunk), shards=(1, ny, nx), dtype=v.dtype, fill_value=v.fill,
-            compressors=codecs, dimension_names=["time", "y", "x"])  # fmt: skip
+            name, shape=(0, *shape), chunks=(1, *(n // step for n in chunk)), shards=(1, *shape), dtype=v.dtype,
+            fill_value=v.fill, compressors=codecs, dimension_names=["time", *dims])  # fmt: skip
         a.attrs.update(v.attrs())
     for name in layout.coarse:
         v = COARSE[name]
@@ -154,6 +157,12 @@ def _make(path: Path, layout: CubeLayout) -> None:
             name, shape=(ny, nx), chunks=chunk, shards=(ny, nx), dtype="float32", fill_value=np.nan, compressors=codecs,
             dimension_names=["y", "x"])  # fmt: skip
         a.attrs["units"] = STATIC_UNITS.get(name, "")
+
+
+def _coordinates(group: Any, gbox: GeoBox, dims: Sequence[str], crs: str) -> None:
+    for dim, axis in zip(dims, gbox.dims, strict=True):
+        a = group.create_array(dim, data=np.asarray(gbox.coordinates[axis].values), dimension_names=[dim])
+        a.attrs.update({"units": "m", "standard_name": f"projection_{axis}_coordinate", "crs": crs})
 
 
 def _require_whole_descriptions(cube: Cube) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import torch
+from torch import Tensor
 
 FROZEN = 273.15  # K: radiometers see ice as dry soil
 # Normalised difference of red and 1.6 um, and near infrared, of snow: Xiao et al. (2001), Int. J. Remote Sens. 22,
@@ -66,6 +68,18 @@ def production_mask(static: Mapping[str, np.ndarray], shape: tuple[int, int]) ->
     if "inside" in static:
         mask &= static["inside"] >= INSIDE_BOUNDARY
     return mask
+
+
+def kept_pixels(land: Tensor, water: Tensor | None, ratio: int) -> Tensor:
+    """Pixels that a day in the cube has values of, (y, x) bool: those of all cells with ``land`` (y, x) bool and of the
+    cells around them, but for open ``water`` (fractions, NaN where not known).
+
+    What lies around a country tells of its borders; water would take half of the disk, and tells of itself.
+    """
+    cells = torch.nn.functional.max_pool2d(land[None, None].float(), ratio)
+    near = torch.nn.functional.max_pool2d(cells, 3, stride=1, padding=1)[0, 0] > 0
+    kept = near.repeat_interleave(ratio, 0).repeat_interleave(ratio, 1)
+    return kept if water is None else kept & ~(water >= WATER)
 
 
 def cell_fraction(mask: np.ndarray, ratio: int) -> np.ndarray:

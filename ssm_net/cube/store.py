@@ -10,9 +10,9 @@
       metadata/<name>.json            facts about the whole cube: intercalibration, static maps
       .lock                           held by the one process that writes
 
-A day has one writer, which writes all its variables and then its status; it is the unit of restart. Days that are done
-are never rewritten when the period is extended. ``layout`` makes and extends a cube, ``writer`` writes days, ``shards``
-reads and writes fields.
+A day has one writer, which writes all its variables and then its status. Days that are done are never rewritten when
+the period is extended. Rain is stored at every fourth pixel (``spacing``). ``layout`` makes and extends a cube,
+``writer`` writes days, ``shards`` reads and writes fields.
 """
 
 from __future__ import annotations
@@ -36,13 +36,14 @@ from ssm_net.core.files import write_whole
 from ssm_net.cube.footprint import ObservationOperator
 from ssm_net.cube.masks import PRODUCTION_MAPS, cell_fraction, production_mask
 from ssm_net.cube.shards import ShardError, Shards
+from ssm_net.cube.spacing import read_at_pixels
 from ssm_net.cube.variables import COARSE, FINE, folder_name
 from ssm_net.errors import SsmNetError
 from ssm_net.footprint import Footprint
 from ssm_net.grid import Domain, Grid, Window
 
 EPOCH = dt.date(2000, 1, 1)
-FORMAT = 3  # raised where variables of the same name would now hold other values; variables may be added
+FORMAT = 4  # raised where variables of the same name would now hold other values; variables may be added
 CHUNK = 144
 DROPPED = "dropped"  # its name among the metadata: the days whose pixels are not kept
 STATIC_SOURCES = "static_sources"  # the same: the product of each static map, empty where it is not known
@@ -90,9 +91,14 @@ class Cube:
     # All raise ``CubeError`` (no such variable, a file that cannot be opened) and ``DamagedError`` (damaged content).
 
     def read_packed(self, name: str, day: dt.date, window: Window | None = None) -> np.ndarray:
-        """A fine variable as stored, (y, x), on ``window`` = (y0, y1, x0, x1) pixels."""
+        """A fine variable, packed, (y, x), on ``window`` = (y0, y1, x0, x1) pixels."""
         self._require("fine", name)
-        return self._read(f"fine/{name}", window, day)
+        return read_at_pixels(lambda part: self._read(f"fine/{name}", part, day), name, self.domain, window)
+
+    def read_as_stored(self, name: str, day: dt.date, window: Window | None = None) -> np.ndarray:
+        """The same in its own spacing (rain: ``spacing``); ``window`` counts stored values."""
+        self._require("fine", name)
+        return FINE[name].unpack(self._read(f"fine/{name}", window, day))
 
     def read(self, name: str, day: dt.date, window: Window | None = None) -> np.ndarray:
         """A fine variable, (y, x) float32, NaN where missing."""
@@ -262,8 +268,8 @@ class Cube:
             raise damaged(f"{self.path}: what is stored of {day}", day, err) from err
 
     def metadata(self, name: str, *keys: str) -> dict[str, Any] | None:
-        """Facts about the whole cube that ``prepare`` stored under a name; None where there are none. Raises
-        ``CubeError`` where the file is damaged, or holds nothing under one of ``keys``."""
+        """Facts about the whole cube under a name; None where there are none. Raises ``CubeError`` where the file is
+        damaged, or holds nothing under one of ``keys``."""
         file = self.metadata_file(name)
         return read_json(file, WHOLE_AGAIN, *keys) if file.exists() else None
 

@@ -15,12 +15,14 @@ from ssm_net.lst.memory import SLOW_DAYS
 REFLECTANCE_BANDS = {"red": "0.65 um", "nir": "0.86 um", "swir1": "1.64 um", "swir2": "2.13 um"}  # of reflectance
 
 # Antecedent precipitation indices by their e-folding time, days: of the surface, the top soil, the root zone.
+RAIN_SPACING = 4  # pixels: no product of rain is finer
 API_DAYS = {"api_2": 2, "api_10": 10, "api_30": 30}
 
 
 @dataclass(frozen=True)
 class Variable:
-    """How a variable is stored: ``value = packed * scale + offset``; ``fill`` marks what is missing (NaN)."""
+    """How a variable is stored: ``value = packed * scale + offset``; ``fill`` marks what is missing (NaN); ``spacing``
+    is the number of pixels from one stored value to the next (``cube/spacing.py``)."""
 
     name: str
     units: str
@@ -29,6 +31,7 @@ class Variable:
     scale: float = 1.0
     offset: float = 0.0
     fill: float = float("nan")
+    spacing: int = 1
 
     def pack(self, values: np.ndarray) -> np.ndarray:
         """Float to stored type; out of range values are clipped to the range, NaN becomes ``fill``."""
@@ -75,7 +78,7 @@ def _lst(overpass: str) -> list[Variable]:
                  255),
         Variable(f"{name}_memory", "K", f"fading mean of clear-sky anomalies of {name} against the surroundings",
                  "int16", 0.01, 0.0, -32768),
-        Variable(f"{name}_weight", "1", f"fading number of clear views behind {name}_memory", "uint16", 1e-4, 0.0,
+        Variable(f"{name}_weight", "1", f"fading number of clear views behind {name}_memory", "uint16", 0.005, 0.0,
                  65535),
     ]  # fmt: skip
     return variables if overpass == "night" else variables + _slow(name)
@@ -103,9 +106,10 @@ FINE = {
         Variable("reflectance_quality", "1", "of the last reflectance: 0 full inversion or good, 1 the second quality",
                  "uint8", 1.0, 0.0, 255),
         Variable("reflectance_age", "d", "days since the reflectance was last seen", "uint8", 1.0, 0.0, 255),
-        Variable("rain", "mm", "rain since the overpass of the day before", "uint16", 0.01, 0.0, 65535),
+        Variable("rain", "mm", "rain since the overpass of the day before", "uint16", 0.01, 0.0, 65535, RAIN_SPACING),
         *(
-            Variable(name, "mm", f"antecedent precipitation index, e-folding {days} days", "uint16", 0.01, 0.0, 65535)
+            Variable(name, "mm", f"antecedent precipitation index, e-folding {days} days", "uint16", 0.01, 0.0, 65535,
+                     RAIN_SPACING)
             for name, days in API_DAYS.items()
         ),
     ]

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ssm_net.cube.spacing import stored_shape
 from ssm_net.cube.store import CHUNK, Cube
 from ssm_net.cube.variables import API_DAYS
 
@@ -43,12 +44,12 @@ def fading(name: str, days: int = 1) -> float:
 
 
 def antecedent_rain(cube: Cube, day: dt.date, before: dt.date | None, since: RainSum, name: str) -> np.ndarray:
-    """The index ``name`` (``api_2`` ..) on ``day``, (y, x) mm, NaN where it is not known: that of ``before``, the last
-    stored day (None on the first), faded, and the rain ``since`` then.
+    """The index ``name`` (``api_2`` ..) on ``day``, mm in the spacing of rain, NaN where it is not known: that of
+    ``before``, the last stored day (None on the first), faded, and the rain ``since`` then.
 
     Raises ``CubeError`` where a stored day cannot be read.
     """
-    none = np.zeros(cube.domain.fine_shape, "float32")
+    none = np.zeros(stored_shape(name, cube.domain), "float32")
     total, unknown = since.total.get(name, none), since.unknown.get(name, 0.0)
     if before is None:
         first = (
@@ -57,7 +58,7 @@ def antecedent_rain(cube: Cube, day: dt.date, before: dt.date | None, since: Rai
             else _of_known(total, np.broadcast_to(1 - np.asarray(unknown), total.shape))
         )
         return first if since.known is True else np.where(since.known, first, np.float32(np.nan))
-    old = cube.read(name, before)
+    old = cube.read_as_stored(name, before)
     out = np.asarray(old * np.float32(np.exp(-(day - before).days / API_DAYS[name])) + total)
     lost = np.isnan(old)
     missing = np.broadcast_to(np.asarray(unknown) > 0, out.shape)
@@ -90,10 +91,10 @@ class _PastRain:
 
 def _past_rain(cube: Cube, day: dt.date, stored: Sequence[dt.date], name: str, rows: slice) -> _PastRain:
     """What the cube holds of the rain of the days ``stored`` before ``day``, in some rows of pixels."""
-    width = cube.domain.fine_shape[1]
+    width = stored_shape("rain", cube.domain)[1]
     total, known, unknown = (np.zeros((rows.stop - rows.start, width), "float32") for _ in range(3))
     for past in stored:
-        rain = cube.read("rain", past, (rows.start, rows.stop, 0, width))
+        rain = cube.read_as_stored("rain", past, (rows.start, rows.stop, 0, width))
         missing, faded = np.isnan(rain), np.float32(fading(name, (day - past).days))
         weight = faded * np.float32(1 - fading(name))
         total += np.where(missing, 0, rain) * faded

@@ -29,15 +29,20 @@ DAILY_REST = {
 def covered(observed: ObservedDay, land: np.ndarray) -> dict[str, float]:
     """The share of the domain's ``land`` (y, x) bool that the rain and the reanalysis of a day cover, by kind, 0..1,
     where it is not all of it."""
-    shares = {}
-    if observed.rain is not None and land.any():
-        shares["rain"] = float(np.isfinite(observed.rain)[land].mean())
     air = [pair[0] for pair in observed.air.values() if pair is not None]
-    if air and land.any():
-        (rows, cols), (height, width) = air[0].shape, land.shape
-        cells = land.reshape(rows, height // rows, cols, width // cols).any((1, 3))
-        shares["reanalysis"] = min(float(np.isfinite(temperature)[cells].mean()) for temperature in air)
+    shares = {}
+    if observed.rain is not None:
+        shares["rain"] = _share(observed.rain, land)
+    if air:
+        shares["reanalysis"] = min(_share(temperature, land) for temperature in air)
     return {kind: share for kind, share in shares.items() if share < 1}
+
+
+def _share(values: np.ndarray, land: np.ndarray) -> float:
+    """The share of ``land`` that ``values``, in squares of some pixels each, are known of."""
+    (rows, cols), (height, width) = values.shape, land.shape
+    weight = land.reshape(rows, height // rows, cols, width // cols).sum((1, 3))
+    return float(weight[np.isfinite(values)].sum() / weight.sum()) if weight.any() else 1.0
 
 
 def lines(

@@ -16,6 +16,7 @@ from ssm_net.config import EngineConfig
 from ssm_net.core.clock import HOURS, OVERPASSES, hour_bands, is_wide, overpass_utc
 from ssm_net.core.files import write_whole
 from ssm_net.core.workers import in_order, those_that_kill
+from ssm_net.cube.spacing import spacing
 from ssm_net.cube.variables import API_DAYS
 from ssm_net.ingest import flag_costs
 from ssm_net.ingest.account import Remark, collecting, remark
@@ -50,7 +51,7 @@ class ObservedDay:
     other_lst: Mapping[str, Mapping[str, Views | None]]
     air: Mapping[str, tuple[np.ndarray, np.ndarray] | None]  # temperature (K) and radiation (W m-2) at the overpasses
     reflectance: Mapping[str, np.ndarray] | None
-    rain: np.ndarray | None  # mm, of the day, NaN where it is not known
+    rain: np.ndarray | None  # mm, of the day, in its own spacing, NaN where it is not known
     antecedent: RainSum  # of it and of days before it that no stored day counted
     files: tuple[str, ...]
     problems: tuple[str, ...]
@@ -81,6 +82,7 @@ def _read(plan: DayPlan) -> ObservedDay:
     files: list[str] = []
     left_out: dict[str, int] = {}
     fine = plan.domain.fine
+    of_rain = fine.zoom_out(spacing("rain", plan.domain.ratio))
     west, _, east, _ = plan.domain.bounds_lonlat()
     middle = (west + east) / 2 if is_wide((west, east)) else None
 
@@ -112,7 +114,7 @@ def _read(plan: DayPlan) -> ObservedDay:
         return _air(usable, plan, hour, say_of(usable))
 
     def rain_of(usable: Sequence[Granule], start: np.datetime64, end: np.datetime64) -> np.ndarray:
-        return rain_between(usable, start, end, fine, plan.rain_day, say_of(usable), middle)
+        return rain_between(usable, start, end, of_rain, plan.rain_day, say_of(usable), middle)
 
     granules = plan.granules
 

@@ -13,6 +13,8 @@ from torch import Tensor
 
 from ssm_net.config import MemoryConfig
 from ssm_net.core.clock import HOURS, OVERPASSES
+from ssm_net.cube.masks import kept_pixels
+from ssm_net.cube.spacing import read_at_pixels, spacing, stored_shape
 from ssm_net.cube.store import Cube, damaged
 from ssm_net.cube.variables import API_DAYS, FINE, REFLECTANCE_BANDS
 from ssm_net.cube.writer import CubeWriter
@@ -38,7 +40,7 @@ OLDEST = 254  # days; a reflectance is kept until then, with its age
 
 @dataclass(frozen=True)
 class LandSurface:
-    """The maps that each day needs: ``terrain``, and ``land`` (y, x) bool.
+    """The maps that each day needs: ``terrain``; ``land`` and ``kept_pixels``, both (y, x) bool.
 
     Without a map of elevation all pixels count as equally high; one that ends inside the domain leaves the rest
     unknown: a missing map is not sea level.
@@ -46,6 +48,7 @@ class LandSurface:
 
     terrain: Terrain
     land: Tensor
+    kept: Tensor
 
     @classmethod
     def of(cls, cube: Cube) -> LandSurface:
@@ -53,7 +56,10 @@ class LandSurface:
         elevation = torch.zeros(cube.domain.fine_shape)
         if "elevation" in cube.static:
             elevation = torch.from_numpy(cube.read_static("elevation"))
-        return cls(Terrain(elevation, _latitude(cube.domain), cube.domain.ratio), cube.land())
+        land = cube.land()
+        water = torch.from_numpy(cube.read_static("water_fraction")) if "water_fraction" in cube.static else None
+        terrain = Terrain(elevation, _latitude(cube.domain), cube.domain.ratio)
+        return cls(terrain, land, kept_pixels(land, water, cube.domain.ratio))
 
 
 @dataclass(frozen=True)
@@ -119,8 +125,11 @@ def _coarse_ssm(domain: Domain, observed: ObservedDay, sensors: Intercalibration
 def _with_cell_means(day: _Making) -> Iterator[PackedField]:
     """The fine fields, whose cell means go into ``day.coarse`` where the cube holds them."""
     for name, packed in _fine_fields(day):
+        if spacing(name, day.cube.domain.ratio) == 1:
+            packed[~day.surface.kept.numpy()] = FINE[name].fill
         if name in day.cube.coarse:
-            values = torch.from_numpy(FINE[name].unpack(packed))
+            at_pixels = read_at_pixels(lambda _, stored=packed: stored, name, day.cube.domain)  # type: ignore[misc]
+            values = torch.from_numpy(FINE[name].unpack(at_pixels))
             day.coarse[name] = block_mean(values, day.cube.domain.ratio, day.surface.land).numpy()
         yield name, packed
 
@@ -180,7 +189,7 @@ def _thermal(day: _Making, k: str) -> Iterator[PackedField]:
     unknown = np.full(cube.domain.fine_shape, np.nan, "float32")
     views = views_of(cube, observed, k)
     order = in_order(views, k, observed.day, fixed=f"lst_{k}_target_offset" not in cube.coarse)
-    target, *others = (ClearLST(*map(torch.from_numpy, v.observed or (unknown, unknown))) for v in views)
+    target, *others = (_of_land(day, *(v.observed or (unknown, unknown))) for v in views)
     pair = observed.air.get(k)
     hour = day.state[f"lst_{k}_hour"] = views[order[0]].hour(k, observed.day)
     height = block_mean(day.surface.terrain.elevation, cube.domain.ratio)
@@ -213,6 +222,11 @@ def _thermal(day: _Making, k: str) -> Iterator[PackedField]:
     yield from _packed_memory(filled.state.memory, f"lst_{k}_memory", f"lst_{k}_weight")
     if filled.state.slow is not None:
         yield from _packed_memory(filled.state.slow, f"lst_{k}_slow", f"lst_{k}_slow_weight")
+
+
+def _of_land(day: _Making, lst: np.ndarray, sigma: np.ndarray) -> ClearLST:
+    """What was seen of the ground: a lake's temperature says nothing of its shores."""
+    return ClearLST(torch.from_numpy(lst).masked_fill(~day.surface.kept, torch.nan), torch.from_numpy(sigma))
 
 
 def _cell_mean_where_seen(day: _Making, lst: Tensor) -> np.ndarray:
@@ -311,7 +325,7 @@ def _reflectance(day: _Making, bands: Sequence[str]) -> Iterator[PackedField]:
 def _rain(day: _Making) -> Iterator[PackedField]:
     """The day's rain, missing where it is not known, and the antecedent rain."""
     cube, observed = day.cube, day.observed
-    unknown = np.full(cube.domain.fine_shape, np.nan, "float32")
+    unknown = np.full(stored_shape("rain", cube.domain), np.nan, "float32")
     yield "rain", FINE["rain"].pack(unknown if observed.rain is None else observed.rain)
     for name in API_DAYS:
         yield name, FINE[name].pack(antecedent_rain(cube, observed.day, day.before, observed.antecedent, name))

@@ -41,7 +41,7 @@ def test_a_memory_holds_the_views_of_both_sides(cube: Cube) -> None:
         total = total + fading * np.where(seen, cube.read("lst_day", later, WINDOW) + height - 298.0, 0.0)
         weight = weight + fading * seen
     np.testing.assert_allclose(ahead.read("lst_day_memory", day, WINDOW), total / weight, atol=6e-3)
-    np.testing.assert_allclose(ahead.read("lst_day_weight", day, WINDOW), weight, atol=1e-4)
+    np.testing.assert_allclose(ahead.read("lst_day_weight", day, WINDOW), weight, atol=3e-3)
 
 
 def test_the_order_in_which_mean_and_weight_are_read_does_not_matter(cube: Cube) -> None:
@@ -63,7 +63,7 @@ def test_cells_agree_with_their_pixels(cube: Cube) -> None:
     """Networks are given both; the slopes between cells are those of the pixels inside them."""
     ahead, day, land = ArchiveCube.of(cube, 3), cube.days[0], cube.land()
     weight = torch.from_numpy(ahead.read("lst_day_weight", day))
-    np.testing.assert_allclose(ahead.read_coarse("lst_day_weight", day), block_mean(weight, 36, land), atol=2e-4)
+    np.testing.assert_allclose(ahead.read_coarse("lst_day_weight", day), block_mean(weight, 36, land), atol=3e-3)
     total = block_mean(weight * torch.from_numpy(ahead.read("lst_day_memory", day)), 36, land)
     np.testing.assert_allclose(
         ahead.read_coarse("lst_day_memory", day) * ahead.read_coarse("lst_day_weight", day), total, atol=0.05

@@ -18,6 +18,7 @@ from ssm_net.config import MemoryConfig
 from ssm_net.cube.layout import CubeLayout, create_cube
 from ssm_net.cube.lock import CubeLock, write_lock
 from ssm_net.cube.masks import production_mask
+from ssm_net.cube.spacing import spacing, stored_shape
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.cube.variables import API_DAYS
 from ssm_net.grid import Domain
@@ -97,9 +98,9 @@ def lock(tmp_path: Path) -> Iterator[CubeLock]:
 
 
 def field(south: float, north: float | None = None) -> np.ndarray:
-    """Rain that falls everywhere, or in the south alone, the north missing (NaN)."""
-    out = np.full(DOMAIN.fine_shape, south, "float32")
-    out[NORTH] = south if north is None else north
+    """Rain in its own spacing, that falls everywhere, or in the south alone, the north missing (NaN)."""
+    out = np.full(stored_shape("rain", DOMAIN), south, "float32")
+    out[: NORTH.stop // spacing("rain", DOMAIN.ratio)] = south if north is None else north
     return out
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from ssm_net.cube.layout import CubeLayout, create_cube
 from ssm_net.cube.lock import CubeLock, write_lock
+from ssm_net.cube.spacing import stored_shape
 from ssm_net.cube.store import Cube
 from ssm_net.cube.variables import API_DAYS
 from ssm_net.grid import Domain
@@ -40,10 +41,15 @@ def field(value: float) -> np.ndarray:
     return np.full(DOMAIN.fine_shape, value, "float32")
 
 
+def rain_of(mm: float) -> np.ndarray:
+    """A day's rain in its own spacing."""
+    return np.full(stored_shape("rain", DOMAIN), mm, "float32")
+
+
 def fell(mm: float, days: int = 1, known: bool = True) -> RainSum:
     """Rain since the last stored day, ``days`` before: ``mm`` everywhere, or of the last of them nothing is known."""
     unknown = {name: 0.0 if known else 1 - fading(name) for name in API_DAYS}
-    return RainSum(dict.fromkeys(API_DAYS, field(mm)) if known else {}, unknown, known, days)
+    return RainSum(dict.fromkeys(API_DAYS, rain_of(mm)) if known else {}, unknown, known, days)
 
 
 def nothing(n: int) -> ObservedDay:
@@ -107,9 +113,9 @@ def test_a_reflectance_that_was_never_observed_has_no_age(lock: CubeLock) -> Non
 
 
 def test_antecedent_rain_fades_over_a_gap_by_the_days_of_the_gap(lock: CubeLock) -> None:
-    wet = replace(nothing(0), rain=field(10), antecedent=fell(10))
-    dry = replace(nothing(1), rain=field(0), antecedent=fell(0))
-    after = replace(nothing(5), rain=field(2), antecedent=fell(3, days=4))  # 2 mm today, 1 before
+    wet = replace(nothing(0), rain=rain_of(10), antecedent=fell(10))
+    dry = replace(nothing(1), rain=rain_of(0), antecedent=fell(0))
+    after = replace(nothing(5), rain=rain_of(2), antecedent=fell(3, days=4))  # 2 mm today, 1 before
     cube = stored(lock, wet, dry, after)
     for name, days in API_DAYS.items():
         np.testing.assert_allclose(cube.read(name, cube.days[1]), 10 * np.exp(-1 / days), atol=0.011)
@@ -159,7 +165,7 @@ def test_a_cube_made_before_there_was_a_slow_memory_goes_on_without_one(lock: Cu
 
 def test_what_a_day_was_made_without_stands_in_its_status(lock: CubeLock) -> None:
     rain = replace(
-        nothing(1), rain=field(1), antecedent=fell(1), reflectance=reflectance(0.1),
+        nothing(1), rain=rain_of(1), antecedent=fell(1), reflectance=reflectance(0.1),
         files=("a.nc",), problems=("b.hdf: broken",), left_out={"b.hdf": 7}, missing_tiles=("t",),
     )  # fmt: skip
     cube = stored(lock, nothing(0), rain)
