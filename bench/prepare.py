@@ -11,7 +11,8 @@ turns, so that what else the machine does meets all alike, of a day with reflect
 * a warp a file: the same with ``rasterio.warp`` in place of the tables.
 
 Then ``prepare`` itself, from the granules to the cube, with one process and with one that reads beside it: the first
-day, which counts the rain of sixty days before it, and each of the others, with the memory of all processes together.
+day, which counts the rain of sixty days before it, and each of the others, with the memory of all processes together;
+and the bytes of the last day in the cube, by variable.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from rich.table import Table
 
 from ssm_net.config import DomainConfig, PrepareConfig
 from ssm_net.core.boundary import domain_of
-from ssm_net.cube.store import write_json
+from ssm_net.cube.store import open_cube, write_json
 from ssm_net.ingest import eos_metadata, rain, resample
 from ssm_net.ingest.catalog import list_granules
 from ssm_net.prepare.day_plan import DayPlan, plan_day
@@ -108,9 +109,9 @@ def reading(tasks: dict[str, DayPlan]) -> dict[str, float]:
     return {name: sum(part * float(np.median(spent[name, kind])) for kind, part in share.items()) for name in ways}
 
 
-def whole(cfg: PrepareConfig) -> dict[str, float]:
-    """``prepare`` in a process of its own: seconds of the first day and of each other, and the most memory that it and
-    those it started held together, GiB."""
+def whole(cfg: PrepareConfig) -> dict[str, Any]:
+    """``prepare`` in a process of its own: seconds of the first day and of each other, the most memory that it and
+    those it started held together, GiB, and MB of the last day by variable."""
     shutil.rmtree(cfg.cube, ignore_errors=True)
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         held, done = [0.0], threading.Event()
@@ -124,8 +125,20 @@ def whole(cfg: PrepareConfig) -> dict[str, float]:
         took = pool.submit(_whole, cfg).result()
         done.set()
         watching.join()
+    size = megabytes(Path(cfg.cube))
     shutil.rmtree(cfg.cube)
-    return took | {"peak memory, GiB": max(held)}
+    return took | {"peak memory, GiB": max(held), "MB a day": size}
+
+
+def megabytes(path: Path) -> dict[str, float]:
+    """Of the last day of a cube, by pixel variable; what is coarse together."""
+    cube = open_cube(path)
+    at = cube.index(cube.done_days()[-1])
+    files = {key: cube.shards(key).file(at) for key in
+             [*(f"fine/{name}" for name in cube.fine), *(f"coarse/{name}" for name in cube.coarse)]}  # fmt: skip
+    sizes = {key: file.stat().st_size / 1e6 if file.exists() else 0.0 for key, file in files.items()}
+    fine = {key.removeprefix("fine/"): mb for key, mb in sizes.items() if key.startswith("fine/")}
+    return fine | {"coarse fields": sum(mb for key, mb in sizes.items() if key.startswith("coarse/"))}
 
 
 def _whole(cfg: PrepareConfig) -> dict[str, float]:
@@ -182,6 +195,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         t = took["seconds a day"]
         table.add_row(f"prepare, {name}", f"{t:.1f}", f"{t / mean['plain']:.1f}", f"{took['peak memory, GiB']:.1f}")
     console.print(table)
+    size = prepared["one process"]["MB a day"]
+    largest = ", ".join(f"{name} {mb:.1f}" for name, mb in sorted(size.items(), key=lambda item: -item[1]))
+    console.print(f"{sum(size.values()):.0f} MB a day in the cube: {largest}")
     missed = [f"{name} {report[name]:.2f} is not <= {goal}" for name, goal in GOALS.items() if report[name] > goal]
     write_json(args.results / "prepare.json", report | {
         "command": command_of("prepare.py", words, args.folder), "commit": commit_of(ROOT), "machine": machine(),
