@@ -119,7 +119,8 @@ def score_days(
         trained_on.add(str(attrs.get("stations_trained_on", "")))
     for note in notes:
         log.warning(note)
-    series = without_training_stations(to_series(inputs.points, points, list(inputs.methods)), trained_on)
+    series = to_series(inputs.points, points, list(inputs.methods), inputs.cube.domain)
+    series = without_training_stations(series, trained_on)
     return Evaluation(scores, coarse, coverage, tuple(levels), series, tuple(snapshots), attrs, tuple(notes))
 
 
@@ -155,7 +156,7 @@ def _evaluate_day(
         coarse={} if observed is None else {n: coarse_consistency(m, observed, footprint) for n, m in maps.items()},
         coverage=Coverage.of(product),
         level=DayLevel.of(product, cube, truth, observed, footprint),
-        points=PointDay.of(day, inputs.points, maps, truth),
+        points=PointDay.of(day, inputs.points, maps, truth, observed),
         snapshot=_snapshot(maps, truth, water) if shown else None,
         attrs=product.attrs,
         note=note,
