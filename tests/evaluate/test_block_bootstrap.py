@@ -80,7 +80,9 @@ def test_scores_are_those_of_the_stations():
         single = [score_series(np.where(use[:, j], x[:, j], np.nan), other[:, j], np.arange(90)) for other in (z, y)]
         for got, one in zip(scores, single, strict=True):
             assert got["R"][j] == pytest.approx(one.r.value) and got["slope"][j] == pytest.approx(one.slope)
-            assert got["ubRMSE"][j] == pytest.approx(one.ubrmse.value) and got["bias"][j] == pytest.approx(one.bias.value)
+            assert got["ubRMSE"][j] == pytest.approx(one.ubrmse.value) and got["bias"][j] == pytest.approx(
+                one.bias.value
+            )
         assert gains_of(*scores)["G"][j] == pytest.approx(gains(*single)["G_DOWN"])
 
 
