@@ -45,7 +45,7 @@ def test_each_at_the_same_stations_and_days(world, baselines, dense, theirs, cap
     assert poor["R"] < ours["R"] and poor["G"] < song["G"]
 
     text = " ".join(capsys.readouterr().out.split())
-    assert "Products of others" in text and "Inside coarse cells" in text
+    assert "Beside Song: stations 8, coarse cells 3" in text and "Inside coarse cells: stations 6" in text
     assert "maps (mosaics)" in text and "Song (China 1 km (Song et al. 2022))" in text
 
 

@@ -3,7 +3,8 @@ products of others, and dense stations inside coarse cells. The maps are named b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Any
 
 from rich import box
@@ -34,7 +35,9 @@ def headline(tables: dict[str, Any], title: str) -> Table:
             "Footprint means against the coarse observation: consistency, not skill. No truth, and no station to score."
         )
     table = _table(title, caption, ("sky", "method"), columns)
-    for row, first, last in _grouped(rows, "stratum"):
+    for i, row in enumerate(rows):
+        first = i == 0 or rows[i - 1]["stratum"] != row["stratum"]
+        last = i + 1 == len(rows) or rows[i + 1]["stratum"] != row["stratum"]
         cells = [format_number(row.get(name), digits) for name, digits in columns.items()]
         method = shown_name(tables, row["method"])
         table.add_row(row["stratum"] if first else "", method, *cells, end_section=last)
@@ -47,49 +50,64 @@ def shown_name(tables: dict[str, Any], name: str) -> str:
     return f"maps ({model})" if name == PRODUCT and model != PRODUCT else name
 
 
-def beside_others(tables: dict[str, Any]) -> Table | None:
-    """Products of others and the maps at the same stations and days, with 95 % intervals; None without any."""
-    rows: list[Row] = tables.get("peers") or []
-    if not rows:
-        return None
+BESIDE = (
+    "Medians over stations and [95 % interval]; m3 m-3. G: gain over the undownscaled value, above 0 better. All of a "
+    "table are of the same stations and days."
+)
+INSIDE = (
+    "Stations less the mean of the others in their cell, and [95 % interval] over stations. Static: of means over "
+    "days; dynamic: of the rest; gain: by how many % the RMSE is below that without downscaling."
+)
+
+
+def beside_others(tables: dict[str, Any]) -> list[Table]:
+    """Products of others and the maps, a table for each set of stations and days; none without such products."""
     columns = {"R": 2, "ubRMSE": 3, "bias": 3, "G": 2}
-    caption = (
-        "Medians over stations [95 % interval]; m3 m-3. Each group: the same stations and days. G: gain over the "
-        "undownscaled value, above 0 better."
-    )
-    table = _table("Products of others", caption, ("on days of", "product"), {"stations": 0, "days": 0} | columns)
-    for row, first, last in _grouped(rows, "days of"):
-        cells = [str(row["stations"]), str(row["days"])]
-        cells += [_with_interval(row, name, digits) for name, digits in columns.items()]
-        name = shown_name(tables, row["name"])
-        table.add_row(row["days of"] if first else "", name, *cells, end_section=last)
-    return table
+    out = []
+    for rows in _groups(tables.get("peers") or []):
+        one = rows[0]
+        where = f"stations {one['stations']}, coarse cells {one.get('footprints')}, days {one['days']}"
+        title = f"Beside {one['days of']}: {where if one['stations'] else one['note']}"
+        out.append(_scores_table(tables, rows, (title, BESIDE), ("product", "name"), columns))
+    return out
 
 
-def inside_cells(tables: dict[str, Any]) -> Table | None:
-    """Scores of the pattern inside coarse cells, with 95 % intervals; None without dense stations."""
-    rows: list[Row] = tables.get("inside cells") or []
-    if not rows:
-        return None
+def inside_cells(tables: dict[str, Any]) -> list[Table]:
+    """The pattern inside coarse cells at dense stations, a table for each set of days; none without dense stations."""
     columns = {"R static": 2, "R dynamic": 2, "slope": 2, "gain": 1}
-    caption = (
-        "Stations less the mean of the others in their cell [95 % interval over stations]. Static: of means over days; "
-        "dynamic: of the rest; gain: % of RMSE less than without downscaling."
-    )
-    table = _table("Inside coarse cells", caption, ("on days of", "maps"), {"cells": 0, "stations": 0} | columns)
-    for row, first, last in _grouped(rows, "days of"):
-        cells = [str(row["cells"]), str(row["stations"])]
-        cells += [_with_interval(row, name, digits) for name, digits in columns.items()]
-        days_of = (row["days of"] or "all") if first else ""
-        table.add_row(days_of, shown_name(tables, row["maps"]), *cells, end_section=last)
-    return table
+    out = []
+    for rows in _groups(tables.get("inside cells") or []):
+        one = rows[0]
+        days_of = f" with {one['days of']}" if one["days of"] else ""
+        where = f"stations {one['stations']}, coarse cells {one['cells']}, days {one['days']}"
+        title = f"Inside coarse cells{days_of}: {where}"
+        out.append(_scores_table(tables, rows, (title, INSIDE), ("maps", "maps"), columns))
+    return out
 
 
 def show(tables: dict[str, Any], title: str) -> None:
     console = Console()
-    for table in (headline(tables, title), beside_others(tables), inside_cells(tables)):
-        if table is not None:
+    console.print(headline(tables, title))
+    for kind in (beside_others(tables), inside_cells(tables)):
+        for number, table in enumerate(kind, 1):
+            table.caption = table.caption if number == len(kind) else None  # once is enough
             console.print(table)
+
+
+def _groups(rows: Sequence[Row]) -> list[list[Row]]:
+    """Rows by whose days they are of."""
+    return [list(group) for _, group in groupby(rows, key=lambda row: row["days of"])]
+
+
+def _scores_table(
+    tables: dict[str, Any], rows: Sequence[Row], words: tuple[str, str], name: tuple[str, str], columns: dict[str, int]
+) -> Table:
+    """Scores with their intervals below them; ``words`` are title and caption, ``name`` the heading and the key of the
+    first column."""
+    table = _table(*words, name[:1], columns)
+    for row in rows:
+        table.add_row(shown_name(tables, row[name[1]]), *(_with_interval(row, k, n) for k, n in columns.items()))
+    return table
 
 
 def _table(title: str, caption: str, names: Sequence[str], numbers: Iterable[str]) -> Table:
@@ -102,14 +120,8 @@ def _table(title: str, caption: str, names: Sequence[str], numbers: Iterable[str
     return table
 
 
-def _grouped(rows: Sequence[Row], key: str) -> Iterator[tuple[Row, bool, bool]]:
-    """Each row, and whether it is the first and the last of those with the same ``key``."""
-    for i, row in enumerate(rows):
-        yield (row, i == 0 or rows[i - 1][key] != row[key], i + 1 == len(rows) or rows[i + 1][key] != row[key])
-
-
 def _with_interval(row: Row, name: str, digits: int) -> str:
     value, interval = format_number(row.get(name), digits), row["intervals"].get(name)
     if interval is None or row.get(name) is None or any(v is None or v != v for v in interval):
         return value
-    return f"{value} [{format_number(interval[0], digits)}, {format_number(interval[1], digits)}]"
+    return f"{value}\n\\[{format_number(interval[0], digits)}, {format_number(interval[1], digits)}]"
