@@ -53,9 +53,9 @@ class SentinelReader:
         signature.require(path, "a SMAP HDF5 file", signature.HDF5)
         with naming_damage(path), h5py.File(path, "r") as file:
             group = _group(path, file, f"Soil_Moisture_Retrieval_Data_{of}")
-            layers = [_layer(path, group, f"{name}_{of}") for name in ("EASE_row_index", "EASE_column_index")]
-            at, hit = _scene_index(*(np.asarray(layer[()]).ravel().astype(np.int64) for layer in layers), FINER[of],
-                                   places)  # fmt: skip
+            rows, cols = (_layer(path, group, f"EASE_{axis}_index_{of}")[()].ravel().astype(np.int64)
+                          for axis in ("row", "column"))  # fmt: skip
+            at, hit = _scene_index(rows, cols, FINER[of], places)
             out = nowhere(places)
             if not hit.any():
                 return out

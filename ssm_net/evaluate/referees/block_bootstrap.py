@@ -100,7 +100,7 @@ def gains_of(coarse: Scores, fine: Scores) -> dict[str, np.ndarray]:
 
     out = {"G_EFFI": gain(1 - coarse["slope"], 1 - fine["slope"]), "G_PREC": gain(1 - coarse["R"], 1 - fine["R"]),
            "G_ACCU": gain(coarse["bias"], fine["bias"])}  # fmt: skip
-    return out | {"G": sum(out.values()) / 3}
+    return out | {"G": (out["G_EFFI"] + out["G_PREC"] + out["G_ACCU"]) / 3}
 
 
 def median_scores(

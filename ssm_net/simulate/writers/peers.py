@@ -30,7 +30,7 @@ def spl2smap_name(sentinel: dt.datetime, smap: dt.datetime, version: int = 1) ->
     return f"SMAP_L2_SM_SP_1AIWDV_{sentinel:%Y%m%dT%H%M%S}_{smap:%Y%m%dT%H%M%S}_104E33N_R19240_{version:03d}.h5"
 
 
-def write_spl2smap(path: Path, domain: Domain, field: Array, bad: Array | None = None) -> None:
+def write_spl2smap(path: Path, domain: Domain, field: Array, bad: np.ndarray | None = None) -> None:
     """A scene that covers ``domain``, whose soil moisture is ``field`` (y, x) m3 m-3 at 1 km, NaN where not retrieved,
     and its mean at 3 km; ``bad`` (y, x) bool is not recommended."""
     flagged = np.zeros(field.shape, bool) if bad is None else bad
@@ -44,7 +44,7 @@ def write_spl2smap(path: Path, domain: Domain, field: Array, bad: Array | None =
     _write(path, fill)
 
 
-def _scene(group: Any, of: str, domain: Domain, values: Array, flags: Array) -> None:
+def _scene(group: Any, of: str, domain: Domain, values: Array, flags: np.ndarray) -> None:
     finer = domain.ratio * values.shape[0] // domain.fine_shape[0]
     first_row, first_col = domain.window[0] * finer, domain.window[2] * finer
     rows, cols = np.meshgrid(first_row + np.arange(values.shape[0]), first_col + np.arange(values.shape[1]),
@@ -101,7 +101,7 @@ def write_china_1km(path: Path, domain: Domain, field: Array) -> None:
     _write(path, fill)
 
 
-def _layer(group: Any, name: str, values: Array, missing: float, **attributes: Any) -> None:
+def _layer(group: Any, name: str, values: np.ndarray, missing: float, **attributes: Any) -> None:
     layer = group.create_dataset(name, data=values, compression="gzip", compression_opts=1)
     layer.attrs.update({"_FillValue": values.dtype.type(missing), **attributes})
 
