@@ -19,7 +19,7 @@ from ssm_net.core.files import write_whole
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.evaluate import notes
 from ssm_net.evaluate.baselines import baseline_mosaics
-from ssm_net.evaluate.daily_pass import EvaluationInputs, evenly_spaced, score_days
+from ssm_net.evaluate.daily_pass import Evaluation, EvaluationInputs, evenly_spaced, score_days
 from ssm_net.evaluate.metrics.algebra import Scorecard
 from ssm_net.evaluate.metrics.scorecard import SCORECARD
 from ssm_net.evaluate.mosaics import EvaluationError, Mosaics
@@ -28,7 +28,7 @@ from ssm_net.evaluate.referees.peers import peer_rows, triple_rows
 from ssm_net.evaluate.referees.point_series import Series, sample_points
 from ssm_net.evaluate.referees.stations import networks_of, score_stations
 from ssm_net.evaluate.referees.truth import PRODUCT
-from ssm_net.evaluate.report.tables import all_tables, json_ready
+from ssm_net.evaluate.report.tables import Row, all_tables, json_ready
 from ssm_net.evaluate.report.terminal import show
 from ssm_net.evaluate.up_to_date import fingerprint, is_up_to_date
 from ssm_net.formats.product import Flag
@@ -74,7 +74,7 @@ def evaluate(cfg: EvaluateConfig, scorecard: Scorecard = SCORECARD) -> dict[str,
     inputs = EvaluationInputs(methods, truth, cube, points, scorecard)
     result = score_days(inputs, days, _progress)
     rows = score_stations(result.series)
-    beside = _peer_series(peers, result.series, days)
+    others, of_peers = _beside(peers, result, days)
     out: dict[str, Any] = json_ready({
         "domain": cube.domain.name,
         "data": notes.kind_of_data(cfg),
@@ -88,13 +88,10 @@ def evaluate(cfg: EvaluateConfig, scorecard: Scorecard = SCORECARD) -> dict[str,
         "stations_learned_from": result.series.training_stations,
         "station_networks": networks_of(rows),
         "notes": [*outside, *notes.of_stations(result, points), *notes.remarks(result, cube, product, days),
-                  *result.notes, *(note for peer in beside for note in peer.notes)],
+                  *result.notes, *of_peers],
         "command": _command(cfg),
         "mosaic_attributes": dict(result.attrs),
-        **all_tables(inputs, result, rows, days),
-        "peers": peer_rows(result.series, beside),
-        "triple collocation": triple_rows(result.series, beside, result.instruments),
-        "inside cells": inside_cell_rows(result.series, beside),
+        **all_tables(inputs, result, rows, days), **others,
     })  # fmt: skip
     from ssm_net.evaluate.report.page import render  # needs matplotlib and jinja2, which only the report does
 
@@ -114,6 +111,20 @@ def _fingerprint(cfg: EvaluateConfig, cube: Cube, days: Sequence[dt.date], score
     paths += [Path(cfg.stations)] if cfg.stations else []
     paths += [Path(peer.partition(":")[2].strip()) for peer in cfg.peers]
     return fingerprint(paths, cfg.baselines, days, scorecard, *cfg.peers)
+
+
+def _beside(
+    peers: Sequence[Peer], result: Evaluation, days: Sequence[dt.date]
+) -> tuple[dict[str, list[Row]], list[str]]:
+    """The tables of products of others and of dense stations, and notes on files that were left out."""
+    series = result.series
+    beside = _peer_series(peers, series, days)
+    tables = {
+        "peers": peer_rows(series, beside),
+        "triple collocation": triple_rows(series, beside, result.instruments),
+        "inside cells": inside_cell_rows(series, beside),
+    }
+    return tables, [note for peer in beside for note in peer.notes]
 
 
 def _peer_series(peers: Sequence[Peer], series: Series, days: Sequence[dt.date]) -> list[PeerSeries]:
