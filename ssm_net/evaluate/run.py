@@ -24,7 +24,7 @@ from ssm_net.evaluate.metrics.algebra import Scorecard
 from ssm_net.evaluate.metrics.scorecard import SCORECARD
 from ssm_net.evaluate.mosaics import EvaluationError, Mosaics
 from ssm_net.evaluate.referees.inside_cells import inside_cell_rows
-from ssm_net.evaluate.referees.peers import peer_rows, triple_rows
+from ssm_net.evaluate.referees.peers import NOT_PEERS, peer_rows, triple_rows
 from ssm_net.evaluate.referees.point_series import Series, sample_points
 from ssm_net.evaluate.referees.stations import networks_of, score_stations
 from ssm_net.evaluate.referees.truth import PRODUCT
@@ -53,7 +53,7 @@ def evaluate(cfg: EvaluateConfig, scorecard: Scorecard = SCORECARD) -> dict[str,
     product = Mosaics.open(Path(cfg.mosaics), cube.domain)
     truth = Truth.open(Path(cfg.truth), cube.domain) if cfg.truth else None
     days, missing = _days(cfg, cube, product)
-    peers = open_peers(cfg.peers)
+    peers = open_peers(cfg.peers, (PRODUCT, *NOT_PEERS))
     if cfg.plan:
         return _plan(cfg, product, days, missing, peers)
     for package in ("matplotlib", "jinja2"):

@@ -17,7 +17,8 @@ Reader = Callable[[Path, Places], Sequence[Sample]]
 class PeerProduct:
     """A product whose files are named like ``pattern``.
 
-    ``resolution`` is added to the name that a user gives, where one file holds several. ``instruments`` are those that
+    ``resolution`` is added to the name that a user gives, where one file holds several. ``dated_inside``: files may
+    state their days by a time axis alone. ``instruments`` are those that
     it is made of; none where that is not known, and then its errors are not taken for independent of anyone's.
     """
 
@@ -26,6 +27,7 @@ class PeerProduct:
     read: Reader
     instruments: frozenset[str] = frozenset()
     resolution: str = ""
+    dated_inside: bool = False
 
 
 def _pattern(text: str) -> re.Pattern[str]:
@@ -43,7 +45,7 @@ PEER_PRODUCTS: tuple[PeerProduct, ...] = (
     PeerProduct("China 1 km (Song et al. 2022)", _pattern(r"^SM_\d{7}\.h5$"), gridded.read_china_1km,
                 frozenset({"AMSR-E", "AMSR2", "FY-3B", "MODIS"})),
     PeerProduct("GeoTIFF", _pattern(r"\.tiff?$"), gridded.read_geotiff),
-    PeerProduct("NetCDF", _pattern(r"\.(nc|nc4|cdf)$"), gridded.read_netcdf),
+    PeerProduct("NetCDF", _pattern(r"\.(nc|nc4|cdf)$"), gridded.read_netcdf, dated_inside=True),
 )  # fmt: skip
 
 

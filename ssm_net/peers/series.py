@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -56,18 +56,18 @@ class PeerSeries:
     notes: tuple[str, ...] = ()
 
 
-def open_peers(specs: Sequence[str]) -> list[Peer]:
+def open_peers(specs: Sequence[str], taken: Collection[str] = ()) -> list[Peer]:
     """The products in the folders of ``specs``, each ``NAME:FOLDER``; two of a folder that holds two resolutions.
 
     Raises ``PeerError`` where a folder is none, holds no file that is known, or holds files of several products, or a
-    name is given twice.
+    name is given twice or ``taken``.
     """
     parts = [spec.partition(":") for spec in specs]
     out = [peer for name, _, folder in parts for peer in _open(name.strip(), Path(folder.strip()))]
-    names = [peer.name for peer in out]
+    names = [*taken, *(peer.name for peer in out)]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise PeerError(f"peers: two are called {twice!r}; give each a name of its own")
+        raise PeerError(f"peers: {twice!r} is the name of another; give each a name of its own")
     return out
 
 
@@ -102,6 +102,9 @@ def _period(path: Path) -> tuple[dt.date, dt.date] | None:
     """The first and the last day of a file: by its name, else by its time axis; None where neither says."""
     if (named := period_in_name(path.name)) is not None:
         return named
+    if not products_of(path.name)[0].dated_inside:
+        log.warning("%s: its name states no day; it is left out", path)
+        return None
     try:
         days = days_in(path)
     except GranuleError as err:

@@ -196,8 +196,10 @@ def test_what_cannot_be_compared_is_said(tmp_path):
     with pytest.raises(PeerError, match="no file of a known name"):
         open_peers([f"theirs:{tmp_path}"])
     write.write_china_1km(tmp_path / f"SM_{DAY:%Y%j}.h5", DOMAIN, field())
-    with pytest.raises(PeerError, match="two are called"):
+    with pytest.raises(PeerError, match="is the name of another"):
         open_peers([f"theirs:{tmp_path}"] * 2)
+    with pytest.raises(PeerError, match="is the name of another"):
+        open_peers([f"ssm_net:{tmp_path}"], ["ssm_net"])
     (peer,) = open_peers([f"theirs:{tmp_path}"])
     with pytest.raises(PeerError, match="no day of 2017"):
         series_at(peer, [dt.date(2017, 1, 1)], at((5, 5)))

@@ -23,6 +23,8 @@ from ssm_net.peers.series import PeerSeries
 
 UNDOWNSCALED = "undownscaled"  # the coarse observation of the station's cell
 ALL = "all products"
+STATION = "station"
+NOT_PEERS = (UNDOWNSCALED, ALL, STATION)  # names in the tables
 LEAST_TRIPLETS = 100  # of a station, for triple collocation
 TABLE_SCORES = ("R", "ubRMSE", "bias", "G", "G_EFFI", "G_PREC", "G_ACCU")
 Row = dict[str, Any]
@@ -91,7 +93,7 @@ def triple_rows(series: Series, peers: Sequence[PeerSeries], instruments: frozen
     for peer in peers:
         if not instruments or not peer.product.instruments or instruments & peer.product.instruments:
             continue
-        fields = {"station": series.station, PRODUCT: series.ssm[PRODUCT], peer.name: peer.ssm}
+        fields = {STATION: series.station, PRODUCT: series.ssm[PRODUCT], peer.name: peer.ssm}
         use = np.isfinite(np.stack(list(fields.values()))).all(0)
         at = np.flatnonzero(use.sum(0) >= LEAST_TRIPLETS)
         if not at.size:
