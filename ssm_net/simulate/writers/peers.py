@@ -38,7 +38,7 @@ def write_spl2smap(path: Path, domain: Domain, field: Array, bad: np.ndarray | N
     def fill(file: h5py.File) -> None:
         for km in (1, 3):
             side = field.shape[0] // km, km, field.shape[1] // km, km
-            values, flags = field.reshape(side).mean((1, 3)), flagged.reshape(side).any((1, 3))
+            values, flags = field.reshape(side).mean((1, 3)), np.asarray(flagged.reshape(side).any((1, 3)))
             _scene(file.create_group(f"Soil_Moisture_Retrieval_Data_{km}km"), f"{km}km", domain, values, flags)
 
     _write(path, fill)
