@@ -1,7 +1,7 @@
 """Scores of anomalies inside a cell: pooled, by season, static and dynamic apart, with intervals over stations.
 
-A station's anomaly is its soil moisture less the mean of the others that day. The static part is a station's mean over
-its days, the dynamic part what is left. Intervals resample stations, since they are the sample, not their days.
+A station's anomaly is its soil moisture less the mean of the others that day (ssm_net/evaluate/metrics/inside_cell.py).
+The static part is a station's mean over its days, the dynamic part what is left. Intervals resample stations.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import pandas as pd
 from ground_table import LEAST_OTHERS, StationCell
 from rich.table import Table
 
+from ssm_net.evaluate.metrics.inside_cell import StationSums, correlation, gain, rmse, scores_and_intervals
+
 SEASONS = ("DJF", "MAM", "JJA", "SON")
 POINT_ERROR = 0.05  # m3 m-3, of a point measurement against its pixel
 QUANTILES = {"68": 0.994458, "90": 1.644854}  # of the normal distribution, standard deviations
-DRAWS = 200
 Scores = dict[str, Any]
 
 
@@ -42,30 +43,14 @@ def at_rows(cells: Sequence[StationCell], fields: Sequence[np.ndarray]) -> np.nd
     return np.concatenate([field[cell.due] for cell, field in zip(cells, fields, strict=True)])
 
 
-def correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Pearson's r; NaN where either does not vary."""
-    if len(a) < 2 or np.std(a) < 1e-12 or np.std(b) < 1e-12:
-        return math.nan
-    return float(np.corrcoef(a, b)[0, 1])
-
-
-def rmse(values: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(values**2)))
-
-
-def gain(true: np.ndarray, predicted: np.ndarray) -> float:
-    """By how many % the RMSE is below that of the undownscaled value, whose anomaly is 0."""
-    return 100 * (1 - rmse(true - predicted) / rmse(true))
-
-
 def score(rows: pd.DataFrame, predicted: np.ndarray, sigma: np.ndarray | None = None) -> Scores:
     """All scores of one method; ``predicted`` anomalies and their ``sigma`` in the order of ``rows``, m3 m-3."""
     table = rows.assign(p=predicted)
     true = rows["anomaly"].to_numpy()
+    station = table.groupby(["cell", "site"]).ngroup().to_numpy()
+    pooled, intervals = scores_and_intervals(StationSums.of(true, np.asarray(predicted), station))
     out: Scores = {
-        "sub-grid r": correlation(true, predicted),
-        "slope": float(np.polyfit(predicted, true, 1)[0]) if np.std(predicted) > 1e-12 else math.nan,
-        "RMSE": rmse(true - predicted), "gain": gain(true, predicted),
+        "sub-grid r": pooled["r"], "slope": pooled["slope"], "RMSE": rmse(true - predicted), "gain": pooled["gain"],
         "gain by season": {s: gain(part["anomaly"].to_numpy(), part["p"].to_numpy())
                            for s in SEASONS if len(part := table[table["season"] == s])},
     }  # fmt: skip
@@ -73,7 +58,8 @@ def score(rows: pd.DataFrame, predicted: np.ndarray, sigma: np.ndarray | None = 
         out["by cell"] = {name: {"sub-grid r": correlation(part["anomaly"], part["p"]),
                                  "gain": gain(part["anomaly"].to_numpy(), part["p"].to_numpy())}
                           for name, part in table.groupby("cell")}  # fmt: skip
-    out |= _static_and_dynamic(table) | _intervals(table)
+    out |= {name: pooled[name] for name in ("static r", "static gain", "dynamic r", "dynamic gain")}
+    out |= {"sub-grid r, 95 %": intervals["r"], "gain, 95 %": intervals["gain"]}
     days = table.groupby(["cell", "date"])[["anomaly", "p"]]
     daily = [correlation(d["anomaly"], d["p"]) for _, d in days if len(d) > LEAST_OTHERS]
     out["median of daily r"] = float(np.nanmedian(daily)) if np.isfinite(daily).any() else math.nan
@@ -88,39 +74,6 @@ def score(rows: pd.DataFrame, predicted: np.ndarray, sigma: np.ndarray | None = 
             out[f"coverage {name}"] = float(np.mean(np.abs(true - predicted) <= quantile * total))
         out["stated sigma"] = float(np.mean(sigma))
     return out
-
-
-def _static_and_dynamic(table: pd.DataFrame) -> Scores:
-    """r and gain of the stations' means, and of what is left of each day."""
-    means = table.groupby(["cell", "site"])[["anomaly", "p"]].transform("mean")
-    stations = table.groupby(["cell", "site"])[["anomaly", "p"]].mean()
-    moving = table[["anomaly", "p"]] - means
-    out: Scores = {}
-    for name, of_stations, of_days in (("static", stations, means), ("dynamic", moving, moving)):
-        out[f"{name} r"] = correlation(of_stations["anomaly"].to_numpy(), of_stations["p"].to_numpy())
-        out[f"{name} gain"] = gain(of_days["anomaly"].to_numpy(), of_days["p"].to_numpy())
-    return out
-
-
-def _intervals(table: pd.DataFrame) -> Scores:
-    """95 % intervals of r and of the gain, by resampling stations with all their days, from each one's moments."""
-    a, p = table["anomaly"], table["p"]
-    moments = pd.DataFrame({"n": 1.0, "a": a, "p": p, "aa": a * a, "pp": p * p, "ap": a * p}).groupby(
-        [table["cell"], table["site"]]
-    )
-    per_station = moments.sum().to_numpy()
-    rng = np.random.default_rng(0)
-    picks = np.stack([rng.choice(len(per_station), len(per_station)) for _ in range(DRAWS)])
-    n, sa, sp, saa, spp, sap = per_station[picks].sum(1).T
-    varies = np.maximum(n * spp - sp**2, 0) > 1e-12 * n
-    with np.errstate(invalid="ignore", divide="ignore"):
-        r = np.where(varies, (n * sap - sa * sp) / np.sqrt((n * saa - sa**2) * (n * spp - sp**2)), np.nan)
-    gains = 100 * (1 - np.sqrt(np.maximum(saa - 2 * sap + spp, 0) / saa))
-    between = [2.5, 97.5]
-    return {
-        "sub-grid r, 95 %": np.percentile(r, between).tolist(),
-        "gain, 95 %": np.percentile(gains, between).tolist(),
-    }
 
 
 def score_tables(scores: dict[str, Scores], title: str) -> tuple[Table, Table]:

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ssm_net.errors import SsmNetError
+from ssm_net.evaluate.metrics.inside_cell import mean_of_others, others_with_value
 
 REQUIRED = ("date", "site", "lat", "ssm", "lst_day", "elevation")
 OPTIONAL = ("ndvi", "sand", "clay", "rain")
@@ -44,19 +45,12 @@ class StationCell:
     @cached_property
     def others(self) -> np.ndarray:
         """On each day and for each station, the other stations with soil moisture: (T, n, n) bool."""
-        return np.isfinite(self.daily["ssm"])[:, None, :] & ~np.eye(len(self.sites), dtype=bool)
+        return others_with_value(self.daily["ssm"])
 
     def mean_of_others(self, values: np.ndarray) -> np.ndarray:
-        """The mean of ``values`` over the other stations with soil moisture, (T, n); NaN where they are fewer than
-        ``LEAST_OTHERS``. ``values`` are (T, n), or (T, n, n) where they differ by the station that is judged.
-
-        A station's own value, and whether it has one, change no bit of its mean.
-        """
-        count = self.others.sum(-1)
-        if values.ndim == 2:
-            values = values[:, None, :]
-        total = np.where(self.others, values, 0.0).sum(-1)
-        return np.where(count >= LEAST_OTHERS, total / np.maximum(count, 1), np.nan)
+        """The mean of ``values`` over the other stations with soil moisture, (T, n), as
+        ``ssm_net.evaluate.metrics.inside_cell.mean_of_others``; NaN where they are fewer than ``LEAST_OTHERS``."""
+        return mean_of_others(values, self.others, LEAST_OTHERS)
 
     @cached_property
     def coarse(self) -> np.ndarray:

@@ -13,6 +13,7 @@ class EvaluateConfig:
 
     ssm-net evaluate mosaics=OUT cube=CUBE report=REPORT stations=RAW/ismn
     ssm-net evaluate mosaics=OUT cube=CUBE report=REPORT truth=RAW/truth.zarr
+    ssm-net evaluate mosaics=OUT cube=CUBE report=REPORT stations=RAW/ismn peers=[SPL4SMGP:data/SPL4SMGP]
     """
 
     mosaics: str
@@ -27,6 +28,8 @@ class EvaluateConfig:
     """ISMN folder or archive zip; without it there are no scores at stations"""
     baselines: list[str] = field(default_factory=lambda: ["bilinear", "dispatch"])
     """methods to compare the product with: bilinear, dispatch, gwr, forest, ridge; [] for none"""
+    peers: list[str] = field(default_factory=list)
+    """maps of others to compare with at the stations, each name:folder (docs/referees.md)"""
     start: str | None = None
     """first day, yyyy-mm-dd; without it the first that there is"""
     end: str | None = None
@@ -40,3 +43,9 @@ class EvaluateConfig:
         known = [m for m in METHODS if m != "network"]
         for name in self.baselines:
             require(name in known, f"baselines: {name} is none; choose from {', '.join(known)}")
+        for peer in self.peers:
+            name, colon, folder = peer.partition(":")
+            require(bool(name.strip() and colon and folder.strip()),
+                    f"peers: {peer!r} is no name:folder; give, say, peers=[SPL4SMGP:data/SPL4SMGP]")  # fmt: skip
+        require(not self.peers or self.stations is not None,
+                "peers are compared at stations: give stations=, an ISMN folder or archive zip")  # fmt: skip

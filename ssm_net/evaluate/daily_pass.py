@@ -76,7 +76,7 @@ class Evaluation:
     """The sums of all days, and what is kept of single days.
 
     ``coverage`` is by month, yyyy-mm; ``series`` is without the stations that the networks were trained on; ``attrs``
-    are those of the product's last mosaic.
+    are those of the product's last mosaic, ``instruments`` those behind any of them.
     """
 
     scores: TruthScores
@@ -87,6 +87,7 @@ class Evaluation:
     snapshots: tuple[Snapshot, ...]
     attrs: dict[str, Attribute]
     notes: tuple[str, ...]
+    instruments: frozenset[str] = frozenset()
 
 
 def score_days(
@@ -104,7 +105,7 @@ def score_days(
     scores, coarse, coverage = TruthScores.zero(), dict[str, Moments](), dict[str, Coverage]()
     points, levels, snapshots, notes = [], [], [], []
     attrs: dict[str, Attribute] = {}
-    trained_on = set()  # of all days: those of two networks may lie in one folder
+    trained_on, instruments = set(), set()  # of all days: those of two networks may lie in one folder
     for day, age in zip(progress(days), observation_ages(inputs.cube, days), strict=True):
         skip = {s for s, picked in limited.items() if day not in picked}
         result = _evaluate_day(inputs, day, age, footprint, skip, day in shown)
@@ -117,10 +118,13 @@ def score_days(
         notes += [result.note] if result.note else []
         attrs = result.attrs
         trained_on.add(str(attrs.get("stations_trained_on", "")))
+        instruments |= set(filter(None, str(attrs.get("instrument", "")).split(", "))) - {"none"}
     for note in notes:
         log.warning(note)
-    series = without_training_stations(to_series(inputs.points, points, list(inputs.methods)), trained_on)
-    return Evaluation(scores, coarse, coverage, tuple(levels), series, tuple(snapshots), attrs, tuple(notes))
+    series = to_series(inputs.points, points, list(inputs.methods), inputs.cube.domain)
+    series = without_training_stations(series, trained_on)
+    return Evaluation(scores, coarse, coverage, tuple(levels), series, tuple(snapshots), attrs, tuple(notes),
+                      frozenset(instruments))  # fmt: skip
 
 
 def _evaluate_day(
@@ -155,7 +159,7 @@ def _evaluate_day(
         coarse={} if observed is None else {n: coarse_consistency(m, observed, footprint) for n, m in maps.items()},
         coverage=Coverage.of(product),
         level=DayLevel.of(product, cube, truth, observed, footprint),
-        points=PointDay.of(day, inputs.points, maps, truth),
+        points=PointDay.of(day, inputs.points, maps, truth, observed),
         snapshot=_snapshot(maps, truth, water) if shown else None,
         attrs=product.attrs,
         note=note,

@@ -19,18 +19,22 @@ from ssm_net.core.files import write_whole
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.evaluate import notes
 from ssm_net.evaluate.baselines import baseline_mosaics
-from ssm_net.evaluate.daily_pass import EvaluationInputs, evenly_spaced, score_days
+from ssm_net.evaluate.daily_pass import Evaluation, EvaluationInputs, evenly_spaced, score_days
 from ssm_net.evaluate.metrics.algebra import Scorecard
 from ssm_net.evaluate.metrics.scorecard import SCORECARD
 from ssm_net.evaluate.mosaics import EvaluationError, Mosaics
-from ssm_net.evaluate.referees.point_series import sample_points
+from ssm_net.evaluate.referees.inside_cells import inside_cell_rows
+from ssm_net.evaluate.referees.peers import NOT_PEERS, peer_rows, triple_rows
+from ssm_net.evaluate.referees.point_series import Series, sample_points
 from ssm_net.evaluate.referees.stations import networks_of, score_stations
 from ssm_net.evaluate.referees.truth import PRODUCT
-from ssm_net.evaluate.report.tables import all_tables, json_ready
+from ssm_net.evaluate.report.tables import Row, all_tables, json_ready
 from ssm_net.evaluate.report.terminal import show
 from ssm_net.evaluate.up_to_date import fingerprint, is_up_to_date
 from ssm_net.formats.product import Flag
 from ssm_net.formats.truth import Truth
+from ssm_net.peers.sample import Places
+from ssm_net.peers.series import Peer, PeerSeries, open_peers, series_at, summary
 from ssm_net.stations.matching import Point, station_points, surface_sensors
 
 __all__ = ["EvaluationError", "evaluate"]
@@ -49,8 +53,9 @@ def evaluate(cfg: EvaluateConfig, scorecard: Scorecard = SCORECARD) -> dict[str,
     product = Mosaics.open(Path(cfg.mosaics), cube.domain)
     truth = Truth.open(Path(cfg.truth), cube.domain) if cfg.truth else None
     days, missing = _days(cfg, cube, product)
+    peers = open_peers(cfg.peers, (PRODUCT, *NOT_PEERS))
     if cfg.plan:
-        return _plan(cfg, product, days, missing)
+        return _plan(cfg, product, days, missing, peers)
     for package in ("matplotlib", "jinja2"):
         if importlib.util.find_spec(package) is None:
             raise EvaluationError(f"the report needs {package}: pip install 'ssm_net[eval]'")
@@ -69,6 +74,7 @@ def evaluate(cfg: EvaluateConfig, scorecard: Scorecard = SCORECARD) -> dict[str,
     inputs = EvaluationInputs(methods, truth, cube, points, scorecard)
     result = score_days(inputs, days, _progress)
     rows = score_stations(result.series)
+    others, of_peers = _beside(peers, result, days)
     out: dict[str, Any] = json_ready({
         "domain": cube.domain.name,
         "data": notes.kind_of_data(cfg),
@@ -82,10 +88,10 @@ def evaluate(cfg: EvaluateConfig, scorecard: Scorecard = SCORECARD) -> dict[str,
         "stations_learned_from": result.series.training_stations,
         "station_networks": networks_of(rows),
         "notes": [*outside, *notes.of_stations(result, points), *notes.remarks(result, cube, product, days),
-                  *result.notes],
+                  *result.notes, *of_peers],
         "command": _command(cfg),
         "mosaic_attributes": dict(result.attrs),
-        **all_tables(inputs, result, rows, days),
+        **all_tables(inputs, result, rows, days), **others,
     })  # fmt: skip
     from ssm_net.evaluate.report.page import render  # needs matplotlib and jinja2, which only the report does
 
@@ -103,7 +109,32 @@ def _fingerprint(cfg: EvaluateConfig, cube: Cube, days: Sequence[dt.date], score
     paths = [Path(cfg.mosaics), cube.path / "cube.json", cube.path / "status"]
     paths += [Path(cfg.truth) / "zarr.json"] if cfg.truth else []
     paths += [Path(cfg.stations)] if cfg.stations else []
-    return fingerprint(paths, cfg.baselines, days, scorecard)
+    paths += [Path(peer.partition(":")[2].strip()) for peer in cfg.peers]
+    return fingerprint(paths, cfg.baselines, days, scorecard, *cfg.peers)
+
+
+def _beside(
+    peers: Sequence[Peer], result: Evaluation, days: Sequence[dt.date]
+) -> tuple[dict[str, list[Row]], list[str]]:
+    """The tables of products of others and of dense stations, and notes on files that were left out."""
+    series = result.series
+    beside = _peer_series(peers, series, days)
+    tables = {
+        "peers": peer_rows(series, beside),
+        "triple collocation": triple_rows(series, beside, result.instruments),
+        "inside cells": inside_cell_rows(series, beside),
+    }
+    return tables, [note for peer in beside for note in peer.notes]
+
+
+def _peer_series(peers: Sequence[Peer], series: Series, days: Sequence[dt.date]) -> list[PeerSeries]:
+    """What the products of others say at the points of ``series``; a line for each on the terminal."""
+    places = Places(np.array([p.lon for p in series.points]), np.array([p.lat for p in series.points]))
+    out = []
+    for peer in peers:
+        out.append(series_at(peer, days, places, lambda files, peer=peer: track(files, f"reading {peer.name}")))  # type: ignore[misc]
+        print(summary(out[-1], days))
+    return out
 
 
 def _progress(days: Sequence[dt.date]) -> Iterable[dt.date]:
@@ -124,12 +155,16 @@ def _days(cfg: EvaluateConfig, cube: Cube, product: Mosaics) -> tuple[list[dt.da
     return have, [day for day in days_between(str(first), str(last)) if day not in set(have)]
 
 
-def _plan(cfg: EvaluateConfig, product: Mosaics, days: list[dt.date], missing: list[dt.date]) -> dict[str, Any]:
+def _plan(
+    cfg: EvaluateConfig, product: Mosaics, days: list[dt.date], missing: list[dt.date], peers: Sequence[Peer]
+) -> dict[str, Any]:
     print(f"would score {len(days)} days, {days[0]} .. {days[-1]}, of {product.folder} ({product.domain.name})")
     print(f"  days without a mosaic: {len(missing)}" + (f": {runs(missing)}" if missing else ""))
     print(f"  truth: {cfg.truth or 'none: no scores at 1 km'}")
     print(f"  stations: {cfg.stations or 'none'}")
     print(f"  baselines, made in {cfg.report}/baselines: {', '.join(cfg.baselines) or 'none'}")
+    for peer in peers:
+        print(f"  beside: {peer.name}, {peer.product.name}: {len(peer.files)} files of {peer.folder}")
     print(f"  report: {cfg.report}/index.html")
     return {"days": len(days), "first": str(days[0]), "last": str(days[-1]), "missing_days": [str(d) for d in missing]}
 
@@ -157,4 +192,5 @@ def _points(
 def _command(cfg: EvaluateConfig) -> str:
     keys = ("mosaics", "cube", "report", "truth", "stations", "start", "end")
     given = [f"{k}={getattr(cfg, k)}" for k in keys if getattr(cfg, k) is not None]
-    return " ".join(["python evaluate.py", *given, f"baselines=[{','.join(cfg.baselines)}]"])
+    peers = [f"peers=[{','.join(cfg.peers)}]"] if cfg.peers else []
+    return " ".join(["python evaluate.py", *given, f"baselines=[{','.join(cfg.baselines)}]", *peers])

@@ -49,7 +49,7 @@ def read_map(path: Path, domain: Domain, product_name: str) -> np.ndarray:
         lon_name = latlon.find_variable(path, dataset, LON, "longitude")
         lat = _coordinate(path, dataset[lat_name])
         lon = _coordinate(path, dataset[lon_name])
-        name = _variable(path, dataset, {lat_name, lon_name})
+        name = soil_moisture_variable(path, dataset, {lat_name, lon_name})
         encoding = latlon.encoding_of(path, dataset[name])
         data = np.squeeze(latlon.physical_values(path, dataset[name], [FILL]))
         flags = ssm_flags.layers(
@@ -128,8 +128,8 @@ def _index(position: np.ndarray, count: int) -> tuple[np.ndarray, float]:
     return nearest, float(off.max()) if off.size else float("inf")
 
 
-def _variable(path: Path, dataset: xr.Dataset, coordinates: set[str]) -> str:
-    """The soil moisture to read; of several, the night's."""
+def soil_moisture_variable(path: Path, dataset: xr.Dataset, coordinates: set[str]) -> str:
+    """The name of the soil moisture to read; of several, the night's. Raises ``GranuleError`` where there is none."""
     names = [str(n) for n in dataset.data_vars if str(n) not in coordinates and dataset[n].ndim > 0]
     layers = {n: OF_GROUP.sub("", n) for n in names}
     candidates = [n for n in names if SSM_NAME.search(layers[n]) and not NOT_VALUES.search(layers[n])]

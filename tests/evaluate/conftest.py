@@ -10,6 +10,7 @@ import xarray as xr
 from scipy.ndimage import gaussian_filter
 
 from ssm_net.config import EvaluateConfig
+from ssm_net.core.clock import overpass_utc
 from ssm_net.cube.layout import CubeLayout, create_cube
 from ssm_net.cube.lock import write_lock
 from ssm_net.evaluate.metrics.spatial import cell_mean
@@ -17,11 +18,14 @@ from ssm_net.formats.mosaic_days import write_day
 from ssm_net.formats.product import Mosaic
 from ssm_net.grid import Domain
 from ssm_net.infer import run
+from ssm_net.simulate.writers import peers as write_peers
+from ssm_net.stations import ismn
 from ssm_net.stations.ismn import Station
 
 DOMAIN = Domain("tiny", (84, 88, 776, 780))
 DAYS = [dt.date(2016, 5, 1) + dt.timedelta(n) for n in range(14)]
 SIGMA = 0.03
+DENSE = [(r, c) for r in (80, 90, 100) for c in (80, 95)] + [(20, 20), (120, 30)]  # six in one cell, two alone
 
 
 @dataclass(frozen=True)
@@ -120,3 +124,25 @@ def station(name: str, row: int, col: int, truth: np.ndarray, late: int = 0) -> 
 @pytest.fixture
 def station_at(world: World):
     return lambda name, row, col, late=0: station(name, row, col, world.truth, late)
+
+
+@pytest.fixture
+def theirs(world, tmp_path):
+    """A good product of others and a poor one."""
+    rng = np.random.default_rng(8)
+    for folder in ("china", "l4"):
+        (tmp_path / folder).mkdir()
+    for n, day in enumerate(DAYS):
+        good = world.truth[n] + rng.normal(0, 0.002, world.water.shape)
+        write_peers.write_china_1km(tmp_path / "china" / f"SM_{day:%Y%j}.h5", DOMAIN, good.astype("float32"))
+        moment = overpass_utc(day, float(DOMAIN.lonlat()[0].mean())).astype("datetime64[s]").astype(dt.datetime)
+        poor = np.clip(world.truth[-n] + rng.normal(0, 0.1, world.water.shape), 0.05, 0.6)
+        write_peers.write_smap_l4(tmp_path / "l4" / f"SMAP_L4_SM_gph_{moment:%Y%m%dT%H%M%S}_Vv7032_001.h5", DOMAIN,
+                            poor.astype("float32"))  # fmt: skip
+    return tmp_path
+
+
+@pytest.fixture
+def dense(station_at, monkeypatch):
+    there = [station_at(f"S{n}", *pixel) for n, pixel in enumerate(DENSE)]
+    monkeypatch.setattr(ismn, "read_stations", lambda path: there)

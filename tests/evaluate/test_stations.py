@@ -7,7 +7,7 @@ from scipy.signal import lfilter
 
 from ssm_net.core.clock import overpass_utc
 from ssm_net.evaluate.referees.point_series import Series, without_training_stations
-from ssm_net.evaluate.referees.station_scores import SeriesScore, gains, median_interval, score_series
+from ssm_net.evaluate.referees.station_scores import SeriesScore, gains, score_series
 from ssm_net.grid import Domain
 from ssm_net.stations.ismn import read_stations
 from ssm_net.stations.matching import Point, at_overpass, pixel_of, station_points, surface_sensors
@@ -128,22 +128,17 @@ def test_one_sensor_a_station_the_shallowest(station_at):
     assert len(surface_sensors([deep, short, a, station_at("B", 6, 6)])) == 2
 
 
-def test_median_over_stations():
-    m = median_interval(np.array([0.1, 0.2, 0.3, np.nan]))
-    assert m.value == pytest.approx(0.2) and 0.1 <= m.low <= m.high <= 0.3
-    assert np.isnan(median_interval(np.array([np.nan])).value)
-
-
 def test_only_stations_of_the_full_name_count_as_trained_on(station_at):
     domain = Domain("tiny", (84, 88, 776, 780))
     stations = [station_at(name, 5, 5) for name in ("A", "A 2", "B; C", "2")]
     points, _ = station_points(stations, domain)
     points += [Point("dry pixel", 1, 1, 0.0, 0.0)]
     field = np.arange(10.0).reshape(2, 5)
-    series = Series(tuple(points), (DAYS[0], DAYS[1]), {"m": field}, {"m": field}, field.astype("uint16"), field, field)
+    series = Series(tuple(points), (DAYS[0], DAYS[1]), {"m": field}, {"m": field}, field.astype("uint16"), field, field,
+                    field, np.arange(5))  # fmt: skip
     kept = without_training_stations(series, ["", "FAKE A; FAKE B; C; X"])
     assert [p.label for p in kept.points] == ["FAKE A 2", "FAKE 2", "dry pixel"] and kept.training_stations == 2
-    for values in (kept.ssm["m"], kept.sigma["m"], kept.flags, kept.truth, kept.station):
+    for values in (kept.ssm["m"], kept.sigma["m"], kept.flags, kept.truth, kept.coarse, kept.station):
         np.testing.assert_array_equal(values, field[:, [1, 3, 4]])
     assert without_training_stations(series, [""]).training_stations == 0
 

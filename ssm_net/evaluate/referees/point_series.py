@@ -18,7 +18,7 @@ from ssm_net.stations.matching import Point, at_overpass
 @dataclass(frozen=True)
 class Series:
     """Time series at P points on D days, each array (D, P), NaN where there is no value; ``ssm`` and ``sigma`` are by
-    method, m3 m-3."""
+    method, ``coarse`` is the observation of the coarse cell, m3 m-3."""
 
     points: tuple[Point, ...]
     days: tuple[dt.date, ...]
@@ -26,8 +26,15 @@ class Series:
     sigma: dict[str, np.ndarray]
     flags: np.ndarray
     truth: np.ndarray
+    coarse: np.ndarray
     station: np.ndarray
+    footprints: np.ndarray  # (P,) the coarse cell of each point, a number of its own for each
     training_stations: int = 0  # stations left out because the networks were trained on them
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """The days as ordinal numbers, (D,)."""
+        return np.array([day.toordinal() for day in self.days])
 
 
 @dataclass(frozen=True)
@@ -39,19 +46,28 @@ class PointDay:
     sigma: dict[str, np.ndarray]
     flags: np.ndarray
     truth: np.ndarray
+    coarse: np.ndarray
 
     @classmethod
     def of(
-        cls, day: dt.date, points: Sequence[Point], methods: Mapping[str, Mosaic], truth: np.ndarray | None
+        cls,
+        day: dt.date,
+        points: Sequence[Point],
+        methods: Mapping[str, Mosaic],
+        truth: np.ndarray | None,
+        observed: np.ndarray | None,
     ) -> PointDay:
+        """At ``points``, from the ``truth`` of the fine grid and what the radiometer ``observed`` on the coarse one."""
         at = np.array([p.row for p in points], int), np.array([p.col for p in points], int)
         nothing = np.full(len(points), np.nan, "float32")
+        ratio = methods[PRODUCT].domain.ratio
         return cls(
             day,
             {name: m.ssm[at] for name, m in methods.items()},
             {name: m.sigma[at] for name, m in methods.items()},
             methods[PRODUCT].flags[at],
             nothing if truth is None else truth[at],
+            nothing if observed is None else observed[at[0] // ratio, at[1] // ratio],
         )
 
 
@@ -73,7 +89,7 @@ def sample_points(field: np.ndarray, where: np.ndarray, domain: Domain) -> list[
     return out
 
 
-def to_series(points: Sequence[Point], days: Sequence[PointDay], methods: Sequence[str]) -> Series:
+def to_series(points: Sequence[Point], days: Sequence[PointDay], methods: Sequence[str], domain: Domain) -> Series:
     """The days as one series, with each station's value at the overpass."""
     dates = tuple(d.day for d in days)
     nothing = np.full(len(points), np.nan, "float32")
@@ -92,7 +108,9 @@ def to_series(points: Sequence[Point], days: Sequence[PointDay], methods: Sequen
         {m: stack([d.sigma.get(m, nothing) for d in days]) for m in methods},
         stack([d.flags for d in days]).astype("uint16"),
         stack([d.truth for d in days]),
+        stack([d.coarse for d in days]),
         station,
+        np.array([domain.coarse_shape[1] * (p.row // domain.ratio) + p.col // domain.ratio for p in points], int),
     )
 
 
@@ -115,6 +133,8 @@ def without_training_stations(series: Series, attributes: Iterable[str]) -> Seri
         sigma={m: v[:, keep] for m, v in series.sigma.items()},
         flags=series.flags[:, keep],
         truth=series.truth[:, keep],
+        coarse=series.coarse[:, keep],
         station=series.station[:, keep],
+        footprints=series.footprints[keep],
         training_stations=len(series.points) - len(keep),
     )

@@ -97,13 +97,3 @@ def gains(coarse: SeriesScore, fine: SeriesScore) -> dict[str, float]:
         "G_ACCU": gain(coarse.bias.value, fine.bias.value),
     }
     return out | {"G_DOWN": sum(out.values()) / 3}
-
-
-def median_interval(values: np.ndarray, level: float = 0.95, draws: int = 2000, seed: int = 0) -> ScoreWithInterval:
-    """Median over stations and its bootstrap interval; stations are drawn with replacement."""
-    values = values[np.isfinite(values)]
-    if not values.size:
-        return ScoreWithInterval(float("nan"))
-    picks = np.random.default_rng(seed).integers(0, values.size, (draws, values.size))
-    low, high = np.quantile(np.median(values[picks], axis=1), [0.5 - level / 2, 0.5 + level / 2])
-    return ScoreWithInterval(float(np.median(values)), float(low), float(high))

@@ -9,14 +9,9 @@ from typing import Any
 import numpy as np
 
 from ssm_net.evaluate.metrics.binnings import SKY
+from ssm_net.evaluate.referees.block_bootstrap import BlockMoments, Resampling, median_scores, scores_of
 from ssm_net.evaluate.referees.point_series import Series
-from ssm_net.evaluate.referees.station_scores import (
-    SUMMARY_PAIRS,
-    SeriesScore,
-    gains,
-    median_interval,
-    score_series,
-)
+from ssm_net.evaluate.referees.station_scores import SUMMARY_PAIRS, SeriesScore, gains, score_series
 from ssm_net.evaluate.referees.truth import PRODUCT
 from ssm_net.stations.matching import Point
 
@@ -34,27 +29,30 @@ class StationRow:
 
 def score_stations(series: Series) -> list[StationRow]:
     """A row for every station in the domain, also for one that cannot be scored; its note says why."""
-    number = np.array([day.toordinal() for day in series.days])
-    everywhere = np.ones(series.flags.shape, bool)
-    sky = {label: everywhere if mask is None else mask for label, mask in SKY.masks(series.flags)}
+    pairs = pairs_by_sky(series)
     out = []
     for j, point in enumerate(series.points):
         if point.station is None:
             continue
         observed = series.station[:, j]
-        common = np.isfinite(observed)
-        for values in series.ssm.values():
-            common &= np.isfinite(values[:, j])
         scores = {}
         for method, values in series.ssm.items():
-            for stratum, mask in sky.items():
-                score = score_series(np.where(common & mask[:, j], observed, np.nan), values[:, j], number)
+            for stratum, where in pairs.items():
+                score = score_series(np.where(where[:, j], observed, np.nan), values[:, j], series.numbers)
                 if score is not None:
                     scores[method, stratum] = score
         product, coarse = scores.get((PRODUCT, "all")), scores.get(("bilinear", "all"))
-        note = _note(observed, int(common.sum()), product)
+        note = _note(observed, int(pairs["all"][:, j].sum()), product)
         out.append(StationRow(point, j, scores, gains(coarse, product) if product and coarse else {}, note))
     return out
+
+
+def pairs_by_sky(series: Series) -> dict[str, np.ndarray]:
+    """Where the station and all methods have a value, (D, P) bool, by stratum of the sky."""
+    common = np.isfinite(series.station)
+    for values in series.ssm.values():
+        common &= np.isfinite(values)
+    return {label: common if mask is None else common & mask for label, mask in SKY.masks(series.flags)}
 
 
 def _note(observed: np.ndarray, pairs: int, score: SeriesScore | None) -> str:
@@ -79,22 +77,29 @@ def with_interval(score: SeriesScore) -> dict[str, float]:
 
 
 def summarise(
-    rows: Sequence[StationRow], methods: Sequence[str], strata: Sequence[str] = SKY.labels
+    series: Series, rows: Sequence[StationRow], methods: Sequence[str], strata: Sequence[str] = SKY.labels
 ) -> list[dict[str, Any]]:
-    """Medians over stations, a row a method and stratum, with 95 % bootstrap intervals.
+    """Medians over the stations of ``rows``, a row a method and stratum, with 95 % intervals of drawn days and
+    footprints (``block_bootstrap``); ``footprints`` are the coarse cells that hold them.
 
     Stations with at least ``SUMMARY_PAIRS`` pairs count; where there is none of these, the short records do.
     """
     out: list[dict[str, Any]] = []
+    pairs = pairs_by_sky(series)
     for method, stratum in ((m, s) for m in methods for s in strata):
-        scored = [r.scores[method, stratum] for r in rows if (method, stratum) in r.scores]
-        long = [score for score in scored if score.n >= SUMMARY_PAIRS]
+        scored = {r.column: r.scores[method, stratum] for r in rows if (method, stratum) in r.scores}
+        long = [column for column, score in scored.items() if score.n >= SUMMARY_PAIRS]
         if not scored:
             continue
-        row: dict[str, Any] = {"method": method, "stratum": stratum, "stations": len(long or scored)}
-        for name, key in SCORES.items():
-            median = median_interval(np.array([getattr(score, key).value for score in long or scored]))
-            row |= {name: median.value, f"{name} low": median.low, f"{name} high": median.high}
+        at = np.array(long or list(scored))
+        draws = Resampling.of(series.numbers, series.footprints[at])
+        blocks = BlockMoments.of(series.station[:, at], series.ssm[method][:, at], pairs[stratum][:, at], draws)
+        medians = median_scores({method: blocks}, draws, lambda of: scores_of(*of.values()))
+        row: dict[str, Any] = {"method": method, "stratum": stratum, "stations": len(at),
+                               "footprints": len(np.unique(series.footprints[at]))}  # fmt: skip
+        for name in SCORES:
+            value = float(np.nanmedian([getattr(scored[column], SCORES[name]).value for column in at]))
+            row |= {name: value, f"{name} low": medians[name].low, f"{name} high": medians[name].high}
         out.append(row | {"note": "" if long else f"short records: fewer than {SUMMARY_PAIRS} pairs each"})
     return out
 
@@ -104,14 +109,16 @@ def networks_of(rows: Sequence[StationRow]) -> list[str]:
     return sorted({r.point.station.network for r in rows if r.point.station is not None})
 
 
-def by_network(rows: Sequence[StationRow], methods: Sequence[str]) -> list[dict[str, Any]]:
+def by_network(series: Series, rows: Sequence[StationRow], methods: Sequence[str]) -> list[dict[str, Any]]:
     """Medians over the stations of each network, all sky, a row a network and method: for a network kept aside."""
     networks: dict[str, list[StationRow]] = {}
     for r in rows:
         assert r.point.station is not None
         networks.setdefault(r.point.station.network, []).append(r)
     return [
-        {"network": name, **row} for name in sorted(networks) for row in summarise(networks[name], methods, ["all"])
+        {"network": name, **row}
+        for name in sorted(networks)
+        for row in summarise(series, networks[name], methods, ["all"])
     ]
 
 

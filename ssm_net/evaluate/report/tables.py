@@ -29,8 +29,8 @@ def all_tables(
     period = [days[0] + dt.timedelta(n) for n in range((days[-1] - days[0]).days + 1)]
     return {
         **{table.key: result.scores.rows(table, methods) for table in inputs.scorecard.tables},
-        "stations": summarise(rows, methods),
-        "networks": by_network(rows, methods),
+        "stations": summarise(result.series, rows, methods),
+        "networks": by_network(result.series, rows, methods),
         "station": station_rows(rows, methods),
         "coarse": coarse_rows(result.coarse),
         "coverage": [{"month": month, **c.row()} for month, c in sorted(result.coverage.items())],

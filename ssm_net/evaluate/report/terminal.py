@@ -1,19 +1,25 @@
-"""The one table that is printed: against the truth, else at the stations, else against the coarse observation."""
+"""The tables that are printed: against the truth, else at the stations, else against the coarse observation; then
+products of others, and dense stations inside coarse cells. The maps are named by the method that made them."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from ssm_net.evaluate.metrics.binnings import SKY
+from ssm_net.evaluate.referees.truth import PRODUCT
 from ssm_net.evaluate.report.tables import Row, format_number
 
 HEADINGS = {"coverage 68": "in 68%", "coverage 90": "in 90%"}
 
 
-def headline(tables: dict[str, list[Row]], title: str) -> Table:
-    """The table for the terminal; ``tables`` is what ``evaluate`` returns."""
+def headline(tables: dict[str, Any], title: str) -> Table:
+    """The first table for the terminal; ``tables`` is what ``evaluate`` returns."""
     if tables.get("truth"):
         columns = {"RMSE": 4, "ubRMSE": 4, "bias": 4, "sub-grid R": 3, "coverage 68": 3, "coverage 90": 3, "CRPS": 4}
         rows = tables["truth"]
@@ -28,19 +34,94 @@ def headline(tables: dict[str, list[Row]], title: str) -> Table:
         caption = (
             "Footprint means against the coarse observation: consistency, not skill. No truth, and no station to score."
         )
-    table = Table(title=title, caption=caption, title_justify="left", caption_justify="left",
-                  box=box.SIMPLE, show_edge=False, pad_edge=False, padding=0)  # fmt: skip
-    table.add_column("sky", no_wrap=True)
-    table.add_column("method", no_wrap=True)
-    for name in columns:
-        table.add_column(HEADINGS.get(name, name), justify="right", no_wrap=True)
+    table = _table(title, caption, ("sky", "method"), columns)
     for i, row in enumerate(rows):
         first = i == 0 or rows[i - 1]["stratum"] != row["stratum"]
         last = i + 1 == len(rows) or rows[i + 1]["stratum"] != row["stratum"]
         cells = [format_number(row.get(name), digits) for name, digits in columns.items()]
-        table.add_row(row["stratum"] if first else "", row["method"], *cells, end_section=last)
+        method = shown_name(tables, row["method"])
+        table.add_row(row["stratum"] if first else "", method, *cells, end_section=last)
     return table
 
 
-def show(tables: dict[str, list[Row]], title: str) -> None:
-    Console().print(headline(tables, title))
+def shown_name(tables: dict[str, Any], name: str) -> str:
+    """A method as a reader should see it: the evaluated maps by what made them."""
+    model = str(tables.get("mosaic_attributes", {}).get("model", PRODUCT))
+    return f"maps ({model})" if name == PRODUCT and model != PRODUCT else name
+
+
+BESIDE = (
+    "Medians over stations and [95 % interval]; m3 m-3. G: gain over the undownscaled value, above 0 better. All of a "
+    "table are of the same stations and days."
+)
+INSIDE = (
+    "Stations less the mean of the others in their cell, and [95 % interval] over stations. Static: of means over "
+    "days; dynamic: of the rest; gain: by how many % the RMSE is below that without downscaling."
+)
+
+
+def beside_others(tables: dict[str, Any]) -> list[Table]:
+    """Products of others and the maps, a table for each set of stations and days; none without such products."""
+    columns = {"R": 2, "ubRMSE": 3, "bias": 3, "G": 2}
+    out = []
+    for rows in _groups(tables.get("peers") or []):
+        one = rows[0]
+        where = f"stations {one['stations']}, coarse cells {one.get('footprints')}, days {one['days']}"
+        title = f"Beside {one['days of']}: {where if one['stations'] else one['note']}"
+        out.append(_scores_table(tables, rows, (title, BESIDE), ("product", "name"), columns))
+    return out
+
+
+def inside_cells(tables: dict[str, Any]) -> list[Table]:
+    """The pattern inside coarse cells at dense stations, a table for each set of days; none without dense stations."""
+    columns = {"R static": 2, "R dynamic": 2, "slope": 2, "gain": 1}
+    out = []
+    for rows in _groups(tables.get("inside cells") or []):
+        one = rows[0]
+        days_of = f" with {one['days of']}" if one["days of"] else ""
+        where = f"stations {one['stations']}, coarse cells {one['cells']}, days {one['days']}"
+        title = f"Inside coarse cells{days_of}: {where}"
+        out.append(_scores_table(tables, rows, (title, INSIDE), ("maps", "maps"), columns))
+    return out
+
+
+def show(tables: dict[str, Any], title: str) -> None:
+    console = Console()
+    console.print(headline(tables, title))
+    for kind in (beside_others(tables), inside_cells(tables)):
+        for number, table in enumerate(kind, 1):
+            table.caption = table.caption if number == len(kind) else None  # once is enough
+            console.print(table)
+
+
+def _groups(rows: Sequence[Row]) -> list[list[Row]]:
+    """Rows by whose days they are of."""
+    return [list(group) for _, group in groupby(rows, key=lambda row: row["days of"])]
+
+
+def _scores_table(
+    tables: dict[str, Any], rows: Sequence[Row], words: tuple[str, str], name: tuple[str, str], columns: dict[str, int]
+) -> Table:
+    """Scores with their intervals below them; ``words`` are title and caption, ``name`` the heading and the key of the
+    first column."""
+    table = _table(*words, name[:1], columns)
+    for row in rows:
+        table.add_row(shown_name(tables, row[name[1]]), *(_with_interval(row, k, n) for k, n in columns.items()))
+    return table
+
+
+def _table(title: str, caption: str, names: Sequence[str], numbers: Iterable[str]) -> Table:
+    table = Table(title=title, caption=caption, title_justify="left", caption_justify="left",
+                  box=box.SIMPLE, show_edge=False, pad_edge=False, padding=0)  # fmt: skip
+    for name in names:
+        table.add_column(name, no_wrap=True)
+    for name in numbers:
+        table.add_column(HEADINGS.get(name, name), justify="right", no_wrap=True)
+    return table
+
+
+def _with_interval(row: Row, name: str, digits: int) -> str:
+    value, interval = format_number(row.get(name), digits), row["intervals"].get(name)
+    if interval is None or row.get(name) is None or any(v is None or v != v for v in interval):
+        return value
+    return f"{value}\n\\[{format_number(interval[0], digits)}, {format_number(interval[1], digits)}]"
