@@ -17,12 +17,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import extract as basins
 import numpy as np
 import torch
 import xarray as xr
 from provenance import ROOT, command_of, commit_of, machine
 
+import extract as basins
 import ssm_net
 from ssm_net.climate.time_correlation import LASTING_CELL, LASTING_INSIDE, MEMORY_DAYS
 from ssm_net.core.days import ONE_DAY
