@@ -45,11 +45,13 @@ def shape_of(block: Block) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class MapRecord:
-    """``described`` are the attributes of each map, ``excluded`` the sum of the flags whose pixels do not count."""
+    """``described`` are the attributes of each map, ``fingerprints`` what they and the day come to, ``excluded`` the sum
+    of the flags whose pixels do not count."""
 
     maps: Maps
     files: Sequence[tuple[Path, int]]
     described: Sequence[dict[str, Any]]
+    fingerprints: Sequence[str]
     errors: ErrorStatement
     excluded: int
 
@@ -63,7 +65,9 @@ class MapRecord:
         maps = Maps.open(folder, start=None, end=None, domain=domain, format=format)
         files = mosaic_files(maps.mosaics)
         described = daily_attributes(maps.mosaics, [path for path, _ in files])
-        return cls(maps, files, described, maps.errors(), sum(known[name] for name in set(exclude)))
+        fingerprints = [_digest([str(day), attrs]) for day, attrs in zip(maps.mosaics.days, described, strict=True)]
+        excluded = sum(known[name] for name in set(exclude))
+        return cls(maps, files, described, fingerprints, maps.errors(), excluded)
 
     @property
     def days(self) -> tuple[dt.date, ...]:
@@ -100,6 +104,8 @@ class MapRecord:
     def digest(self, numbers: Sequence[int], **settings: Any) -> str:
         """A fingerprint of maps, as their attributes describe them (day, model, revision, status), and of settings: a
         file that was made of the same is up to date."""
-        made_of = [[str(self.days[n]), self.described[n]] for n in numbers]
-        text = json.dumps([made_of, settings, self.excluded], sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+        return _digest([[self.fingerprints[n] for n in numbers], settings, self.excluded])
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:32]

@@ -47,6 +47,7 @@ class ClimateConfig:
 
     def __post_init__(self) -> None:
         require_paths(self, "mosaics", "out")
+        require(self.out != self.mosaics, f"out={self.out} is the folder of the maps: give another one")
         check_period(self.start, self.end)
         known = ", ".join(CLIMATE_PRODUCTS)
         require(bool(self.what), f"what=[] asks for nothing: give any of {known}")

@@ -154,6 +154,7 @@ def test_counts_of_a_window_fit_their_type() -> None:
     [
         ({"what": ["weekly"]}, "give any of monthly, climatology, anomalies, percentiles"),
         ({"what": []}, "asks for nothing"),
+        ({"out": "maps"}, "out=maps is the folder of the maps"),
         ({"window": 200}, "give 0 to 90 days"),
         ({"min_years": 0}, "give 1 or more"),
         ({"years": [2022]}, r"years=\[2003,2022\]"),
