@@ -199,6 +199,5 @@ def test_the_command_plans_and_makes(
     assert not os.listdir(tmp_path)
     assert "2 files made, 0 were up to date" in run()
     assert "0 files made, 2 were up to date" in run()
-    assert "1 of them again: their maps or settings have changed" in run(
-        "exclude=[provisional]", "plan=true", "end=2020-02-28"
-    )
+    changed = run("exclude=[provisional]", "plan=true")
+    assert "2 of them again: their maps or settings have changed" in changed
