@@ -5,9 +5,10 @@
     ssm_net.infer(ssm_net.InferConfig(cube="cube.zarr", run="run", mosaics="mosaics"))
     series = ssm_net.open_mosaics("mosaics")  # an xarray.Dataset
 
-Nine verbs (``download``, ``simulate``, ``prepare``, ``train``, ``infer``, ``evaluate``, ``extract``, ``produce``,
-``pretrain``) take their settings as one value and return what they made. ``open_cube`` and ``open_mosaics`` open what
-they wrote; ``at_points`` and ``over_areas`` are series of maps at stations and means over basins.
+Ten verbs (``download``, ``simulate``, ``prepare``, ``train``, ``infer``, ``evaluate``, ``extract``, ``climate``,
+``produce``, ``pretrain``) take their settings as one value and return what they made. ``open_cube`` and
+``open_mosaics`` open what they wrote; ``at_points`` and ``over_areas`` are series of maps at stations and means over
+basins; ``monthly_means``, ``climatology``, ``anomalies`` and ``percentiles`` are statistics of maps over time.
 Names are imported at their first use, so that a process that reads granules does not load what trains networks.
 """
 
@@ -19,7 +20,10 @@ from typing import TYPE_CHECKING, Any
 from ssm_net.version import __version__
 
 if TYPE_CHECKING:
+    from ssm_net.climate import climate
+    from ssm_net.climate.run import anomalies, climatology, monthly_means, percentiles
     from ssm_net.config import (
+        ClimateConfig,
         DomainConfig,
         DownloadConfig,
         EarthdataConfig,
@@ -53,6 +57,7 @@ if TYPE_CHECKING:
     from ssm_net.train import train
 
 __all__ = [
+    "ClimateConfig",
     "Domain",
     "DomainConfig",
     "DownloadConfig",
@@ -72,14 +77,19 @@ __all__ = [
     "TrainConfig",
     "TrainerConfig",
     "__version__",
+    "anomalies",
     "at_points",
+    "climate",
+    "climatology",
     "download",
     "evaluate",
     "extract",
     "infer",
+    "monthly_means",
     "open_cube",
     "open_mosaics",
     "over_areas",
+    "percentiles",
     "prepare",
     "pretrain",
     "produce",
@@ -87,7 +97,7 @@ __all__ = [
     "train",
 ]
 
-VERBS = ("download", "evaluate", "extract", "infer", "prepare", "pretrain", "produce", "simulate", "train")
+VERBS = ("climate", "download", "evaluate", "extract", "infer", "prepare", "pretrain", "produce", "simulate", "train")
 MODULES = {  # of the other names
     **{name: "config" for name in __all__ if name.endswith("Config")},
     "Domain": "grid",
@@ -96,6 +106,7 @@ MODULES = {  # of the other names
     "open_mosaics": "formats.mosaic_series",
     "at_points": "extract.series",
     "over_areas": "extract.series",
+    **dict.fromkeys(("monthly_means", "climatology", "anomalies", "percentiles"), "climate.run"),
 }
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import ssm_net
 
-VERBS = ("download", "evaluate", "extract", "infer", "prepare", "pretrain", "produce", "simulate", "train")
+VERBS = ("climate", "download", "evaluate", "extract", "infer", "prepare", "pretrain", "produce", "simulate", "train")
 
 
 def python(code: str) -> str:
@@ -18,10 +18,22 @@ def python(code: str) -> str:
 
 
 def test_the_public_names_are_the_verbs_their_settings_and_what_opens_results():
-    settings = {f"{name}Config" for name in ("Domain", "Download", "Earthdata", "Engine", "Evaluate", "Extract",
-                                             "Infer", "Memory", "Model", "Prepare", "Pretrain", "Produce", "Publisher",
-                                             "Simulate", "Train", "Trainer")}  # fmt: skip
-    others = {"Domain", "SsmNetError", "__version__", "at_points", "open_cube", "open_mosaics", "over_areas"}
+    settings = {f"{name}Config" for name in ("Climate", "Domain", "Download", "Earthdata", "Engine", "Evaluate",
+                                             "Extract", "Infer", "Memory", "Model", "Prepare", "Pretrain", "Produce",
+                                             "Publisher", "Simulate", "Train", "Trainer")}  # fmt: skip
+    others = {
+        "Domain",
+        "SsmNetError",
+        "__version__",
+        "anomalies",
+        "at_points",
+        "climatology",
+        "monthly_means",
+        "open_cube",
+        "open_mosaics",
+        "over_areas",
+        "percentiles",
+    }
     assert set(ssm_net.__all__) == {*VERBS, *settings, *others}
     assert dir(ssm_net) == sorted(ssm_net.__all__)
 

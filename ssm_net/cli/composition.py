@@ -30,6 +30,7 @@ SCHEMAS: dict[str, type[Any]] = {
     "infer": config.InferConfig,
     "evaluate": config.EvaluateConfig,
     "extract": config.ExtractConfig,
+    "climate": config.ClimateConfig,
     "produce": config.ProduceConfig,
     "pretrain": config.PretrainConfig,
 }

@@ -5,6 +5,7 @@ dictionary, into these values. Importing them needs neither Hydra nor OmegaConf.
 """
 
 from ssm_net.config.checks import METHODS, days_between, parse_day
+from ssm_net.config.climate import CLIMATE_PRODUCTS, ClimateConfig
 from ssm_net.config.download import DOWNLOADS, DownloadConfig, EarthdataConfig
 from ssm_net.config.evaluate import EvaluateConfig
 from ssm_net.config.extract import ExtractConfig
@@ -18,9 +19,11 @@ from ssm_net.config.simulate import SimulateConfig
 from ssm_net.config.train import TrainConfig
 
 __all__ = [
+    "CLIMATE_PRODUCTS",
     "DOWNLOADS",
     "METHODS",
     "PRIOR_MODEL",
+    "ClimateConfig",
     "DomainConfig",
     "DownloadConfig",
     "EarthdataConfig",

@@ -74,7 +74,7 @@ def open_mosaics(
     """
     mosaics = find_mosaics(Path(folder), domain, format)
     files = mosaic_files(mosaics)
-    attributes_by_day = _attributes_by_day(mosaics, [path for path, _ in files])
+    attributes_by_day = daily_attributes(mosaics, [path for path, _ in files])
     layout, read_window = READ_LAYOUT[mosaics.format](files[0][0]), READ_WINDOW[mosaics.format]
     variables = {}
     for name in DAILY_VARIABLES:
@@ -143,7 +143,7 @@ def mosaic_files(mosaics: MosaicFolder) -> list[tuple[Path, int]]:
     return [(path, places[day]) for path, day in zip(paths, mosaics.days, strict=True)]
 
 
-def _attributes_by_day(mosaics: MosaicFolder, paths: Sequence[Path]) -> list[dict[str, Any]]:
+def daily_attributes(mosaics: MosaicFolder, paths: Sequence[Path]) -> list[dict[str, Any]]:
     """The attributes of each day, as its file or its status in the store has them."""
     if mosaics.format == "zarr":
         return [zarr_day_attributes(path, day) for path, day in zip(paths, mosaics.days, strict=True)]

@@ -28,6 +28,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "infer": {"cube": "CUBE", "run": "RUN", "mosaics": "OUT"},
     "evaluate": {"mosaics": "OUT", "cube": "CUBE", "report": "REPORT"},
     "produce": {"raw": "RAW", "cube": "CUBE", "run": "RUN", "mosaics": "OUT", "start": "2016-04-15"},
+    "climate": {"mosaics": "OUT", "out": "CLIMATE"},
     "extract": {"mosaics": "OUT", "points": "STATIONS.csv", "to": "SERIES.csv"},
 }
 GROUPS = [
