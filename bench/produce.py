@@ -2,8 +2,8 @@
 
     python bench/produce.py FOLDER [--days 400] [--keep 60] [--kills 20] [--seed 1]
 
-A world of 4 x 4 cells is simulated, and its days are produced ten at a time, as an operator would who comes by every
-ten days. Printed are, of blocks in the middle of the record and at its end, the seconds a day, the bytes of the cube
+A world of 4 x 4 cells is simulated. Its first days (keep) are produced by one command and the others ten at a time, as
+an operator would who comes by every ten days. Printed are, of blocks in the middle of the record and at its end, the seconds a day, the bytes of the cube
 and of its pixels, and the peak memory of the process so far.
 
 At the same time, in processes of its own, the whole record is produced once more in another folder, by one command
@@ -81,17 +81,18 @@ def keys_of(raw: Path, folder: Path, keep: int) -> dict[str, Any]:
 
 
 def grown(raw: Path, folder: Path, days: int, keep: int) -> list[dict[str, Any]]:
-    """A record of ``days``, added to in blocks of ten: what each block cost."""
-    rows = []
-    for n in range(BLOCK, days + 1, BLOCK):
-        until = START + dt.timedelta(n - 1)
+    """A record of ``days``, begun with the ``keep`` days that networks are trained on, and added to in blocks of ten:
+    what each block cost."""
+    rows, made = list[dict[str, Any]](), 0
+    for n in range(keep, days + 1, BLOCK):
+        until, block, made = START + dt.timedelta(n - 1), n - made, n
         began, worked = time.perf_counter(), time.process_time()
         keys = keys_of(raw, folder, keep) | {"domain": DOMAIN, "until": str(until)}
         status = produce(load(ProduceConfig, keys), until)
         cube = folder / "cube.zarr"
         rows.append({
-            "days": n, "state": status.state, "seconds a day": (time.perf_counter() - began) / BLOCK,
-            "processor seconds a day": (time.process_time() - worked) / BLOCK,
+            "days": n, "state": status.state, "seconds a day": (time.perf_counter() - began) / block,
+            "processor seconds a day": (time.process_time() - worked) / block,
             "cube MB": _megabytes(cube), "cube on disk MB": _allocated(cube), "pixels MB": _megabytes(cube / "fine"),
             "peak memory MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         })  # fmt: skip
