@@ -3,8 +3,8 @@
     python bench/produce.py FOLDER [--days 400] [--keep 60] [--kills 20] [--seed 1]
 
 A world of 4 x 4 cells is simulated. Its first days (keep) are produced by one command and the others ten at a time, as
-an operator would who comes by every ten days. Printed are, of blocks in the middle of the record and at its end, the seconds a day, the bytes of the cube
-and of its pixels, and the peak memory of the process so far.
+an operator would who comes by every ten days. Printed are, of blocks in the middle of the record and at its end, the
+seconds a day, the bytes of the cube and of its pixels, and the peak memory of the process so far.
 
 At the same time, in processes of its own, the whole record is produced once more in another folder, by one command
 that is killed (-9) at times drawn from the seed, and given again. The benchmark fails where a map of the second record

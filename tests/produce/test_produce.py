@@ -84,14 +84,19 @@ def test_the_same_command_again_changes_nothing(made: tuple[ProduceConfig, Recor
 
 
 def test_a_day_waits_for_its_granules_and_not_for_ever(
-    made: tuple[ProduceConfig, RecordStatus], tiny_raw: Path
+    made: tuple[ProduceConfig, RecordStatus], tiny_raw: Path, tmp_path: Path
 ) -> None:
     """One made at once would be made without them, and stay so."""
     cfg, _ = made
     waits = produce(cfg, LAST + dt.timedelta(2))
     assert (waits.state, waits.waiting_for, waits.next) == ("waiting", ("ssm", "lst"), "2016-05-09")
-    ready = ready_days(find_files(tiny_raw), LAST, LAST + dt.timedelta(3), today=LAST + dt.timedelta(4), wait=2)
-    assert ready.days == (LAST, LAST + dt.timedelta(1)) and ready.awaited == ("ssm", "lst")
+    raw = road.linked(tiny_raw, tmp_path / "raw")
+    for path in (raw / "MYD11A1.061").glob("*.A201612[6-9].*"):  # from the 5th of May on
+        path.unlink()
+    ready = ready_days(find_files(raw), DAYS[3], LAST, today=LAST, wait=2)
+    assert ready.days == tuple(DAYS[3:5]) and ready.awaited == ("lst",), "one made after 2 days, one that still waits"
+    silent = ready_days(find_files(tiny_raw), LAST, LAST + dt.timedelta(30), today=LAST + dt.timedelta(60), wait=2)
+    assert silent.days[-1] < LAST + dt.timedelta(2), "where nothing comes at all, no day is made of nothing"
 
 
 @pytest.mark.parametrize(
