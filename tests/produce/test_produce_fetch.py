@@ -70,7 +70,7 @@ def _served(path: Path) -> Granule:
 def settings(archive: LoopbackArchive, tiny_raw: Path, folder: Path, run: Path, **other: Any) -> ProduceConfig:
     """A record with a raw/ of its own, which lacks what the archive has."""
     raw = folder / "raw"
-    for name in ("NNsm", "static"):
+    for name in ("NNsm", "precip", "static"):
         if not (raw / name).exists():
             shutil.copytree(tiny_raw / name, raw / name, copy_function=os.link)
     keys = {"raw": str(raw), "cube": str(folder / "c.zarr"), "run": str(run), "start": str(FIRST), "keep": 5,
