@@ -18,6 +18,7 @@ from rich.markup import escape
 from ssm_net.cli.sweep import run_point
 from ssm_net.config import TrainConfig, load
 from ssm_net.errors import ConfigError, SsmNetError
+from ssm_net.produce.record import RecordStatus
 
 T = TypeVar("T")
 
@@ -27,14 +28,18 @@ def run_verb(verb: Callable[[T], Any], schema: type[T], cfg: DictConfig) -> floa
 
     Errors that a user can act on, ``SsmNetError`` and ``OSError``, end the command with their message and exit code 1,
     without a trace unless ``HYDRA_FULL_ERROR=1``; any other exception is a defect and keeps its trace. Ctrl-C exits
-    with 130. In a sweep (-m) all exceptions are raised, so that Hydra counts the point as failed and goes on.
+    with 130, ``produce`` with the code of how its record stands. In a sweep (-m) all exceptions are raised, so that
+    Hydra counts the point as failed and goes on.
     """
     _log_to_terminal()
 
     def work() -> float | None:
         _refuse_sweep_over_devices(cfg)
         value = load(schema, cfg)
-        return objective(value, verb(value))
+        result = verb(value)
+        if isinstance(result, RecordStatus) and result.exit_code and not _in_sweep():
+            sys.exit(result.exit_code)
+        return objective(value, result)
 
     if _in_sweep():
         return run_point(work)

@@ -52,6 +52,11 @@ class ArchiveCube(Cube):
         """Whether all days ahead are there: what is made of ``day`` is final."""
         return len(self.days_ahead(day)) == self.lookahead
 
+    def days_with_pixels(self) -> list[dt.date]:
+        """As of ``Cube``; those whose days ahead have their pixels, too."""
+        kept = super().days_with_pixels()
+        return [day for day in kept if {*kept}.issuperset(self.days_ahead(day))]
+
     def read_packed(self, name: str, day: dt.date, window: Window | None = None) -> np.ndarray:
         """As of ``Cube``; memories with the days ahead."""
         if (k := _overpass_of(name)) is None:

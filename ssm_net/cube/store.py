@@ -23,6 +23,7 @@ import difflib
 import functools
 import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -140,9 +141,12 @@ class Cube:
             whole = (0, shards.shape[0], 0, shards.shape[1])
             return shards.read(window or whole, *index, all_fill=lambda: day is None or self._is_all_fill(key, day))
         except ShardError as err:
-            if day is not None and key.startswith("fine/") and day < self.pixels_since:
-                raise CubeError(f"{self.path}: the pixels of {day} were dropped, as of all before {self.pixels_since} "
-                                "(produce keep=..): prepare the day in another cube") from err  # fmt: skip
+            dropped = day is not None and key.startswith("fine/") and day < self.pixels_since
+            if dropped and day not in self.sampled_days:
+                raise CubeError(
+                    f"{self.path}: the pixels of {day} were dropped, as of most days before {self.pixels_since} "
+                    "(produce keep=..): prepare the day in another cube"
+                ) from err
             raise damaged(f"{self.path / key}" + (f" of {day}" if day else ""), day, err) from err
         except OSError as err:
             raise _cannot_open(shards.file(*index), err) from err
@@ -220,8 +224,11 @@ class Cube:
 
     def done_days(self) -> list[dt.date]:
         """The days that are done, in order."""
-        have = {p.stem for p in (self.path / "status").glob("*.json")}
-        return [day for day in self.days if f"{day:%Y%m%d}" in have]
+        try:
+            have = set(os.listdir(self.path / "status"))
+        except FileNotFoundError:
+            return []
+        return [day for day in self.days if day.isoformat().replace("-", "") + ".json" in have]
 
     def last_done(self, before: dt.date) -> dt.date | None:
         """The last day before ``before`` that is done; takes no longer in a longer record."""
@@ -230,8 +237,19 @@ class Cube:
 
     @property
     def pixels_since(self) -> dt.date:
-        """The first day whose pixels are kept: of those before it only the coarse fields are."""
+        """The first day from which on the pixels of all days are kept: of those before it only the coarse fields are,
+        but for the ``sampled_days``."""
         return dt.date.fromisoformat((self.metadata(DROPPED, "before") or {"before": str(dt.date.min)})["before"])
+
+    @property
+    def sampled_days(self) -> list[dt.date]:
+        """Days before ``pixels_since`` whose pixels are kept to train on, in order."""
+        return [dt.date.fromisoformat(day) for day in (self.metadata(DROPPED) or {}).get("sampled", ())]
+
+    def days_with_pixels(self) -> list[dt.date]:
+        """The days that are done and whose pixels are kept, in order: those to train on."""
+        since, sampled = self.pixels_since, set(self.sampled_days)
+        return [day for day in self.done_days() if day >= since or day in sampled]
 
     def revision(self, day: dt.date) -> int:
         """As which revision ``day`` is stored; of a day that is not done, as which it would be stored now. 1 for a day

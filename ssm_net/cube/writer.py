@@ -7,8 +7,9 @@ it replaces.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,26 +90,35 @@ class CubeWriter:
                 cube.status_file(day).unlink()
                 reached(FaultPoint.DAYS_HALF_WITHDRAWN, day)
 
-    def drop_pixels(self, before: dt.date) -> int:
-        """Delete the pixels of all days before ``before``, for good; what is coarse of them stays. Returns the bytes
-        that were freed. What a cut left is deleted by the next call."""
+    def drop_pixels(self, before: dt.date, sample: Collection[dt.date] = ()) -> int:
+        """Delete the pixels of all days before ``before`` but those of ``sample``, for good; what is coarse of them
+        stays. Returns the bytes that were freed. What a cut left is deleted by the next call."""
         cube = self._locked()
         stored = cube.metadata(DROPPED, "before", "deleted_before") or {}
         deleted = dt.date.fromisoformat(stored["deleted_before"]) if stored else cube.days[0]
-        before = max(before, cube.pixels_since)
-        if before <= deleted:
+        before, kept = max(before, cube.pixels_since), cube.sampled_days
+        leaving = {*kept, *map(dt.date.fromisoformat, stored.get("leaving", ()))} - {*sample}
+        if before <= deleted and not leaving:
             return 0
-        self.write_metadata(DROPPED, {"before": str(before), "deleted_before": str(deleted)})
+        leaving |= {day for day in cube.days if deleted <= day < before} - {*sample}
+        stays = sorted(str(day) for day in sample if day in kept or deleted <= day < before)
+        dropped = {"before": str(before), "deleted_before": str(deleted), "sampled": stays}
+        self.write_metadata(DROPPED, dropped | {"leaving": sorted(map(str, leaving))})
+        freed = sum(map(self._delete_pixels, sorted(leaving)))
+        self.write_metadata(DROPPED, dropped | {"deleted_before": str(before)})
+        return freed
+
+    def _delete_pixels(self, day: dt.date) -> int:
         freed = 0
-        for day in cube.days:
-            if deleted <= day < before:
-                for name in cube.fine:
-                    file = cube.shards(f"fine/{name}").file(cube.index(day))
-                    if file.exists():
-                        freed += file.stat().st_size
-                        file.unlink()
-                reached(FaultPoint.PIXELS_HALF_DROPPED, day)
-        self.write_metadata(DROPPED, {"before": str(before), "deleted_before": str(before)})
+        for name in self.cube.fine:
+            file = self.cube.shards(f"fine/{name}").file(self.cube.index(day))
+            if file.exists():
+                freed += file.stat().st_size
+                file.unlink()
+            with contextlib.suppress(OSError):  # an empty folder that stays does no harm
+                for folder in file.parents[:2]:  # the shard is alone in them
+                    folder.rmdir()
+        reached(FaultPoint.PIXELS_HALF_DROPPED, day)
         return freed
 
     def write_static(self, name: str, values: np.ndarray) -> None:

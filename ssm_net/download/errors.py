@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Mapping
 from typing import Literal
 
 from ssm_net.errors import SsmNetError
@@ -11,6 +13,19 @@ Ends = Literal["file", "product", "host", "all"]
 
 class DownloadError(SsmNetError):
     """A download cannot begin, or something is left of it; the message says what, and the remedy."""
+
+
+class SetUpError(DownloadError):
+    """A download cannot begin before its user has mended something: a library or a login."""
+
+
+class FilesLeftError(DownloadError):
+    """Files that the archive lists did not come; ``files`` are their names, with the first day of each, None where it
+    is of no day."""
+
+    def __init__(self, message: str, files: Mapping[str, dt.date | None]) -> None:
+        super().__init__(message)
+        self.files = dict(files)
 
 
 class FileError(DownloadError):

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ssm_net.config.download import EarthdataConfig, is_safe_url
-from ssm_net.download.errors import DownloadError
+from ssm_net.download.errors import DownloadError, SetUpError
 
 HOW = (
     "Make an account at https://urs.earthdata.nasa.gov/users/new, and put it into ~/.netrc as one line, 'machine "
@@ -76,7 +76,7 @@ def log_in(cfg: EarthdataConfig) -> EarthdataLogin:
             continue
         except LoginAttemptFailure as err:
             where = "EARTHDATA_USERNAME and EARTHDATA_PASSWORD" if strategy == "environment" else "~/.netrc"
-            raise DownloadError(
+            raise SetUpError(
                 f"Earthdata Login refuses the name or the password in {where}: try them at {cfg.login}, and mend them"
             ) from err
         except (requests.RequestException, ValueError, KeyError) as err:
@@ -85,10 +85,10 @@ def log_in(cfg: EarthdataConfig) -> EarthdataLogin:
                 "https://status.earthdata.nasa.gov, and run the same command again later"
             ) from err
     if not auth.authenticated or not auth.token:
-        raise DownloadError("no Earthdata login was found. " + HOW.format(host=parts.hostname))
+        raise SetUpError("no Earthdata login was found. " + HOW.format(host=parts.hostname))
     token = auth.token["access_token"].strip()  # of a file with line ends of Windows
     if not TOKEN.fullmatch(token):  # it would be refused, and printed, when it is sent
-        raise DownloadError(
+        raise SetUpError(
             "the Earthdata token holds characters that no token has: check EARTHDATA_TOKEN, which is the token alone"
         )
     return EarthdataLogin(token, auth.username, auth.password, parts.netloc.lower(),

@@ -94,8 +94,9 @@ class DownloadPlan:
         ) + (f"; [yellow]none on {runs(lacking)}[/]" if lacking else "")
 
 
-def make_plan(cfg: DownloadConfig, catalogue: Catalogue) -> DownloadPlan:
-    """Ask the archives what they hold, and look what is there; nothing is written.
+def make_plan(cfg: DownloadConfig, catalogue: Catalogue, rain_before: int = RAIN_BEFORE) -> DownloadPlan:
+    """Ask the archives what they hold, and look what is there; nothing is written. ``rain_before`` is as of
+    ``window_of``.
 
     Raises ``ConfigError`` where the domain is none, ``DownloadError`` where the search fails.
     """
@@ -105,7 +106,7 @@ def make_plan(cfg: DownloadConfig, catalogue: Catalogue) -> DownloadPlan:
     requests: list[CdsFile] = []
     windows: dict[str, tuple[dt.date, dt.date]] = {}
     for product in chosen_products(cfg.products, first, last):
-        windows[product.name] = window = window_of(product, first, last, cfg.lead)
+        windows[product.name] = window = window_of(product, first, last, cfg.lead, rain_before)
         if product.cds:
             requests += [f for f in cds_files(product.name, window, domain) if not f.is_there(Path(cfg.raw))]
         else:
@@ -116,15 +117,18 @@ def make_plan(cfg: DownloadConfig, catalogue: Catalogue) -> DownloadPlan:
     return DownloadPlan(cfg, domain, windows, wanted, missing, requests, damaged, catalogue.unusable)
 
 
-def window_of(product: ArchiveProduct, first: dt.date, last: dt.date, lead: int) -> tuple[dt.date, dt.date]:
+def window_of(
+    product: ArchiveProduct, first: dt.date, last: dt.date, lead: int, rain_before: int = RAIN_BEFORE
+) -> tuple[dt.date, dt.date]:
     """The days whose files ``prepare`` looks at for the days from ``first`` less ``lead`` to ``last``.
 
-    Rain counts from ``RAIN_BEFORE`` days before them. Files are dated in UTC: those of the day before and after may
-    hold views of a day, and the rain of the first one in the far east begins two days before it.
+    Rain counts from ``rain_before`` days before them: 1 where the days before are in the cube already. Files are dated
+    in UTC: those of the day before and after may hold views of a day, and the rain of the first one in the far east
+    begins two days before it.
     """
     begin = first - lead * ONE_DAY
     if product.kind == "rain":
-        return begin - (RAIN_BEFORE + 2) * ONE_DAY, last
+        return begin - (rain_before + 2) * ONE_DAY, last
     if product.kind in ("lst", "ssm", "reanalysis"):
         return begin - ONE_DAY, last + ONE_DAY
     return begin, last

@@ -15,7 +15,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from ssm_net.config import DownloadConfig
 from ssm_net.core.locks import held_alone
 from ssm_net.download.archive_products import ARCHIVE_PRODUCTS
-from ssm_net.download.errors import DownloadError, FileError
+from ssm_net.download.errors import FileError, FilesLeftError, SetUpError
+from ssm_net.prepare.plan import RAIN_BEFORE
 
 if TYPE_CHECKING:
     from ssm_net.download.plan import DownloadPlan
@@ -25,12 +26,13 @@ LOCK = ".download.lock"
 NAMED = 5  # files that are named for each reason
 
 
-def download(cfg: DownloadConfig) -> DownloadPlan:
+def download(cfg: DownloadConfig, rain_before: int = RAIN_BEFORE) -> DownloadPlan:
     """Fetch what is missing in ``raw/``; returns the plan that was carried out. With ``plan=true`` it is only printed.
+    ``rain_before``: days before ``start`` whose rain is fetched, too.
 
-    Raises ``DownloadError`` where a library or the login is missing, the search fails, or files are left, which it
-    lists with the reason of each; ``ConfigError`` where another download fills the same folder, ``OSError`` where the
-    disk is or gets full.
+    Raises ``SetUpError`` where a library or the login is missing, ``DownloadError`` where the search fails,
+    ``FilesLeftError`` where files are left, which it lists with the reason of each; ``ConfigError`` where another
+    download fills the same folder, ``OSError`` where the disk is or gets full.
     """
     _require_library("earthaccess")
     if any(product.cds for product in ARCHIVE_PRODUCTS if product.name in cfg.products):
@@ -41,7 +43,7 @@ def download(cfg: DownloadConfig) -> DownloadPlan:
     from ssm_net.download.search import Catalogue
 
     catalogue = Catalogue(ArchiveSession(cfg.earthdata, None), Patience(cfg.tries, cfg.pause))
-    plan = make_plan(cfg, catalogue)
+    plan = make_plan(cfg, catalogue, rain_before)
     for line in plan.lines():
         console.print(line, soft_wrap=True)
     if cfg.plan:
@@ -57,7 +59,7 @@ def download(cfg: DownloadConfig) -> DownloadPlan:
 
 def _require_library(name: str) -> None:
     if importlib.util.find_spec(name) is None:
-        raise DownloadError(f"download needs the Python package {name}: pip install 'ssm_net[download]'")
+        raise SetUpError(f"download needs the Python package {name}: pip install 'ssm_net[download]'")
 
 
 def _fetch(plan: DownloadPlan) -> dict[str, list[str]]:
@@ -88,7 +90,7 @@ def _fetch(plan: DownloadPlan) -> dict[str, list[str]]:
 
 
 def _report(plan: DownloadPlan, left: Mapping[str, list[str]]) -> None:
-    """Say what came; raises ``DownloadError`` where something is left."""
+    """Say what came; raises ``FilesLeftError`` where something is left."""
     from ssm_net.download.checks import can_check
     from ssm_net.download.plan import counted
 
@@ -109,4 +111,6 @@ def _report(plan: DownloadPlan, left: Mapping[str, list[str]]) -> None:
     for why, names in left.items():
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
         lines.append(f"  {why}\n    {', '.join(sorted(names)[:NAMED])}{more}")
-    raise DownloadError("\n".join(lines))
+    days = {f"{file.folder}/{file.name}": file.day for file in plan.missing}
+    days |= {f"{request.folder}/{request.name}": request.days[0] for request in plan.requests}
+    raise FilesLeftError("\n".join(lines), {name: days[name] for name in lost})

@@ -49,8 +49,7 @@ class TrainingSet:
     @classmethod
     def of(cls, cube: Cube) -> TrainingSet:
         """Raises ``EstimatorError`` where the cube holds no day with an observation."""
-        since = cube.pixels_since
-        days = [d for d in cube.done_days() if d >= since and (cube.status(d) or {}).get("observed", 0) > 0]
+        days = [d for d in cube.days_with_pixels() if (cube.status(d) or {}).get("observed", 0) > 0]
         if not days:
             raise EstimatorError(
                 f"{cube.path}: no day with a coarse observation; was its product in raw/? See prepare.py"

@@ -27,6 +27,7 @@ __all__ = [
     "days_done",
     "describe_folder",
     "files_beside",
+    "provisional_days",
     "provisional_file",
     "quicklook_path",
     "read_day",
@@ -119,6 +120,12 @@ def provisional_file(folder: Path, domain_name: str, day: dt.date) -> Path:
     """The empty file that is there as long as the map of a day is provisional: from before the map is written until it
     is final."""
     return Path(folder) / "provisional" / stem(domain_name, day)
+
+
+def provisional_days(folder: Path, domain_name: str) -> set[dt.date]:
+    """The days of a folder whose map is provisional."""
+    marks = (path.name.rpartition("_") for path in (Path(folder) / "provisional").glob(f"ssm_{domain_name}_*"))
+    return {dt.datetime.strptime(day, "%Y%m%d").date() for name, _, day in marks if name == f"ssm_{domain_name}"}
 
 
 def day_size(folder: Path, domain_name: str, day: dt.date, format: str = "netcdf") -> int:

@@ -89,6 +89,16 @@ class RawFiles:
             found[name] = Found(len({*used, *(p for gs in by_day.values() for g in gs for p in g.older)}), len(by_day))
         return catalog, Account(found).with_remarks(remarks)
 
+    def near(self, days: Days) -> RawFiles:
+        """Those that may hold days within ``days`` (first and last), by what their names say; no file is opened."""
+        near = {name: list(may_hold(_known_product(name), files, days)) for name, files in self.files.items()}
+        return replace(self, files={name: files for name, files in near.items() if files})
+
+    def without(self, gone: Collection[Path]) -> RawFiles:
+        """Those that are left when the files at the paths ``gone`` are deleted."""
+        left = {name: [f for f in files if f.path not in gone] for name, files in self.files.items()}
+        return replace(self, files={name: files for name, files in left.items() if files})
+
     def open(self, entry: Product, file: FoundFile) -> Holding:
         """What a file holds, by its name or from ``known`` where possible. Raises ``GranuleError``."""
         named = by_name(entry, file.path)
@@ -154,9 +164,10 @@ def find_files(raw: Path | str, known: Known | None = None) -> RawFiles:
         remarks += left
         files.setdefault(entry.name, []).extend(_of_product(entry, below, remarks))
     remarks += [_loose(path) for path in loose]
-    wanted = {str(f.path.relative_to(raw)) for of_product in files.values() for f in of_product}
-    known = {key: value for key, value in (known or {}).items() if key in wanted}
-    return RawFiles(raw, {p.name: files[p.name] for p in PRODUCTS if p.name in files}, tuple(remarks), known)
+    if known:
+        there = {str(f.path.relative_to(raw)) for of_product in files.values() for f in of_product}
+        known = {key: value for key, value in known.items() if key in there}
+    return RawFiles(raw, {p.name: files[p.name] for p in PRODUCTS if p.name in files}, tuple(remarks), known or {})
 
 
 def list_granules(raw: Path, days: Days | None = None, only: Collection[str] | None = None) -> Catalog:

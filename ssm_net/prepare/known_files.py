@@ -35,8 +35,9 @@ def known_files(cube: Cube | None) -> Known:
 def keep_known_files(writer: CubeWriter, files: RawFiles, used: Collection[str]) -> None:
     """Store what is known of ``files`` with the cube, where that is news; not of MODIS files that stored days have
     ``used``: their names tell when they have to be opened again, and a country has hundreds of thousands."""
+    there = {str(file.path.relative_to(files.raw)) for of_product in files.files.values() for file in of_product}
     known = {key: value for key, value in files.known.items()
-             if not (EOS_NAME.search(key) and PurePath(key).name in used)}  # fmt: skip
+             if key in there and not (EOS_NAME.search(key) and PurePath(key).name in used)}  # fmt: skip
     if known != known_files(writer.cube):
         stored = {key: [size, changed, holding.to_json()] for key, (size, changed, holding) in sorted(known.items())}
         writer.write_metadata(RAW_FILES, {"reader": READER, "files": stored})

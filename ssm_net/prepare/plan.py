@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from ssm_net.config import PrepareConfig, days_between
 from ssm_net.core.boundary import domain_of
-from ssm_net.core.days import runs
+from ssm_net.core.days import ONE_DAY, runs
 from ssm_net.cube.layout import CubeLayout
 from ssm_net.cube.record import CONSENSUS, INTERCALIBRATION, KEYS
 from ssm_net.cube.store import Cube, DamagedError, open_cube
@@ -29,7 +29,7 @@ from ssm_net.prepare.account import account_lines, found_by
 from ssm_net.prepare.day_plan import COMPOSITE_BACK, Composites, DayPlan, plan_day
 from ssm_net.prepare.known_files import known_files
 from ssm_net.prepare.products import CubeProducts, choose_products, known_product, present_products, stored_products
-from ssm_net.prepare.remake import Remake, find_remake, require_granules
+from ssm_net.prepare.remake import Remake, find_remake, read_again_since, require_granules
 from ssm_net.prepare.static_maps import kept_maps, sources_by_map, static_fields
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,8 @@ class PreparePlan:
     day_plans: Mapping[dt.date, DayPlan]
     todo: Sequence[dt.date]
     remake: Remake
-    files: RawFiles
+    files: RawFiles  # of raw/, that may be looked at
+    archive: RawFiles  # all of raw/
     account: Account  # of what was found in raw/, before any granule is read
     static_sources: Mapping[str, str]  # the product of each static map in raw/
 
@@ -95,8 +96,9 @@ class PreparePlan:
         yield from account_lines(self.account)
 
 
-def make_plan(cfg: PrepareConfig) -> PreparePlan:
-    """Read what is in raw/ and in the cube, and plan; nothing is written.
+def make_plan(cfg: PrepareConfig, archive: RawFiles | None = None) -> PreparePlan:
+    """Read what is in raw/ and in the cube, and plan; nothing is written. ``archive`` are the files of raw/ where they
+    have been listed before.
 
     Raises ``ConfigError`` where no granule is there, or days are asked for that rest on days not made; ``CubeError``
     and ``PrepareError`` as ``remake`` says.
@@ -104,7 +106,9 @@ def make_plan(cfg: PrepareConfig) -> PreparePlan:
     domain, days = domain_of(cfg.domain), days_between(cfg.start, cfg.end)
     raw, products = Path(cfg.raw), stored_products(Path(cfg.cube))
     cube = None if products is None else open_cube(cfg.cube)
-    files = find_files(raw, known_files(cube))
+    archive = find_files(raw, known_files(cube)) if archive is None else archive
+    since = dt.date.min if cube is None else read_again_since(cube)
+    files = archive if since == dt.date.min else archive.near((since, dt.date.max - 366 * ONE_DAY))
     remake = Remake() if cube is None or products is None else find_remake(cfg, cube, products, files)
     first = remake.first() if cfg.revise else None
     if cube is not None and first is not None:
@@ -117,7 +121,7 @@ def make_plan(cfg: PrepareConfig) -> PreparePlan:
     account = account.with_remarks((*maps.remarks, *sources_of(maps)))
     for warning in account.warnings():  # before a product is missed for which its files were left out
         log.warning("%s", warning)
-    products = choose_products(cfg, granules, products, present_products(files))
+    products = choose_products(cfg, granules, products, present_products(archive))
     if composites := [name for name in products.reflectance if known_product(name).period]:
         early = days[0] - dt.timedelta(days=COMPOSITE_BACK)
         granules |= files.catalog((early, days[-1]), only=composites)[0]
@@ -136,7 +140,8 @@ def make_plan(cfg: PrepareConfig) -> PreparePlan:
     kept = None if remake.damaged_static else kept_maps(cube, maps, cfg.domain.boundary)
     static = static_fields(raw, domain, cfg.domain.boundary) if kept is None else kept
     account = found_by(account, products, plans)
-    return PreparePlan(cfg, domain, products, static, plans, todo, remake, files, account, sources_by_map(maps))
+    sources = sources_by_map(maps)
+    return PreparePlan(cfg, domain, products, static, plans, todo, remake, files, archive, account, sources)
 
 
 def _together(cfg: PrepareConfig, cube: Cube | None) -> bool:
@@ -177,7 +182,8 @@ def _rain_days(days: Sequence[dt.date], stored: Sequence[dt.date]) -> dict[dt.da
 
 
 def _require_days_before(cube: Cube, todo: Sequence[dt.date], plans: Mapping[dt.date, DayPlan]) -> None:
-    missing = [day for day in cube.days if day < todo[-1] and day not in plans and not cube.done(day)]
+    done = set(cube.done_days())
+    missing = [day for day in cube.days if day < todo[-1] and day not in plans and day not in done]
     if missing:
         raise ConfigError(
             f"{cube.path} lacks {runs(missing)}, which later days rest on: give start={missing[0]}, so that they are "

@@ -124,7 +124,7 @@ def choose_products(
                          other_reflectance=_other_reflectance(chosen.reflectance, there))  # fmt: skip
     else:
         chosen = replace(chosen, other_lst=stored.other_lst, other_reflectance=stored.other_reflectance)
-    _require_files(cfg, chosen, catalogued)
+    _require_files(cfg, chosen, catalogued, extends=stored is not None)
     return chosen
 
 
@@ -184,14 +184,14 @@ def other_places(other_lst: Sequence[str]) -> list[str]:
     return ["" if n == 1 else f"_{n}" for n in range(1, len(by_platform(other_lst)) + 1)]
 
 
-def _require_files(cfg: PrepareConfig, chosen: CubeProducts, catalogued: Catalog) -> None:
+def _require_files(cfg: PrepareConfig, chosen: CubeProducts, catalogued: Catalog, extends: bool) -> None:
     fine = (*chosen.lst, *chosen.reflectance, *chosen.rain)
     if not {*fine, *chosen.other_lst, *chosen.other_reflectance} & set(catalogued):
         wanted = ", ".join(fine) or "LST, reflectance or rain"
-        raise ConfigError(
-            f"raw={cfg.raw}: no file of {wanted} in or near {cfg.start} .. {cfg.end}; "
-            "see docs/formats.md for which product goes into which folder"
-        )
+        lacking = f"raw={cfg.raw}: no file of {wanted} in or near {cfg.start} .. {cfg.end}"
+        if not extends or not set(chosen.ssm) & set(catalogued):
+            raise ConfigError(f"{lacking}; see docs/formats.md for which product goes into which folder")
+        log.warning("%s: these days are made without", lacking)  # as in an outage of an imager
     if not set(chosen.ssm) & set(catalogued):
         log.warning("raw=%s: no coarse soil moisture in %s .. %s; nothing to train on", cfg.raw, cfg.start, cfg.end)
 

@@ -19,6 +19,7 @@ that is deleted and prepared anew begins at revision 1, so its maps need a new f
 
 from __future__ import annotations
 
+import bisect
 import datetime as dt
 import logging
 from collections import defaultdict
@@ -28,7 +29,7 @@ from typing import Any
 
 from ssm_net.config import PrepareConfig, days_between
 from ssm_net.core.clock import OVERPASSES
-from ssm_net.core.days import runs
+from ssm_net.core.days import ONE_DAY, runs
 from ssm_net.cube.store import Cube, CubeError, DamagedError
 from ssm_net.ingest.catalog import RawFiles
 from ssm_net.prepare.day_plan import DayPlan
@@ -40,6 +41,7 @@ from ssm_net.prepare.store_day import observed_kinds, require_state
 log = logging.getLogger(__name__)
 
 LISTED = 5  # file names in a message
+LOOKED_BACK = 64  # days before a day that may have used one of its granules: 60 of rain, 56 of a composite
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Remake:
     damaged: Mapping[dt.date, str] = field(default_factory=dict)  # with the error
     without_status: Sequence[dt.date] = ()
     damaged_static: Mapping[str, str] = field(default_factory=dict)  # maps, with the error
-    used: frozenset[str] = frozenset()  # names of the files that stored days were made of
+    used: frozenset[str] = frozenset()  # names of the files that stored days were made of, since ``read_again_since``
 
     def days(self) -> list[dt.date]:
         return sorted({*self.late, *self.damaged, *self.without_status})
@@ -87,12 +89,15 @@ def find_remake(cfg: PrepareConfig, cube: Cube, products: CubeProducts, files: R
     """
     statuses: dict[dt.date, dict[str, Any]] = {}
     done = cube.done_days()
-    for day in done:
+    since = read_again_since(cube)
+    there = {day for day in done if day < since}
+    for day in done[bisect.bisect_left(done, since) :]:
         try:
             statuses[day] = cube.status(day) or {}
+            there.add(day)
         except DamagedError as err:
             log.warning("%s", err)
-    without_status = [day for day in cube.days if done and day <= done[-1] and day not in statuses]
+    without_status = [day for day in cube.days if done and day <= done[-1] and day not in there]
     if without_status and not cfg.revise:
         raise CubeError(
             f"{cube.path} holds no status of {runs(without_status)}, which later days rest on: give revise=true, and "
@@ -107,6 +112,13 @@ def find_remake(cfg: PrepareConfig, cube: Cube, products: CubeProducts, files: R
     wanted = set(days_between(cfg.start, cfg.end))
     damaged = {day: error for day in kept if day in wanted and (error := damage_of_day(cube, day))}
     return Remake(late, damaged, without_status, damaged_static_maps(cube), used)
+
+
+def read_again_since(cube: Cube) -> dt.date:
+    """The first day whose granules may be looked at again. In a record that keeps the pixels of its last days only no
+    day before them is made again, so that looking at raw/ takes no longer as the record grows."""
+    since = cube.pixels_since
+    return since if since == dt.date.min else since - LOOKED_BACK * ONE_DAY
 
 
 def damage_of_day(cube: Cube, day: dt.date) -> str:

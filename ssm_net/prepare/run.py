@@ -26,6 +26,7 @@ from ssm_net.cube.lock import CubeLock, write_lock
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.ingest.account import Account
+from ssm_net.ingest.catalog import RawFiles
 from ssm_net.prepare import coverage
 from ssm_net.prepare.account import DayAccount, account_lines, with_days
 from ssm_net.prepare.intercalibration import Intercalibration
@@ -43,19 +44,20 @@ console = Console()
 READING = ".reading"  # in the folder of a cube: the day whose granules are being read
 
 
-def prepare(cfg: PrepareConfig) -> Cube | None:
+def prepare(cfg: PrepareConfig, files: RawFiles | None = None) -> Cube | None:
     """Make or extend the cube; returns it, or ``None`` with ``plan=true``. Days already stored are left alone.
+    ``files`` are those of raw/ where they have been listed before.
 
     The writer's lock is held from before the plan is made. Raises ``CubeError`` where another process holds it.
     """
     if cfg.plan:
-        plan = make_plan(cfg)
+        plan = make_plan(cfg, files)
         for line in plan.lines():
             console.print(line)
         plan.remake.report(cfg.revise)
         return None
     with write_lock(cfg.cube) as lock:
-        return _carry_out(make_plan(cfg), lock)
+        return _carry_out(make_plan(cfg, files), lock)
 
 
 def _carry_out(plan: PreparePlan, lock: CubeLock) -> Cube:
@@ -71,7 +73,7 @@ def _carry_out(plan: PreparePlan, lock: CubeLock) -> Cube:
         console.print(f"[green]{escape(str(cube.path))} holds all {len(plan.day_plans)} days already[/]")
         return cube
     plans = {day: plan.day_plans[day] for day in plan.todo}
-    sensors = fit_reference_sensor(cfg, writer, plan.products, plans, plan.files)
+    sensors = fit_reference_sensor(cfg, writer, plan.products, plans, plan.archive)
     made, missing = _make_days(plan, writer, sensors)
     keep_known_files(writer, plan.files, plan.remake.used.union(name for day in made for name in day.files))
     _report_missing(missing)

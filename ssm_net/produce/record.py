@@ -10,14 +10,16 @@ from typing import Literal
 from ssm_net.cube.store import write_json
 
 FILE = "produce.json"
-State = Literal["running", "up to date", "waiting", "failed"]
+State = Literal["running", "up to date", "waiting", "outage", "failed"]
+TEMPORARY = 75  # EX_TEMPFAIL of sysexits.h: a failure that is expected to pass, "the user is invited to retry"
 
 
 @dataclass(frozen=True)
 class RecordStatus:
-    """``state``: running, up to date, waiting (for granules) or failed; ``first`` and ``last`` day that has a map, and
-    the ``last_final``; ``next`` the day to be made next and what it is ``waiting_for``; ``kept_since``: the first day
-    whose pixels the cube holds; ``error`` is the message of a failure."""
+    """``state``: running, up to date, waiting (for granules), outage (an archive did not give all) or failed; ``first``
+    and ``last`` day that has a map, and the ``last_final``; ``next`` the day to be made next and what it is
+    ``waiting_for``; ``kept_since``: the first day from which on the cube holds all pixels; ``error`` is the message of
+    an outage or a failure."""
 
     state: State
     first: str | None = None
@@ -28,6 +30,11 @@ class RecordStatus:
     kept_since: str | None = None
     error: str = ""
     written: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        """Of the command: 0, or ``TEMPORARY`` where the same command, given later, is expected to do more."""
+        return TEMPORARY if self.state == "outage" else 0
 
     def write(self, folder: Path) -> RecordStatus:
         now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")

@@ -6,6 +6,9 @@ Each step goes on from where it was cut off, so the whole does. A second run on 
 from __future__ import annotations
 
 import datetime as dt
+import itertools
+import logging
+import math
 from pathlib import Path
 
 from rich.console import Console
@@ -19,16 +22,22 @@ from ssm_net.cube.store import Cube, open_cube
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.errors import SsmNetError
 from ssm_net.estimators.checkpoint import load_trained
-from ssm_net.formats.mosaic_days import day_done, days_done, provisional_file
+from ssm_net.formats.mosaic_days import day_done, days_done, provisional_days, provisional_file
 from ssm_net.infer.run import infer
+from ssm_net.ingest.catalog import RawFiles, find_files
+from ssm_net.prepare.known_files import known_files
 from ssm_net.prepare.run import prepare
-from ssm_net.produce.granules import spent_granules
+from ssm_net.produce.fetch import NOT_ASKED, fetch
+from ssm_net.produce.granules import delete_spent_granules
 from ssm_net.produce.ready import ReadyDays, ready_days
 from ssm_net.produce.record import RecordStatus
+from ssm_net.produce.sample import SHARE, days_of_window, most_sampled, sampled_days
 from ssm_net.train.run import train
 
+log = logging.getLogger(__name__)
 console = Console()
 LOCK_FILE = ".produce.lock"
+LONG = 3  # steps of a run after which granules may have come meanwhile
 
 
 class ProduceError(SsmNetError):
@@ -56,17 +65,33 @@ def produce(cfg: ProduceConfig, today: dt.date | None = None) -> RecordStatus:
 
 
 def _produce(cfg: ProduceConfig, today: dt.date) -> RecordStatus:
-    last, raw = cfg.last_day(today), Path(cfg.raw)
-    while True:
+    last, fetched, files = cfg.last_day(today), NOT_ASKED, None
+    for step in itertools.count(1):
         cube = open_cube(cfg.cube) if (Path(cfg.cube) / "cube.json").exists() else None
         first = _next_day(cfg, cube)
-        ready = ready_days(raw, cube, first, min(_last_of_step(cfg, first), last), today=today, wait=cfg.wait)
+        until = min(_last_of_step(cfg, first), last)
+        asked = cfg.fetch and not fetched.outage and first <= min(until, today)
+        if asked:
+            fetched = fetch(cfg, first, min(until, today), today, begun=first > parse_day(cfg.start, "start"))
+        if files is None or asked:
+            files = _files(cfg, cube)
+        ready = ready_days(files, first, until, today=today, wait=cfg.wait, fetched=fetched)
+        if not ready.days and first <= last and step > LONG:  # granules that came meanwhile
+            files = _files(cfg, cube)
+            ready = ready_days(files, first, until, today=today, wait=cfg.wait, fetched=fetched)
         if cube is not None and cube.done_days():  # what was cut off, or prepared just now
-            _map_and_drop(cfg, cube, more=bool(ready.days))
+            files = _map_and_drop(cfg, cube, files, more=bool(ready.days or fetched.outage))
         if not ready.days:
-            return _status(cfg, cube, ready, last)
+            return _status(cfg, cube, ready, last, fetched.outage)
         console.print(f"[bold]{runs(ready.days)}[/]")
-        prepare(_prepare_config(cfg, ready.days[-1]))
+        prepare(_prepare_config(cfg, ready.days[-1]), files)
+    raise AssertionError("a record has an end")
+
+
+def _files(cfg: ProduceConfig, cube: Cube | None) -> RawFiles:
+    """The files of raw/. All its folders are walked through, once a run rather than once a step: that takes longer as
+    raw/ grows."""
+    return find_files(cfg.raw, known_files(cube))
 
 
 def _next_day(cfg: ProduceConfig, cube: Cube | None) -> dt.date:
@@ -81,47 +106,46 @@ def _last_of_step(cfg: ProduceConfig, first: dt.date) -> dt.date:
     return start + ((first - start).days // cfg.step + 1) * cfg.step * ONE_DAY - ONE_DAY
 
 
-def _map_and_drop(cfg: ProduceConfig, cube: Cube, more: bool) -> None:
+def _map_and_drop(cfg: ProduceConfig, cube: Cube, files: RawFiles, more: bool) -> RawFiles:
     """The maps of the days that have pixels, then only ``keep`` days of pixels; before networks are trained, nothing.
-    ``more`` days are to be prepared at once: training waits for them until there are ``keep``."""
+    ``more`` days are to come at once, or after an outage: training waits for them until there are ``keep``. Returns the
+    ``files`` of raw/ that are left."""
     done = cube.done_days()
     if not (Path(cfg.run) / "model.json").exists():
         if more and len(done) < cfg.keep:
-            return
+            return files
+        if len(done) < cfg.keep:
+            log.warning("networks are trained on %d days, since there are no more: with an earlier start= they would "
+                        "learn from keep=%d days", len(done), cfg.keep)  # fmt: skip
         train(TrainConfig(cube=cfg.cube, run=cfg.run))
-    lookahead = load_trained(cfg.run).lookahead
-    if cfg.keep < lookahead + 2:
+    lookahead, window = load_trained(cfg.run).lookahead, days_of_window(cfg.keep)
+    if window < lookahead + 2:
         raise ProduceError(f"keep={cfg.keep}: the networks of {cfg.run} look {lookahead} days ahead; keep at least "
-                           f"{lookahead + 2} days")  # fmt: skip
+                           f"{math.ceil((lookahead + 2) * SHARE / (SHARE - 1))} days")  # fmt: skip
     days = [day for day in done if day >= cube.pixels_since]
     infer(InferConfig(cube=cfg.cube, run=cfg.run, mosaics=cfg.mosaics, start=str(days[0]), end=str(days[-1]),
                       format=cfg.format, quicklook=cfg.quicklook, publisher=cfg.publisher))  # fmt: skip
-    before = days[-1] - (cfg.keep - 1) * ONE_DAY
+    before = days[-1] - (window - 1) * ONE_DAY
     final = [day for day in days if day < before and _is_final(cfg, cube, day)]
     if len(final) < sum(day < before for day in days):
         raise ProduceError(f"{cfg.mosaics}: not every day before {before} has its final map, so no pixels are dropped: "
                            "give the same command again")  # fmt: skip
-    if before > cube.days[0]:
+    if before > cube.days[0] and len(done) >= cfg.keep:
+        sample = sampled_days([day for day in done if day < before], most_sampled(cfg.keep), lookahead)
         with write_lock(cfg.cube) as lock:
-            freed = CubeWriter(open_cube(cfg.cube), lock).drop_pixels(before)
+            freed = CubeWriter(cube, lock).drop_pixels(before, sample)
         if freed:
-            console.print(f"dropped the pixels of days before {before}: {freed / 1e6:.3g} MB")
+            console.print(f"dropped pixels of days before {before}: {freed / 1e6:.3g} MB")
         if cfg.drop_granules:
-            _drop_granules(Path(cfg.raw), open_cube(cfg.cube))
+            files, freed = delete_spent_granules(files, cube)
+            if freed:
+                console.print(f"deleted granules that no day needs any more: {freed / 1e6:.3g} MB")
+    return files
 
 
 def _is_final(cfg: ProduceConfig, cube: Cube, day: dt.date) -> bool:
     folder, name = Path(cfg.mosaics), cube.domain.name
     return day_done(folder, name, day, cfg.format) and not provisional_file(folder, name, day).exists()
-
-
-def _drop_granules(raw: Path, cube: Cube) -> None:
-    spent = spent_granules(raw, cube)
-    freed = sum(path.stat().st_size for path in spent)
-    for path in spent:
-        path.unlink()
-    if spent:
-        console.print(f"deleted {len(spent)} granules that no day needs any more: {freed / 1e6:.3g} MB")
 
 
 def _prepare_config(cfg: ProduceConfig, end: dt.date) -> PrepareConfig:
@@ -133,22 +157,26 @@ def _prepare_config(cfg: ProduceConfig, end: dt.date) -> PrepareConfig:
                          consensus=cfg.consensus, workers=cfg.workers)  # fmt: skip
 
 
-def _status(cfg: ProduceConfig, cube: Cube | None, ready: ReadyDays, last: dt.date) -> RecordStatus:
+def _status(cfg: ProduceConfig, cube: Cube | None, ready: ReadyDays, last: dt.date, outage: str) -> RecordStatus:
     name = cube.domain.name if cube is not None else cfg.domain.name
     made = days_done(Path(cfg.mosaics), name, cfg.format)
-    final = [d for d in made if not provisional_file(Path(cfg.mosaics), name, d).exists()]
+    provisional = provisional_days(Path(cfg.mosaics), name)
+    final = [d for d in made if d not in provisional]
     following = _next_day(cfg, cube)
     waiting = following <= last
     state = f"waiting for {' and '.join(ready.awaited)} of {following}" if waiting else f"up to date with {last}"
+    if outage:
+        state = f"{following} and the days after it wait for an archive; give the same command again later"
     console.print(f"[green]{len(made)} maps[/] in {escape(cfg.mosaics)}"
                   + (f", {len(made) - len(final)} of them provisional" if len(final) < len(made) else "")
                   + f"; {state}")  # fmt: skip
     return RecordStatus(
-        "waiting" if waiting else "up to date",
+        "outage" if outage else "waiting" if waiting else "up to date",
         str(made[0]) if made else None,
         str(made[-1]) if made else None,
         str(final[-1]) if final else None,
         str(following),
         ready.awaited,
         str(max(cube.pixels_since, cube.days[0])) if cube is not None else None,
+        outage,
     )

@@ -6,6 +6,8 @@ is only read.
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -88,8 +90,7 @@ def split_of(cfg: TrainConfig, cube: Cube) -> Split:
     if "ssm" not in cube.coarse:
         raise TrainingError(f"{cube.path} holds no coarse soil moisture, which networks learn from: prepare a cube "
                             "with one (NNsm, C3S, CCI or SMAP in raw/)")  # fmt: skip
-    since = cube.pixels_since
-    days = [d for d in cube.done_days() if d >= since and (cube.status(d) or {}).get("observed", 0) > 0]
+    days = _observed(cube, cube.days_with_pixels())
     if not days:
         raise TrainingError(f"{cube.path}: no day with a coarse observation; was its product in raw/? See prepare.py")
     if not cube.land_fraction.any():
@@ -105,11 +106,24 @@ def split_of(cfg: TrainConfig, cube: Cube) -> Split:
     return split(days, cube.domain.coarse_shape, cfg.validation_fraction, cfg.validation_days, cfg.seed)
 
 
+def _observed(cube: Cube, days: Sequence[dt.date]) -> list[dt.date]:
+    return [d for d in days if (cube.status(d) or {}).get("observed", 0) > 0]
+
+
+def _days_of_slopes(cube: Cube, parts: Split) -> list[dt.date]:
+    """The days that regional slopes are learned from. Cell means say them, which a cube keeps of all days, also where
+    it keeps the pixels of a few only."""
+    if cube.pixels_since == dt.date.min:
+        return evenly_chosen(parts.train_days)
+    return evenly_chosen(_observed(cube, [d for d in cube.done_days() if d <= parts.train_days[-1]]))
+
+
 def _fit_last_layer(start: Start, cube: Cube, parts: Split, stations: list[TrainingStation]) -> None:
     days = evenly_chosen(parts.train_days)
     # Networks trained from nothing have learned without regional slopes, and keep those of 0.
     if start.prior is not None and start.ablation.regional_slopes:
-        slopes = target_slopes(cube, start.scaling, days, ~parts.held_cells, stations)
+        of_slopes = _days_of_slopes(cube, parts)
+        slopes = target_slopes(cube, start.scaling, of_slopes, ~parts.held_cells, stations)
         for member in start.network:
             member.slopes.copy_(slopes)
     if not start.ablation.last_layer:

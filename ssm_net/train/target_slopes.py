@@ -35,7 +35,8 @@ def target_slopes(
     features = torch.stack(cells)
     evidence = SlopeEvidence.of(Contrasts.of(torch.stack(ssm), features))
     if stations:
-        evidence = evidence + station_evidence(cube, scaling, days, stations)
+        kept = {*cube.days_with_pixels()}
+        evidence = evidence + station_evidence(cube, scaling, [day for day in days if day in kept], stations)
     return evidence.slopes(torch.isfinite(features).flatten(2).any(2).any(0))
 
 

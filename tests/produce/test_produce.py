@@ -20,6 +20,7 @@ from ssm_net.cube.store import CubeError, open_cube
 from ssm_net.errors import ConfigError
 from ssm_net.formats.mosaic_days import days_done
 from ssm_net.infer.run import infer
+from ssm_net.ingest.catalog import find_files
 from ssm_net.produce import granules
 from ssm_net.produce.ready import ready_days
 from ssm_net.produce.record import RecordStatus
@@ -52,15 +53,17 @@ def test_every_day_has_its_map_and_the_cube_is_a_window(made: tuple[ProduceConfi
     assert days_done(Path(cfg.mosaics), "tiny") == DAYS
     cube = open_cube(cfg.cube)
     with_pixels = {int(f.parents[1].name) for f in cube.path.glob("fine/lst_day/c/*/0/0")}
-    assert with_pixels == set(range(8 - KEEP, 8)), "the pixels of the last days, and of no others"
+    assert with_pixels == {0, *range(4, 8)}, "the pixels of the last days, and one day before them to train on"
+    assert [day.day for day in cube.days_with_pixels()] == [1, 5, 6, 7, 8]
     assert cube.read_coarse("ssm", DAYS[0]).shape == (4, 4), "what is coarse stays"
-    with pytest.raises(CubeError, match="pixels of 2016-05-01 were dropped"):
-        cube.read("lst_day", DAYS[0])
+    assert not (cube.path / "fine" / "lst_day" / "c" / "1").exists(), "empty folders fill a disk, too"
+    with pytest.raises(CubeError, match="pixels of 2016-05-02 were dropped"):
+        cube.read("lst_day", DAYS[1])
     stored = json.loads((Path(cfg.mosaics) / "produce.json").read_text())
     assert stored == json.loads(json.dumps(asdict(status)))
     assert (status.state, status.first, status.last, status.last_final) == (
         "up to date", "2016-05-01", "2016-05-08", "2016-05-08")  # fmt: skip
-    assert status.next == "2016-05-09" and status.kept_since == "2016-05-04"
+    assert status.next == "2016-05-09" and status.kept_since == "2016-05-05"
 
 
 def test_dropping_changes_no_map(
@@ -81,14 +84,19 @@ def test_the_same_command_again_changes_nothing(made: tuple[ProduceConfig, Recor
 
 
 def test_a_day_waits_for_its_granules_and_not_for_ever(
-    made: tuple[ProduceConfig, RecordStatus], tiny_raw: Path
+    made: tuple[ProduceConfig, RecordStatus], tiny_raw: Path, tmp_path: Path
 ) -> None:
     """One made at once would be made without them, and stay so."""
     cfg, _ = made
     waits = produce(cfg, LAST + dt.timedelta(2))
     assert (waits.state, waits.waiting_for, waits.next) == ("waiting", ("ssm", "lst"), "2016-05-09")
-    ready = ready_days(tiny_raw, None, LAST, LAST + dt.timedelta(3), today=LAST + dt.timedelta(4), wait=2)
-    assert ready.days == (LAST, LAST + dt.timedelta(1)) and ready.awaited == ("ssm", "lst")
+    raw = road.linked(tiny_raw, tmp_path / "raw")
+    for path in (raw / "MYD11A1.061").glob("*.A201612[6-9].*"):  # from the 5th of May on
+        path.unlink()
+    ready = ready_days(find_files(raw), DAYS[3], LAST, today=LAST, wait=2)
+    assert ready.days == tuple(DAYS[3:5]) and ready.awaited == ("lst",), "one made after 2 days, one that still waits"
+    silent = ready_days(find_files(tiny_raw), LAST, LAST + dt.timedelta(30), today=LAST + dt.timedelta(60), wait=2)
+    assert silent.days[-1] < LAST + dt.timedelta(2), "where nothing comes at all, no day is made of nothing"
 
 
 @pytest.mark.parametrize(
@@ -109,7 +117,7 @@ def test_what_was_cut_off_goes_on(
     assert produce(cfg, LAST).state == "up to date"
     assert digests(tmp_path / "maps") == digests(Path(made[0].mosaics))
     cube = open_cube(cfg.cube)
-    assert {int(f.parents[1].name) for f in cube.path.glob("fine/lst_day/c/*/0/0")} == set(range(8 - KEEP, 8))
+    assert {int(f.parents[1].name) for f in cube.path.glob("fine/lst_day/c/*/0/0")} == {0, *range(4, 8)}
 
 
 def test_two_do_not_produce_into_one_folder(made: tuple[ProduceConfig, RecordStatus]) -> None:
