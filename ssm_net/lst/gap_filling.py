@@ -246,9 +246,7 @@ def _error(
     ``guess`` (y, x) K at sea level is what is known without today's observations, ``trust`` (y, x) their weights.
     """
     error = FIRST_ERROR if before is None else before.error
-    tried = [
-        _tried(day, observed, guess, trust, rows, ratio) for rows in tried_rows(len(guess), day, ratio)
-    ]
+    tried = [_tried(day, observed, guess, trust, rows, ratio) for rows in tried_rows(len(guess), day, ratio)]
     missed, weight, distance = (torch.cat(parts) for parts in zip(*tried, strict=True))
     if len(missed) < LEAST_WITHHELD:
         return error

@@ -2,10 +2,10 @@
 
     sum over neighbours (f - f')^2 + sum over observations hold (f - v)^2
 
-where ``hold`` is the weight of the observation v of a pixel. It is the estimate under a Gaussian process whose structure
-function grows with the logarithm of distance. It is solved by multigrid (Brandt 1977, Math. Comp. 31, 333): from coarse
-to fine, and at each scale what is left of the equation is corrected on the coarser ones (a V-cycle). Between them two
-Jacobi relaxations, with the factors of a Chebyshev polynomial, take away what is rough.
+where ``hold`` is the weight of the observation v of a pixel. It is the estimate under a Gaussian process whose
+structure function grows with the logarithm of distance. It is solved by multigrid (Brandt 1977, Math. Comp. 31, 333):
+from coarse to fine, and at each scale what is left of the equation is corrected on the coarser ones (a V-cycle). After
+that, two Jacobi relaxations with the factors of a Chebyshev polynomial take away what is rough.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def _solved(pull: Tensor, scales: _Scales) -> Tensor:
 
 
 def _smoothed(field: Tensor | None, correction: Tensor, pull: Tensor, hold: Tensor) -> Tensor:
-    """``field`` plus the ``correction`` of the coarser scale, relaxed; some rows at a time, in the processor's cache."""
+    """``field`` plus the ``correction`` of the coarser scale, relaxed; some rows at a time, in the cache."""
     out = torch.empty_like(pull)
     for rows, wide in _blocks(pull):
         finer = _finer(correction, wide, pull.shape[1])
@@ -115,11 +115,12 @@ def _left(field: Tensor, pull: Tensor, hold: Tensor) -> Tensor:
 
 
 def _relaxed(field: Tensor, pull: Tensor, hold: Tensor, factors: Sequence[float]) -> Tensor:
-    """``field`` after Jacobi relaxations: each takes a value to the mean of its neighbours and its observations, or a
-    ``factor`` of that way. There are no neighbours beyond the edge: what is taken from a whole is wrong near the cut."""
+    """``field`` after Jacobi relaxations: each moves a value a ``factor`` of the way to the mean of its neighbours and
+    its observations. There are no neighbours beyond the edge: of rows cut from a field, those at the cut are wrong."""
     inverse = _diagonal(hold, slice(0, len(hold)), len(hold)).clamp_(min=1e-6).reciprocal_()
     for factor in factors:
-        field = field.lerp(_neighbours(field, pull).mul_(inverse), factor)
+        way = (inverse * (4 * (factor - 1))).add_(1)
+        field = field.lerp(_neighbours(field, pull).mul_(inverse), way)
     return field
 
 
