@@ -135,7 +135,7 @@ def test_a_biased_choice_of_observations_does_not_bias_the_background() -> None:
     clear = step(290 + pattern)
     only_cold = torch.where(pattern < 0, 290 + pattern, torch.nan)
     out = step(only_cold, clear.state, DAY + dt.timedelta(1))
-    # One view is half believed: the cold stripes are colder than remembered, and so, by inpainting, is what lies between.
+    # One view is half believed: the cold stripes are colder than remembered, and so is what is inpainted between.
     assert float((out.lst - (290 + pattern)).abs().mean()) < 1.5
 
 
