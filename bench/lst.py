@@ -4,6 +4,8 @@
 
 A world is a folder with ``raw/truth.zarr`` and ``cube.zarr``; without ``--world`` it is what ``make demo`` leaves. Real
 files are those of ../shared/real or SSM_NET_REAL; where they are absent that part is left out, and the table says so.
+Clouds are those of its MOD11A1 granules and of ``cloud_masks.npz``: MOD11A1 of h11v05, 2021-08-15, and of h10v05,
+2016-08-06 (the mask of Heaton et al. 2019, J. Agric. Biol. Environ. Stat. 24, 398).
 
 ``fill`` (``lst.gap_filling``) looks back only. The baselines that it must beat are given more: interpolation in time
 and the annual cycle also use the days after. All are scored on the same pixels, those for which each has a value.
@@ -25,9 +27,12 @@ import rasterio
 import torch
 import xarray as xr
 from lst_baselines import Scene, harmonic, spatial, temporal
+from lst_clouds import clouds, holes_of, monthly_field, windows
+from lst_solvers import Solver, solver_table, solvers
 from provenance import ROOT, commit_of, machine
 from rich.console import Console
 from rich.table import Table
+from scipy.ndimage import distance_transform_edt
 
 from ssm_net.config import MemoryConfig
 from ssm_net.core.clock import OVERPASSES
@@ -40,7 +45,10 @@ PATCH = 64  # pixels a side of the real patches
 CLOUDY = (0.2, 0.95)  # cloud cover of the masks that patches are hidden under
 MONTH = 30  # days
 ONE_IN = 3  # days of a world of which one is withheld under the clouds of another
-RATIO_GOAL, INSIDE_GOAL, INSIDE_WITHIN, IMAGE_GOAL = 0.80, 0.68, 0.05, 2.5
+LARGE = 5.0  # pixels: mean distance to clear pixels from which holes count as large
+RATIO_GOAL, INSIDE_GOAL, INSIDE_WITHIN = 0.80, 0.68, 0.05
+IMAGE_GOAL = {"h10v05 day": 1.85}  # K, of an image under clouds of that tile
+OTHER_IMAGE_GOAL = 2.5  # K
 
 
 @dataclass(frozen=True)
@@ -73,8 +81,10 @@ class Score:
         if abs(self.inside - INSIDE_GOAL) > INSIDE_WITHIN:
             goal = f"goal {INSIDE_GOAL:.0%} +- {INSIDE_WITHIN:.0%}"
             out.append(f"{self.part}: {self.inside:.0%} within one sigma, {goal}")
-        if self.part.startswith("one image") and self.rmse["fill"] > IMAGE_GOAL:
-            out.append(f"{self.part}: RMSE {self.rmse['fill']:.2f} K, goal {IMAGE_GOAL} K")
+        if self.part.startswith("one image"):
+            goal = next((k for name, k in IMAGE_GOAL.items() if self.part.endswith(name)), OTHER_IMAGE_GOAL)
+            if self.rmse["fill"] > goal:
+                out.append(f"{self.part}: RMSE {self.rmse['fill']:.2f} K, goal {goal} K")
         return out
 
 
@@ -136,43 +146,32 @@ def scores(
 # --- what is withheld ------------------------------------------------------------------------------------------------
 
 
-def clouds(real: Path) -> list[np.ndarray]:
-    """Cloud masks (y, x) of the day and the night overpass of a whole real MODIS tile: true under cloud."""
-    from pyhdf.SD import SD
-
-    file = next((real / "modis").glob("MOD11A1*.hdf"))
-    tile = SD(str(file))
-    return [tile.select(name).get() == 0 for name in ("LST_Day_1km", "LST_Night_1km")]
-
-
-def windows(masks: list[np.ndarray], shape: tuple[int, int], step: int) -> list[np.ndarray]:
-    """All windows of that shape, ``step`` pixels apart."""
-    return [
-        mask[y : y + shape[0], x : x + shape[1]]
-        for mask in masks
-        for y in range(0, mask.shape[0] - shape[0] + 1, step)
-        for x in range(0, mask.shape[1] - shape[1] + 1, step)
-    ]
-
-
 def patches(real: Path, rng: np.random.Generator) -> Iterator[Score]:
-    """A year of clear days at 15 places of tile h18v04, each day under the clouds of its own window of another tile."""
+    """A year of clear days at 15 places of tile h18v04, each day under a window of the clouds of another tile; small
+    and large holes, by the mean distance of the hidden pixels to clear ones, apart."""
     folder = real / "modis_h18v04_2020"
-    covers = [w for w in windows(clouds(real), (PATCH, PATCH), 16) if CLOUDY[0] <= w.mean() <= CLOUDY[1]]
     places: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
     for row in csv.DictReader((folder / "index.csv").read_text().splitlines()):
         if row["product"] == "MOD11A1":
             places[row["col"], row["row"]].append(row)
-    for band, overpass in enumerate(OVERPASSES, 1):
-        scenes = []
-        for rows in places.values():
-            rows = sorted(rows, key=lambda r: r["date"])
-            lst = np.stack([_patch(folder, r["file"], band) for r in rows])
-            hidden = np.stack([covers[rng.integers(len(covers))] for _ in rows]) & np.isfinite(lst)
-            days = tuple(dt.date.fromisoformat(r["date"]) for r in rows)
-            scenes.append(Scene(days, np.where(hidden, np.nan, lst), {"": np.where(hidden, lst, np.nan)},
-                                np.zeros((PATCH, PATCH), "float32"), float(rows[0]["lat"])))  # fmt: skip
-        yield from scores(f"MODIS patches, {overpass}", scenes)
+    sorted_places = [sorted(rows, key=lambda r: r["date"]) for rows in places.values()]
+    for name, mask in clouds(real).items():
+        covers = [w for w in windows(mask, (PATCH, PATCH), 16) if CLOUDY[0] <= w.mean() <= CLOUDY[1]]
+        large = np.array([distance_transform_edt(w)[w].mean() >= LARGE for w in covers])
+        for band, overpass in enumerate(OVERPASSES, 1):
+            scenes = []
+            for rows in sorted_places:
+                lst = np.stack([_patch(folder, r["file"], band) for r in rows])
+                chosen = rng.integers(len(covers), size=len(rows))
+                hidden = np.stack([covers[n] for n in chosen]) & np.isfinite(lst)
+                target = {
+                    size: np.where(hidden & (large[chosen] == is_large)[:, None, None], lst, np.nan)
+                    for size, is_large in (("small holes", False), ("large holes", True))
+                }
+                days = tuple(dt.date.fromisoformat(r["date"]) for r in rows)
+                flat = np.zeros((PATCH, PATCH), "float32")
+                scenes.append(Scene(days, np.where(hidden, np.nan, lst), target, flat, float(rows[0]["lat"])))
+            yield from scores(f"MODIS patches, {overpass}, {name}", scenes)
 
 
 def _patch(folder: Path, file: str, band: int) -> np.ndarray:
@@ -183,16 +182,18 @@ def _patch(folder: Path, file: str, band: int) -> np.ndarray:
 
 
 def image(real: Path) -> Iterator[Score]:
-    """One monthly field of 500 x 300 pixels with 30 % of it gone in large holes, ten times: no other day, no relief."""
-    with xr.open_dataset(next((real / "lst_china").glob("*.nc"))) as dataset:
-        lst = dataset["lst"].values[0, :, :300]
-    holes = sorted(windows(clouds(real), lst.shape, 50), key=lambda w: abs(w.mean() - 0.3))[:10]
+    """One monthly field with 30 % of it, or as near to that as a tile allows, gone in large holes, up to ten times: no
+    other day, no relief."""
+    lst, day = monthly_field(real), (dt.date(2015, 8, 15),)
     none = np.zeros(lst.shape, "float32")
-    scenes = [
-        Scene((dt.date(2015, 8, 15),), np.where(h, np.nan, lst)[None], {"": np.where(h, lst, np.nan)[None]}, none, 42.5)
-        for h in holes
-    ]
-    yield from scores("one image", scenes, ("spatial",))
+    for name, mask in clouds(real).items():
+        scenes = [
+            Scene(day, np.where(h, np.nan, lst)[None], {"": np.where(h, lst, np.nan)[None]}, none, 42.5)
+            for h in holes_of(mask, lst.shape)
+            if h.mean() < CLOUDY[1]
+        ]
+        if scenes:
+            yield from scores(f"one image, {name}", scenes, ("spatial",))
 
 
 def world(folder: Path, rng: np.random.Generator) -> Iterator[Score]:
@@ -266,8 +267,11 @@ def main() -> int:
     console = Console(width=120)
     real = Path(os.environ.get("SSM_NET_REAL", ROOT.parent / "shared" / "real"))
     found: list[Score] = []
+    solved: list[Solver] = []
     if real.is_dir():
-        found += [*patches(real, np.random.default_rng(1)), *image(real)]
+        solved += solvers(real)
+        found += [*image(real), *patches(real, np.random.default_rng(1))]
+        console.print(solver_table(solved))
     else:
         console.print(f"no real files at {real}: only synthetic worlds. SSM_NET_REAL names the folder that holds them")
     worlds = asked.world or ([ROOT / "demo"] if (ROOT / "demo" / "cube.zarr").exists() else [])
@@ -278,13 +282,14 @@ def main() -> int:
     if not found:
         return 1
     console.print(table(found))
-    missed = [m for s in found for m in s.missed()]
+    missed = [m for s in (*solved, *found) for m in s.missed()]
     for m in missed:
         console.print(f"[yellow]missed[/] {m}")
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     command = " ".join(["python bench/lst.py", *(f"--world WORLDS/{folder.name}" for folder in worlds)])
     report = {
         "command": command, "commit": commit_of(ROOT), "machine": machine(), "missed": missed,
+        "solvers": [asdict(s) for s in solved],
         "scores": [{**asdict(s), "ratio": round(s.ratio, 3)} for s in found],
     }  # fmt: skip
     write_json(asked.out, report)

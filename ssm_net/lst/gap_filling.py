@@ -41,12 +41,15 @@ from ssm_net.lst.filling_error import (
     ERROR_DECAY,
     FIRST_ERROR,
     LEAST_WITHHELD,
+    at_distances,
+    error_at,
     fading_mean,
     measured_error,
     relative_variance,
+    tried_rows,
     withheld,
 )
-from ssm_net.lst.inpainting import PIXEL_BLOCK, block_side, distance_to_data, inpaint, neighbour_mean
+from ssm_net.lst.inpainting import distance_to_data, inpaint, neighbour_mean
 from ssm_net.lst.memory import SLOW_DAYS, Memory
 
 SEEN, OTHER_OVERPASS, NEIGHBOURS, CYCLE = 0, 1, 2, 3
@@ -83,7 +86,8 @@ class ThermalState:
     """The state of one overpass that a day hands to the next.
 
     ``memory`` is of the last days, ``slow`` of the last year (None where none is kept, as at night). ``error`` (K) is
-    the standard error of filling near observations of the day and far from all of them, where the memory is fresh.
+    the standard error of filling where the memory is fresh, at evenly spaced distances from observations of the day to
+    places far from all of them.
     ``platform_offsets``, each (row, col) K, are what is added to the LST of each platform, in the order in which they
     are given, None for one that was always the first; ``air`` is that of a reanalysis, if given.
     """
@@ -91,7 +95,7 @@ class ThermalState:
     day: dt.date
     memory: Memory
     background: BackgroundLST
-    error: tuple[float, float]
+    error: tuple[float, ...]
     platform_offsets: tuple[Tensor | None, ...] = ()
     air: AirMemory | None = None
     slow: Memory | None = None
@@ -167,7 +171,7 @@ def fill_gaps(
     guess = background_up + PERSISTS * _remembered(memory)
     error = _error(before, day, observed, guess, trust, ratio)
     distance = distance_to_data(observed.comparable, ratio)
-    guess = guess.add_(inpaint(reduced - guess, trust, block_side(ratio, PIXEL_BLOCK)))
+    guess = guess.add_(inpaint(reduced - guess, trust))
     guess = guess.sub_(LAPSE * torch.nan_to_num(terrain.elevation))
     del trust
     sigma_up = upsample(background.sigma, ratio)
@@ -236,27 +240,39 @@ def _remembered(memory: Memory) -> Tensor:
 
 def _error(
     before: ThermalState | None, day: dt.date, observed: _Observed, guess: Tensor, trust: Tensor, ratio: int
-) -> tuple[float, float]:
-    """The standard error of filling (K), near observations and far from them: that of the days before, with today's.
+) -> tuple[float, ...]:
+    """The standard error of filling (K) by distance to observations: that of the days before, with today's.
 
     ``guess`` (y, x) K at sea level is what is known without today's observations, ``trust`` (y, x) their weights.
     """
     error = FIRST_ERROR if before is None else before.error
-    shown = observed.comparable & ~withheld(observed.reduced, day, ratio)
-    hidden = observed.own & observed.comparable & ~shown
-    if int(hidden.sum()) < LEAST_WITHHELD or not bool(shown.any()):
+    tried = [_tried(day, observed, guess, trust, rows, ratio) for rows in tried_rows(len(guess), day, ratio)]
+    missed, weight, distance = (torch.cat(parts) for parts in zip(*tried, strict=True))
+    if len(missed) < LEAST_WITHHELD:
         return error
-    filled = inpaint(observed.reduced - guess, trust * shown, block_side(ratio, PIXEL_BLOCK))[hidden]
-    missed = filled + (guess - observed.reduced)[hidden]
-    del filled
-    now = measured_error(missed, observed.memory.weight[hidden], shown, hidden, ratio)
+    now = measured_error(missed, weight, distance, error)
     kept = 0.0 if before is None else ERROR_DECAY ** (day - before.day).days
-    return fading_mean(error[0], now[0], kept), fading_mean(error[1], now[1], kept)
+    return tuple(fading_mean(a, b, kept) for a, b in zip(at_distances(error), now, strict=True))
+
+
+def _tried(
+    day: dt.date, observed: _Observed, guess: Tensor, trust: Tensor, rows: slice, ratio: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What filling of withheld pixels of these rows misses (K), the weights of their memory, and their distances to
+    the data that are left, each (n,)."""
+    comparable = observed.comparable[rows]
+    shown = comparable & ~withheld(comparable, day, ratio)
+    hidden = observed.own[rows] & comparable & ~shown
+    if int(shown.sum()) < LEAST_WITHHELD:
+        hidden = torch.zeros_like(hidden)
+    expected = guess[rows] - observed.reduced[rows]
+    missed = (inpaint(-expected, trust[rows] * shown) + expected)[hidden]
+    return missed, observed.memory.weight[rows][hidden], distance_to_data(shown, ratio)[hidden]
 
 
 def _assemble(
     observed: _Observed, observation: ClearLST, guess: Tensor, distance: Tensor, background_sigma: Tensor,
-    error: tuple[float, float],
+    error: Sequence[float],
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """LST, its standard error and lineage, all (y, x).
 
@@ -265,12 +281,11 @@ def _assemble(
     """
     lst, sigma = torch.empty_like(guess), torch.empty_like(guess)
     lineage = torch.empty_like(guess, dtype=torch.uint8)
-    near_error, far_error = error
     for rows in row_blocks(tuple(guess.shape), 4 * CACHE_PIXELS):
         own, clear, far = observed.own[rows], observed.clear[rows], distance[rows]
         old_weight = observed.memory.weight[rows]
         known = torch.isfinite(guess[rows])
-        stated = (near_error + (far_error - near_error) * far) * torch.sqrt(relative_variance(old_weight))
+        stated = error_at(far, error) * torch.sqrt(relative_variance(old_weight))
         stated = torch.where(known, torch.sqrt(stated**2 + background_sigma[rows] ** 2), torch.nan)
         near = known & ((old_weight > STALE) | (far < NO_DATA_NEAR))
         source = torch.where(near, NEIGHBOURS, CYCLE)

@@ -1,13 +1,7 @@
 """Inpainting of a field from scattered observations (a membrane prior), and each pixel's distance to data.
 
-The field f minimises  sum over neighbours (f - f')^2 + sum over observations (f - v)^2 / ROUGH:  an elastic membrane
-pulled towards the observations v. It is the estimate under a Gaussian process whose structure function grows with the
-logarithm of distance, much as those of clear-sky temperature fields do from 2 to 100 km.
-
-It is solved from coarse to fine (cascadic multigrid: Bornemann & Deuflhard 1996, Numer. Math. 75, 135). At each scale
-the observations are averaged by their weights (normalised convolution: Knutsson & Westin 1993) and the field of the
-coarser scale is relaxed a few times. That leaves it a little smoother than the exact minimum, and closer to values
-that were withheld.
+Clear-sky temperature differs between two places by an amount whose variance grows with the logarithm of their distance,
+from 2 to 100 km: that is the prior of an elastic membrane (``membrane``), pulled towards each observation by its error.
 """
 
 from __future__ import annotations
@@ -18,58 +12,21 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, pad
 
-ROUGH = 0.3  # error variance of an observation, in squared differences of the membrane between neighbouring blocks
-SWEEPS, GROWTH, MAX_SWEEPS = 3, 1.5, 200  # relaxations at the finest scale, their growth a scale, and their bound
-PIXEL_BLOCK = 2  # pixels on a side that share a value of the field: with 1, four times the work and the same error
-COARSEST = 4  # blocks on a side at which halving stops
+from ssm_net.lst.membrane import membrane
+
+ROUGH = 0.03  # error variance of an observation, in squared differences of the membrane between neighbouring pixels
 WIDTHS = (2.0, 1 / 2, 1 / 6, 1 / 18)  # sigma of the gaussians that count observations, coarse cells
 SUPPORT = 0.05  # observed fraction of a gaussian at which its term of the distance is one half
 
 
-def inpaint(values: Tensor, weight: Tensor, block: int = PIXEL_BLOCK) -> Tensor:
+def inpaint(values: Tensor, weight: Tensor) -> Tensor:
     """The field (y, x) that passes near ``values`` where ``weight`` > 0 and is smooth elsewhere.
 
     ``weight`` (y, x) is 1 for an ordinary observation, less for a doubtful one, 0 for none. The field is 0 where there
-    is no observation at all. It is computed on blocks of ``block`` pixels; the sides must be multiples of it.
+    is no observation at all.
     """
-    fields = torch.stack([torch.where(weight > 0, values, 0.0) * weight, weight])
-    if block > 1:
-        fields = avg_pool2d(fields[None], block)[0] * block**2
-    scales = [fields]
-    while min(scales[-1].shape[1:]) > COARSEST:
-        height, width = scales[-1].shape[1:]
-        scales.append(avg_pool2d(pad(scales[-1][None], (0, width % 2, 0, height % 2)), 2)[0] * 4)
-    pull, hold = scales.pop() / ROUGH
-    field = _relax(torch.zeros_like(pull), pull, hold, MAX_SWEEPS)
-    while scales:
-        pull, hold = scales.pop() / ROUGH
-        field = _finer(field[None], 2)[0, : pull.shape[0], : pull.shape[1]].contiguous()
-        field = _relax(field, pull, hold, min(MAX_SWEEPS, int(SWEEPS * GROWTH ** len(scales))))
-    return _finer(field[None], block)[0] if block > 1 else field
-
-
-def _relax(field: Tensor, pull: Tensor, hold: Tensor, sweeps: int) -> Tensor:
-    """``sweeps`` Jacobi relaxations: each value becomes the weighted mean of its neighbours and its observations.
-
-    ``pull`` is the sum of the observations of a block and ``hold`` that of their weights, both over ``ROUGH``. There
-    are no neighbours beyond the edge.
-    """
-    inverse = hold + 4.0
-    inverse[0] -= 1
-    inverse[-1] -= 1
-    inverse[:, 0] -= 1
-    inverse[:, -1] -= 1
-    inverse = inverse.clamp_(min=1e-6).reciprocal_()
-    out = torch.empty_like(field)
-    for _ in range(sweeps):
-        out.copy_(pull)
-        out[1:] += field[:-1]
-        out[:-1] += field[1:]
-        out[:, 1:] += field[:, :-1]
-        out[:, :-1] += field[:, 1:]
-        out *= inverse
-        field, out = out, field
-    return field
+    hold = weight / ROUGH
+    return membrane(torch.where(weight > 0, values, 0.0).mul_(hold), hold)
 
 
 def distance_to_data(observed: Tensor, ratio: int) -> Tensor:

@@ -153,7 +153,6 @@ def thermal_state(cube: Cube, day: dt.date | None, k: str) -> ThermalState | Non
     require_state(cube, day, k, state)
     air = f"lst_{k}_air"
     air_cycle = state.get(f"{air}_cycle")
-    near, far = state[f"lst_{k}_error"]
     return ThermalState(
         day,
         _stored_memory(cube, day, f"lst_{k}_memory", f"lst_{k}_weight"),
@@ -163,7 +162,7 @@ def thermal_state(cube: Cube, day: dt.date | None, k: str) -> ThermalState | Non
             state[f"lst_{k}_weather"],
             Cycle.from_json(state[f"lst_{k}_cycle"]),
         ),
-        (near, far),
+        tuple(state[f"lst_{k}_error"]),
         tuple(
             torch.from_numpy(cube.read_coarse(name, day)) if name in cube.coarse else None
             for name in offset_names(cube, k)

@@ -7,29 +7,59 @@ import torch
 
 from ssm_net.lst.annual_cycle import Cycle
 from ssm_net.lst.background import FIRST_WEATHER, BackgroundLST, smooth, uncertainty
-from ssm_net.lst.filling_error import fading_mean, measured_error, relative_variance, withheld
+from ssm_net.lst.filling_error import (
+    FIRST_ERROR,
+    at_distances,
+    error_at,
+    fading_mean,
+    measured_error,
+    relative_variance,
+    tried_rows,
+    withheld,
+)
 
 DAY = dt.date(2016, 6, 1)
 
 
-def test_half_of_the_pixels_are_withheld_and_over_days_all_of_them_are() -> None:
+def test_filling_is_tried_out_under_the_clouds_of_the_day_and_everywhere_in_turns() -> None:
     """A pixel never withheld would have an error that nothing measured."""
-    like = torch.zeros(144, 144)
-    days = torch.stack([withheld(like, DAY + dt.timedelta(n), 36) for n in range(4)])
-    assert days.float().mean((1, 2)).tolist() == pytest.approx([0.5] * 4)
-    assert bool(days.any(0).all()) and not bool(days.all(0).any())
+    seen = torch.ones(144, 144, dtype=torch.bool)
+    days = torch.stack([withheld(seen, DAY + dt.timedelta(n), 36) for n in range(4)])
+    assert days.float().mean((1, 2)).tolist() == pytest.approx([0.25] * 4)
+    assert bool(days.any(0).all())
+    seen[40:60, 100:140] = False
+    moved = withheld(seen, DAY, 36) & ~withheld(torch.ones_like(seen), DAY, 36)
+    assert 0 < int(moved.sum()) <= 800  # a hole of the same shape elsewhere
+
+
+def test_all_rows_of_a_country_are_tried_out_in_turns() -> None:
+    assert list(tried_rows(144, DAY, 36)) == [slice(0, 144)]
+    days = [list(tried_rows(3888, DAY + dt.timedelta(n), 36)) for n in range(4)]
+    tried = [row for rows in days for part in rows for row in range(part.start, part.stop)]
+    assert sorted(tried) == list(range(3888))
+    assert all(sum(part.stop - part.start for part in rows) <= 3888 / 3 for rows in days)
 
 
 def test_the_error_grows_with_the_distance_to_data() -> None:
-    shown = torch.zeros(144, 144, dtype=torch.bool)
-    shown[:, :72] = True
-    hidden = ~shown
-    far = torch.arange(144).expand(144, 144)[hidden] - 72.0
-    missed = (0.5 + 0.05 * far) * torch.randn(int(hidden.sum()), generator=torch.Generator().manual_seed(1))
-    near_error, far_error = measured_error(missed, torch.full_like(missed, 1e6), shown, hidden, 36)
-    assert 0 < near_error < far_error
-    same = measured_error(torch.full_like(missed, 0.7), torch.full_like(missed, 1e6), shown, hidden, 36)
-    assert same == pytest.approx((0.7, 0.7), rel=0.05)
+    far = torch.rand(200_000, generator=torch.Generator().manual_seed(0))
+    missed = (0.5 + 2.0 * far) * torch.randn(far.shape, generator=torch.Generator().manual_seed(1))
+    error = measured_error(missed, torch.full_like(missed, 1e6), far, FIRST_ERROR)
+    assert error == pytest.approx([0.5 + 2.0 * n / 5 for n in range(6)], rel=0.2)
+    inside = (missed.abs() <= error_at(far, error)).float()
+    for low in (0.1, 0.3, 0.5, 0.7, 0.9):
+        assert float(inside[(far - low).abs() < 0.1].mean()) == pytest.approx(0.68, abs=0.05)
+
+
+def test_what_was_not_tried_out_follows_what_was() -> None:
+    """On a day of small holes alone the error in a large one is that of the days before, in proportion."""
+    near = torch.full((1000,), 0.01)
+    twice = measured_error(2.0 * near / 0.01, torch.full_like(near, 1e6), near, (1.0, 3.0))
+    assert twice == pytest.approx([2.0, 2.8, 3.6, 4.4, 5.2, 6.0])
+
+
+def test_the_error_of_an_older_record_has_two_distances() -> None:
+    assert error_at(torch.tensor([0.0, 0.25, 1.0]), (1.0, 3.0)).tolist() == pytest.approx([1.0, 1.5, 3.0])
+    assert at_distances((1.0, 3.0)) == pytest.approx([1.0, 1.4, 1.8, 2.2, 2.6, 3.0])
 
 
 def test_few_observations_in_the_memory_are_doubted_more() -> None:

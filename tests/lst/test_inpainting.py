@@ -16,13 +16,12 @@ def seen_outside(rows: slice, cols: slice) -> torch.Tensor:
     return weight
 
 
-@pytest.mark.parametrize("block", [1, 2])
-def test_a_constant_is_kept_and_a_slope_goes_on_across_a_gap(block: int) -> None:
+def test_a_constant_is_kept_and_a_slope_goes_on_across_a_gap() -> None:
     weight = seen_outside(slice(20, 50), slice(30, 60))
-    assert torch.allclose(inpaint(torch.full(SHAPE, 4.0), weight, block), torch.tensor(4.0), atol=0.01)
+    assert torch.allclose(inpaint(torch.full(SHAPE, 4.0), weight), torch.tensor(4.0), atol=0.01)
     slope = torch.linspace(0, 10, SHAPE[1]).expand(SHAPE)
-    error = (inpaint(slope, weight, block) - slope)[weight == 0]
-    assert float(error.abs().max()) < 0.6  # a mean of the surroundings is off by 1.5
+    error = (inpaint(slope, weight) - slope)[weight == 0]
+    assert float(error.abs().max()) < 0.1  # a mean of the surroundings is off by 1.5
 
 
 def test_nothing_leaks_out_of_what_is_not_seen() -> None:
@@ -37,7 +36,9 @@ def test_an_observation_of_less_weight_counts_less() -> None:
     values[:, ::2] = 1.0
     light = torch.ones(SHAPE)
     light[:, ::2] = 0.1
-    assert float(inpaint(values, light).mean()) == pytest.approx(0.1 / 1.1, abs=0.03)
+    believed, doubted = inpaint(values, torch.ones(SHAPE)), inpaint(values, light)
+    assert float(doubted[:, ::2].mean()) < float(believed[:, ::2].mean()) - 0.2
+    assert float(doubted[:, 1::2].abs().max()) < 0.1  # those that are not doubted stay as they are
 
 
 def test_distance_to_data_grows_into_a_gap() -> None:
