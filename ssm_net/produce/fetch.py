@@ -87,6 +87,11 @@ class Fetched:
     whole_before: dt.date = dt.date.max
     complete: bool = True
 
+    @property
+    def holds_up(self) -> bool:
+        """Whether days have to wait, so that no more needs to be asked for in this run."""
+        return not self.complete or self.whole_before < dt.date.max
+
 
 NOT_ASKED = Fetched()
 

@@ -70,7 +70,7 @@ def _produce(cfg: ProduceConfig, today: dt.date) -> RecordStatus:
         cube = open_cube(cfg.cube) if (Path(cfg.cube) / "cube.json").exists() else None
         first = _next_day(cfg, cube)
         until = min(_last_of_step(cfg, first), last)
-        asked = cfg.fetch and not fetched.outage and first <= min(until, today)
+        asked = cfg.fetch and not fetched.holds_up and first <= min(until, today)
         if asked:
             fetched = fetch(cfg, first, min(until, today), today, begun=first > parse_day(cfg.start, "start"))
         if files is None or asked:
