@@ -29,7 +29,8 @@ from rich.table import Table
 from skill import FIRST_SEED, SkillRun, flat, timed, train_config, world
 
 from ssm_net.config import InferConfig, TrainConfig
-from ssm_net.cube.store import open_cube, write_json
+from ssm_net.cube.json_files import write_json
+from ssm_net.cube.store import open_cube
 from ssm_net.estimators.ablation import NO_ABLATION, Ablation
 from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, load_trained
 from ssm_net.evaluate.daily_pass import EvaluationInputs, score_days

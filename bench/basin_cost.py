@@ -20,7 +20,7 @@ from pathlib import Path
 
 from provenance import ROOT, command_of, commit_of, machine
 
-from ssm_net.cube.store import write_json
+from ssm_net.cube.json_files import write_json
 
 BOX = "[-5.9,41.0,-5.3,41.5]"
 FIRST = dt.date(2018, 4, 1)

@@ -26,7 +26,7 @@ import extract as basins
 import ssm_net
 from ssm_net.climate.time_correlation import LASTING_CELL, LASTING_INSIDE, MEMORY_DAYS
 from ssm_net.core.days import ONE_DAY
-from ssm_net.cube.store import write_json
+from ssm_net.cube.json_files import write_json
 from ssm_net.formats.truth import Truth
 
 RESULTS = ROOT / "bench" / "results" / "climate.json"

@@ -27,7 +27,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ssm_net.config import DomainConfig, InferConfig, PrepareConfig, SimulateConfig, TrainConfig
-from ssm_net.cube.store import open_cube, write_json
+from ssm_net.cube.json_files import write_json
+from ssm_net.cube.store import open_cube
 from ssm_net.evaluate.mosaics import Mosaics
 from ssm_net.evaluate.referees.coarse import footprint_mean
 from ssm_net.evaluate.report.tables import format_number, json_ready

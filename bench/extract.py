@@ -35,7 +35,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.sparse import csr_array
 
 import ssm_net
-from ssm_net.cube.store import write_json
+from ssm_net.cube.json_files import write_json
 from ssm_net.estimators.checkpoint import SHIPPED_PRIOR
 from ssm_net.extract.error_correlation import CELL_RANGE_KM, INSIDE_RANGE_KM
 from ssm_net.extract.means import place_means

@@ -29,7 +29,7 @@ from provenance import ROOT, command_of, commit_of, machine
 from rich.console import Console
 from rich.table import Table
 
-from ssm_net.cube.store import write_json
+from ssm_net.cube.json_files import write_json
 from ssm_net.estimators.checkpoint import load_trained
 from ssm_net.evaluate.report.tables import json_ready
 from ssm_net.pretrain.samples import World

@@ -34,7 +34,7 @@ from provenance import ROOT, command_of, commit_of, machine
 from rich.console import Console
 from rich.table import Table
 
-from ssm_net.cube.store import write_json
+from ssm_net.cube.json_files import write_json
 from ssm_net.infer.writer import choose_device
 
 GOALS = {

@@ -36,7 +36,7 @@ from provenance import ROOT, command_of, commit_of, machine
 from rich.console import Console
 
 from ssm_net.core.files import write_whole
-from ssm_net.cube.store import write_json
+from ssm_net.cube.json_files import write_json
 from ssm_net.errors import SsmNetError
 from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, load_trained
 from ssm_net.evaluate.report.tables import json_ready

@@ -18,8 +18,8 @@ import torch
 
 from ssm_net.config import ModelConfig, TrainConfig
 from ssm_net.core.days import ONE_DAY
+from ssm_net.cube.json_files import write_json
 from ssm_net.cube.masks import WATER
-from ssm_net.cube.store import write_json
 from ssm_net.grid import Domain
 from ssm_net.pretrain.observed_world import observed_days
 from ssm_net.pretrain.worlds import Place

@@ -40,8 +40,9 @@ from provenance import ROOT, command_of, commit_of, machine
 from rich.console import Console
 from rich.table import Table
 
+from ssm_net.cube.json_files import write_json
 from ssm_net.cube.shards import ABSENT, Shards
-from ssm_net.cube.store import Cube, write_json
+from ssm_net.cube.store import Cube
 from ssm_net.grid import Window
 from ssm_net.inputs import features
 from ssm_net.inputs.reading import padded, variables

@@ -36,7 +36,8 @@ from scipy.ndimage import distance_transform_edt
 
 from ssm_net.config import MemoryConfig
 from ssm_net.core.clock import OVERPASSES
-from ssm_net.cube.store import open_cube, write_json
+from ssm_net.cube.json_files import write_json
+from ssm_net.cube.store import open_cube
 from ssm_net.inputs.reading import all_weather
 from ssm_net.lst.gap_filling import SEEN, ClearLST, Terrain, fill_gaps
 

@@ -41,7 +41,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ssm_net.config import InferConfig
 from ssm_net.core.files import write_whole
-from ssm_net.cube.store import Cube, write_json
+from ssm_net.cube.json_files import write_json
+from ssm_net.cube.store import Cube
 from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, load_trained, save_trained
 from ssm_net.estimators.network import NetworkEstimator, half_upsampled
 from ssm_net.estimators.precision import choose_precision

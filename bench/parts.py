@@ -25,8 +25,9 @@ from provenance import ROOT, command_of, commit_of, machine
 from rich.console import Console
 from rich.table import Table
 
+from ssm_net.cube.json_files import write_json
 from ssm_net.cube.shards import Shards
-from ssm_net.cube.store import CHUNK, open_cube, write_json
+from ssm_net.cube.store import CHUNK, open_cube
 from ssm_net.estimators.checkpoint import load_trained
 from ssm_net.estimators.network import NetworkEstimator, half_upsampled
 from ssm_net.grid import Window

@@ -43,7 +43,8 @@ from rich.table import Table
 
 from ssm_net.config import DomainConfig, PrepareConfig
 from ssm_net.core.boundary import domain_of
-from ssm_net.cube.store import open_cube, write_json
+from ssm_net.cube.json_files import write_json
+from ssm_net.cube.store import open_cube
 from ssm_net.ingest import eos_metadata, rain, resample
 from ssm_net.ingest.catalog import list_granules
 from ssm_net.prepare.day_plan import DayPlan, plan_day

@@ -34,7 +34,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ssm_net.config import ProduceConfig, SimulateConfig, load
-from ssm_net.cube.store import write_json
+from ssm_net.cube.json_files import write_json
 from ssm_net.produce import produce
 from ssm_net.simulate import simulate
 

@@ -31,7 +31,8 @@ from rich.table import Table
 
 from ssm_net.config import DomainConfig, EvaluateConfig, InferConfig, PrepareConfig, SimulateConfig, TrainConfig
 from ssm_net.core.radiometers import BY_CODE
-from ssm_net.cube.store import Cube, open_cube, write_json
+from ssm_net.cube.json_files import write_json
+from ssm_net.cube.store import Cube, open_cube
 from ssm_net.evaluate.referees.coarse import footprint_mean
 from ssm_net.evaluate.report.tables import format_number, json_ready
 from ssm_net.evaluate.run import evaluate

@@ -49,7 +49,8 @@ from rich.console import Console
 
 from ssm_net.config import DomainConfig, InferConfig, PrepareConfig, SimulateConfig, TrainConfig
 from ssm_net.config import TrainerConfig as Trainer
-from ssm_net.cube.store import Cube, open_cube, write_json
+from ssm_net.cube.json_files import write_json
+from ssm_net.cube.store import Cube, open_cube
 from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, load_trained
 from ssm_net.evaluate.daily_pass import EvaluationInputs, score_days
 from ssm_net.evaluate.metrics.scorecard import TEXTURE_TABLE, TRUTH_TABLE

@@ -29,7 +29,8 @@ from skill import flat
 
 from ssm_net.cli import settings
 from ssm_net.config import DomainConfig, InferConfig, PrepareConfig, SimulateConfig, TrainConfig
-from ssm_net.cube.store import open_cube, write_json
+from ssm_net.cube.json_files import write_json
+from ssm_net.cube.store import open_cube
 from ssm_net.evaluate.daily_pass import EvaluationInputs, score_days
 from ssm_net.evaluate.mosaics import Mosaics
 from ssm_net.evaluate.referees.truth import PRODUCT

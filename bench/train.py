@@ -33,7 +33,7 @@ from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 
 from ssm_net.config import ModelConfig, TrainConfig
-from ssm_net.cube.store import write_json
+from ssm_net.cube.json_files import write_json
 from ssm_net.estimators.checkpoint import build as network_of
 from ssm_net.train.aggregate_loss import AggregateLearner
 from ssm_net.train.batches import PatchBatch, collate

@@ -20,7 +20,8 @@ import pytest
 import road
 from small_disk import digests
 
-from ssm_net.cube.store import CubeError, open_cube
+from ssm_net.cube.json_files import CubeError
+from ssm_net.cube.store import open_cube
 from ssm_net.infer.run import infer
 from ssm_net.prepare.run import prepare
 

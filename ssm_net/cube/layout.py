@@ -16,9 +16,10 @@ from odc.geo.geobox import GeoBox
 from zarr.codecs import BloscCodec, BloscShuffle, Crc32cCodec
 
 from ssm_net.core.faults import FaultPoint, reached
+from ssm_net.cube.json_files import WHOLE_AGAIN, CubeError, read_json, write_json
 from ssm_net.cube.lock import LOCK_FILE, UNFINISHED, CubeLock
 from ssm_net.cube.spacing import spacing, stored_shape
-from ssm_net.cube.store import CHUNK, EPOCH, FORMAT, WHOLE_AGAIN, Cube, CubeError, open_cube, read_json, write_json
+from ssm_net.cube.store import CHUNK, EPOCH, FORMAT, Cube, open_cube
 from ssm_net.cube.variables import COARSE, FINE, STATIC_UNITS
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.grid import Domain

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ssm_net.core.locks import LockFileError, open_lock
-from ssm_net.cube.store import CubeError
+from ssm_net.cube.json_files import CubeError
 
 LOCK_FILE = ".lock"
 UNFINISHED = ".unfinished"  # stands in the folder of a cube while it is being made

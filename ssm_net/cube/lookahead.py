@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from ssm_net.core.clock import OVERPASSES
-from ssm_net.cube.store import Cube, CubeError
+from ssm_net.cube.json_files import CubeError
+from ssm_net.cube.store import Cube
 from ssm_net.cube.variables import COARSE, FINE
 from ssm_net.grid import Window, upsample
 from ssm_net.lst.memory import Memory, Views

@@ -21,7 +21,6 @@ import bisect
 import datetime as dt
 import difflib
 import functools
-import json
 import math
 import os
 from collections.abc import Mapping
@@ -33,13 +32,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssm_net.core.files import write_whole
 from ssm_net.cube.footprint import ObservationOperator
+from ssm_net.cube.json_files import WHOLE_AGAIN, CubeError, DamagedError, cannot_open, damaged, read_json
 from ssm_net.cube.masks import PRODUCTION_MAPS, cell_fraction, production_mask
 from ssm_net.cube.shards import ShardError, Shards
 from ssm_net.cube.spacing import read_at_pixels
 from ssm_net.cube.variables import COARSE, FINE, folder_name
-from ssm_net.errors import SsmNetError
 from ssm_net.footprint import Footprint
 from ssm_net.grid import Domain, Grid, Window
 
@@ -49,15 +47,6 @@ CHUNK = 144
 DROPPED = "dropped"  # its name among the metadata: the days whose pixels are not kept
 STATIC_SOURCES = "static_sources"  # the same: the product of each static map, empty where it is not known
 ALL_FILL = "all_fill"  # in a status: the fields of the day that have no file
-WHOLE_AGAIN = "copy the cube again from where it came, or prepare a new one"
-
-
-class CubeError(SsmNetError):
-    """The cube is missing, of another domain or format, locked or damaged; the message names the remedy."""
-
-
-class DamagedError(CubeError):
-    """What the cube stores of a day, or of a static map, is damaged; ``prepare`` with ``revise=true`` mends it."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +138,7 @@ class Cube:
                 ) from err
             raise damaged(f"{self.path / key}" + (f" of {day}" if day else ""), day, err) from err
         except OSError as err:
-            raise _cannot_open(shards.file(*index), err) from err
+            raise cannot_open(shards.file(*index), err) from err
 
     def _is_all_fill(self, key: str, day: dt.date) -> bool:
         """Whether a field without a file was stored so; of a day that is not done it is not known."""
@@ -167,7 +156,7 @@ class Cube:
             except ShardError as err:
                 raise CubeError(f"{err}; {WHOLE_AGAIN}") from err
             except OSError as err:
-                raise _cannot_open(self.path / key / "zarr.json", err) from err
+                raise cannot_open(self.path / key / "zarr.json", err) from err
         return self._shards[key]
 
     def land(self, window: Window | None = None) -> Tensor:
@@ -314,41 +303,3 @@ def open_cube(path: str | Path) -> Cube:
         return Cube(path, domain, days, fine, coarse, static, dict(meta["attrs"]))
     except (KeyError, TypeError, ValueError, OverflowError) as err:
         raise CubeError(f"{file} is damaged ({type(err).__name__}: {err}): {WHOLE_AGAIN}") from err
-
-
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """There whole, or not at all."""
-    write_whole(path, (json.dumps(value, indent=1, sort_keys=True) + "\n").encode())
-
-
-def read_json(path: Path, remedy: str = "", *keys: str) -> dict[str, Any]:
-    """Raises ``CubeError`` with the file and the remedy where it cannot be opened, or holds no JSON object with these
-    ``keys``."""
-    try:
-        value = json.loads(path.read_bytes())
-        if not isinstance(value, dict):
-            raise ValueError("it holds no JSON object")
-        if missing := [key for key in keys if key not in value]:
-            raise ValueError(f"it states no {', '.join(missing)}")
-    except OSError as err:
-        raise _cannot_open(path, err) from err
-    except (ValueError, RecursionError) as err:
-        raise CubeError(f"{path} is damaged: {err}" + (f"; {remedy}" if remedy else "")) from err
-    return value
-
-
-def damaged(what: str, day: dt.date | None, err: Exception) -> DamagedError:
-    """The error of what is stored of ``day``, or of a static map (None), with the remedy."""
-    remedy = (
-        "prepare.py with revise=true writes the static maps again"
-        if day is None
-        else f"prepare.py with start={day} end={day} revise=true makes this day and all days after it again"
-    )
-    return DamagedError(f"{what} is damaged ({err}): {remedy}")
-
-
-def _cannot_open(file: Path, err: OSError) -> CubeError:
-    return CubeError(
-        f"{file} cannot be read: {err.strerror or err}. This is no damage of the cube: is its disk there, is the cube "
-        "complete, and may you read it?"
-    )

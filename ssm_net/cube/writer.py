@@ -18,8 +18,9 @@ import torch
 
 from ssm_net.core.faults import FaultPoint, reached
 from ssm_net.core.files import naming_full_disk
+from ssm_net.cube.json_files import CubeError, read_json, write_json
 from ssm_net.cube.lock import CubeLock
-from ssm_net.cube.store import ALL_FILL, DROPPED, Cube, CubeError, read_json, write_json
+from ssm_net.cube.store import ALL_FILL, DROPPED, Cube
 from ssm_net.cube.variables import COARSE
 from ssm_net.grid import block_mean
 

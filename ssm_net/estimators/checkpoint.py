@@ -17,7 +17,7 @@ import torch
 
 from ssm_net.config import ModelConfig
 from ssm_net.core.faults import FaultPoint, reached
-from ssm_net.cube.store import write_json
+from ssm_net.cube.json_files import write_json
 from ssm_net.errors import SsmNetError
 from ssm_net.estimators.calibration import Calibration
 from ssm_net.inputs import features

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ssm_net.core.days import runs
 from ssm_net.core.locks import open_lock
-from ssm_net.cube.store import write_json
+from ssm_net.cube.json_files import write_json
 from ssm_net.formats import zarr_store
 from ssm_net.formats.mosaic_days import SUFFIXES, day_path, days_done, files_beside, quicklook_path
 from ssm_net.formats.product import Attribute

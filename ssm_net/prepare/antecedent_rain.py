@@ -65,7 +65,7 @@ def antecedent_rain(cube: Cube, day: dt.date, before: dt.date | None, since: Rai
     # Where rain was not known before and is not today either, nothing can have become known.
     if not (missing | lost).any() or (since.known is False and lost.all()):
         return out
-    stored = [past for past in cube.days if 0 < (day - past).days <= HISTORY and cube.done(past)]
+    stored = [past for past in cube.days_with_pixels() if 0 < (day - past).days <= HISTORY]
     for top in range(0, out.shape[0], CHUNK):
         rows = slice(top, min(top + CHUNK, out.shape[0]))
         gone, again = missing[rows] & ~lost[rows], lost[rows] & np.broadcast_to(since.known, out.shape)[rows]

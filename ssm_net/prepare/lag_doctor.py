@@ -8,8 +8,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from ssm_net.cube.json_files import DamagedError
 from ssm_net.cube.lags import LAGS, LagRow, lag_table
-from ssm_net.cube.store import Cube, DamagedError
+from ssm_net.cube.store import Cube
 from ssm_net.prepare.products import by_platform, other_places
 
 log = logging.getLogger(__name__)

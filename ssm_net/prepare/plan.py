@@ -16,9 +16,10 @@ from rich.markup import escape
 from ssm_net.config import PrepareConfig, days_between
 from ssm_net.core.boundary import domain_of
 from ssm_net.core.days import ONE_DAY, runs
+from ssm_net.cube.json_files import DamagedError
 from ssm_net.cube.layout import CubeLayout
 from ssm_net.cube.record import CONSENSUS, INTERCALIBRATION, KEYS
-from ssm_net.cube.store import Cube, DamagedError, open_cube
+from ssm_net.cube.store import Cube, open_cube
 from ssm_net.errors import ConfigError
 from ssm_net.grid import Domain
 from ssm_net.ingest.account import Account

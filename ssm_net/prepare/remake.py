@@ -30,7 +30,8 @@ from typing import Any
 from ssm_net.config import PrepareConfig, days_between
 from ssm_net.core.clock import OVERPASSES
 from ssm_net.core.days import ONE_DAY, runs
-from ssm_net.cube.store import Cube, CubeError, DamagedError
+from ssm_net.cube.json_files import CubeError, DamagedError
+from ssm_net.cube.store import Cube
 from ssm_net.ingest.catalog import RawFiles
 from ssm_net.prepare.day_plan import DayPlan
 from ssm_net.prepare.errors import PrepareError

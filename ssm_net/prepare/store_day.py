@@ -13,9 +13,10 @@ from torch import Tensor
 
 from ssm_net.config import MemoryConfig
 from ssm_net.core.clock import HOURS, OVERPASSES
+from ssm_net.cube.json_files import damaged
 from ssm_net.cube.masks import kept_pixels
 from ssm_net.cube.spacing import read_at_pixels, spacing, stored_shape
-from ssm_net.cube.store import Cube, damaged
+from ssm_net.cube.store import Cube
 from ssm_net.cube.variables import API_DAYS, FINE, REFLECTANCE_BANDS
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.grid import Domain, block_mean

@@ -16,7 +16,7 @@ from typing import Any
 
 from ssm_net.config import DownloadConfig, ProduceConfig
 from ssm_net.core.days import ONE_DAY
-from ssm_net.cube.store import read_json, write_json
+from ssm_net.cube.json_files import read_json, write_json
 from ssm_net.download import download
 from ssm_net.download.errors import DownloadError, FilesLeftError, SetUpError
 

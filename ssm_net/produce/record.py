@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from ssm_net.cube.store import write_json
+from ssm_net.cube.json_files import write_json
 
 FILE = "produce.json"
 State = Literal["running", "up to date", "waiting", "outage", "failed"]

@@ -15,7 +15,8 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger
 
 from ssm_net.config import TrainConfig
-from ssm_net.cube.store import Cube, write_json
+from ssm_net.cube.json_files import write_json
+from ssm_net.cube.store import Cube
 from ssm_net.estimators.ablation import NO_ABLATION, Ablation
 from ssm_net.estimators.checkpoint import build, load_tensors
 from ssm_net.inputs.scaling import Scaling

@@ -13,9 +13,10 @@ from small_disk import digests
 from worlds import ATTRS, FIRST
 
 from ssm_net.core.faults import FaultPoint
+from ssm_net.cube.json_files import CubeError
 from ssm_net.cube.layout import CubeLayout, create_cube
 from ssm_net.cube.lock import UNFINISHED, write_lock
-from ssm_net.cube.store import Cube, CubeError, open_cube
+from ssm_net.cube.store import Cube, open_cube
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.grid import Domain
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from worlds import FIRST, tiny_cube
 
+from ssm_net.cube.json_files import CubeError
 from ssm_net.cube.layout import CubeLayout, create_cube
 from ssm_net.cube.lock import write_lock
-from ssm_net.cube.store import CubeError, open_cube
+from ssm_net.cube.store import open_cube
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.grid import Domain
 

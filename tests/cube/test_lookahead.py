@@ -13,8 +13,9 @@ import pytest
 import torch
 from worlds import tiny_cube
 
+from ssm_net.cube.json_files import CubeError
 from ssm_net.cube.lookahead import ArchiveCube, seen_from
-from ssm_net.cube.store import Cube, CubeError
+from ssm_net.cube.store import Cube
 from ssm_net.grid import block_mean
 from ssm_net.inputs.reading import read_coarse
 from ssm_net.inputs.scaling import NO_FEATURES

@@ -7,8 +7,9 @@ import pytest
 import zarr
 from worlds import tiny_cube
 
+from ssm_net.cube.json_files import DamagedError
 from ssm_net.cube.shards import ShardError, Shards
-from ssm_net.cube.store import Cube, DamagedError
+from ssm_net.cube.store import Cube
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from worlds import FIRST, tiny_cube
 
+from ssm_net.cube.json_files import CubeError, DamagedError
 from ssm_net.cube.layout import CubeLayout, create_cube
 from ssm_net.cube.lock import write_lock
-from ssm_net.cube.store import FORMAT, Cube, CubeError, DamagedError, open_cube
+from ssm_net.cube.store import FORMAT, Cube, open_cube
 from ssm_net.cube.variables import FINE
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.grid import Domain

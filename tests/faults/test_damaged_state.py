@@ -14,10 +14,11 @@ import torch
 from worlds import FIRST, tiny_cube
 
 from ssm_net.config import ModelConfig
+from ssm_net.cube.json_files import CubeError, DamagedError
 from ssm_net.cube.layout import create_cube
 from ssm_net.cube.lock import write_lock
 from ssm_net.cube.record import INTERCALIBRATION, sensors_of
-from ssm_net.cube.store import Cube, CubeError, DamagedError, open_cube
+from ssm_net.cube.store import Cube, open_cube
 from ssm_net.errors import ConfigError, SsmNetError
 from ssm_net.estimators.calibration import Calibration
 from ssm_net.estimators.checkpoint import ModelError, Trained, build, load_trained, save_trained

@@ -21,7 +21,8 @@ from ssm_net.config import (
     TrainConfig,
     load,
 )
-from ssm_net.cube.store import CubeError, open_cube
+from ssm_net.cube.json_files import CubeError
+from ssm_net.cube.store import open_cube
 from ssm_net.errors import ConfigError, SsmNetError
 from ssm_net.grid import Domain, DomainError
 from ssm_net.infer.plan import InferenceError

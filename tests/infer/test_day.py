@@ -18,7 +18,8 @@ from worlds import FIRST, tiny_cube
 
 from ssm_net.config import ModelConfig
 from ssm_net.core.faults import FaultPoint
-from ssm_net.cube.store import Cube, CubeError, open_cube
+from ssm_net.cube.json_files import CubeError
+from ssm_net.cube.store import Cube, open_cube
 from ssm_net.estimators.bilinear import Bilinear
 from ssm_net.estimators.calibration import Calibration
 from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, Trained, build, load_trained

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import road
 
-from ssm_net.cube.store import Cube, CubeError, DamagedError, open_cube
+from ssm_net.cube.json_files import CubeError, DamagedError
+from ssm_net.cube.store import Cube, open_cube
 from ssm_net.infer.run import infer
 from ssm_net.prepare.errors import PrepareError
 from ssm_net.prepare.run import prepare

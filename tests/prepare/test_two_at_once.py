@@ -18,7 +18,7 @@ sys.path.insert(0, {tests!r})
 from pathlib import Path
 import road
 from ssm_net.prepare import prepare
-from ssm_net.cube.store import CubeError
+from ssm_net.cube.json_files import CubeError
 ready, start, end = sys.argv[1:]
 Path(ready).touch()
 while len(list(Path({folder!r}).glob("ready*"))) < 2:

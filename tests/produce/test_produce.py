@@ -16,7 +16,8 @@ import road
 
 from ssm_net.config import InferConfig, ProduceConfig, load
 from ssm_net.core.faults import FaultPoint
-from ssm_net.cube.store import CubeError, open_cube
+from ssm_net.cube.json_files import CubeError
+from ssm_net.cube.store import open_cube
 from ssm_net.errors import ConfigError
 from ssm_net.formats.mosaic_days import days_done
 from ssm_net.infer.run import infer

@@ -8,9 +8,10 @@ import pytest
 from worlds import tiny_cube
 
 from ssm_net.config import TrainConfig
+from ssm_net.cube.json_files import CubeError
 from ssm_net.cube.lock import write_lock
 from ssm_net.cube.lookahead import ArchiveCube
-from ssm_net.cube.store import Cube, CubeError, open_cube
+from ssm_net.cube.store import Cube, open_cube
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.estimators.training_set import TrainingSet
 from ssm_net.train.run import split_of
