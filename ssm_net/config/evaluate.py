@@ -25,6 +25,8 @@ class EvaluateConfig:
     """truth.zarr of simulate; without it there are no scores at 1 km"""
     stations: str | None = None
     """ISMN folder or archive zip; without it there are no scores at stations"""
+    basin: str | None = None
+    """vector file of polygons (GeoJSON, shapefile ..): only pixels and stations inside are scored"""
     baselines: list[str] = field(default_factory=lambda: ["bilinear", "dispatch"])
     """methods to compare the product with: bilinear, dispatch, gwr, forest, ridge; [] for none"""
     start: str | None = None
@@ -35,7 +37,7 @@ class EvaluateConfig:
     """true prints what would be scored and does nothing"""
 
     def __post_init__(self) -> None:
-        require_paths(self, "mosaics", "cube", "report", "truth", "stations")
+        require_paths(self, "mosaics", "cube", "report", "truth", "stations", "basin")
         check_period(self.start, self.end)
         known = [m for m in METHODS if m != "network"]
         for name in self.baselines:
