@@ -20,7 +20,7 @@ class EvaluateConfig:
     cube: str
     """the cube they were made from: coarse observations, and what the baselines need"""
     report: str
-    """folder to write: index.html, scores.json and the baselines' mosaics"""
+    """folder to write: index.html, its numbers in report.json, scores.json, the baselines' mosaics"""
     truth: str | None = None
     """truth.zarr of simulate; without it there are no scores at 1 km"""
     stations: str | None = None

@@ -111,6 +111,8 @@ def _verdicts(key: str, rows: Sequence[Row]) -> tuple[str, str]:
         referee = [row for row in changes if row["referee"] == changes[0]["referee"]]
         better = [row["group"] for row in referee if _tone(row) == "good"]
         if len(better) == len(referee):
+            if any(_tone(row) != "good" for row in changes):
+                return f"Always by the {changes[0]['referee']}", "open"
             return "Under every sky" if all(row["group"][0].islower() for row in referee) else "At all times", "good"
         return (f"Surely when {', '.join(better)}", "open") if better else ("Not clear at any time", "open")
     if key == "how much" and first.get("ours") is not None:
