@@ -18,7 +18,7 @@ from PIL import Image
 
 DESK, PHONE, HEIGHT = 1300, 400, 1500  # px
 EDGE = 24  # px around and between the two
-COLOURS = 128  # of the palette: the file stays small
+COLOURS = 256  # of the palette: the file stays small
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -43,7 +43,7 @@ def main(page: Path, to: Path) -> None:
     sheet = Image.new("RGB", (DESK + PHONE + 3 * EDGE, HEIGHT + 2 * EDGE), "#d5dcde")
     for left, picture in zip((EDGE, DESK + 2 * EDGE), pictures, strict=True):
         sheet.paste(picture, (left, EDGE))
-    sheet.quantize(COLOURS).save(to, optimize=True)
+    sheet.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(to, optimize=True)
     print(f"{to}: {sheet.width} x {sheet.height} px, {to.stat().st_size / 1000:.0f} kB")
 
 

@@ -14,10 +14,11 @@ CELL = re.compile(r"<td[^>]*>(.*?)</td>")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 ONE = re.compile(rf"{NUMBER.pattern}(?: \({NUMBER.pattern}\sto\s{NUMBER.pattern}\))?")  # with its interval or without
 # Made up, in the form of the scores of other products.
-PEER = {"name": "spl", "product": "SPL2SMAP_S 1 km", "stations": 12, "days": 181, "R": 0.61, "R low": 0.42, "R high": 0.7,
-        "ubRMSE": 0.055, "ubRMSE low": 0.05, "ubRMSE high": 0.062, "bias": 0.01, "G": 0.12, "G low": -0.1, "G high": 0.3}  # fmt: skip
-INSIDE = {"maps": "ssm_net", "cells": 2, "stations": 26, "R static": 0.31, "R static low": -0.2, "R static high": 0.6,
-          "R dynamic": 0.17, "slope": 0.4, "gain": 0.012}  # fmt: skip
+PEER = {"name": "spl", "product": "SPL2SMAP_S 1 km", "days of": "spl", "stations": 12, "footprints": 5, "days": 181,
+        "R": 0.61, "ubRMSE": 0.055, "bias": 0.01, "G": None, "note": "",
+        "intervals": {"R": [0.42, 0.7], "ubRMSE": [0.05, 0.062]}}  # fmt: skip
+INSIDE = {"maps": "ssm_net", "cells": 2, "stations": 26, "days of": "", "R static": 0.31, "R dynamic": 0.17,
+          "slope": 0.4, "gain": 1.2, "intervals": {"R static": [-0.2, 0.6]}}  # fmt: skip
 
 
 def numbers_of(value) -> list[float]:
@@ -49,7 +50,7 @@ def test_every_number_of_every_table_is_in_the_file(report_folder):
     ("key", "rows", "make", "words"),
     [
         ("peers", [PEER], peer_sections.peers, ("SPL2SMAP_S 1 km", "0.61 (0.42 to 0.70)", "181")),
-        ("inside_cells", [INSIDE], peer_sections.inside_cells, ("0.31 (-0.20 to 0.60)", "0.17", "26")),
+        ("inside_cells", [INSIDE], peer_sections.inside_cells, ("0.31 (-0.20 to 0.60)", "0.17", "26", "1.2")),
     ],
 )
 def test_other_products_and_the_inside_of_cells_are_shown_where_they_were_scored(key, rows, make, words):

@@ -60,4 +60,6 @@ def test_the_top_of_the_page_is_drawn(html, tmp_path):
     for width, height in ((PHONE, 900), (DESK, 900)):
         pixels = mpimg.imread(browser.picture(html, tmp_path, width, height))[:, :width, :3]
         assert pixels.shape == (height, width, 3)
-        assert (pixels.std((0, 1)) > 0.1).all() and len(np.unique((pixels * 15).astype(int).reshape(-1, 3), axis=0)) > 30
+        assert (pixels.std((0, 1)) > 0.1).all() and len(
+            np.unique((pixels * 15).astype(int).reshape(-1, 3), axis=0)
+        ) > 30
