@@ -13,7 +13,7 @@ COUNTS = ("days of", "stations", "footprints", "cells", "days")
 
 
 def peers(data: ReportData) -> SectionValues | None:
-    """Medians over stations of other products, of the maps and of the coarse product; triple collocation if there is."""
+    """Medians over stations of other products, the maps and the coarse product; triple collocation where there is."""
     rows, triplets = data.rows("peers"), data.rows("triple collocation")
     if not rows:
         return None
