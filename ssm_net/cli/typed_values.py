@@ -16,7 +16,7 @@ from os.path import expanduser
 from hydra.core.override_parser.types import Quote, QuotedString
 
 PATHS = ("raw", "cube", "run", "mosaics", "report", "truth", "stations", "prior", "worlds", "domain.boundary", "points",
-         "areas", "to")  # fmt: skip
+         "areas", "basin", "to")  # fmt: skip
 NAMES = ("domain.name", "domain_name", "names")
 SWEEP = ("-m", "--multirun", "hydra.mode=MULTIRUN")
 REFERS = re.compile(r"[A-Za-z0-9_/.:,${}+-]*\$\{[A-Za-z0-9_/.:,${}+-]*")  # to other keys, and needs no quotes

@@ -21,11 +21,13 @@ class EvaluateConfig:
     cube: str
     """the cube they were made from: coarse observations, and what the baselines need"""
     report: str
-    """folder to write: index.html, scores.json and the baselines' mosaics"""
+    """folder to write: index.html, its numbers in report.json, scores.json, the baselines' mosaics"""
     truth: str | None = None
     """truth.zarr of simulate; without it there are no scores at 1 km"""
     stations: str | None = None
     """ISMN folder or archive zip; without it there are no scores at stations"""
+    basin: str | None = None
+    """vector file of polygons (GeoJSON, shapefile ..): only pixels and stations inside are scored"""
     baselines: list[str] = field(default_factory=lambda: ["bilinear", "dispatch"])
     """methods to compare the product with: bilinear, dispatch, gwr, forest, ridge; [] for none"""
     peers: list[str] = field(default_factory=list)
@@ -38,7 +40,7 @@ class EvaluateConfig:
     """true prints what would be scored and does nothing"""
 
     def __post_init__(self) -> None:
-        require_paths(self, "mosaics", "cube", "report", "truth", "stations")
+        require_paths(self, "mosaics", "cube", "report", "truth", "stations", "basin")
         check_period(self.start, self.end)
         known = [m for m in METHODS if m != "network"]
         for name in self.baselines:

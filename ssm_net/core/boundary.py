@@ -11,6 +11,7 @@ import numpy as np
 from odc.geo.geom import Geometry
 
 from ssm_net.config import DomainConfig
+from ssm_net.dateline import box_beyond, middle_longitude, on_grid
 from ssm_net.errors import ConfigError, SsmNetError
 from ssm_net.grid import Domain
 
@@ -63,6 +64,15 @@ def read_boundary(path: Path | str) -> Geometry:
 
     features, crs, _ = _read_polygons(Path(path), "boundary", None)
     return Geometry(shapely.union_all([polygon for polygons in features for polygon in polygons]), crs)
+
+
+def pixels_inside(area: Geometry, domain: Domain) -> np.ndarray:
+    """The pixels of the domain's fine grid whose centre lies inside an area of any CRS, (Ny, Nx) bool."""
+    from odc.geo.xr import rasterize
+
+    beyond = domain.crosses_dateline or box_beyond(area) is not None
+    area = on_grid(area, middle_longitude(domain.fine)) if beyond else area.to_crs(domain.grid.crs)
+    return np.asarray(rasterize(area, domain.fine).values, bool)
 
 
 def read_areas(path: Path | str, names: str | None = None) -> list[NamedArea]:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ssm_net.cube.footprint import ObservationOperator
 from ssm_net.cube.store import Cube
 from ssm_net.evaluate.metrics.algebra import Scorecard, ScoredDay, Statistic
+from ssm_net.evaluate.metrics.blocks import ErrorBlocks, first_of_pentad, side_of
 from ssm_net.evaluate.metrics.coverage import Coverage
 from ssm_net.evaluate.metrics.scorecard import SCORECARD
+from ssm_net.evaluate.metrics.spatial import cell_mean
 from ssm_net.evaluate.metrics.statistics import Moments, merge
 from ssm_net.evaluate.mosaics import Mosaics
 from ssm_net.evaluate.referees.breaks import DayLevel
-from ssm_net.evaluate.referees.coarse import coarse_consistency, coarse_observation, observation_ages
+from ssm_net.evaluate.referees.coarse import agreement, coarse_observation, footprint_mean, observation_ages
 from ssm_net.evaluate.referees.point_series import PointDay, Series, to_series, without_training_stations
 from ssm_net.evaluate.referees.truth import PRODUCT, TRUTH, TruthScores, score_day
 from ssm_net.formats.product import Attribute, Flag, Mosaic
@@ -48,13 +50,30 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class EvaluationInputs:
-    """What is scored and what it is compared with: the mosaics by method, ``PRODUCT`` first, and the referees."""
+    """What is scored and what it is compared with: the mosaics by method, ``PRODUCT`` first, and the referees.
+
+    Only pixels ``inside`` (Ny, Nx) bool are scored, and cells that are so by half; all where it is None.
+    """
 
     methods: Mapping[str, Mosaics]
     truth: Truth | None
     cube: Cube
     points: Sequence[Point] = ()
     scorecard: Scorecard = SCORECARD
+    inside: np.ndarray | None = None
+
+    def limited(self, mosaic: Mosaic) -> Mosaic:
+        """A mosaic without the values of pixels outside."""
+        return mosaic if self.inside is None else replace(mosaic, ssm=np.where(self.inside, mosaic.ssm, np.nan))
+
+    def observation(self, day: dt.date) -> np.ndarray | None:
+        """The coarse observation (R, C) of the cells that are scored; None where there is none at all."""
+        observed = coarse_observation(self.cube, day)
+        if observed is None or self.inside is None:
+            return observed
+        part = cell_mean(self.inside, np.ones_like(self.inside), self.cube.domain.ratio)
+        kept = np.where(part >= 0.5, observed, np.nan)
+        return kept if np.isfinite(kept).any() else None
 
 
 @dataclass(frozen=True)
@@ -63,6 +82,7 @@ class EvaluatedDay:
 
     scores: TruthScores
     coarse: dict[str, Moments]
+    consistency: ErrorBlocks | None
     coverage: Coverage
     level: DayLevel
     points: PointDay
@@ -75,12 +95,14 @@ class EvaluatedDay:
 class Evaluation:
     """The sums of all days, and what is kept of single days.
 
-    ``coverage`` is by month, yyyy-mm; ``series`` is without the stations that the networks were trained on; ``attrs``
-    are those of the product's last mosaic, ``instruments`` those behind any of them.
+    ``consistency`` is that of the product with the coarse observation, by pentad; ``coverage`` is by month, yyyy-mm;
+    ``series`` is without the stations that the networks were trained on; ``attrs`` are those of the product's last
+    mosaic, ``instruments`` those behind any of them.
     """
 
     scores: TruthScores
     coarse: dict[str, Moments]
+    consistency: dict[dt.date, ErrorBlocks]
     coverage: dict[str, Coverage]
     levels: tuple[DayLevel, ...]
     series: Series
@@ -103,6 +125,7 @@ def score_days(
     shown = set(evenly_spaced(days, SNAPSHOTS))
     limited = {s: set(evenly_spaced(days, s.most_days)) for s in inputs.scorecard.statistics if s.most_days}
     scores, coarse, coverage = TruthScores.zero(), dict[str, Moments](), dict[str, Coverage]()
+    consistency: dict[dt.date, ErrorBlocks] = {}
     points, levels, snapshots, notes = [], [], [], []
     attrs: dict[str, Attribute] = {}
     trained_on, instruments = set(), set()  # of all days: those of two networks may lie in one folder
@@ -111,6 +134,8 @@ def score_days(
         result = _evaluate_day(inputs, day, age, footprint, skip, day in shown)
         scores += result.scores
         coarse = merge(coarse, result.coarse)
+        if result.consistency is not None:
+            consistency = merge(consistency, {first_of_pentad(day): result.consistency})
         coverage = merge(coverage, {f"{day:%Y-%m}": result.coverage})
         points.append(result.points)
         levels.append(result.level)
@@ -123,8 +148,8 @@ def score_days(
         log.warning(note)
     series = to_series(inputs.points, points, list(inputs.methods), inputs.cube.domain)
     series = without_training_stations(series, trained_on)
-    return Evaluation(scores, coarse, coverage, tuple(levels), series, tuple(snapshots), attrs, tuple(notes),
-                      frozenset(instruments))  # fmt: skip
+    kept = tuple(levels), series, tuple(snapshots), attrs, tuple(notes), frozenset(instruments)
+    return Evaluation(scores, coarse, consistency, coverage, *kept)
 
 
 def _evaluate_day(
@@ -143,7 +168,8 @@ def _evaluate_day(
     water = (product.flags & int(Flag.WATER)) > 0
     if inputs.truth is not None:
         water |= inputs.truth.water >= 0.5
-    observed = coarse_observation(cube, day)
+    observed = inputs.observation(day)
+    means = {} if observed is None else {name: footprint_mean(m.ssm, footprint) for name, m in maps.items()}
     absent = [name for name in inputs.methods if name not in maps]
     note, scores = "", TruthScores.zero()
     if absent:
@@ -153,17 +179,25 @@ def _evaluate_day(
     if truth is not None:
         scored = ScoredDay(day, product.flags, domain.ratio, age, cube)
         land = footprint.land.numpy() & ~water
+        land = land if inputs.inside is None else land & inputs.inside
         scores = score_day(truth, maps, land, scored, inputs.scorecard, skip, complete=not absent)
     return EvaluatedDay(
         scores=scores,
-        coarse={} if observed is None else {n: coarse_consistency(m, observed, footprint) for n, m in maps.items()},
-        coverage=Coverage.of(product),
-        level=DayLevel.of(product, cube, truth, observed, footprint),
+        coarse={} if observed is None else {n: agreement(mean, observed) for n, mean in means.items()},
+        consistency=None if observed is None else _consistency(means[PRODUCT], observed),
+        coverage=Coverage.of(product, inputs.inside),
+        level=DayLevel.of(inputs.limited(product), cube, truth, observed, footprint),
         points=PointDay.of(day, inputs.points, maps, truth, observed),
-        snapshot=_snapshot(maps, truth, water) if shown else None,
+        snapshot=_snapshot(maps, truth, water, inputs.inside) if shown else None,
         attrs=product.attrs,
         note=note,
     )
+
+
+def _consistency(mean: np.ndarray, observed: np.ndarray) -> ErrorBlocks:
+    """Footprint means (R, C) against the coarse observation, by block of cells."""
+    error = mean - observed
+    return ErrorBlocks.of(error, np.isfinite(error), side_of((observed.shape[0], observed.shape[1])))
 
 
 def evenly_spaced(days: Sequence[dt.date], count: int) -> list[dt.date]:
@@ -173,12 +207,23 @@ def evenly_spaced(days: Sequence[dt.date], count: int) -> list[dt.date]:
     return [days[int((i + 0.5) * len(days) / count)] for i in range(count)]
 
 
-def _snapshot(maps: Mapping[str, Mosaic], truth: np.ndarray | None, water: np.ndarray) -> Snapshot:
+def _snapshot(
+    maps: Mapping[str, Mosaic], truth: np.ndarray | None, water: np.ndarray, inside: np.ndarray | None
+) -> Snapshot:
+    """The maps of the pixels ``inside`` and of the box around them."""
     product = maps[PRODUCT]
     fields = ({TRUTH: truth} if truth is not None else {}) | {name: m.ssm for name, m in maps.items()}
-    step = -(-max(water.shape) // SNAPSHOT_SIDE)
-    thin = np.s_[::step, ::step]
+    box = np.s_[:, :]
+    if inside is not None:
+        fields = {name: np.where(inside, field, np.nan) for name, field in fields.items()}
+        rows, cols = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
+        box = np.s_[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
+    height, width = water[box].shape
+    step = -(-max(height, width) // SNAPSHOT_SIDE)
+    thin = np.s_[box[0].start : box[0].stop : step, box[1].start : box[1].stop : step]
     lon, lat = product.domain.lonlat()
     thinned = {name: f[thin].copy() for name, f in fields.items()}  # a copy, or the whole day stays in memory
-    return Snapshot(product.day, lon[::step], lat[::step], thinned,
-                    *(a[thin].copy() for a in (product.sigma, product.flags, water)))  # fmt: skip
+    sigma, flags, wet = product.sigma, product.flags, water
+    if inside is not None:
+        sigma, flags, wet = np.where(inside, sigma, np.nan), np.where(inside, flags, 0), water & inside
+    return Snapshot(product.day, lon[thin[1]], lat[thin[0]], thinned, *(a[thin].copy() for a in (sigma, flags, wet)))

@@ -14,10 +14,12 @@ import numpy as np
 from rich.progress import track
 
 from ssm_net.config import EvaluateConfig, days_between, parse_day
+from ssm_net.core.boundary import pixels_inside, read_boundary
 from ssm_net.core.days import runs
 from ssm_net.core.files import write_whole
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.evaluate import notes
+from ssm_net.evaluate.answers.questions import answers, places
 from ssm_net.evaluate.baselines import baseline_mosaics
 from ssm_net.evaluate.daily_pass import Evaluation, EvaluationInputs, evenly_spaced, score_days
 from ssm_net.evaluate.metrics.algebra import Scorecard
@@ -26,7 +28,7 @@ from ssm_net.evaluate.mosaics import EvaluationError, Mosaics
 from ssm_net.evaluate.referees.inside_cells import inside_cell_rows
 from ssm_net.evaluate.referees.peers import NOT_PEERS, peer_rows, triple_rows
 from ssm_net.evaluate.referees.point_series import Series, sample_points
-from ssm_net.evaluate.referees.stations import networks_of, score_stations
+from ssm_net.evaluate.referees.stations import StationRow, networks_of, score_stations
 from ssm_net.evaluate.referees.truth import PRODUCT
 from ssm_net.evaluate.report.tables import Row, all_tables, json_ready
 from ssm_net.evaluate.report.terminal import show
@@ -43,7 +45,9 @@ log = logging.getLogger(__name__)
 
 
 def evaluate(cfg: EvaluateConfig, scorecard: Scorecard = SCORECARD) -> dict[str, Any]:
-    """Score the mosaics and write ``report/scores.json`` and ``report/index.html``; returns what is in the former.
+    """Score the mosaics; write ``report/index.html``, its numbers in ``report.json``, all scores in ``scores.json``.
+
+    Returns what is in the last.
 
     The baselines' mosaics are made from the same cube, into ``report/baselines``, and scored by the same code on the
     same pixels. ``scorecard`` lists the scores and the strata. Raises ``EvaluationError`` where there is nothing to
@@ -59,9 +63,11 @@ def evaluate(cfg: EvaluateConfig, scorecard: Scorecard = SCORECARD) -> dict[str,
     for package in ("matplotlib", "jinja2"):
         if importlib.util.find_spec(package) is None:
             raise EvaluationError(f"the report needs {package}: pip install 'ssm_net[eval]'")
+    inside = _inside(cfg, cube)
     report, title = Path(cfg.report), f"{cube.domain.name}, {days[0]} .. {days[-1]} ({len(days)} days)"
     made_from = _fingerprint(cfg, cube, days, scorecard)
-    if (report / "index.html").exists() and is_up_to_date(report, made_from, "scores.json"):
+    whole = all((report / name).exists() for name in ("index.html", "report.json"))
+    if whole and is_up_to_date(report, made_from, "scores.json"):
         stored: dict[str, Any] = json.loads((report / "scores.json").read_text())
         show(stored, title)
         print(f"nothing has changed since {report / 'index.html'} was made")
@@ -69,33 +75,19 @@ def evaluate(cfg: EvaluateConfig, scorecard: Scorecard = SCORECARD) -> dict[str,
     if missing:
         log.warning("no mosaic of %s; infer.py makes it", runs(missing))
 
-    points, outside = _points(cfg, product, truth, days)
+    points, outside = _points(cfg, product, truth, days, inside)
     methods = {PRODUCT: product} | {name: baseline_mosaics(cfg, name, cube, days) for name in cfg.baselines}
-    inputs = EvaluationInputs(methods, truth, cube, points, scorecard)
+    inputs = EvaluationInputs(methods, truth, cube, points, scorecard, inside)
     result = score_days(inputs, days, _progress)
     rows = score_stations(result.series)
     others, of_peers = _beside(peers, result, days)
-    out: dict[str, Any] = json_ready({
-        "domain": cube.domain.name,
-        "data": notes.kind_of_data(cfg),
-        "first": str(days[0]),
-        "last": str(days[-1]),
-        "days": len(days),
-        "missing_days": [str(day) for day in missing],
-        "methods": list(methods),
-        "pixels_scored": result.scores.counted,
-        "pixels_offered": result.scores.offered,
-        "stations_learned_from": result.series.training_stations,
-        "station_networks": networks_of(rows),
-        "notes": [*outside, *notes.of_stations(result, points), *notes.remarks(result, cube, product, days),
-                  *result.notes, *of_peers],
-        "command": _command(cfg),
-        "mosaic_attributes": dict(result.attrs),
-        **all_tables(inputs, result, rows, days), **others,
-    })  # fmt: skip
-    from ssm_net.evaluate.report.page import render  # needs matplotlib and jinja2, which only the report does
+    out = _content(cfg, inputs, result, rows, (days, missing)) | json_ready(others)
+    out["notes"] = [*outside, *out["notes"], *of_peers]
+    from ssm_net.evaluate.report.page import ReportData, render  # needs matplotlib and jinja2: only the report does
 
-    write_whole(report / "index.html", render(out, result, rows, scorecard).encode())
+    page = render(ReportData(out, result, rows, places(result, rows, cube.domain)), scorecard)
+    write_whole(report / "index.html", page.html.encode())
+    write_whole(report / "report.json", json.dumps(json_ready(page.numbers)).encode())
     write_whole(report / "scores.json", json.dumps(out | {"fingerprint": made_from}, indent=1).encode())
     show(out, title)
     for line in notes.of_stations(result, points):
@@ -104,11 +96,43 @@ def evaluate(cfg: EvaluateConfig, scorecard: Scorecard = SCORECARD) -> dict[str,
     return out
 
 
+def _content(
+    cfg: EvaluateConfig,
+    inputs: EvaluationInputs,
+    result: Evaluation,
+    rows: Sequence[StationRow],
+    period: tuple[Sequence[dt.date], Sequence[dt.date]],
+) -> dict[str, Any]:
+    """What ``scores.json`` holds; ``period`` are the days scored and those without a mosaic."""
+    (days, missing), cube, product = period, inputs.cube, inputs.methods[PRODUCT]
+    content: dict[str, Any] = json_ready({
+        "domain": cube.domain.name,
+        **_basin(cfg, inputs.inside),
+        "data": notes.kind_of_data(cfg),
+        "first": str(days[0]),
+        "last": str(days[-1]),
+        "days": len(days),
+        "missing_days": [str(day) for day in missing],
+        "methods": list(inputs.methods),
+        "pixels_scored": result.scores.counted,
+        "pixels_offered": result.scores.offered,
+        "stations_learned_from": result.series.training_stations,
+        "station_networks": networks_of(rows),
+        "notes": [*notes.of_stations(result, inputs.points), *notes.remarks(result, cube, product, days),
+                  *result.notes],
+        "command": _command(cfg),
+        "mosaic_attributes": dict(result.attrs),
+        "answers": [answer.row() for answer in answers(result, rows, cube.domain)],
+        **all_tables(inputs, result, rows, days),
+    })  # fmt: skip
+    return content
+
+
 def _fingerprint(cfg: EvaluateConfig, cube: Cube, days: Sequence[dt.date], scorecard: Scorecard) -> str:
     """Of the inputs of the scores: the mosaics, the cube, the truth, the stations, and what is computed."""
     paths = [Path(cfg.mosaics), cube.path / "cube.json", cube.path / "status"]
     paths += [Path(cfg.truth) / "zarr.json"] if cfg.truth else []
-    paths += [Path(cfg.stations)] if cfg.stations else []
+    paths += [Path(given) for given in (cfg.stations, cfg.basin) if given]
     paths += [Path(peer.partition(":")[2].strip()) for peer in cfg.peers]
     return fingerprint(paths, cfg.baselines, days, scorecard, *cfg.peers)
 
@@ -137,6 +161,27 @@ def _peer_series(peers: Sequence[Peer], series: Series, days: Sequence[dt.date])
     return out
 
 
+def _inside(cfg: EvaluateConfig, cube: Cube) -> np.ndarray | None:
+    """The pixels inside the basin, (Ny, Nx) bool; None without one. Raises ``EvaluationError`` where none is land."""
+    if cfg.basin is None:
+        return None
+    try:
+        area = read_boundary(cfg.basin)
+    except ImportError as err:
+        raise EvaluationError(f"basin={cfg.basin}: {err}") from err
+    inside = pixels_inside(area, cube.domain)
+    if not (inside & cube.land().numpy()).any():
+        raise EvaluationError(
+            f"basin={cfg.basin}: no land pixel of domain {cube.domain.name} lies inside it; give a basin that the maps "
+            "cover, or the maps and the cube of a domain that covers it"
+        )
+    return inside
+
+
+def _basin(cfg: EvaluateConfig, inside: np.ndarray | None) -> dict[str, Any]:
+    return {} if inside is None else {"basin": {"name": Path(str(cfg.basin)).stem, "pixels": int(inside.sum())}}
+
+
 def _progress(days: Sequence[dt.date]) -> Iterable[dt.date]:
     return track(days, "scoring days")
 
@@ -162,6 +207,7 @@ def _plan(
     print(f"  days without a mosaic: {len(missing)}" + (f": {runs(missing)}" if missing else ""))
     print(f"  truth: {cfg.truth or 'none: no scores at 1 km'}")
     print(f"  stations: {cfg.stations or 'none'}")
+    print(f"  basin: {cfg.basin or 'none: the whole domain'}")
     print(f"  baselines, made in {cfg.report}/baselines: {', '.join(cfg.baselines) or 'none'}")
     for peer in peers:
         print(f"  beside: {peer.name}, {peer.product.name}: {len(peer.files)} files of {peer.folder}")
@@ -170,27 +216,31 @@ def _plan(
 
 
 def _points(
-    cfg: EvaluateConfig, product: Mosaics, truth: Truth | None, days: Sequence[dt.date]
+    cfg: EvaluateConfig, product: Mosaics, truth: Truth | None, days: Sequence[dt.date], inside: np.ndarray | None
 ) -> tuple[list[Point], list[str]]:
-    """The pixels to follow through time, stations or else three samples, and a note on stations outside the domain."""
+    """The pixels to follow through time, stations or else three samples, and a note on stations that lie outside."""
     outside_note = []
     if cfg.stations:
         from ssm_net.stations.ismn import read_stations
 
         points, outside = station_points(surface_sensors(read_stations(Path(cfg.stations))), product.domain)
-        if outside:
-            outside_note.append(f"{outside} of {outside + len(points)} stations lie outside the domain")
+        number, where = outside + len(points), "domain" if inside is None else "basin"
+        if inside is not None:
+            points = [p for p in points if inside[p.row, p.col]]
+        if len(points) < number:
+            outside_note.append(f"{number - len(points)} of {number} stations lie outside the {where}")
         if points:
             return points, outside_note
     middle = evenly_spaced(days, 1)[0]
     mosaic = product.read(middle)
     field = truth.read(middle) if truth else None
     land = np.isfinite(mosaic.ssm) & ((mosaic.flags & int(Flag.WATER)) == 0)
+    land = land if inside is None else land & inside
     return sample_points(mosaic.ssm if field is None else field, land, product.domain), outside_note
 
 
 def _command(cfg: EvaluateConfig) -> str:
-    keys = ("mosaics", "cube", "report", "truth", "stations", "start", "end")
+    keys = ("mosaics", "cube", "report", "truth", "stations", "basin", "start", "end")
     given = [f"{k}={getattr(cfg, k)}" for k in keys if getattr(cfg, k) is not None]
     peers = [f"peers=[{','.join(cfg.peers)}]"] if cfg.peers else []
     return " ".join(["python evaluate.py", *given, f"baselines=[{','.join(cfg.baselines)}]", *peers])

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from ssm_net.core.boundary import pixels_inside, read_boundary
 from ssm_net.cube.store import STATIC_SOURCES, Cube
 from ssm_net.cube.writer import CubeWriter
-from ssm_net.dateline import box_beyond, middle_longitude, on_grid
 from ssm_net.grid import Domain
 from ssm_net.ingest.static import read_static
 from ssm_net.ingest.static_files import OWN, StaticFiles
@@ -32,15 +32,7 @@ def static_fields(raw: Path, domain: Domain, boundary: str | None) -> dict[str, 
         )
         out["relief"] = (z - smooth).astype("float32")
     if boundary is not None:
-        from odc.geo.xr import rasterize
-
-        from ssm_net.core.boundary import read_boundary
-
-        area = read_boundary(boundary)
-        beyond = domain.crosses_dateline or box_beyond(area) is not None
-        area = on_grid(area, middle_longitude(domain.fine)) if beyond else area.to_crs(domain.grid.crs)
-        inside = rasterize(area, domain.fine)
-        out["inside"] = np.asarray(inside.values, "float32")
+        out["inside"] = pixels_inside(read_boundary(boundary), domain).astype("float32")
     return out
 
 

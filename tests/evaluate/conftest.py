@@ -146,3 +146,17 @@ def theirs(world, tmp_path):
 def dense(station_at, monkeypatch):
     there = [station_at(f"S{n}", *pixel) for n, pixel in enumerate(DENSE)]
     monkeypatch.setattr(ismn, "read_stations", lambda path: there)
+
+
+@pytest.fixture(scope="session")
+def report_folder(world: World) -> Path:
+    """The report of the whole world with two stations, made once."""
+    from ssm_net.evaluate.run import evaluate
+    from ssm_net.stations import ismn
+
+    stations = [station("A", 100, 100, world.truth), station("B", 50, 120, world.truth)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "infer", stub_infer(world))
+        patch.setattr(ismn, "read_stations", lambda path: stations)
+        evaluate(world.config(report=f"{world.folder}/shared_report", stations="ismn"))
+    return world.folder / "shared_report"

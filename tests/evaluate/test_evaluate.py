@@ -51,7 +51,9 @@ def test_scores_and_page(world, baselines, two_stations, capsys):
     assert "were made by mosaics" in out["notes"][1]
 
     page = (Path(world.folder) / "report/index.html").read_text()
-    assert page.count("data:image/png;base64,") == 8
+    assert (
+        page.count("data:image/png;base64,") == 3 * 8 + 5 * 2 + 1
+    )  # maps; figures, wide and narrow; where it is better
     assert "http" not in page.replace("https://", "http").split("</style>")[1].split('id="provenance"')[0]
     for words in ("synthetic world", "bilinear", "dispatch", "G_DOWN", "produced of thawed land", UNIT):
         assert words in page
@@ -189,7 +191,7 @@ def test_baseline_day_missing(world, baselines, tmp_path, monkeypatch):
     from ssm_net.evaluate.report import page
     from ssm_net.infer import run
 
-    monkeypatch.setattr(page, "render", lambda *_: "")  # the figures take the time
+    monkeypatch.setattr(page, "render", lambda *_: page.Report("", {}))  # the figures take the time
     make_all = run.infer
 
     def lacks_one(cfg):

@@ -145,10 +145,12 @@ class ScoreTable:
 
 @dataclass(frozen=True)
 class Scorecard:
-    """What is computed: tables, and ``drawn``, statistics that only figures show, over all pixels that count."""
+    """What is computed: tables; ``drawn``, statistics that only figures show, over all pixels that count; and
+    ``resampled``, sums by blocks from which intervals are drawn, each with the binning that sorts its days."""
 
     tables: tuple[ScoreTable, ...]
     drawn: tuple[Statistic, ...] = ()
+    resampled: tuple[tuple[Binning, Statistic], ...] = ()
 
     def requests(self, product_only: bool) -> dict[Binning, list[Statistic]]:
         """The statistics to be summed in each binning, each once."""
@@ -158,12 +160,15 @@ class Scorecard:
                 out.setdefault(table.binning, {}).update(dict.fromkeys(m.statistic for m in table.metrics))
         if not product_only:
             out.setdefault(EVERYWHERE, {}).update(dict.fromkeys(self.drawn))
+            for binning, statistic in self.resampled:
+                out.setdefault(binning, {})[statistic] = None
         return {binning: list(statistics) for binning, statistics in out.items()}
 
     @property
     def statistics(self) -> set[Statistic]:
         """All statistics that are summed."""
-        return {m.statistic for table in self.tables for m in table.metrics} | set(self.drawn)
+        of_tables = {m.statistic for table in self.tables for m in table.metrics}
+        return of_tables | set(self.drawn) | {statistic for _, statistic in self.resampled}
 
 
 @dataclass(frozen=True)

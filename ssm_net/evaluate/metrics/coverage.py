@@ -34,11 +34,14 @@ class Coverage(Sums):
     pixels: np.ndarray  # one number a state, int64
 
     @classmethod
-    def of(cls, mosaic: Mosaic) -> Coverage:
+    def of(cls, mosaic: Mosaic, inside: np.ndarray | None = None) -> Coverage:
+        """Of the pixels ``inside`` (Ny, Nx) bool; of all where it is None."""
+
         def has(flag: Flag) -> np.ndarray:
             return (mosaic.flags & int(flag)) > 0
 
         land, value = ~has(Flag.WATER), np.isfinite(mosaic.ssm)
+        land = land if inside is None else land & inside
         frozen = land & has(Flag.FROZEN_OR_SNOW)
         urban = land & ~frozen & has(Flag.URBAN)
         produced = land & value

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ssm_net.evaluate.metrics.algebra import EVERYWHERE, Scorecard, ScoreTable
 from ssm_net.evaluate.metrics.binnings import SKY, CalendarMonth, ObservationAge
+from ssm_net.evaluate.metrics.blocks import RESAMPLED
 from ssm_net.evaluate.metrics.error import ERROR, IN_TIME, JOINT_HISTOGRAM, Bias, Count, Rmse, UnbiasedRmse
 from ssm_net.evaluate.metrics.texture import INSIDE, TEXTURE, SubgridCorrelation
 from ssm_net.evaluate.metrics.uncertainty import ALL_LEVELS, COVERAGE, UNCERTAINTY, StatedUncertainty
@@ -49,4 +50,6 @@ MONTH_TABLE = ScoreTable(
     CalendarMonth(),
     (Count(), Rmse(), UnbiasedRmse(), Bias(), SubgridCorrelation(), *COVERAGE),
 )
-SCORECARD = Scorecard((TRUTH_TABLE, TEXTURE_TABLE, CALIBRATION_TABLE, AGE_TABLE, MONTH_TABLE), drawn=(JOINT_HISTOGRAM,))
+SCORECARD = Scorecard(
+    (TRUTH_TABLE, TEXTURE_TABLE, CALIBRATION_TABLE, AGE_TABLE, MONTH_TABLE), (JOINT_HISTOGRAM,), RESAMPLED
+)

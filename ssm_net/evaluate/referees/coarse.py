@@ -40,7 +40,11 @@ def footprint_mean(field: np.ndarray, footprint: ObservationOperator) -> np.ndar
 
 def coarse_consistency(mosaic: Mosaic, observed: np.ndarray, footprint: ObservationOperator) -> Moments:
     """Footprint means of the mosaic against the coarse observation, (R, C) m3 m-3, where a cell is half land."""
-    mean = footprint_mean(mosaic.ssm, footprint)
+    return agreement(footprint_mean(mosaic.ssm, footprint), observed)
+
+
+def agreement(mean: np.ndarray, observed: np.ndarray) -> Moments:
+    """Footprint means against the coarse observation, (R, C) m3 m-3 each, where both are known."""
     return Moments.of(observed, mean, np.isfinite(observed) & np.isfinite(mean))
 
 

@@ -1,4 +1,7 @@
-"""The report's figures, drawn with matplotlib from the sums and series of an evaluation."""
+"""The report's figures but its maps, drawn with matplotlib from the sums and series of an evaluation.
+
+Each is drawn twice: ``narrow`` for a phone, with its panels one below the other.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap, LogNorm
+from matplotlib.colors import LogNorm
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
 from ssm_net.core.radiometers import name_of
-from ssm_net.evaluate.daily_pass import Snapshot
 from ssm_net.evaluate.metrics.algebra import UNIT
 from ssm_net.evaluate.metrics.binnings import SKY
 from ssm_net.evaluate.metrics.error import JOINT_HISTOGRAM
@@ -38,86 +39,16 @@ STYLE: dict[Any, Any] = {
 }  # fmt: skip
 
 
+WIDE, NARROW = 9.5, 4.2  # inches
+
+
 def colour(method: str) -> str:
     return COLOUR.get(method, MUTED)
 
 
-def draw_maps(snapshot: Snapshot, low: float, high: float) -> Figure:
-    """The truth and the methods on one colour scale; below, errors, the uncertainty and the quality flags."""
-    soil = snapshot.fields
-    truth = soil.get(TRUTH)
-    errors = {f"{m} - truth": soil[m] - truth for m in (PRODUCT, "bilinear") if truth is not None and m in soil}
-    cols = max(len(soil), len(errors) + 2)
-    height = 2.5 * np.ptp(snapshot.lat) * _aspect(snapshot) / max(np.ptp(snapshot.lon), 1e-6)
-    fig = Figure(figsize=(2.9 * cols + 0.8, 2 * (float(np.clip(height, 1.2, 5)) + 0.9)), layout="compressed")
-    above, below = fig.subplots(2, cols, squeeze=False)
-    for ax, (name, field) in zip(above, soil.items(), strict=False):
-        _map(ax, snapshot, np.where(snapshot.water, np.nan, field), name, cmap="YlGnBu", vmin=low, vmax=high)
-    _bar(fig, above[: len(soil)], f"soil moisture, {UNIT}", extend="both")
-    if errors:
-        top = max(float(np.nanquantile(np.abs(e), 0.98)) for e in errors.values() if np.isfinite(e).any())
-        for ax, (name, field) in zip(below, errors.items(), strict=False):
-            _map(ax, snapshot, np.where(snapshot.water, np.nan, field), name, cmap="BrBG", vmin=-top, vmax=top)
-        _bar(fig, below[: len(errors)], f"error, {UNIT}", extend="both", location="bottom")
-    sigma, ax = snapshot.sigma, below[len(errors)]
-    known = sigma[np.isfinite(sigma)]
-    bounds = np.quantile(known, [0.01, 0.99]) if known.size else np.array([0.0, 0.1])
-    _map(ax, snapshot, sigma, f"uncertainty of {PRODUCT}", cmap="magma_r", vmin=bounds[0],
-         vmax=max(bounds[1], bounds[0] + 1e-3))  # fmt: skip
-    _bar(fig, [ax], f"standard error, {UNIT}", extend="both", location="bottom")
-    _quality_flags(below[len(errors) + 1], snapshot)
-    for ax in [*above[len(soil) :], *below[len(errors) + 2 :]]:
-        ax.set_visible(False)
-    return fig
-
-
-def _bar(fig: Figure, axes: Sequence[Axes], label: str, **kwargs: Any) -> None:
-    """A colour bar of maps that share one scale."""
-    fig.colorbar(axes[0].collections[0], ax=list(axes), label=label, shrink=0.8, aspect=25, pad=0.02, **kwargs)
-
-
-def _aspect(s: Snapshot) -> float:
-    """One degree of latitude over one of longitude, as lengths."""
-    return float(1 / np.cos(np.deg2rad(s.lat.mean())))
-
-
-def _map(ax: Axes, s: Snapshot, field: np.ndarray, title: str, **kwargs: Any) -> None:
-    ax.set_title(title)
-    ax.set_facecolor("#eceff0")
-    ax.grid(False)
-    ax.pcolormesh(s.lon, s.lat, np.ma.masked_invalid(field), shading="nearest", rasterized=True, **kwargs)
-    if s.water.any() and not s.water.all():
-        ax.contour(s.lon, s.lat, s.water.astype(float), levels=[0.5], colors=INK, linewidths=0.5)
-    ax.set_aspect(_aspect(s))
-    ax.xaxis.set_major_formatter(lambda v, _: f"{abs(v):g}°{'E' if v >= 0 else 'W'}")
-    ax.yaxis.set_major_formatter(lambda v, _: f"{abs(v):g}°{'N' if v >= 0 else 'S'}")
-    ax.locator_params(nbins=4)
-    ax.tick_params(labelsize=7)
-
-
-FLAG_STATES = [
-    ("masked", "#eceff0"), ("water", "#3f5b73"), ("frozen or snow", "#d8e6f3"), ("clear, observed", "#f2c14e"),
-    ("clear, orbit gap", "#d98b3a"), ("cloudy, observed", "#9fc0d8"), ("cloudy, orbit gap", "#5c86ad"),
-]  # fmt: skip
-
-
-def _quality_flags(ax: Axes, s: Snapshot) -> None:
-    def has(flag: Flag) -> np.ndarray:
-        return (s.flags & int(flag)) > 0
-
-    gap, cloudy = has(Flag.ORBIT_GAP_FILLED), has(Flag.LST_FILLED)
-    code = np.where(np.isfinite(s.fields[PRODUCT]), 3 + gap + 2 * cloudy, 0)
-    code = np.where(has(Flag.WATER), 1, np.where(has(Flag.FROZEN_OR_SNOW), 2, code))
-    cmap = ListedColormap([c for _, c in FLAG_STATES])
-    _map(ax, s, code.astype(float), "quality flags", cmap=cmap, vmin=-0.5, vmax=len(FLAG_STATES) - 0.5)
-    present = [FLAG_STATES[i] for i in np.unique(code)]
-    ax.legend(handles=[Patch(facecolor=c, edgecolor=MUTED, label=n) for n, c in present], fontsize=7, ncols=2,
-              loc="upper center", bbox_to_anchor=(0.5, -0.1))  # fmt: skip
-
-
-def draw_time_series(series: Series, picks: Sequence[int]) -> Figure:
+def draw_time_series(series: Series, picks: Sequence[int], narrow: bool = False) -> Figure:
     """One panel a point: the truth, the station, the product with its 90 % interval, the baselines."""
-    fig = Figure(figsize=(9.5, 2.5 * len(picks)), layout="constrained")
+    fig = Figure(figsize=(NARROW if narrow else WIDE, 2.5 * len(picks)), layout="constrained")
     axes = fig.subplots(len(picks), 1, sharex=True, squeeze=False).ravel()
     days = np.array(series.days, "datetime64[D]")
     for ax, j in zip(axes, picks, strict=True):
@@ -145,16 +76,28 @@ def draw_time_series(series: Series, picks: Sequence[int]) -> Figure:
         ax.plot(days[cloudy], np.full(cloudy.sum(), low), "|", color=SKY_COLOUR["cloudy"], ms=7, label="cloudy")
         ax.set_title(series.points[j].label)
         ax.set_ylabel(f"soil moisture, {UNIT}")
-        locator = AutoDateLocator()
-        ax.xaxis.set_major_locator(locator)
-        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-    axes[0].legend(ncols=4, loc="lower right", bbox_to_anchor=(1, 1.0), fontsize=8)
+        _dates(ax, narrow)
+    handles, labels = axes[0].get_legend_handles_labels()
+    fig.legend(handles, labels, ncols=3 if narrow else 7, loc="outside upper left", fontsize=8)
     return fig
 
 
-def draw_levels(days: Sequence[DayLevel]) -> Figure:
+def _dates(ax: Axes, narrow: bool) -> None:
+    locator = AutoDateLocator(maxticks=5 if narrow else 9)
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+
+
+def _panels(narrow: bool, height: float, share_y: bool = False) -> tuple[Figure, Axes, Axes]:
+    """Two panels, side by side or one below the other."""
+    fig = Figure(figsize=(NARROW, 2 * height) if narrow else (WIDE, height), layout="constrained")
+    first, second = fig.subplots(*((2, 1) if narrow else (1, 2)), sharey=share_y)
+    return fig, first, second
+
+
+def draw_levels(days: Sequence[DayLevel], narrow: bool = False) -> Figure:
     """The map's mean of each day, its error and that of the coarse observations where there is a truth."""
-    fig = Figure(figsize=(9.5, 4.2), layout="constrained")
+    fig = Figure(figsize=(NARROW if narrow else WIDE, 4.2), layout="constrained")
     above, below = fig.subplots(2, 1, sharex=True)
     when = np.array([d.day for d in days], "datetime64[D]")
     above.plot(when, [d.level for d in days], color=COLOUR[PRODUCT], lw=1)
@@ -172,6 +115,7 @@ def draw_levels(days: Sequence[DayLevel]) -> Figure:
                        fontsize=8, va="bottom")  # fmt: skip
         for ax in (above, below):
             ax.axvline(start, color=INK, lw=0.8, ls=":")
+    _dates(below, narrow)
     return fig
 
 
@@ -179,10 +123,11 @@ STATE = {"LST seen": "#f2c14e", "LST filled": "#9fc0d8", "other": "#c9d5d8", "fr
          "urban": "#a0527a", "no input or outside": "#1d2a30"}  # fmt: skip
 
 
-def draw_coverage(rows: Sequence[dict[str, Any]]) -> Figure:
+def draw_coverage(rows: Sequence[dict[str, Any]], narrow: bool = False) -> Figure:
     """A bar a month: the inputs behind the land's pixels, or why they are masked; dots: coarse cells observed."""
     months = [row["month"] for row in rows]
-    fig = Figure(figsize=(max(6.0, min(14.0, 1.5 + 0.45 * len(months))), 3.4), layout="constrained")
+    wide = float(np.clip(1.5 + 0.45 * len(months), 6.0, 14.0))
+    fig = Figure(figsize=(NARROW, 4.0) if narrow else (wide, 3.4), layout="constrained")
     ax = fig.subplots()
     below = np.zeros(len(rows))
     for state, color in STATE.items():
@@ -198,16 +143,22 @@ def draw_coverage(rows: Sequence[dict[str, Any]]) -> Figure:
         below += part
     ax.plot(months, [row["coarse observed"] for row in rows], "o", color=INK, ms=4, label="coarse cell observed")
     ax.set(ylabel="land pixels and days, %", ylim=(0, 100))
-    step = -(-len(months) // 30)
-    ax.set_xticks(range(0, len(months), step), months[::step], rotation=45 if len(months) > 8 else 0)
-    ax.legend(ncols=3, fontsize=8, loc="lower left", bbox_to_anchor=(0, 1.0))
+    step = -(-len(months) // (10 if narrow else 30))
+    ax.set_xticks(range(0, len(months), step), months[::step], rotation=45 if len(months) > (4 if narrow else 8) else 0)
+    fig.legend(ncols=1 if narrow else 3, fontsize=8, loc="outside upper left")
     return fig
 
 
-def draw_scatter(scores: TruthScores, methods: Sequence[str]) -> Figure:
+def draw_scatter(scores: TruthScores, methods: Sequence[str], narrow: bool = False) -> Figure:
     """Counts of truth and estimate, a panel a method."""
-    fig = Figure(figsize=(3.3 * len(methods) + 0.7, 4.0), layout="compressed")
-    axes = fig.subplots(1, len(methods), sharey=True, squeeze=False).ravel()
+    across = min(len(methods), 2) if narrow else len(methods)
+    down = -(-len(methods) // across)
+    each = (NARROW - 0.7) / across if narrow else 3.3
+    fig = Figure(figsize=(each * across + 0.7, (each + 0.6) * down), layout="constrained")
+    axes = fig.subplots(down, across, sharey=True, squeeze=False).ravel()
+    for ax in axes[len(methods) :]:
+        ax.set_visible(False)
+    axes = axes[: len(methods)]
     counts = {m: scores.get(JOINT_HISTOGRAM, m).count for m in methods}
     top = max(int(c.max()) for c in counts.values())
     filled = np.nonzero(sum(c.sum(0) + c.sum(1) for c in counts.values()))[0]
@@ -218,16 +169,43 @@ def draw_scatter(scores: TruthScores, methods: Sequence[str]) -> Figure:
                               norm=LogNorm(1, max(top, 2)), cmap="GnBu", rasterized=True)  # fmt: skip
         ax.plot(limit, limit, color=INK, lw=0.8, ls="--")
         ax.set(xlim=limit, ylim=limit, aspect="equal", xlabel=f"truth, {UNIT}", title=m)
-    axes[0].set_ylabel(f"estimate, {UNIT}")
+    for ax in axes[::across]:
+        ax.set_ylabel(f"estimate, {UNIT}")
     assert image is not None
     fig.colorbar(image, ax=list(axes), label="pixels and days", shrink=0.8, pad=0.01)
     return fig
 
 
-def draw_texture(scores: TruthScores, methods: Sequence[str]) -> Figure:
+def scatter_numbers(scores: TruthScores, methods: Sequence[str]) -> dict[str, Any]:
+    """The counts that are not 0: lower edges of truth and of estimate, m3 m-3, and the number of pixels and days."""
+    out: dict[str, Any] = {"width": float(HISTOGRAM_EDGES[1] - HISTOGRAM_EDGES[0])}
+    for method in methods:
+        count = scores.get(JOINT_HISTOGRAM, method).count
+        x, y = np.nonzero(count)
+        edges = np.round(HISTOGRAM_EDGES, 4)
+        out[method] = {"truth": edges[x].tolist(), "estimate": edges[y].tolist(), "count": count[x, y].tolist()}
+    return out
+
+
+def texture_numbers(scores: TruthScores, methods: Sequence[str]) -> dict[str, Any]:
+    """Standard deviation inside cells by the true cell mean, and power by wavelength (pixels), of truth and methods."""
+    out: dict[str, Any] = {}
+    for name in (TRUTH, *methods):
+        curves = {}
+        if (inside := scores.get(SPREAD_BY_WETNESS, name)) is not None:
+            known = inside.n > 0
+            centre = (STD_BINS[1:] + STD_BINS[:-1]) / 2
+            curves |= {"cell mean": centre[known].tolist(), "std inside": inside.std[known].tolist(),
+                       "cells": inside.n[known].tolist()}  # fmt: skip
+        if (spectrum := scores.get(POWER_SPECTRUM, name)) is not None:
+            curves |= {"wavelength": spectrum.wavelength[1:].tolist(), "power": spectrum.mean[1:].tolist()}
+        out[name] = curves
+    return out
+
+
+def draw_texture(scores: TruthScores, methods: Sequence[str], narrow: bool = False) -> Figure:
     """Variation inside the coarse cell by wetness, and the power spectrum."""
-    fig = Figure(figsize=(9.5, 3.6), layout="constrained")
-    left, right = fig.subplots(1, 2)
+    fig, left, right = _panels(narrow, 3.6)
     centre = (STD_BINS[1:] + STD_BINS[:-1]) / 2
     for name in (TRUTH, *methods):
         kind = {"color": colour(name), "lw": 1.2 if name != PRODUCT else 2, "ls": "--" if name == TRUTH else "-"}
@@ -247,10 +225,9 @@ def draw_texture(scores: TruthScores, methods: Sequence[str]) -> Figure:
     return fig
 
 
-def draw_calibration(scores: TruthScores, methods: Sequence[str]) -> Figure:
+def draw_calibration(scores: TruthScores, methods: Sequence[str], narrow: bool = False) -> Figure:
     """Fraction of the truth inside the stated intervals: on the diagonal the uncertainty is right."""
-    fig = Figure(figsize=(9.5, 4.0), layout="constrained")
-    left, right = fig.subplots(1, 2, sharey=True)
+    fig, left, right = _panels(narrow, 4.0, share_y=True)
     for ax, curves in (
         (left, {s: (scores.get(STATED, PRODUCT, s, SKY), SKY_COLOUR.get(s, MUTED)) for s in SKY.labels}),
         (right, {m: (scores.get(STATED, m, "all", SKY), colour(m)) for m in methods}),

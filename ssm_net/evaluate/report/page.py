@@ -2,48 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ssm_net.evaluate.daily_pass import Evaluation
+from ssm_net.evaluate.answers.answer import COARSE
 from ssm_net.evaluate.metrics.algebra import UNIT, Scorecard
-from ssm_net.evaluate.referees.stations import StationRow
-from ssm_net.evaluate.report import figures, sections
-from ssm_net.evaluate.report.sections import ReportData, SectionValues
+from ssm_net.evaluate.report import figures, peer_sections, sections
+from ssm_net.evaluate.report.map_panels import draw_places
+from ssm_net.evaluate.report.numbers import page_numbers
+from ssm_net.evaluate.report.opening import opening
+from ssm_net.evaluate.report.sections import MAP_DPI, ReportData, Section, SectionValues
+from ssm_net.evaluate.report.views import FigureView, png_text
 from ssm_net.version import __version__
 
 
 @dataclass(frozen=True)
-class Section:
-    """A section of the page. ``templates`` are tried in turn; ``values`` are what they show."""
+class Report:
+    """The page, and the numbers it shows (``report.json``)."""
 
-    key: str
-    title: str
-    about: str
-    values: SectionValues
-
-    @property
-    def templates(self) -> list[str]:
-        return [f"sections/{self.key}.html.jinja", "sections/score_table.html.jinja"]
+    html: str
+    numbers: dict[str, Any]
 
 
-def render(out: dict[str, Any], result: Evaluation, stations: Sequence[StationRow], scorecard: Scorecard) -> str:
-    """The page as text. ``out`` is what ``evaluate`` returns; the figures come from ``result``."""
-    data = ReportData(out, result, stations)
+def render(data: ReportData, scorecard: Scorecard) -> Report:
+    """The page of an evaluation, and all its numbers."""
+    out = data.out
     with mpl.rc_context(figures.STYLE):
         content = list(all_sections(data, scorecard))
-    return environment().get_template("page.html.jinja").render(
+        map_of_places = _places(data)
+    html = environment().get_template("page.html.jinja").render(
         out=out,
         sections=content,
-        key_numbers=sections.key_numbers(data),
+        questions=opening(out["answers"], bool(out.get("truth") or out.get("stations")), COARSE in out["methods"]),
+        places=map_of_places,
         missing_days=sections.missing_days(data),
         unit=UNIT,
         version=__version__,
     )  # fmt: skip
+    return Report(html, page_numbers(out, content) | {"places": dict(map_of_places.numbers) if map_of_places else {}})
+
+
+def _places(data: ReportData) -> FigureView | None:
+    """The map of where the maps are better; None where the coarse product was not scored."""
+    places = data.places
+    if places.cells is None and not places.stations:
+        return None
+    numbers: dict[str, Any] = {"stations": [
+        {"name": name, "lon": lon, "lat": lat, "change": change} for name, (lon, lat, change) in places.stations.items()
+    ]}  # fmt: skip
+    if places.cells is not None:
+        numbers |= {"cells": places.cells.tolist(), "lon": places.lon.tolist(), "lat": places.lat.tolist()}
+    caption = "Green: the maps' error is smaller than that of the coarse product; brown: it is larger."
+    return FigureView(png_text(draw_places(places), MAP_DPI), "where the maps are better", caption, numbers=numbers)
 
 
 def environment() -> Environment:
@@ -61,6 +75,8 @@ TITLES: dict[str, tuple[str, Callable[[ReportData], SectionValues | None]]] = {
     "maps": ("Maps", sections.maps),
     "series": ("Time series", sections.series),
     "stations": ("Stations", sections.stations),
+    "peers": ("Other products", peer_sections.peers),
+    "inside_cells": ("Inside coarse cells, at stations", peer_sections.inside_cells),
     "coarse": ("Coarse observation", sections.coarse),
     "breaks": ("Change of sensor", sections.breaks),
     "lags": ("Days of the inputs", sections.lags),
@@ -70,8 +86,9 @@ TITLES: dict[str, tuple[str, Callable[[ReportData], SectionValues | None]]] = {
 
 
 def all_sections(data: ReportData, scorecard: Scorecard) -> Iterator[Section]:
-    """The sections that have data: the tables of the scorecard, with maps and series after the first, then the rest."""
-    for number, table in enumerate(scorecard.tables):
+    """The sections that have data: maps, series, stations, other products, the tables of the scorecard, the rest."""
+    yield from _others(data, "maps", "series", "stations", "peers", "inside_cells")
+    for table in scorecard.tables:
         if table.key == "calibration":
             values = sections.calibration(data)
         else:
@@ -79,9 +96,7 @@ def all_sections(data: ReportData, scorecard: Scorecard) -> Iterator[Section]:
             values = make(data, table)
         if values:
             yield Section(table.key, table.title, table.about, values)
-        if number == 0:
-            yield from _others(data, "maps", "series")
-    yield from _others(data, "stations", "coarse", "breaks", "lags", "coverage", "provenance")
+    yield from _others(data, "coarse", "breaks", "lags", "coverage", "provenance")
 
 
 def _others(data: ReportData, *keys: str) -> Iterator[Section]:

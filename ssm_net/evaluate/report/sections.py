@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ssm_net.core.days import runs
 from ssm_net.cube.lags import LAGS
+from ssm_net.evaluate.answers.questions import Places
 from ssm_net.evaluate.daily_pass import Evaluation, Snapshot
 from ssm_net.evaluate.metrics.algebra import UNIT, ScoreTable
 from ssm_net.evaluate.metrics.error import Bias, Correlation, TemporalUnbiasedRmse, UnbiasedRmse
@@ -20,51 +22,41 @@ from ssm_net.evaluate.referees.station_scores import SUMMARY_PAIRS
 from ssm_net.evaluate.referees.stations import StationRow
 from ssm_net.evaluate.referees.truth import PRODUCT, TILE_ATTRIBUTE
 from ssm_net.evaluate.report import figures
+from ssm_net.evaluate.report.map_panels import draw_map_panels
 from ssm_net.evaluate.report.tables import Row, format_interval
-from ssm_net.evaluate.report.views import Columns, KeyNumber, card, figure_view, score_table_view, table_view
+from ssm_net.evaluate.report.views import Columns, FigureView, card, figure_view, png_text, score_table_view, table_view
 from ssm_net.formats.citations import ISMN
 
 SectionValues = dict[str, Any]
+MAP_DPI = 160
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the page. ``templates`` are tried in turn; ``values`` are what they show."""
+
+    key: str
+    title: str
+    about: str
+    values: SectionValues
+
+    @property
+    def templates(self) -> list[str]:
+        return [f"sections/{self.key}.html.jinja", "sections/score_table.html.jinja"]
 
 
 @dataclass(frozen=True)
 class ReportData:
-    """What the report is made of: ``out``, the content of ``scores.json``, and the sums that figures need."""
+    """What the report is made of: ``out``, the content of ``scores.json``, the sums that figures need, and ``places``
+    where the maps are better."""
 
     out: dict[str, Any]
     result: Evaluation
     stations: Sequence[StationRow]
+    places: Places
 
     def rows(self, key: str) -> list[Row]:
         return list(self.out.get(key, []))
-
-
-def key_numbers(data: ReportData) -> list[KeyNumber]:
-    """The numbers at the top: of the product over all sky, and of bilinear interpolation for comparison."""
-
-    def all_sky(key: str, method: str) -> Row:
-        return next((r for r in data.rows(key) if r["method"] == method and r["stratum"] == "all"), {})
-
-    out = []
-    product, bilinear = all_sky("truth", PRODUCT), all_sky("truth", "bilinear")
-    if (rmse := product.get("RMSE")) is not None:
-        base = bilinear.get("RMSE")
-        comparison = f"bilinear {base:.4f}, {100 * (rmse / base - 1):+.0f} %" if base else ""
-        out.append(KeyNumber(f"{rmse:.4f}", f"RMSE, {UNIT}, all sky", comparison))
-    if (r := product.get("sub-grid R")) is not None:
-        base = bilinear.get("sub-grid R")
-        out.append(KeyNumber(f"{r:.2f}", "correlation inside coarse cells", f"bilinear {base:.2f}" if base else ""))
-    if (fraction := product.get("coverage 90")) is not None:
-        out.append(KeyNumber(f"{100 * fraction:.0f} %", "of the truth in the 90 % interval"))
-    if station := all_sky("stations", PRODUCT):
-        comparison = f"median of {station['stations']} stations"
-        out.append(KeyNumber(f"{station['ubRMSE']:.3f}", f"ubRMSE at stations, {UNIT}", comparison))
-    land = [row for row in data.rows("coverage") if row["produced of thawed land"] is not None]
-    if land:
-        days = sum(row["days"] for row in land)
-        produced = sum(row["produced of thawed land"] * row["days"] for row in land) / days
-        out.append(KeyNumber(f"{produced:.1f} %", "of the land not frozen has a value", f"{data.out['days']} days"))
-    return out
 
 
 def truth(data: ReportData, table: ScoreTable) -> SectionValues | None:
@@ -88,11 +80,13 @@ def maps(data: ReportData) -> SectionValues | None:
         return None
     low, high = _colour_range(snapshots)
     return {
-        "figures": [
-            figure_view(figures.draw_maps(s, low, high), f"maps of {s.day}", f"{s.day}. Dark lines are shores.")
+        "range": [low, high],
+        "days": [
+            {"day": str(s.day), "panels": [FigureView(png_text(fig, MAP_DPI), f"{name}, {s.day}", "")
+                                           for name, fig in draw_map_panels(s, low, high)]}
             for s in snapshots
-        ]
-    }
+        ],
+    }  # fmt: skip
 
 
 def _colour_range(snapshots: Sequence[Snapshot]) -> tuple[float, float]:
@@ -107,10 +101,26 @@ def series(data: ReportData) -> SectionValues | None:
         return None
     pairs = {r.column: r.scores[PRODUCT, "all"].n for r in data.stations if (PRODUCT, "all") in r.scores}
     order = sorted(range(len(points.points)), key=lambda j: -pairs.get(j, 0))
-    return {
-        "of_stations": bool(pairs),
-        "figure": figure_view(figures.draw_time_series(points, order[:3]), "time series"),
-    }
+    picture = figure_view(
+        partial(figures.draw_time_series, points, order[:3]),
+        "time series",
+        numbers={"days": [str(day) for day in points.days], "points": [_point(points, j) for j in order[:3]]},
+    )
+    return {"of_stations": bool(pairs), "figure": picture}
+
+
+def _point(points: Series, column: int) -> dict[str, Any]:
+    """A point's series, m3 m-3."""
+    named = {"truth": points.truth, "station": points.station, **points.ssm}
+    named["standard error"] = points.sigma[PRODUCT]
+    where = points.points[column]
+    series = {name: values[:, column] for name, values in named.items()}
+    known = {name: _rounded(values) for name, values in series.items() if np.isfinite(values).any()}
+    return {"name": where.label, "lon": where.lon, "lat": where.lat, "series": known}
+
+
+def _rounded(values: Any, digits: int = 5) -> list[float]:
+    return np.round(np.asarray(values, "float64"), digits).tolist()
 
 
 def texture(data: ReportData, table: ScoreTable) -> SectionValues | None:
@@ -121,21 +131,25 @@ def texture(data: ReportData, table: ScoreTable) -> SectionValues | None:
         "table": score_table_view(table, rows),
         "tile": data.result.attrs.get(TILE_ATTRIBUTE) if any("seam index" in row for row in rows) else None,
         "min_days": TemporalUnbiasedRmse.MIN_DAYS,
-        "texture": figure_view(figures.draw_texture(scores, methods), "sub-grid variation and power spectrum"),
-        "scatter": figure_view(figures.draw_scatter(scores, methods), "truth against estimate",
-                               "Estimate against truth; colours count pixels and days on a logarithmic scale."),
+        "texture": figure_view(partial(figures.draw_texture, scores, methods), "sub-grid variation and power spectrum",
+                               numbers=figures.texture_numbers(scores, methods)),
+        "scatter": figure_view(partial(figures.draw_scatter, scores, methods), "truth against estimate",
+                               "Estimate against truth; colours count pixels and days on a logarithmic scale.",
+                               figures.scatter_numbers(scores, methods)),
     }  # fmt: skip
 
 
 def calibration(data: ReportData) -> SectionValues | None:
-    if not data.rows("calibration"):
+    levels = data.rows("calibration")
+    if not levels:
         return None
     columns: Columns = {"method": ("", 0), "RMSE": (f"RMSE, {UNIT}", 4), "stated uncertainty": (f"stated, {UNIT}", 4)}
     rows = [r for r in data.rows("truth") if r["stratum"] == "all"]
     return {
-        "figure": figure_view(figures.draw_calibration(data.result.scores, data.out["methods"]), "calibration"),
+        "figure": figure_view(partial(figures.draw_calibration, data.result.scores, data.out["methods"]), "calibration",
+                              numbers={"rows": levels}),
         "table": table_view(rows, columns),
-    }
+    }  # fmt: skip
 
 
 def stations(data: ReportData) -> SectionValues | None:
@@ -158,14 +172,17 @@ def stations(data: ReportData) -> SectionValues | None:
         "medians": [_with_intervals(r) for r in medians if r["stratum"] == "all"],
         "short_records": sorted({r["stratum"] for r in medians if r["note"]}),
         "summary_pairs": SUMMARY_PAIRS,
-        "networks": table_view([_with_intervals(r) for r in networks], network_columns) if several else None,
-        "table": table_view([_with_intervals(r) for r in data.rows("station")], columns),
+        "networks": table_view(networks, network_columns, INTERVALS) if several else None,
+        "table": table_view(data.rows("station"), columns, INTERVALS),
     }
+
+
+INTERVALS = {"R": 2, "ubRMSE": 3, "bias": 3}  # columns shown with their interval, and their digits
 
 
 def _with_intervals(row: Row) -> Row:
     """R, ubRMSE and bias as text with their intervals."""
-    return row | {k: format_interval(row, k, digits) for k, digits in (("R", 2), ("ubRMSE", 3), ("bias", 3))}
+    return row | {k: format_interval(row, k, digits) for k, digits in INTERVALS.items()}
 
 
 def coarse(data: ReportData) -> SectionValues | None:
@@ -178,14 +195,18 @@ def breaks(data: ReportData) -> SectionValues | None:
     if not data.rows("breaks"):
         return None
     digits = {"step": 4, "std ratio": 2}
-    rows = [r | {k: format_interval(r, k, n) for k, n in digits.items()} for r in data.rows("breaks")]
+    rows = data.rows("breaks")
     columns: Columns = {"change": ("", 0), "first day": ("first day", 0), "series": ("series", 0),
                         "against": ("against", 0), "seasons": ("seasons", 0), "days before": ("days before", 0),
                         "days after": ("days after", 0), "step": (f"step, {UNIT}", 0),
                         "std ratio": ("std after / before", 0)}  # fmt: skip
-    picture = figure_view(figures.draw_levels(data.result.levels), "level of the record",
-                          "Means of each day over the domain; dotted lines: change of sensor.")  # fmt: skip
-    return {"figure": picture, "table": table_view(rows, columns)}
+    levels = data.result.levels
+    numbers = {"days": [str(d.day) for d in levels], "map's mean": _rounded([d.level for d in levels]),
+               "map - truth": _rounded([d.error for d in levels]),
+               "coarse observations - truth": _rounded([d.coarse_error for d in levels])}  # fmt: skip
+    picture = figure_view(partial(figures.draw_levels, levels), "level of the record",
+                          "Means of each day over the domain; dotted lines: change of sensor.", numbers)  # fmt: skip
+    return {"figure": picture, "table": table_view(rows, columns, digits)}
 
 
 def lags(data: ReportData) -> SectionValues | None:
@@ -200,7 +221,9 @@ def lags(data: ReportData) -> SectionValues | None:
 def coverage(data: ReportData) -> SectionValues | None:
     rows, inputs = data.rows("coverage"), data.rows("inputs")
     digits = {"days": 0, "land pixels": 0}
-    picture = figure_view(figures.draw_coverage(rows), "coverage by month", "Inputs behind the values of land pixels.")
+    picture = figure_view(
+        partial(figures.draw_coverage, rows), "coverage by month", "Inputs behind the values of land pixels."
+    )
     return {
         "figure": picture,
         "table": table_view(rows, {k: (k, digits.get(k, 1)) for k in rows[0]}),
