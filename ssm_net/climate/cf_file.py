@@ -51,7 +51,7 @@ class Variable:
             return values.astype(self.dtype)
         limits, lowest = np.iinfo(self.dtype), 0 if self.fill is None else 1
         counts = np.clip(np.rint(values / self.scale), limits.min + lowest, limits.max)
-        return np.where(np.isnan(values), self.fill, np.nan_to_num(counts)).astype(self.dtype)
+        return np.asarray(np.where(np.isnan(values), self.fill or 0, np.nan_to_num(counts))).astype(self.dtype)
 
 
 @dataclass(frozen=True)

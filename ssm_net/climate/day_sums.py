@@ -36,7 +36,7 @@ class DaySums:
     @classmethod
     def zero(cls, shape: tuple[int, int]) -> DaySums:
         kinds = (np.uint16, np.uint64, np.int32, np.int64, np.float32, np.float32, np.float32)
-        return cls(*(np.zeros(shape, kind) for kind in kinds), flags=np.zeros((len(Flag), *shape), np.uint16))
+        return cls(*(np.zeros(shape, kind) for kind in kinds), np.zeros((len(Flag), *shape), np.uint16))
 
     def add(self, pixels: DayPixels, year: int, errors: ErrorStatement) -> None:
         """Count a day, whose ``errors`` are statements of one day."""

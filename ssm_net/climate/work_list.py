@@ -81,8 +81,8 @@ def work_list(cfg: ClimateConfig, record: MapRecord) -> WorkList:
             if add("percentiles", path, percentiles_digest(reference, cfg.min_years, year, month)):
                 paths[year] = path
         if paths:
-            make = partial(write_percentiles, reference, cfg.min_years, month, paths)
-            out.tasks.append(Task("percentiles", [*paths.values()], make))
+            make_all = partial(write_percentiles, reference, cfg.min_years, month, paths)
+            out.tasks.append(Task("percentiles", [*paths.values()], make_all))
     for files in out.files.values():
         files.sort()  # by time, as the names are
     return out
