@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -36,7 +37,8 @@ class DaySums:
     @classmethod
     def zero(cls, shape: tuple[int, int]) -> DaySums:
         kinds = (np.uint16, np.uint64, np.int32, np.int64, np.float32, np.float32, np.float32)
-        return cls(*(np.zeros(shape, kind) for kind in kinds), np.zeros((len(Flag), *shape), np.uint16))
+        fields = [np.zeros(shape, kind) for kind in kinds] + [np.zeros((len(Flag), *shape), np.uint16)]
+        return cls(*fields)
 
     def add(self, pixels: DayPixels, year: int, errors: ErrorStatement) -> None:
         """Count a day, whose ``errors`` are statements of one day."""
@@ -59,7 +61,7 @@ class DaySums:
 
     def merge(self, other: DaySums) -> None:
         """Count the days of other sums, of the same pixels, which share no day with these."""
-        for field in fields(self):
+        for field in dataclasses.fields(self):
             mine, theirs = getattr(self, field.name), getattr(other, field.name)
             np.bitwise_or(mine, theirs, out=mine) if field.name == "years" else np.add(mine, theirs, out=mine)
 

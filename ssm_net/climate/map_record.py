@@ -45,8 +45,8 @@ def shape_of(block: Block) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class MapRecord:
-    """``described`` are the attributes of each map, ``fingerprints`` what they and the day come to, ``excluded`` the
-    sum of the flags whose pixels do not count."""
+    """``described`` are the attributes of each map, ``fingerprints`` their digests, ``excluded`` the sum of the flags
+    whose pixels do not count."""
 
     maps: Maps
     files: Sequence[tuple[Path, int]]

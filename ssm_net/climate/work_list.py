@@ -83,6 +83,8 @@ def work_list(cfg: ClimateConfig, record: MapRecord) -> WorkList:
         if paths:
             make_all = partial(write_percentiles, reference, cfg.min_years, month, paths)
             out.tasks.append(Task("percentiles", [*paths.values()], make_all))
+    for files in out.files.values():
+        files.sort()  # by time, as the names are
     return out
 
 
