@@ -129,7 +129,9 @@ def fetch(cfg: ProduceConfig, first: dt.date, last: dt.date, today: dt.date, beg
     if given_up := record.given_up(today, cfg.wait):
         log.warning("%d files have not come for more than wait=%d days, and days are made without them: %s",
                     len(given_up), cfg.wait, ", ".join(given_up[:NAMED]))  # fmt: skip
-    return Fetched(outage, record.whole_before(today, cfg.wait, begun), complete)
+    # A cube keeps the products that it began with, so that none begins before the archives could be asked.
+    whole_before = record.whole_before(today, cfg.wait, begun) if complete or begun else dt.date.min
+    return Fetched(outage, whole_before, complete)
 
 
 def _day(text: Any) -> dt.date | None:
