@@ -14,7 +14,12 @@ def answer(question="better", low=-0.5, high=-0.3, **change):
 
 @pytest.mark.parametrize(
     ("low", "high", "word", "tone"),
-    [(-0.5, -0.3, "Yes", "good"), (0.1, 0.3, "No", "bad"), (-0.5, 0.1, "Not clear", "open"), (None, None, "Not clear", "open")],
+    [
+        (-0.5, -0.3, "Yes", "good"),
+        (0.1, 0.3, "No", "bad"),
+        (-0.5, 0.1, "Not clear", "open"),
+        (None, None, "Not clear", "open"),
+    ],
 )  # fmt: skip
 def test_the_verdict_is_that_of_the_interval(low, high, word, tone):
     (view,) = opening([answer(low=low, high=high)], True, True)
