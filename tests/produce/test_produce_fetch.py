@@ -177,4 +177,4 @@ def test_exit_code_says_that_the_next_run_goes_on() -> None:
     with pytest.raises(SystemExit) as end:
         run_verb(lambda cfg: RecordStatus("outage", error="down"), ProduceConfig, cfg)
     assert end.value.code == 75
-    assert run_verb(lambda cfg: RecordStatus("waiting"), ProduceConfig, keys) is None  # type: ignore[arg-type]
+    assert run_verb(lambda cfg: RecordStatus("waiting"), ProduceConfig, cfg) is None
