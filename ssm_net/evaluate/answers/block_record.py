@@ -57,8 +57,8 @@ class BlockRecord:
 
 
 @dataclass(frozen=True)
-class Scores:
-    """Scores with 95 % intervals, and the numbers of blocks of days and of cells that were drawn."""
+class DrawnScores:
+    """DrawnScores with 95 % intervals, and the numbers of blocks of days and of cells that were drawn."""
 
     of: dict[str, Estimate]
     day_blocks: int
@@ -67,7 +67,7 @@ class Scores:
 
 def scores_with_intervals(
     record: BlockRecord, score: Callable[[Totals], Mapping[str, np.ndarray]], limits: Mapping[str, tuple[float, float]]
-) -> Scores:
+) -> DrawnScores:
     """What ``score`` makes of the totals of ``record``, with intervals from drawn blocks of days and of cells.
 
     ``score`` takes totals by name, arrays of any one shape, and gives scores of that shape; ``limits`` are the least
@@ -87,7 +87,7 @@ def scores_with_intervals(
     wider, samples = widening(day_blocks, cell_blocks), score(drawn)
     of = {name: interval(float(values[name]), np.asarray(samples[name]), wider) for name in values}
     of |= {name: within(of[name], *ends) for name, ends in limits.items() if name in of}
-    return Scores(of, day_blocks, cell_blocks)
+    return DrawnScores(of, day_blocks, cell_blocks)
 
 
 def widening(*blocks: int) -> float:

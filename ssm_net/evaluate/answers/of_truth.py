@@ -11,7 +11,7 @@ from dataclasses import fields, replace
 import numpy as np
 
 from ssm_net.evaluate.answers.answer import COARSE, Answer, Basis, Question, share
-from ssm_net.evaluate.answers.block_record import BlockRecord, Scores, scores_with_intervals
+from ssm_net.evaluate.answers.block_record import BlockRecord, DrawnScores, scores_with_intervals
 from ssm_net.evaluate.metrics.algebra import UNIT, Statistic
 from ssm_net.evaluate.metrics.binnings import SKY
 from ssm_net.evaluate.metrics.blocks import (
@@ -78,16 +78,16 @@ def rmse(total: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return out
 
 
-def _rmse(question: Question, group: str, record: BlockRecord, scores: Scores) -> Answer:
+def _rmse(question: Question, group: str, record: BlockRecord, scores: DrawnScores) -> Answer:
     of, basis = scores.of, _basis(record, scores)
     return Answer(question, "truth", "RMSE", group, UNIT, of["ours"], basis, of.get("coarse"), of.get("change"))
 
 
-def _basis(record: BlockRecord, scores: Scores) -> Basis:
+def _basis(record: BlockRecord, scores: DrawnScores) -> Basis:
     return Basis(int(record.sums["n"].sum()), PIXEL_DAYS, scores.day_blocks, scores.cell_blocks)
 
 
-def where(record: BlockRecord, scores: Scores) -> Answer:
+def where(record: BlockRecord, scores: DrawnScores) -> Answer:
     """The part of the cells (of large domains: blocks of cells) in which the maps' error is the smaller one."""
     change = change_by_cell(record)
     known = np.isfinite(change)

@@ -28,7 +28,7 @@ def answers(result: Evaluation, stations: Sequence[StationRow], domain: Domain) 
 
 
 @dataclass(frozen=True)
-class Places:
+class GainPlaces:
     """Where the maps are better: the change of the error against the coarse product as a fraction, below 0 better.
 
     ``cells`` (R, C) by coarse cell or block of cells by the truth, with edges ``lon`` (C + 1,) and ``lat`` (R + 1,) in
@@ -41,7 +41,7 @@ class Places:
     stations: dict[str, tuple[float, float, float]]
 
 
-def places(result: Evaluation, stations: Sequence[StationRow], domain: Domain) -> Places:
+def places(result: Evaluation, stations: Sequence[StationRow], domain: Domain) -> GainPlaces:
     """Empty where the coarse product was not scored."""
     record, pairs = errors(result.scores, domain.coarse_shape), StationPairs.of(result.series, stations)
     cells = change_by_cell(record) if record is not None and f"{COARSE} ee" in record.sums else None
@@ -54,4 +54,4 @@ def places(result: Evaluation, stations: Sequence[StationRow], domain: Domain) -
         for column, change in zip(pairs.columns, change_by_station(pairs), strict=True):
             point = result.series.points[column]
             at[point.label] = (point.lon, point.lat, float(change))
-    return Places(cells, *edges, at)
+    return GainPlaces(cells, *edges, at)

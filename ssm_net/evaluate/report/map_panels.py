@@ -10,7 +10,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from ssm_net.evaluate.answers.questions import Places
+from ssm_net.evaluate.answers.questions import GainPlaces
 from ssm_net.evaluate.daily_pass import Snapshot
 from ssm_net.evaluate.metrics.algebra import UNIT
 from ssm_net.evaluate.referees.truth import PRODUCT, TRUTH
@@ -40,7 +40,7 @@ def draw_map_panels(snapshot: Snapshot, low: float, high: float) -> Iterator[tup
 
 
 def _figure(lon: np.ndarray, lat: np.ndarray) -> tuple[Figure, Axes]:
-    """An empty map of the extent of ``lon`` and ``lat``, degrees. Places are given: a layout engine takes longer."""
+    """An empty map of the extent of ``lon`` and ``lat``, degrees. GainWithout a layout engine, which takes longer."""
     width = WIDTH - LEFT - RIGHT
     map_height = float(np.clip(width * np.ptp(lat) * _aspect(lat) / max(np.ptp(lon), 1e-6), 0.7, 3.2))
     height = map_height + ABOVE + BELOW
@@ -112,7 +112,7 @@ def _quality_flags(s: Snapshot) -> Figure:
     return fig
 
 
-def draw_places(places: Places) -> Figure:
+def draw_places(places: GainPlaces) -> Figure:
     """Where the maps are better than the coarse product: by cell against the truth, and at stations."""
     fig, ax = _figure(places.lon, places.lat)
     lon, lat, change = (np.array([s[k] for s in places.stations.values()]) for k in range(3))

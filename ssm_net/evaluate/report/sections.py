@@ -12,7 +12,7 @@ import numpy as np
 
 from ssm_net.core.days import runs
 from ssm_net.cube.lags import LAGS
-from ssm_net.evaluate.answers.questions import Places
+from ssm_net.evaluate.answers.questions import GainPlaces
 from ssm_net.evaluate.daily_pass import Evaluation, Snapshot
 from ssm_net.evaluate.metrics.algebra import UNIT, ScoreTable
 from ssm_net.evaluate.metrics.error import Bias, Correlation, TemporalUnbiasedRmse, UnbiasedRmse
@@ -53,7 +53,7 @@ class ReportData:
     out: dict[str, Any]
     result: Evaluation
     stations: Sequence[StationRow]
-    places: Places
+    places: GainPlaces
 
     def rows(self, key: str) -> list[Row]:
         return list(self.out.get(key, []))
