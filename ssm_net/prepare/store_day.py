@@ -100,8 +100,7 @@ def store_day(writer: CubeWriter, observed: ObservedDay, surface: LandSurface, s
         info["sensors"] = codes
     if observed.flags:
         info["flags"] = {flag: asdict(cost) for flag, cost in observed.flags.items()}
-    if partly := covered(observed, surface.land.numpy()):
-        info["covered"] = partly
+    info |= {"covered": partly} if (partly := covered(observed, surface.land.numpy())) else {}
     writer.write_day(observed.day, _with_cell_means(day), day.coarse, info, day.state)
     return missing
 
@@ -285,7 +284,7 @@ def _keep_cloud_effect(day: _Making, k: str, filled: FilledLST, air: Air | None,
 
 def _latitude(domain: Domain) -> Tensor:
     """Degrees north of the coarse cells, (R, C)."""
-    _, lat = domain.lonlat(coarse=True)
+    lat = domain.lonlat(coarse=True)[1]
     return torch.from_numpy(lat).float()[:, None].expand(*domain.coarse_shape)
 
 
@@ -325,7 +324,7 @@ def _reflectance(day: _Making, bands: Sequence[str]) -> Iterator[PackedField]:
 def _rain(day: _Making) -> Iterator[PackedField]:
     """The day's rain, missing where it is not known, and the antecedent rain."""
     cube, observed = day.cube, day.observed
-    unknown = np.full(stored_shape("rain", cube.domain), np.nan, "float32")
-    yield "rain", FINE["rain"].pack(unknown if observed.rain is None else observed.rain)
+    rain = np.full(stored_shape("rain", cube.domain), np.nan, "float32") if observed.rain is None else observed.rain
+    yield "rain", FINE["rain"].pack(rain)
     for name in API_DAYS:
         yield name, FINE[name].pack(antecedent_rain(cube, observed.day, day.before, observed.antecedent, name))

@@ -47,11 +47,11 @@ def places(result: Evaluation, stations: Sequence[StationRow], domain: Domain) -
     cells = change_by_cell(record) if record is not None and f"{COARSE} ee" in record.sums else None
     rows, cols = domain.coarse_shape if cells is None else cells.shape
     lon, lat = domain.lonlat()
-    edges = (np.interp(np.linspace(0, n, parts + 1), np.arange(n) + 0.5, values, left=values[0], right=values[-1])
+    x, y = (np.interp(np.linspace(0, n, parts + 1), np.arange(n) + 0.5, values, left=values[0], right=values[-1])
              for values, n, parts in ((lon, lon.size, cols), (lat, lat.size, rows)))  # fmt: skip
     at: dict[str, tuple[float, float, float]] = {}
     if pairs is not None and COARSE in pairs.ssm and PRODUCT in pairs.ssm:
         for column, change in zip(pairs.columns, change_by_station(pairs), strict=True):
             point = result.series.points[column]
             at[point.label] = (point.lon, point.lat, float(change))
-    return GainPlaces(cells, *edges, at)
+    return GainPlaces(cells, x, y, at)

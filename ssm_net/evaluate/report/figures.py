@@ -191,7 +191,7 @@ def texture_numbers(scores: TruthScores, methods: Sequence[str]) -> dict[str, An
     """Standard deviation inside cells by the true cell mean, and power by wavelength (pixels), of truth and methods."""
     out: dict[str, Any] = {}
     for name in (TRUTH, *methods):
-        curves = {}
+        curves: dict[str, Any] = {}
         if (inside := scores.get(SPREAD_BY_WETNESS, name)) is not None:
             known = inside.n > 0
             centre = (STD_BINS[1:] + STD_BINS[:-1]) / 2
@@ -208,7 +208,11 @@ def draw_texture(scores: TruthScores, methods: Sequence[str], narrow: bool = Fal
     fig, left, right = _panels(narrow, 3.6)
     centre = (STD_BINS[1:] + STD_BINS[:-1]) / 2
     for name in (TRUTH, *methods):
-        kind = {"color": colour(name), "lw": 1.2 if name != PRODUCT else 2, "ls": "--" if name == TRUTH else "-"}
+        kind: dict[str, Any] = {
+            "color": colour(name),
+            "lw": 1.2 if name != PRODUCT else 2,
+            "ls": "--" if name == TRUTH else "-",
+        }
         if (inside := scores.get(SPREAD_BY_WETNESS, name)) is not None:
             known = inside.n >= 5
             left.plot(centre[known], inside.std[known], marker="o", ms=3, label=name, **kind)

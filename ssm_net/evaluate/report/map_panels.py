@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -119,7 +120,7 @@ def draw_places(places: GainPlaces) -> Figure:
     values = np.concatenate([change, np.ravel(places.cells) if places.cells is not None else []])
     values = 100 * values[np.isfinite(values)]
     top = float(np.clip(np.abs(values).max(), 5, 100)) if values.size else 100.0
-    scale = {"cmap": BETTER, "vmin": -top, "vmax": top}
+    scale: dict[str, Any] = {"cmap": BETTER, "vmin": -top, "vmax": top}
     if places.cells is not None:
         ax.pcolormesh(places.lon, places.lat, np.ma.masked_invalid(100 * places.cells), rasterized=True, **scale)
         for row, col in np.argwhere(places.cells > 0):  # few, if any: a mark that print in grey keeps

@@ -89,8 +89,9 @@ def _tone(row: Row) -> str:
 def _sentence(row: Row) -> str:
     place = "Against the 1\u00a0km truth" if row["referee"] == "truth" else "At stations"
     low, high = row.get("change low"), row.get("change high")
-    known = low is not None and high is not None
-    interval = f"95 % interval {_range(low, high)}" if known else "no interval: a single block of days"
+    interval = "no interval: a single block of days"
+    if low is not None and high is not None:
+        interval = f"95 % interval {_range(low, high)}"
     digits = 4 if row["referee"] == "truth" else 3
     values = f"{format_number(row['ours'], digits)} and {format_number(row['coarse'], digits)} {row['unit']}"
     return (f"{place}, the {row['measure']} of the maps is {_change_words(row['change'])} than that of the coarse "
