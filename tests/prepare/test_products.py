@@ -49,9 +49,17 @@ def test_a_cube_keeps_its_products(raw: Path, tmp_path: Path) -> None:
     assert stored_products(tmp_path / "none.zarr") is None
 
 
+def test_a_record_goes_on_while_an_imager_is_out(raw: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Weeks without LST and reflectance would otherwise end a record that still has its radiometer."""
+    stored = CubeProducts(("NNsm",), ("MYD11A1",), ("MCD43A4",), ())
+    assert choose_products(config(raw), found("NNsm"), stored) == stored
+    assert "no file of MYD11A1, MCD43A4" in caplog.text and "these days are made without" in caplog.text
+
+
 def test_nothing_to_read_is_an_error_that_says_what_was_sought(raw: Path) -> None:
+    stored = CubeProducts(("NNsm",), ("MYD11A1",), ("MCD43A4",), ())
     with pytest.raises(ConfigError, match=r"no file of MYD11A1, MCD43A4 in or near 2016-06-07.*docs/formats\.md"):
-        choose_products(config(raw), found("NNsm"), CubeProducts(("NNsm",), ("MYD11A1",), ("MCD43A4",), ()))
+        choose_products(config(raw), found("SMAP"), stored)
     with pytest.raises(ConfigError, match="no file of LST, reflectance or rain"):
         choose_products(config(raw), found("CCI"))
     with pytest.raises(ConfigError, match=r"lst=MYD21A1D.*it holds MYD11A1"):
