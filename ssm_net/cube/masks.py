@@ -70,16 +70,13 @@ def production_mask(static: Mapping[str, np.ndarray], shape: tuple[int, int]) ->
     return mask
 
 
-def kept_pixels(land: Tensor, water: Tensor | None, ratio: int) -> Tensor:
+def kept_pixels(land: Tensor, ratio: int) -> Tensor:
     """Pixels that a day in the cube has values of, (y, x) bool: those of all cells with ``land`` (y, x) bool and of the
-    cells around them, but for open ``water`` (fractions, NaN where not known).
-
-    What lies around a country tells of its borders; water would take half of the disk, and tells of itself.
+    cells around them. What lies around a country, and its lakes, tell of its borders and shores; the open sea does not.
     """
     cells = torch.nn.functional.max_pool2d(land[None, None].float(), ratio)
     near = torch.nn.functional.max_pool2d(cells, 3, stride=1, padding=1)[0, 0] > 0
-    kept = near.repeat_interleave(ratio, 0).repeat_interleave(ratio, 1)
-    return kept if water is None else kept & ~(water >= WATER)
+    return near.repeat_interleave(ratio, 0).repeat_interleave(ratio, 1)
 
 
 def cell_fraction(mask: np.ndarray, ratio: int) -> np.ndarray:

@@ -58,9 +58,8 @@ class LandSurface:
         if "elevation" in cube.static:
             elevation = torch.from_numpy(cube.read_static("elevation"))
         land = cube.land()
-        water = torch.from_numpy(cube.read_static("water_fraction")) if "water_fraction" in cube.static else None
         terrain = Terrain(elevation, _latitude(cube.domain), cube.domain.ratio)
-        return cls(terrain, land, kept_pixels(land, water, cube.domain.ratio))
+        return cls(terrain, land, kept_pixels(land, cube.domain.ratio))
 
 
 @dataclass(frozen=True)
@@ -188,7 +187,7 @@ def _thermal(day: _Making, k: str) -> Iterator[PackedField]:
     unknown = np.full(cube.domain.fine_shape, np.nan, "float32")
     views = views_of(cube, observed, k)
     order = in_order(views, k, observed.day, fixed=f"lst_{k}_target_offset" not in cube.coarse)
-    target, *others = (_of_land(day, *(v.observed or (unknown, unknown))) for v in views)
+    target, *others = (ClearLST(*map(torch.from_numpy, v.observed or (unknown, unknown))) for v in views)
     pair = observed.air.get(k)
     hour = day.state[f"lst_{k}_hour"] = views[order[0]].hour(k, observed.day)
     height = block_mean(day.surface.terrain.elevation, cube.domain.ratio)
@@ -221,11 +220,6 @@ def _thermal(day: _Making, k: str) -> Iterator[PackedField]:
     yield from _packed_memory(filled.state.memory, f"lst_{k}_memory", f"lst_{k}_weight")
     if filled.state.slow is not None:
         yield from _packed_memory(filled.state.slow, f"lst_{k}_slow", f"lst_{k}_slow_weight")
-
-
-def _of_land(day: _Making, lst: np.ndarray, sigma: np.ndarray) -> ClearLST:
-    """What was seen of the ground: a lake's temperature says nothing of its shores."""
-    return ClearLST(torch.from_numpy(lst).masked_fill(~day.surface.kept, torch.nan), torch.from_numpy(sigma))
 
 
 def _cell_mean_where_seen(day: _Making, lst: Tensor) -> np.ndarray:

@@ -3,6 +3,7 @@ import datetime as dt
 import numpy as np
 import pytest
 import road
+import torch
 import worlds
 
 from ssm_net.cube import masks
@@ -45,3 +46,13 @@ def test_towns_are_flagged_and_have_no_value(tmp_path):
     assert town[40:60, 50:80].all()
     assert np.isnan(mosaic.ssm[town]).all()
     assert np.isfinite(mosaic.ssm[100:, 100:]).all()
+
+
+def test_a_day_keeps_the_land_what_lies_around_it_and_its_lakes() -> None:
+    """The surroundings tell of borders and shores; the open sea would take half of the disk of an archipelago."""
+    land = torch.zeros(8 * 4, 8 * 4, dtype=torch.bool)
+    land[9, 9] = True  # a pixel of cell (2, 2)
+    kept = masks.kept_pixels(land, 4)
+    expected = torch.zeros_like(land)
+    expected[4:16, 4:16] = True
+    assert torch.equal(kept, expected)
