@@ -21,6 +21,7 @@ from torch.nn.functional import interpolate
 from ssm_net.core.clock import OVERPASSES
 from ssm_net.cube.layout import CubeLayout, create_cube
 from ssm_net.cube.lock import write_lock
+from ssm_net.cube.masks import kept_pixels
 from ssm_net.cube.spacing import spacing
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.cube.variables import API_DAYS, FINE
@@ -54,9 +55,10 @@ def build(path: Path, days: int, window: tuple[int, int, int, int] = CHINA) -> C
         if not cube.done_days():
             for name in STATIC:
                 writer.write_static(name, _static(name, domain))
+        kept = kept_pixels(cube.land(), domain.ratio).numpy()
         for day in dates:
             if not cube.done(day):
-                fine = _Fine(domain, day)
+                fine = _Fine(domain, day, kept)
                 writer.write_day(day, fine.items(), _Coarse(fine), {"files": [], "problems": [], "missing": []})
     return open_cube(path)
 
@@ -92,8 +94,8 @@ def _static(name: str, domain: Domain) -> np.ndarray:
 class _Fine(Mapping[str, np.ndarray]):
     """A day's variables, packed, each made when it is asked for; their cell means are kept."""
 
-    def __init__(self, domain: Domain, day: dt.date) -> None:
-        self.domain, self.day = domain, day
+    def __init__(self, domain: Domain, day: dt.date, kept: np.ndarray) -> None:
+        self.domain, self.day, self.kept = domain, day, kept
         self.cells: dict[str, np.ndarray] = {}
 
     def __iter__(self) -> Iterator[str]:
@@ -108,7 +110,11 @@ class _Fine(Mapping[str, np.ndarray]):
         if name.endswith("_lineage"):
             self.cells[name.replace("_lineage", "_seen")] = block_mean((values <= 1).float(), self.domain.ratio).numpy()
         step = spacing(name, self.domain.ratio)
-        return FINE[name].pack((values if step == 1 else block_mean(values, step)).numpy())
+        if step > 1:
+            return FINE[name].pack(block_mean(values, step).numpy())
+        packed = FINE[name].pack(values.numpy())
+        packed[~self.kept] = FINE[name].fill
+        return packed
 
     def _noise(self, name: str) -> Tensor:
         return noise(name, self.domain.fine_shape, self.day)
