@@ -14,8 +14,7 @@ import torch
 from ssm_net.model.fused import Fused, HalfUpsampled
 from ssm_net.model.network import Committee
 
-WORTH = 1.1  # times the processor time of bfloat16, from which on rounding is worth it
-SIDE, TURNS = 72, 4  # pixels of the square that the trial computes, and turns of which the fastest counts
+SIDE, TURNS = 72, 8  # pixels of the square that the trial computes, and turns of which the fastest counts
 NATIVE = ("amx_bf16", "avx512_bf16")  # flags of processors that multiply in bfloat16
 
 
@@ -43,9 +42,18 @@ def choose_precision(asked: str, network: Committee, device: torch.device) -> Pr
     flags = Path("/proc/cpuinfo")  # torch says what it can emulate, not what is there
     if not set(NATIVE) & set(flags.read_text().split() if flags.exists() else ()):
         return Precision(torch.float32, f"the processor has no products in bfloat16 (neither {' nor '.join(NATIVE)})")
-    gain = trial(network)
-    chosen = torch.bfloat16 if gain >= WORTH else torch.float32
-    return Precision(chosen, f"a trial took {gain:.2f} times as long in float32 as in bfloat16")
+    return _by_trial(network)
+
+
+_chosen: list[Precision] = []  # of this process: its maps are all of one precision
+
+
+def _by_trial(network: Committee) -> Precision:
+    if not _chosen:
+        gain = trial(network)
+        chosen = torch.bfloat16 if gain >= 1 else torch.float32
+        _chosen.append(Precision(chosen, f"a trial took {gain:.2f} times as long in float32 as in bfloat16"))
+    return _chosen[0]
 
 
 @torch.inference_mode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -101,7 +102,8 @@ def test_a_disk_that_runs_full(archive: LoopbackArchive, tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     assert re.search(r"no room left on the disk: make room and run the same command again.*MYD11A1", found["said"])
-    cut, whole = ({k: v for k, v in found[key].items() if ".lock" not in k} for key in ("cut", "whole"))
+    empty = hashlib.sha256(b"").hexdigest()  # a file that was opened and took no room may stay
+    cut, whole = ({k: v for k, v in found[key].items() if ".lock" not in k and v != empty} for key in ("cut", "whole"))
     assert 0 < len(cut) < 5 and not [k for k in cut if k.endswith(".part")]
     assert len(whole) == 5 and cut.items() <= whole.items()
 
