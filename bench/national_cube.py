@@ -2,11 +2,14 @@
 
 The fields are smooth noise of three scales and noise of the pixel, so that they pack about as well as real ones do;
 they follow no physics, and a map made of them is worth nothing but the time it takes.
+
+    python bench/national_cube.py FOLDER        makes a day of it in FOLDER/cube.zarr and prints its bytes by variable
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import sys
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -61,6 +64,23 @@ def build(path: Path, days: int, window: tuple[int, int, int, int] = CHINA) -> C
                 fine = _Fine(domain, day, kept)
                 writer.write_day(day, fine.items(), _Coarse(fine), {"files": [], "problems": [], "missing": []})
     return open_cube(path)
+
+
+def megabytes(path: Path) -> dict[str, float]:
+    """Of the last day of a cube, by pixel variable; what is coarse together."""
+    cube = open_cube(path)
+    at = cube.index(cube.done_days()[-1])
+    files = {key: cube.shards(key).file(at) for key in
+             [*(f"fine/{name}" for name in cube.fine), *(f"coarse/{name}" for name in cube.coarse)]}  # fmt: skip
+    sizes = {key: file.stat().st_size / 1e6 if file.exists() else 0.0 for key, file in files.items()}
+    fine = {key.removeprefix("fine/"): mb for key, mb in sizes.items() if key.startswith("fine/")}
+    return fine | {"coarse fields": sum(mb for key, mb in sizes.items() if key.startswith("coarse/"))}
+
+
+def in_words(size: Mapping[str, float]) -> str:
+    """``megabytes`` in a line, the largest first."""
+    largest = ", ".join(f"{name} {mb:.1f}" for name, mb in sorted(size.items(), key=lambda item: -item[1]))
+    return f"{sum(size.values()):.0f} MB a day in the cube: {largest}"
 
 
 def noise(name: str, shape: tuple[int, int], day: dt.date = dt.date.min) -> Tensor:
@@ -172,3 +192,9 @@ class _Coarse(Mapping[str, np.ndarray]):
         gap = (np.arange(cols) + 20 * self.fine.day.day) % 60 < 12
         ssm[:, gap] = np.nan
         return {"ssm": ssm, "ssm_sigma": 0 * ssm + 0.04, "source": np.where(np.isfinite(ssm), 2.0, 0.0)}[name]
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
+        raise SystemExit(__doc__)
+    print(in_words(megabytes(build(Path(sys.argv[1]) / "cube.zarr", 1).path)))

@@ -35,7 +35,7 @@ import h5netcdf
 import national_granules
 import numpy as np
 import psutil
-from national_cube import CHINA
+from national_cube import CHINA, in_words, megabytes
 from provenance import ROOT, command_of, commit_of, machine
 from pyhdf.SD import SD
 from rich.console import Console
@@ -44,7 +44,6 @@ from rich.table import Table
 from ssm_net.config import DomainConfig, PrepareConfig
 from ssm_net.core.boundary import domain_of
 from ssm_net.cube.json_files import write_json
-from ssm_net.cube.store import open_cube
 from ssm_net.ingest import eos_metadata, rain, resample
 from ssm_net.ingest.catalog import list_granules
 from ssm_net.prepare.day_plan import DayPlan, plan_day
@@ -131,17 +130,6 @@ def whole(cfg: PrepareConfig) -> dict[str, Any]:
     return took | {"peak memory, GiB": max(held), "MB a day": size}
 
 
-def megabytes(path: Path) -> dict[str, float]:
-    """Of the last day of a cube, by pixel variable; what is coarse together."""
-    cube = open_cube(path)
-    at = cube.index(cube.done_days()[-1])
-    files = {key: cube.shards(key).file(at) for key in
-             [*(f"fine/{name}" for name in cube.fine), *(f"coarse/{name}" for name in cube.coarse)]}  # fmt: skip
-    sizes = {key: file.stat().st_size / 1e6 if file.exists() else 0.0 for key, file in files.items()}
-    fine = {key.removeprefix("fine/"): mb for key, mb in sizes.items() if key.startswith("fine/")}
-    return fine | {"coarse fields": sum(mb for key, mb in sizes.items() if key.startswith("coarse/"))}
-
-
 def _whole(cfg: PrepareConfig) -> dict[str, float]:
     begun = time.time()
     prepare(cfg)
@@ -196,9 +184,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         t = took["seconds a day"]
         table.add_row(f"prepare, {name}", f"{t:.1f}", f"{t / mean['plain']:.1f}", f"{took['peak memory, GiB']:.1f}")
     console.print(table)
-    size = prepared["one process"]["MB a day"]
-    largest = ", ".join(f"{name} {mb:.1f}" for name, mb in sorted(size.items(), key=lambda item: -item[1]))
-    console.print(f"{sum(size.values()):.0f} MB a day in the cube: {largest}")
+    console.print(in_words(prepared["one process"]["MB a day"]))
     missed = [f"{name} {report[name]:.2f} is not <= {goal}" for name, goal in GOALS.items() if report[name] > goal]
     write_json(args.results / "prepare.json", report | {
         "command": command_of("prepare.py", words, args.folder), "commit": commit_of(ROOT), "machine": machine(),

@@ -99,7 +99,8 @@ def store_day(writer: CubeWriter, observed: ObservedDay, surface: LandSurface, s
         info["sensors"] = codes
     if observed.flags:
         info["flags"] = {flag: asdict(cost) for flag, cost in observed.flags.items()}
-    info |= {"covered": partly} if (partly := covered(observed, surface.land.numpy())) else {}
+    if partly := covered(observed, surface.land.numpy()):
+        info["covered"] = partly
     writer.write_day(observed.day, _with_cell_means(day), day.coarse, info, day.state)
     return missing
 
