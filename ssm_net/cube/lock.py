@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ssm_net.core.locks import LockFileError, open_lock
+from ssm_net.core.reading_mark import MARKS
 from ssm_net.cube.json_files import CubeError
 
 LOCK_FILE = ".lock"
@@ -60,7 +61,7 @@ def _refuse_other_content(path: Path) -> None:
         raise CubeError(f"{path} is a file, not a cube: give another cube=PATH")
     if not path.exists() or (path / "cube.json").exists() or (path / UNFINISHED).exists():
         return
-    if any(item.name != LOCK_FILE for item in path.iterdir()):
+    if any(item.name != LOCK_FILE and not item.name.startswith(MARKS) for item in path.iterdir()):
         raise CubeError(f"{path} exists and is not a cube: give another cube=PATH")
 
 

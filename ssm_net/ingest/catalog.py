@@ -9,8 +9,10 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
+from ssm_net.core.reading_mark import ENDS, REMEDY, ReadingMark
 from ssm_net.errors import SsmNetError
 from ssm_net.ingest.account import Account, Found, Remark
 from ssm_net.ingest.files_below import FoundFile, files_below
@@ -59,13 +61,14 @@ class RawFiles:
     """The files of ``raw``, by product, as its folders were once walked through.
 
     ``known`` is what files held when they were opened: it is used where size and time of change are the same, and
-    added to whenever a file is opened.
+    added to whenever a file is opened. The ``mark`` names the file that is being opened.
     """
 
     raw: Path
     files: Mapping[str, Sequence[FoundFile]]
     remarks: tuple[Remark, ...]
     known: Known = field(default_factory=dict)
+    mark: ReadingMark = field(default_factory=ReadingMark)
 
     def catalog(self, days: Days | None = None, only: Collection[str] | None = None) -> tuple[Catalog, Account]:
         """Product name (as in the table of products, without a version) -> day -> its granules, ordered by tile; and
@@ -107,7 +110,9 @@ class RawFiles:
         key = str(file.path.relative_to(self.raw))
         size, changed, holding = self.known.get(key, (-1, -1, Holding()))
         if (size, changed) != (file.size, file.changed):
-            with naming_damage(file.path):
+            if file.path in self.mark.fatal:
+                return Holding(refusal=(ENDS, REMEDY))
+            with naming_damage(file.path), self.mark.over([file.path]):
                 holding = by_content(entry, file.path)
             self.known[key] = file.size, file.changed, holding
         return holding
@@ -140,8 +145,9 @@ class RawFiles:
                     yield Granule(entry.name, file.path, day, holding.tile), age
 
 
-def find_files(raw: Path | str, known: Known | None = None) -> RawFiles:
-    """The files of ``raw``, all folders walked through once, links followed; ``known`` as ``RawFiles`` has it.
+def find_files(raw: Path | str, known: Known | None = None, mark: Path | None = None) -> RawFiles:
+    """The files of ``raw``, all folders walked through once, links followed; ``known`` as ``RawFiles`` has it, its
+    mark at the path ``mark``.
 
     Raises ``RawFolderError`` where ``raw`` is not a folder.
     """
@@ -167,7 +173,13 @@ def find_files(raw: Path | str, known: Known | None = None) -> RawFiles:
     if known:
         there = {str(f.path.relative_to(raw)) for of_product in files.values() for f in of_product}
         known = {key: value for key, value in known.items() if key in there}
-    return RawFiles(raw, {p.name: files[p.name] for p in PRODUCTS if p.name in files}, tuple(remarks), known or {})
+    by_product = {p.name: files[p.name] for p in PRODUCTS if p.name in files}
+    return RawFiles(raw, by_product, tuple(remarks), known or {}, ReadingMark.at(mark, partial(_open, raw)))
+
+
+def _open(raw: Path, path: Path) -> None:
+    """Open a file as that of the product in whose folder it lies."""
+    by_content(_known_product(path.relative_to(raw).parts[0]), path)
 
 
 def list_granules(raw: Path, days: Days | None = None, only: Collection[str] | None = None) -> Catalog:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from ssm_net.core import scratch
+from ssm_net.core.reading_mark import ENDS, ReadingMark
 from ssm_net.dateline import crosses, sides
 from ssm_net.ingest import signature
 from ssm_net.ingest.account import Remark
@@ -37,7 +41,7 @@ WITHOUT = {
 MARGIN = 8  # pixels around the domain: more than any kernel reaches
 
 
-def read_static(raw: Path, geobox: GeoBox) -> dict[str, np.ndarray]:
+def read_static(raw: Path, geobox: GeoBox, mark: Path | None = None) -> dict[str, np.ndarray]:
     """Each map of ``raw/static`` by its name on ``geobox``: (y, x) float32, NaN where it has no value.
 
     The first band, averaged where the source is finer than ``geobox``, otherwise bilinear. Empty without a folder.
@@ -46,13 +50,30 @@ def read_static(raw: Path, geobox: GeoBox) -> dict[str, np.ndarray]:
     Maps whose unit and range are known (elevation, sand, clay, silt, water_fraction, urban) are brought to their unit
     where the file states another, and their impossible values are missing, as ``plausible`` says.
 
+    ``mark``: where the files that are being read are named, for the case that one of them ends the process.
+
     Raises ``GranuleError`` where a file is damaged, has no CRS, does not cover any of ``geobox``, or is in another unit
     than its name asks for.
     """
-    return {
-        name: read_tiles(name, files, geobox) if files.source else _read(files.tiles[0].path, geobox)
-        for name, files in sorted(find_static(raw).maps.items())
-    }
+    maps, out = find_static(raw).maps, {}
+    reading = ReadingMark.at(mark, partial(_read_file, maps, geobox))
+    if reading.fatal:
+        raise GranuleError(min(reading.fatal), ENDS, remedy=REMEDY)
+    for name, files in sorted(maps.items()):
+        with reading.over(tile.path for tile in files.tiles):
+            out[name] = _read_map(name, files, geobox)
+    return out
+
+
+def _read_map(name: str, files: StaticMap, geobox: GeoBox) -> np.ndarray:
+    return read_tiles(name, files, geobox) if files.source else _read(files.tiles[0].path, geobox)
+
+
+def _read_file(maps: Mapping[str, StaticMap], geobox: GeoBox, path: Path) -> None:
+    """Read one file of the maps, as a map of its own."""
+    for name, files in maps.items():
+        if tiles := tuple(tile for tile in files.tiles if tile.path == path):
+            _read_map(name, replace(files, tiles=tiles), geobox)
 
 
 def sources_of(found: StaticFiles) -> list[Remark]:

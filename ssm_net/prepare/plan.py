@@ -16,6 +16,7 @@ from rich.markup import escape
 from ssm_net.config import PrepareConfig, days_between
 from ssm_net.core.boundary import domain_of
 from ssm_net.core.days import ONE_DAY, runs
+from ssm_net.core.reading_mark import OF_LISTING, OF_STATIC
 from ssm_net.cube.json_files import DamagedError
 from ssm_net.cube.layout import CubeLayout
 from ssm_net.cube.record import CONSENSUS, INTERCALIBRATION, KEYS
@@ -97,9 +98,9 @@ class PreparePlan:
         yield from account_lines(self.account)
 
 
-def make_plan(cfg: PrepareConfig, archive: RawFiles | None = None) -> PreparePlan:
-    """Read what is in raw/ and in the cube, and plan; nothing is written. ``archive`` are the files of raw/ where they
-    have been listed before.
+def make_plan(cfg: PrepareConfig, archive: RawFiles | None = None, marks: Path | None = None) -> PreparePlan:
+    """Read what is in raw/ and in the cube, and plan; nothing is written but marks in the folder ``marks``, which name
+    the file that is being read. ``archive`` are the files of raw/ where they have been listed before.
 
     Raises ``ConfigError`` where no granule is there, or days are asked for that rest on days not made; ``CubeError``
     and ``PrepareError`` as ``remake`` says.
@@ -107,7 +108,8 @@ def make_plan(cfg: PrepareConfig, archive: RawFiles | None = None) -> PreparePla
     domain, days = domain_of(cfg.domain), days_between(cfg.start, cfg.end)
     raw, products = Path(cfg.raw), stored_products(Path(cfg.cube))
     cube = None if products is None else open_cube(cfg.cube)
-    archive = find_files(raw, known_files(cube)) if archive is None else archive
+    if archive is None:
+        archive = find_files(raw, known_files(cube), marks and marks / OF_LISTING)
     since = dt.date.min if cube is None else read_again_since(cube)
     files = archive if since == dt.date.min else archive.near((since, dt.date.max - 366 * ONE_DAY))
     remake = Remake() if cube is None or products is None else find_remake(cfg, cube, products, files)
@@ -139,7 +141,7 @@ def make_plan(cfg: PrepareConfig, archive: RawFiles | None = None) -> PreparePla
     if cube is not None and todo:
         _require_days_before(cube, todo, plans)
     kept = None if remake.damaged_static else kept_maps(cube, maps, cfg.domain.boundary)
-    static = static_fields(raw, domain, cfg.domain.boundary) if kept is None else kept
+    static = static_fields(raw, domain, cfg.domain.boundary, marks and marks / OF_STATIC) if kept is None else kept
     account = found_by(account, products, plans)
     sources = sources_by_map(maps)
     return PreparePlan(cfg, domain, products, static, plans, todo, remake, files, archive, account, sources)

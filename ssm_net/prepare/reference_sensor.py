@@ -8,6 +8,8 @@ import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 from rich.console import Console
@@ -15,8 +17,10 @@ from rich.markup import escape
 
 from ssm_net.config import PrepareConfig
 from ssm_net.core.radiometers import by_day, name_of
+from ssm_net.core.reading_mark import OF_SENSORS, ReadingMark
 from ssm_net.cube.record import INTERCALIBRATION, KEYS
 from ssm_net.cube.writer import CubeWriter
+from ssm_net.grid import Domain
 from ssm_net.ingest.catalog import Granule, RawFiles
 from ssm_net.ingest.notes import collected
 from ssm_net.ingest.ssm import read_ssm, record_in
@@ -55,6 +59,10 @@ def fit_reference_sensor(
     if known.reference and not observed - {known.reference, *known.matches}:
         return known
     archive = _archive(files, products)
+    by_path = {g.path: (g, day) for of_sensor in archive.values() for day, gs in of_sensor.items() for g in gs}
+    mark = ReadingMark.at(cube.path / OF_SENSORS, partial(_read_file, by_path, cube.domain, cfg.sigma_ssm))
+    archive = {code: {day: [g for g in gs if g.path not in mark.fatal] for day, gs in of_sensor.items()}
+               for code, of_sensor in archive.items()}  # fmt: skip
     days = {code: sorted(by_day) for code, by_day in archive.items()}
     first = not known.reference
     if first:
@@ -67,15 +75,17 @@ def fit_reference_sensor(
         )
 
     def read(code: int, day: dt.date) -> np.ndarray | None:
-        with collected():  # the days themselves report what is noted of their files
+        of_day = archive[code][day]
+        with collected(), mark.over(g.path for g in of_day):  # the days themselves report what is noted of their files
             observed, _, bad = read_those_that_can(
-                archive[code][day], lambda granules: read_ssm(granules, cube.domain, cfg.sigma_ssm, day).ssm
+                of_day, lambda granules: read_ssm(granules, cube.domain, cfg.sigma_ssm, day).ssm
             )
         for err in bad:
             log.warning("%s", err)
         return observed
 
     fitted = match_sensors(known, new, days, read)
+    mark.clear()
     if first and together:
         above = {code: match.above_reference for code, match in fitted.matches.items()}
         consensus = fit_consensus(fitted.reference, {c: level for c, level in above.items() if level is not None})
@@ -92,6 +102,12 @@ def fit_reference_sensor(
                       f"{fitted.consensus.error:.3f} m3 m-3")  # fmt: skip
     # As it is stored, so that the first days are made with the same rounding as all others.
     return Intercalibration.from_json(cube.metadata(INTERCALIBRATION, *KEYS))
+
+
+def _read_file(archive: Mapping[Path, tuple[Granule, dt.date]], domain: Domain, sigma_ssm: float, path: Path) -> None:
+    if path in archive:
+        granule, day = archive[path]
+        read_ssm([granule], domain, sigma_ssm, day)
 
 
 def choose_reference(days: Mapping[int, Sequence[dt.date]]) -> int:

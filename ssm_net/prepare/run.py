@@ -21,6 +21,7 @@ from rich.progress import Progress
 
 from ssm_net.config import PrepareConfig
 from ssm_net.core.days import runs
+from ssm_net.core.reading_mark import OF_DAY
 from ssm_net.cube.layout import create_cube
 from ssm_net.cube.lock import CubeLock, write_lock
 from ssm_net.cube.store import Cube, open_cube
@@ -41,8 +42,6 @@ from ssm_net.prepare.store_day import LandSurface, store_day
 log = logging.getLogger(__name__)
 console = Console()
 
-READING = ".reading"  # in the folder of a cube: the day whose granules are being read
-
 
 def prepare(cfg: PrepareConfig, files: RawFiles | None = None) -> Cube | None:
     """Make or extend the cube; returns it, or ``None`` with ``plan=true``. Days already stored are left alone.
@@ -57,7 +56,7 @@ def prepare(cfg: PrepareConfig, files: RawFiles | None = None) -> Cube | None:
         plan.remake.report(cfg.revise)
         return None
     with write_lock(cfg.cube) as lock:
-        return _carry_out(make_plan(cfg, files), lock)
+        return _carry_out(make_plan(cfg, files, lock.path), lock)
 
 
 def _carry_out(plan: PreparePlan, lock: CubeLock) -> Cube:
@@ -103,7 +102,7 @@ def _make_days(
             "prepare: days", total=len(plan.day_plans), completed=len(plan.day_plans) - len(plan.todo)
         )
         todo = [plan.day_plans[day] for day in plan.todo]
-        for observed in read_ahead(todo, cfg.workers, cfg.engine, writer.cube.path / READING):
+        for observed in read_ahead(todo, cfg.workers, cfg.engine, writer.cube.path / OF_DAY):
             for problem in dict.fromkeys(observed.problems):
                 if problem not in said:  # a granule may serve the views of two days
                     log.warning("%s: %s", observed.day, problem)

@@ -21,9 +21,10 @@ RELIEF_PIXELS = 3.0  # sigma of the smooth elevation that relief is measured aga
 STATIC_MAPS = "static_maps"  # their digests among the cube's metadata
 
 
-def static_fields(raw: Path, domain: Domain, boundary: str | None) -> dict[str, np.ndarray]:
-    """The static maps there are, (y, x) float32, and those derived from them: relief (m), inside (0 or 1)."""
-    out = read_static(raw, domain.fine)
+def static_fields(raw: Path, domain: Domain, boundary: str | None, mark: Path | None = None) -> dict[str, np.ndarray]:
+    """The static maps there are, (y, x) float32, and those derived from them: relief (m), inside (0 or 1); ``mark`` as
+    ``read_static`` has it."""
+    out = read_static(raw, domain.fine, mark)
     if "elevation" in out:
         z = out["elevation"]
         known = np.isfinite(z).astype("float32")

@@ -17,6 +17,7 @@ from rich.markup import escape
 from ssm_net.config import InferConfig, PrepareConfig, ProduceConfig, TrainConfig, parse_day
 from ssm_net.core.days import ONE_DAY, runs
 from ssm_net.core.locks import held_alone
+from ssm_net.core.reading_mark import OF_LISTING
 from ssm_net.cube.lock import write_lock
 from ssm_net.cube.store import Cube, open_cube
 from ssm_net.cube.writer import CubeWriter
@@ -91,7 +92,7 @@ def _produce(cfg: ProduceConfig, today: dt.date) -> RecordStatus:
 def _files(cfg: ProduceConfig, cube: Cube | None) -> RawFiles:
     """The files of raw/. All its folders are walked through, once a run rather than once a step: that takes longer as
     raw/ grows."""
-    return find_files(cfg.raw, known_files(cube))
+    return find_files(cfg.raw, known_files(cube), Path(cfg.mosaics) / OF_LISTING)
 
 
 def _next_day(cfg: ProduceConfig, cube: Cube | None) -> dt.date:

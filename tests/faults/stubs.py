@@ -30,7 +30,17 @@ class File(_File):
             {act}
         super().__init__(path, *args, **kwargs)
 """
-CODE = {"pyhdf": PYHDF, "h5netcdf": H5NETCDF}
+RASTERIO = """
+import os
+__path__ = [{real!r}]
+exec(compile(open({real!r} + "/__init__.py").read(), {real!r} + "/__init__.py", "exec"))
+_open = open
+def open(path, *args, **kwargs):
+    if os.path.basename(str(path)) in {names!r}:
+        {act}
+    return _open(path, *args, **kwargs)
+"""
+CODE = {"pyhdf": PYHDF, "h5netcdf": H5NETCDF, "rasterio": RASTERIO}
 
 
 def stub(folder: Path, library: str, names: list[str], act: str = "os.abort()") -> Path:

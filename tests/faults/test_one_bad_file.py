@@ -19,7 +19,9 @@ import pytest
 import road
 import stubs
 
+from ssm_net.config import PrepareConfig
 from ssm_net.core import reader_process
+from ssm_net.core.days import ONE_DAY
 from ssm_net.cube.store import open_cube
 from ssm_net.ingest import hdf4_apart
 from ssm_net.ingest.checksums import check_sums, cksum
@@ -102,27 +104,84 @@ def test_a_reader_that_dies_costs_one_file(
     assert fields_of(cube.path) == without[name]
 
 
+def ends_the_command(cfg: PrepareConfig, libraries: Path) -> None:
+    """Run ``prepare`` in a process of its own with these ``libraries``, which end it."""
+    path = os.pathsep.join([str(libraries), os.environ.get("PYTHONPATH", "")])
+    code = "import sys; from road import preparation; from ssm_net.prepare import prepare; from pathlib import Path; " \
+        "prepare(preparation(Path(sys.argv[1]), Path(sys.argv[2]), start=sys.argv[3], end=sys.argv[4]))"  # fmt: skip
+    run = subprocess.run(
+        [sys.executable, "-c", code, cfg.raw, cfg.cube, cfg.start, cfg.end],
+        cwd=Path(__file__).parents[1], env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert run.returncode == -signal.SIGABRT, run.stderr
+
+
+@pytest.mark.slow
 def test_a_reader_that_ends_the_command_costs_one_run_and_one_file(
     raw: Path, without: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One worker reads in the process of the command: a library that ends it would end each run, for ever."""
     libraries = stubs.stub(tmp_path, "h5netcdf", [SSM], "os.abort()")
     cfg = road.preparation(raw, tmp_path / "cube.zarr", end=END)
-    path = os.pathsep.join([str(libraries), os.environ.get("PYTHONPATH", "")])
-    code = "import sys; from road import preparation; from ssm_net.prepare import prepare; from pathlib import Path; " \
-        "prepare(preparation(Path(sys.argv[1]), Path(sys.argv[2]), end=sys.argv[3]))"  # fmt: skip
-    tests = str(Path(__file__).parents[1])
-    first = subprocess.run(
-        [sys.executable, "-c", code, str(raw), cfg.cube, END], cwd=tests, env=os.environ | {"PYTHONPATH": path},
-        capture_output=True,
-    )  # fmt: skip
-    assert first.returncode == -signal.SIGABRT
+    ends_the_command(cfg, libraries)
     monkeypatch.syspath_prepend(str(libraries))
     prepare(cfg)
     cube = open_cube(tmp_path / "cube.zarr")
     assert [line for line in (cube.status(DAY) or {})["problems"] if SSM in line]
     assert fields_of(cube.path) == without[SSM]
-    assert not (cube.path / ".reading").exists()
+    assert not list(cube.path.glob(".reading*"))
+
+
+def test_a_file_that_ends_the_command_when_it_is_listed_is_left_out(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its name tells no day, so it is opened before the plan is made."""
+    odd = raw / "NNsm" / "soil of tuesday.nc"
+    road.owned(raw / "NNsm" / SSM).rename(odd)
+    libraries = stubs.stub(tmp_path, "h5netcdf", [odd.name], "os.abort()")
+    cfg = road.preparation(raw, tmp_path / "cube.zarr", start=str(DAY), end=str(DAY))
+    ends_the_command(cfg, libraries)
+    monkeypatch.syspath_prepend(str(libraries))
+    cube = prepare(cfg)
+    assert cube is not None and cube.done_days() == [DAY]
+    assert f"{odd}: the process that reads it ends" in caplog.text
+
+
+def test_a_static_map_that_ends_the_command_is_named(
+    tiny_raw: Path, raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (raw / "static").mkdir()
+    for name in ("clay.tif", "sand.tif"):
+        shutil.copyfile(tiny_raw / "static" / name, raw / "static" / name)
+    libraries = stubs.stub(tmp_path, "rasterio", ["sand.tif"], "os.abort()")
+    cfg = road.preparation(raw, tmp_path / "cube.zarr", start=str(DAY), end=str(DAY))
+    ends_the_command(cfg, libraries)
+    with monkeypatch.context() as patch, pytest.raises(GranuleError, match=r"sand\.tif: the process that reads it ends"):
+        patch.syspath_prepend(str(libraries))
+        prepare(cfg)
+    shutil.copyfile(tiny_raw / "static" / "clay.tif", raw / "static" / "sand.tif")  # downloaded again
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(str(tmp_path))
+        cube = prepare(cfg)
+    assert cube is not None and cube.done_days() == [DAY] and not list(cube.path.glob(".reading*"))
+
+
+@pytest.mark.slow
+def test_a_file_that_ends_the_command_where_sensors_are_matched_is_left_out(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All coarse files of the archive are read then, not those of the days to be made alone."""
+    of_day = next(p for p in sorted((raw / "NNsm").iterdir()) if p.name != SSM)
+    other = of_day.rename(raw / "NNsm" / of_day.name.replace("AMSR2", "FY"))
+    libraries = stubs.stub(tmp_path, "h5netcdf", [SSM], "os.abort()")
+    days = [day for day in (DAY - ONE_DAY, DAY, DAY + ONE_DAY) if f"{day:%Y%j}" in other.name]
+    cfg = road.preparation(raw, tmp_path / "cube.zarr", start=str(days[0]), end=str(days[0]))
+    ends_the_command(cfg, libraries)
+    monkeypatch.syspath_prepend(str(libraries))
+    cube = prepare(cfg)
+    assert cube is not None and cube.done_days() == days
+    assert f"{SSM}: the process that reads it ends" in caplog.text
+    assert not list(cube.path.glob(".reading*"))
 
 
 @pytest.fixture(scope="module")
