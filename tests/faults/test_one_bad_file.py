@@ -156,7 +156,10 @@ def test_a_static_map_that_ends_the_command_is_named(
     libraries = stubs.stub(tmp_path, "rasterio", ["sand.tif"], "os.abort()")
     cfg = road.preparation(raw, tmp_path / "cube.zarr", start=str(DAY), end=str(DAY))
     ends_the_command(cfg, libraries)
-    with monkeypatch.context() as patch, pytest.raises(GranuleError, match=r"sand\.tif: the process that reads it ends"):
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(GranuleError, match=r"sand\.tif: the process that reads it ends"),
+    ):
         patch.syspath_prepend(str(libraries))
         prepare(cfg)
     shutil.copyfile(tiny_raw / "static" / "clay.tif", raw / "static" / "sand.tif")  # downloaded again
