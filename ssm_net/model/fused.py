@@ -3,8 +3,9 @@
 For inference only. All layers but the first convolution are pixel-wise, so with channels last each is a product of
 (pixels, channels) with a matrix. The first convolutions of all members are one convolution; a LayerNorm's weights are
 folded into the product that follows, and the regional slopes into the weights of the features; the context is
-interpolated along the columns by the product that adds it. In bfloat16 only the factors of products are rounded: sums,
-residuals and heads stay in float32.
+interpolated along the columns by the product that adds it. All that is added to a pixel's channels has a mean of 0 over
+them, which the weights see to, so that a LayerNorm is a division by their root mean square. In bfloat16 only the
+factors of products are rounded: sums, residuals and heads stay in float32.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from torch.nn import functional as F
 from ssm_net.grid import row_blocks
 from ssm_net.model.network import PATTERN_SCALE, Committee, Downscaler, bounded
 
+NORM_EPS = torch.nn.LayerNorm(1).eps
 PIXELS_AT_ONCE = 6000  # on a CPU: the activations between two products stay in its cache
 
 
@@ -49,9 +51,9 @@ class Fused:
         members = list(committee)
         self.precision, self.halo = precision, committee.halo
         self.width = members[0].stem.out_channels
-        stem = torch.cat([_folded(m, m.stem.weight) for m in members]).to(precision)
+        stem = torch.cat([_centred(_folded(m, m.stem.weight)) for m in members]).to(precision)
         self.stem = stem.contiguous(memory_format=torch.channels_last)
-        self.bias = torch.cat([_bias(m.stem) for m in members]).to(precision)
+        self.bias = torch.cat([_centred(_bias(m.stem)) for m in members]).to(precision)
         self.members = [self._member(m) for m in members]
 
     def _member(self, m: Downscaler) -> MemberWeights:
@@ -64,7 +66,7 @@ class Fused:
             norm, widen, _, _, narrow = block.body
             into, out = widen.weight[:, :, 0, 0], narrow.weight[:, :, 0, 0]
             with_norm = into * norm.norm.weight, widen.bias + into @ norm.norm.bias
-            blocks.append((cast(with_norm[0]), cast(with_norm[1]), cast(out), cast(narrow.bias)))
+            blocks.append((cast(with_norm[0]), cast(with_norm[1]), cast(_centred(out)), cast(_centred(narrow.bias))))
         last: Any = m.last[0]
         head = m.head.weight.detach()[:, : self.width, 0, 0]
         of_features = _folded(m, m.head.weight[:, self.width :])[:, :, 0, 0]
@@ -92,16 +94,30 @@ class Fused:
         columns = context.columns.expand(shape[0], -1, -1)
         base = torch.bmm(columns, context.base).permute(2, 0, 1)
         features = centre.reshape(-1, centre.shape[2])
+        deep = context.deep - context.deep.mean(-1, keepdim=True)
         out = []
         for i, member in enumerate(self.members):
-            r = torch.baddbmm(stem[:, :, i * w : i * w + w].float(), columns, context.deep[i]).reshape(-1, w)
+            r = torch.baddbmm(stem[:, :, i * w : i * w + w].float(), columns, deep[i]).reshape(-1, w)
             for widen, b1, narrow, b2 in member.blocks:
-                n = F.layer_norm(r, (w,)).to(self.precision)
-                r = r + F.linear(F.gelu(F.linear(n, widen, b1)), narrow, b2)
-            z = F.gelu(F.layer_norm(r, (w,), *member.norm))
+                n = torch.mul(r, _scale(r), out=r.new_empty(r.shape, dtype=self.precision))
+                r += F.linear(torch.ops.aten.gelu_(F.linear(n, widen, b1)), narrow, b2)
+            scale, shift = member.norm
+            z = torch.ops.aten.gelu_(torch.addcmul(shift, r.mul_(_scale(r)), scale))
             out.append(F.linear(z, member.of_blocks, member.head) + F.linear(features, member.of_features))
         delta, shared, local = torch.stack(out).reshape(len(out), *shape, 3).unbind(3)
         return bounded(base, delta), shared.clamp(-12, -2).exp(), local.clamp(-12, -2).exp()
+
+
+def _scale(x: Tensor) -> Tensor:
+    """What a LayerNorm without weights multiplies (pixels, channels) with, (pixels, 1); their mean over the channels is
+    0."""
+    power = torch.linalg.vector_norm(x, dim=1, keepdim=True).square() / x.shape[1]
+    return torch.rsqrt(power + NORM_EPS)
+
+
+def _centred(weight: Tensor) -> Tensor:
+    """Weights (out, ..) less their mean over the outputs, whose mean is then 0."""
+    return weight - weight.mean(0)
 
 
 def _folded(member: Downscaler, weight: Tensor) -> Tensor:
