@@ -76,7 +76,6 @@ def page(model: Mapping[str, Any], families: Mapping[str, Any], ground: Mapping[
         "- Other depths than 0-5 cm, frozen ground, snow, open water, dense towns, peat.",
         "- Without coarse soil moisture of the target: the networks only know what lies between cells.",
         "- As a truth to train or to judge other products with: it is an estimate whose error is stated a pixel.",
-        "- Small lakes: its worlds told the coarse branch of less water in a cell than there was.",
         "- Another grid than 36 km and 1 km, another sensor's footprint: pretrain again.",
         "",
     ]
