@@ -30,9 +30,9 @@ class TrainConfig:
     """ISMN folder or archive zip to learn from, a little; stations in withheld cells are kept for evaluate"""
     mode: str = "nrt"
     """nrt (near real time): each day knows the days before it only; archive: for a record of the past, it knows those
-    after it, too, which the networks that ship have not learned: give prior=none, or a prior of your own"""
+    after it, too"""
     lookahead: int = 3
-    """days that mode=archive looks ahead"""
+    """days that mode=archive looks ahead, at most 6 with the networks that ship"""
     exclude: list[str] = field(default_factory=list)
     """features not to be used, e.g. exclude=[rain,api_2,api_10,api_30]"""
     model: ModelConfig = field(default_factory=ModelConfig)
