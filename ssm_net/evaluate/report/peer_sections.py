@@ -9,19 +9,26 @@ from ssm_net.evaluate.report.sections import ReportData, SectionValues
 from ssm_net.evaluate.report.tables import Row
 from ssm_net.evaluate.report.views import Columns, TableView, table_view
 
+AGAINST_TRUTH: Columns = {
+    "name": ("name", 0), "days of": ("days of", 0), "stratum": ("sky", 0), "n": ("pixels and days", 0),
+    **{key: (f"{key}, {UNIT}", 4) for key in ("RMSE", "ubRMSE", "bias")}, "R": ("R", 3),
+    "sub-grid R": ("sub-grid R", 3), "gain": ("gain, %", 1),
+}  # fmt: skip
 COUNTS = ("days of", "stations", "footprints", "cells", "days")
 
 
 def peers(data: ReportData) -> SectionValues | None:
-    """Medians over stations of other products, the maps and the coarse product; triple collocation where there is."""
-    rows, triplets = data.rows("peers"), data.rows("triple collocation")
-    if not rows:
+    """Medians over stations of other products, the maps and the coarse product; triple collocation where there is; and
+    all of them against the 1 km truth where it is known."""
+    rows, triplets, of_truth = (data.rows(key) for key in ("peers", "triple collocation", "peers against truth"))
+    if not rows and not of_truth:
         return None
     scores = {"R": ("R", 2), "ubRMSE": (f"ubRMSE, {UNIT}", 3), "bias": (f"bias, {UNIT}", 3), "G": ("G", 2)}
     errors = {"error": (f"error, {UNIT}", 3), "R truth": ("R with the truth", 2)}
     return {
-        "table": _table(rows, ("name", "product"), scores),
+        "table": _table(rows, ("name", "product"), scores) if rows else None,
         "triplets": _table(triplets, ("name",), errors) if triplets else None,
+        "truth": table_view([row | {"method": row["name"]} for row in of_truth], AGAINST_TRUTH) if of_truth else None,
     }
 
 
