@@ -182,8 +182,10 @@ def coverage(folder: Path, families: Sequence[str], days: int, basins: int, seed
     names = list(next(iter(table.values())))
     table["mean of families"] = {k: round(float(np.mean([row[k] for row in table.values()])), 3) for k in names}
     print("mean of families", table["mean of families"])
-    return {"days": days, "worlds of each family": seeds, "basins of each size": basins,
-            "range inside, km": INSIDE_RANGE_KM, "range of cells, km": CELL_RANGE_KM, "coverage of 90 % intervals": table}  # fmt: skip
+    return {
+        "days": days, "worlds of each family": seeds, "basins of each size": basins,
+        "range inside, km": INSIDE_RANGE_KM, "range of cells, km": CELL_RANGE_KM, "coverage of 90 % intervals": table,
+    }  # fmt: skip
 
 
 def main() -> None:
