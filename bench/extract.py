@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 import skill
 import torch
+import xarray as xr
 from judged_places import SIZES
 from left_out import saved_without
 from provenance import ROOT, command_of, commit_of, machine
@@ -43,7 +44,7 @@ from ssm_net.extract.selection import Selection
 from ssm_net.extract.series import Maps
 from ssm_net.extract.tables import write_series
 from ssm_net.formats.map_pixels import MapPixels
-from ssm_net.formats.mosaic_days import days_done, write_day
+from ssm_net.formats.mosaic_days import day_path, days_done, read_day, write_day
 from ssm_net.formats.product import Flag, Mosaic
 from ssm_net.formats.truth import Truth
 from ssm_net.grid import Domain
@@ -99,19 +100,36 @@ def timed(folder: Path, domain: Domain, days: int, points: int) -> dict[str, Any
     seconds(days)  # into the cache
     one, all_days = (min(seconds(n) for _ in range(3)) for n in (1, days))
     a_day = (all_days - one) / (days - 1)
+    by_the_clock = time.perf_counter()
     series = ssm_net.at_points(folder, places, domain=domain.name)
-    begun = time.process_time()
-    write_series(series, folder / "series.csv")
-    writing = (time.process_time() - begun) / days
+    by_the_clock = time.perf_counter() - by_the_clock
+    writing = csv_seconds(series, folder / "series.csv")
     return {
         "points": points, "days": days, "pixels": int(np.prod(domain.fine_shape)), "opening, s": round(one - a_day, 3),
-        "a day, ms": round(1000 * a_day, 2), "writing CSV, ms a day": round(1000 * writing, 2),
-        "two decades, s": round(one + TWO_DECADES * (a_day + writing), 1),
+        "a day, ms": round(1000 * a_day, 2), "a day by the clock, ms": round(1000 * by_the_clock / days, 2),
+        "writing two decades as CSV, s": round(writing, 1),
+        "a decade, s": round(one + TWO_DECADES / 2 * a_day + writing / 2, 1),
+        "two decades, s": round(one + TWO_DECADES * a_day + writing, 1),
     }  # fmt: skip
+
+
+def csv_seconds(series: xr.Dataset, path: Path) -> float:
+    """Seconds of writing two decades: the series over and over, with noise, so that no value is there more often."""
+    rng = np.random.default_rng(4)
+    long = series.isel(time=np.arange(TWO_DECADES) % series.sizes["time"])
+    long = long.assign_coords(time=series["time"].values[0] + np.arange(TWO_DECADES).astype("timedelta64[D]"))
+    for name in ("ssm", "ssm_uncertainty", "uncertainty_inside", "uncertainty_cell"):
+        long[name] = long[name] * rng.uniform(0.8, 1.2, long[name].shape)
+    begun = time.process_time()
+    write_series(long, path)
+    return time.process_time() - begun
 
 
 def mapped_world(folder: Path, family: str, days: int, seed: int = SEED) -> Truth:
     """The truth of a world of the family; its maps are in ``folder``/mosaics."""
+    truth_path = folder / "raw" / "truth.zarr"
+    if truth_path.exists() and len(done := days_done(folder / "mosaics", "bench", "netcdf")) == days:
+        return Truth.open(truth_path, read_day(day_path(folder / "mosaics", "bench", done[0]), done[0]).domain)
     small = SIZES["small"]
     size = replace(small, end=str(dt.date.fromisoformat(small.start) + dt.timedelta(days - 1)))
     run = skill.SkillRun(size, SHIPPED_PRIOR, ("network",), commit_of(ROOT))
