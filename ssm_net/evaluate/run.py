@@ -26,8 +26,8 @@ from ssm_net.evaluate.daily_pass import Evaluation, EvaluationInputs, evenly_spa
 from ssm_net.evaluate.metrics.algebra import Scorecard
 from ssm_net.evaluate.metrics.scorecard import SCORECARD
 from ssm_net.evaluate.mosaics import EvaluationError, Mosaics
+from ssm_net.evaluate.peer_maps import truth_rows
 from ssm_net.evaluate.referees.inside_cells import inside_cell_rows
-from ssm_net.evaluate.referees.peer_maps import truth_rows
 from ssm_net.evaluate.referees.peers import NOT_PEERS, peer_rows, triple_rows
 from ssm_net.evaluate.referees.point_series import Series, sample_points
 from ssm_net.evaluate.referees.stations import StationRow, networks_of, score_stations

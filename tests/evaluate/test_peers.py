@@ -10,7 +10,8 @@ import pytest
 
 from ssm_net.config import EvaluateConfig
 from ssm_net.config.checks import ConfigError
-from ssm_net.evaluate.referees import inside_cells, peer_maps, peers
+from ssm_net.evaluate import peer_maps
+from ssm_net.evaluate.referees import inside_cells, peers
 from ssm_net.evaluate.referees.point_series import Series
 from ssm_net.evaluate.report.terminal import independent_errors
 from ssm_net.evaluate.run import evaluate
