@@ -10,11 +10,11 @@ from ssm_net.evaluate.report.tables import Row
 from ssm_net.evaluate.report.views import Columns, TableView, table_view
 
 AGAINST_TRUTH: Columns = {
-    "name": ("name", 0), "days of": ("days of", 0), "stratum": ("sky", 0), "n": ("pixels and days", 0),
+    "name": ("name", 0), "days of": ("days of", 0), "stratum": ("sky", 0),
     **{key: (f"{key}, {UNIT}", 4) for key in ("RMSE", "ubRMSE", "bias")}, "R": ("R", 3),
-    "sub-grid R": ("sub-grid R", 3), "gain": ("gain, %", 1),
+    "sub-grid R": ("sub-grid R", 3), "gain": ("gain, %", 1), "n": ("pixels and days", 0),
 }  # fmt: skip
-COUNTS = ("days of", "stations", "footprints", "cells", "days")
+COUNTS = ("stations", "footprints", "cells", "days")
 
 
 def peers(data: ReportData) -> SectionValues | None:
@@ -42,14 +42,12 @@ def inside_cells(data: ReportData) -> SectionValues | None:
 
 
 def _table(rows: Sequence[Row], names: Sequence[str], scores: Columns) -> TableView:
-    """The names, the counts that any row has, and the scores with their intervals: ``intervals`` of a row are
-    [low, high] by score."""
+    """The first name and the scores with their intervals, which a phone shows without scrolling; then the counts that
+    any row has, and the rest. ``intervals`` of a row are [low, high] by score."""
     flat = [row | _ends(row) | {"method": row[names[0]]} for row in rows]
-    shown = [key for key in COUNTS if any(row.get(key) not in (None, "") for row in rows)]
-    columns: Columns = {key: (key, 0) for key in (*names, *shown)}
-    columns |= {key: (heading, 0) for key, (heading, _) in scores.items()}
-    if any(row.get("note") for row in rows):
-        columns["note"] = ("note", 0)
+    shown = [key for key in ("days of", *scores, *COUNTS, *names[1:], "note")
+             if any(row.get(key) not in (None, "") for row in rows)]  # fmt: skip
+    columns: Columns = {key: (scores.get(key, (key, 0))[0], 0) for key in (names[0], *shown)}
     return table_view(flat, columns, {key: digits for key, (_, digits) in scores.items()})
 
 
