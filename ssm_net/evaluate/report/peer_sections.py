@@ -42,10 +42,10 @@ def inside_cells(data: ReportData) -> SectionValues | None:
 
 
 def _table(rows: Sequence[Row], names: Sequence[str], scores: Columns) -> TableView:
-    """The first name and the scores with their intervals, which a phone shows without scrolling; then the counts that
-    any row has, and the rest. ``intervals`` of a row are [low, high] by score."""
+    """The first name and the scores with their intervals, which a phone shows without scrolling; then the other names
+    and the counts that any row has. ``intervals`` of a row are [low, high] by score."""
     flat = [row | _ends(row) | {"method": row[names[0]]} for row in rows]
-    shown = [key for key in ("days of", *scores, *COUNTS, *names[1:], "note")
+    shown = [key for key in ("days of", *scores, *names[1:], *COUNTS, "note")
              if any(row.get(key) not in (None, "") for row in rows)]  # fmt: skip
     columns: Columns = {key: (scores.get(key, (key, 0))[0], 0) for key in (names[0], *shown)}
     return table_view(flat, columns, {key: digits for key, (_, digits) in scores.items()})
