@@ -1,6 +1,7 @@
-"""The picture of a report for the docs: the top of its page at a desk and on a phone, by a headless Chromium.
+"""The picture of a report for the docs: its page at a desk and on a phone, by a headless Chromium.
 
-    python bench/report_picture.py demo/report/index.html docs/report.png
+    python bench/report_picture.py demo/report/index.html docs/report.png                            # the top of it
+    python bench/report_picture.py build/report_peers/report/index.html docs/report_peers.png peers  # one section
 
 The report of `make demo`, or any other. Needs Chromium (`apt-get install chromium`); nothing goes to the network.
 """
@@ -37,9 +38,18 @@ def shot(page: str, width: int, work: Path) -> Image.Image:
     return Image.open(target).convert("RGB").crop((0, 0, width, HEIGHT))
 
 
-def main(page: Path, to: Path) -> None:
+def only(page: str, section: str) -> str:
+    """The page with nothing but the section of that key."""
+    style = (
+        f"<style>header, nav, main > * {{display: none}} main > section:has(> h2#{section}) {{display: block}}</style>"
+    )
+    return page.replace("</head>", f"{style}</head>")
+
+
+def main(page: Path, to: Path, section: str = "") -> None:
+    text = only(page.read_text(), section) if section else page.read_text()
     with tempfile.TemporaryDirectory() as folder:
-        pictures = [shot(page.read_text(), width, Path(folder)) for width in (DESK, PHONE)]
+        pictures = [shot(text, width, Path(folder)) for width in (DESK, PHONE)]
     sheet = Image.new("RGB", (DESK + PHONE + 3 * EDGE, HEIGHT + 2 * EDGE), "#d5dcde")
     for left, picture in zip((EDGE, DESK + 2 * EDGE), pictures, strict=True):
         sheet.paste(picture, (left, EDGE))
@@ -48,4 +58,4 @@ def main(page: Path, to: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:4])

@@ -22,7 +22,9 @@ import xarray as xr
 from ssm_net.climate.errors import ClimateError
 from ssm_net.climate.map_record import BLOCK, Block, MapRecord
 from ssm_net.core.files import naming_full_disk, put_in_place
+from ssm_net.dateline import wrapped
 from ssm_net.formats.attributes import CONSTANT
+from ssm_net.formats.geotiff import GEOGRAPHIC
 from ssm_net.formats.netcdf import CF_EPOCH, time_coordinate
 from ssm_net.version import __version__
 
@@ -141,6 +143,7 @@ def _attributes(record: MapRecord, contents: FileContents) -> dict[str, Any]:
     maps, mosaics = record.maps, record.maps.mosaics
     shared = {k: v for k, v in maps.dataset.attrs.items() if k not in NOT_OF_MAPS and not k.startswith("uncertainty_")}
     shared |= {key: float(shared[key]) for key in NUMBERS if key in shared}  # text, in a GeoTIFF
+    shared |= _extents(record)
     described = [record.described[n] for n in contents.numbers]
     joined = {key: _each_once(", ", [d.get(key) for d in described]) for key in EACH_DAY}
     joined["input_citations"] = _each_once("\n", [d.get("input_citations") for d in described])
@@ -153,6 +156,16 @@ def _attributes(record: MapRecord, contents: FileContents) -> dict[str, Any]:
         "status": "provisional" if provisional else "final",
     }
     return dict(CONSTANT) | shared | {k: v for k, v in joined.items() if v} | own | dict(contents.attrs)
+
+
+def _extents(record: MapRecord) -> dict[str, float]:
+    """The outermost pixel centres of a grid in degrees; maps on the equal-area grid state their own."""
+    grid = record.maps.grid
+    if grid.crs != GEOGRAPHIC:
+        return {}
+    lon = wrapped(grid.lon)
+    ends = {"lat_min": grid.lat[-1], "lat_max": grid.lat[0], "lon_min": lon[0], "lon_max": lon[-1]}
+    return {f"geospatial_{name}": float(value) for name, value in ends.items()}
 
 
 def _each_once(between: str, lists: Sequence[Any]) -> str:

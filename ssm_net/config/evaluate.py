@@ -31,7 +31,7 @@ class EvaluateConfig:
     baselines: list[str] = field(default_factory=lambda: ["bilinear", "dispatch"])
     """methods to compare the product with: bilinear, dispatch, gwr, forest, ridge; [] for none"""
     peers: list[str] = field(default_factory=list)
-    """maps of others to compare with at the stations, each name:folder (docs/referees.md)"""
+    """maps of others to compare with at the stations and with the truth, each name:folder (docs/referees.md)"""
     start: str | None = None
     """first day, yyyy-mm-dd; without it the first that there is"""
     end: str | None = None
@@ -49,5 +49,6 @@ class EvaluateConfig:
             name, colon, folder = peer.partition(":")
             require(bool(name.strip() and colon and folder.strip()),
                     f"peers: {peer!r} is no name:folder; give, say, peers=[SPL4SMGP:data/SPL4SMGP]")  # fmt: skip
-        require(not self.peers or self.stations is not None,
-                "peers are compared at stations: give stations=, an ISMN folder or archive zip")  # fmt: skip
+        require(not self.peers or self.stations is not None or self.truth is not None,
+                "peers are compared at stations, or with the truth of a simulated world: give stations=, an ISMN "
+                "folder or archive zip, or truth=")  # fmt: skip

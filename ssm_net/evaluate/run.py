@@ -7,6 +7,7 @@ import importlib.util
 import json
 import logging
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from ssm_net.evaluate.daily_pass import Evaluation, EvaluationInputs, evenly_spa
 from ssm_net.evaluate.metrics.algebra import Scorecard
 from ssm_net.evaluate.metrics.scorecard import SCORECARD
 from ssm_net.evaluate.mosaics import EvaluationError, Mosaics
+from ssm_net.evaluate.peer_maps import truth_rows
 from ssm_net.evaluate.referees.inside_cells import inside_cell_rows
 from ssm_net.evaluate.referees.peers import NOT_PEERS, peer_rows, triple_rows
 from ssm_net.evaluate.referees.point_series import Series, sample_points
@@ -80,7 +82,7 @@ def evaluate(cfg: EvaluateConfig, scorecard: Scorecard = SCORECARD) -> dict[str,
     inputs = EvaluationInputs(methods, truth, cube, points, scorecard, inside)
     result = score_days(inputs, days, _progress)
     rows = score_stations(result.series)
-    others, of_peers = _beside(peers, result, days)
+    others, of_peers = _beside(peers, inputs, result, days)
     out = _content(cfg, inputs, result, rows, (days, missing)) | json_ready(others)
     out["notes"] = [*outside, *out["notes"], *of_peers]
     from ssm_net.evaluate.report.page import ReportData, render  # needs matplotlib and jinja2: only the report does
@@ -138,14 +140,16 @@ def _fingerprint(cfg: EvaluateConfig, cube: Cube, days: Sequence[dt.date], score
 
 
 def _beside(
-    peers: Sequence[Peer], result: Evaluation, days: Sequence[dt.date]
+    peers: Sequence[Peer], inputs: EvaluationInputs, result: Evaluation, days: Sequence[dt.date]
 ) -> tuple[dict[str, list[Row]], list[str]]:
     """The tables of products of others and of dense stations, and notes on files that were left out."""
     series = result.series
     beside = _peer_series(peers, series, days)
+    at_stations = any(point.station is not None for point in series.points)
     tables = {
-        "peers": peer_rows(series, beside),
+        "peers": peer_rows(series, beside) if at_stations else [],
         "triple collocation": triple_rows(series, beside, result.instruments),
+        "peers against truth": truth_rows(inputs, peers, days, partial(track, description="products of others")),
         "inside cells": inside_cell_rows(series, beside),
     }
     return tables, [note for peer in beside for note in peer.notes]

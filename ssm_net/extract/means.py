@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -61,8 +62,9 @@ def place_means(
     step = max(1, BLOCK_PIXELS // max(1, len(selection.rows)))
     blocks: list[PlaceMeans] = []
     waiting: list[DayPixels] = []
-    for n, day in enumerate(progress(days)):
-        waiting.append(pixels.read(day))
+    ahead = (pixels.read_all(days[first : first + step]) for first in range(0, len(days), step))
+    for n, (_, day) in enumerate(zip(progress(days), chain.from_iterable(ahead), strict=True)):
+        waiting.append(day)
         if len(waiting) == step or n == len(days) - 1:
             blocks.append(_block_means(waiting, selection.weights, left, errors[n + 1 - len(waiting) : n + 1]))
             waiting = []

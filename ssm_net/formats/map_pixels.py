@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -57,6 +59,15 @@ class MapPixels:
     def read(self, day: int) -> DayPixels:
         """Of the day with this number in the folder. Raises ``MosaicError`` where its file is damaged."""
         return DayPixels(*(read(day) for read in self.readers))
+
+    def read_all(self, days: Sequence[int]) -> Iterator[DayPixels]:
+        """Of each of these days, in order: days are read ahead by a thread a core, which decompresses beside the
+        others."""
+        pool = ThreadPoolExecutor(os.cpu_count())
+        try:
+            yield from pool.map(self.read, days)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 Windows = list[tuple[slice, slice, np.ndarray, np.ndarray, np.ndarray]]  # rows, columns; row and column inside; which

@@ -20,6 +20,7 @@ import numpy as np
 import rasterio
 import xarray as xr
 from rasterio.errors import RasterioError
+from rasterio.windows import Window
 
 from ssm_net.core.clock import NIGHT_HOUR
 from ssm_net.ingest import latlon, signature, time_axis
@@ -66,14 +67,19 @@ def _band(path: Path, source: Any, number: int, places: Places) -> np.ndarray:
     """Soil moisture of the pixels that hold ``places``, (P,)."""
     if source.crs is None:
         raise GranuleError(path, "has no coordinate reference system", remedy="write one into it (gdal_edit)")
-    x, y = places.xy(source.crs.to_string())
-    col, row = (np.floor(v).astype(np.int64) for v in ~source.transform @ (x, y))
-    inside = (col >= 0) & (col < source.width) & (row >= 0) & (row < source.height)
+    col, row = (np.floor(v).astype(np.int64) for v in ~source.transform @ places.xy(source.crs.to_string()))
+    inside = np.flatnonzero((col >= 0) & (col < source.width) & (row >= 0) & (row < source.height))
     stored = np.full(places.size, np.nan)
-    order = np.flatnonzero(inside)[np.lexsort((col[inside], row[inside]))]  # blocks are read once
+    height, width = source.block_shapes[number - 1]
+    block = row[inside] // height * source.width + col[inside] // width
+    order = np.argsort(block, kind="stable")
+    _, first = np.unique(block[order], return_index=True)
     with naming_damage(path):
-        picked = list(source.sample(np.stack([x, y], 1)[order], number, masked=True))
-    stored[order] = [float(v[0]) if not np.ma.getmaskarray(v)[0] else np.nan for v in picked]
+        for at in np.split(inside[order], first[1:]) if inside.size else ():  # each block is read once
+            top, left = row[at[0]] // height * height, col[at[0]] // width * width
+            window = Window(left, top, min(width, source.width - left), min(height, source.height - top))
+            pixels = np.ma.filled(source.read(number, window=window, masked=True).astype(float), np.nan)
+            stored[at] = pixels[row[at] - top, col[at] - left]
     encoding = Encoding(path, f"band {number}", {"scale_factor": source.scales[number - 1],
                                                  "add_offset": source.offsets[number - 1],
                                                  "units": source.units[number - 1] or ""})  # fmt: skip

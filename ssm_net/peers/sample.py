@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from pyproj import Transformer
 
-from ssm_net.core.clock import overpass_utc
+from ssm_net.core.clock import NIGHT_HOUR
 from ssm_net.dateline import wrapped
 from ssm_net.grid import M36
 from ssm_net.ingest.encoding import Encoding
@@ -75,7 +75,8 @@ class Sample:
     @classmethod
     def of_night(cls, values: np.ndarray, day: dt.date, places: Places) -> Sample:
         """Of the night overpass of ``day``, about 01:30 local solar time: a map that states a day and no hour."""
-        return cls(values, np.array([overpass_utc(day, float(lon)) for lon in places.lon], "datetime64[s]"))
+        since = np.round((NIGHT_HOUR - places.lon / 15) * 3600)
+        return cls(values, np.datetime64(day, "s") + since.astype("timedelta64[s]"))
 
 
 def soil_moisture(stored: np.ndarray, encoding: Encoding, fills: tuple[float, ...] = ()) -> np.ndarray:

@@ -124,26 +124,40 @@ def series_at(
     A file that cannot be read is left out, logged and counted in the notes. Raises ``PeerError`` where none can, or
     none is of these days.
     """
-    files = [path for path, first, last in peer.files if first <= days[-1] + AROUND and last >= days[0] - AROUND]
+    files = files_near(peer, days)
     if not files:
         held = f"{min(f[1] for f in peer.files)} .. {max(f[2] for f in peer.files)}"
         raise PeerError(f"peers: {peer.name}: {peer.folder} holds {held}, no day of {days[0]} .. {days[-1]}; leave it "
                         "out, or change start= and end=")  # fmt: skip
-    ssm, hours = np.full((2, len(days), places.size), np.nan)
-    errors: list[GranuleError] = []
-    for path in progress(files):
-        try:
-            samples = peer.product.read(path, places)
-        except GranuleError as err:
-            log.warning("%s: %s", peer.name, err)
-            errors.append(err)
-            continue
-        for sample in samples:
-            _keep_nearest(ssm, hours, sample.values, _hours(sample.moment, places.lon, days[0]), days)
+    ssm, hours, errors = read_values(peer, progress(files), days, places)
+    for err in errors:
+        log.warning("%s: %s", peer.name, err)
     if len(errors) == len(files):
         raise PeerError(f"peers: {peer.name}: none of {len(files)} files can be read; the first: {errors[0]}")
     left_out = f"{peer.name}: {len(errors)} of {len(files)} files could not be read"
     return PeerSeries(peer.name, peer.product, ssm, hours, (f"{left_out}; the first: {errors[0]}",) if errors else ())
+
+
+def files_near(peer: Peer, days: Sequence[dt.date]) -> list[Path]:
+    """The files of ``peer`` that may hold a value of ``days`` (in order)."""
+    return [path for path, first, last in peer.files if first <= days[-1] + AROUND and last >= days[0] - AROUND]
+
+
+def read_values(
+    peer: Peer, files: Iterable[Path], days: Sequence[dt.date], places: Places
+) -> tuple[np.ndarray, np.ndarray, list[GranuleError]]:
+    """``ssm`` and ``hours`` of a ``PeerSeries``, and what is wrong with the files that cannot be read."""
+    ssm, hours = np.full((2, len(days), places.size), np.nan)
+    errors: list[GranuleError] = []
+    for path in files:
+        try:
+            samples = peer.product.read(path, places)
+        except GranuleError as err:
+            errors.append(err)
+            continue
+        for sample in samples:
+            _keep_nearest(ssm, hours, sample.values, _hours(sample.moment, places.lon, days[0]), days)
+    return ssm, hours, errors
 
 
 def _hours(moment: np.ndarray, lon: np.ndarray, first: dt.date) -> np.ndarray:
@@ -172,7 +186,7 @@ def summary(peer: PeerSeries, days: Sequence[dt.date]) -> str:
     seen = np.isfinite(peer.ssm)
     which = [day for day, one in zip(days, seen.any(1), strict=True) if one]
     if not which:
-        return f"{peer.name} ({peer.product.name}): no value at any station"
+        return f"{peer.name} ({peer.product.name}): no value at any place"
     middle = float(np.median(peer.hours[seen]))
-    return (f"{peer.name} ({peer.product.name}): {int(seen.sum())} values at {int(seen.any(0).sum())} stations, "
+    return (f"{peer.name} ({peer.product.name}): {int(seen.sum())} values at {int(seen.any(0).sum())} places, "
             f"{runs(which)}, {middle:+.1f} h from our overpass in the median")  # fmt: skip

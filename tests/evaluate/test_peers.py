@@ -10,8 +10,10 @@ import pytest
 
 from ssm_net.config import EvaluateConfig
 from ssm_net.config.checks import ConfigError
+from ssm_net.evaluate import peer_maps
 from ssm_net.evaluate.referees import inside_cells, peers
 from ssm_net.evaluate.referees.point_series import Series
+from ssm_net.evaluate.report.terminal import independent_errors
 from ssm_net.evaluate.run import evaluate
 from ssm_net.grid import Domain
 from ssm_net.peers.products import products_of
@@ -20,6 +22,9 @@ from ssm_net.peers.series import PeerSeries, open_peers, series_at
 from ssm_net.simulate.writers import peers as write
 from ssm_net.stations import ismn as reader
 from ssm_net.stations.matching import at_overpass, station_points, surface_sensors
+
+DOMAIN = Domain("tiny", (84, 88, 776, 780))  # of the fixture ``world``
+DAYS = [dt.date(2016, 5, 1) + dt.timedelta(n) for n in range(14)]
 
 
 def of(rows, **keys):
@@ -63,11 +68,42 @@ def test_inside_the_dense_cell_the_pattern_is_judged(world, baselines, dense, th
     assert low <= ours["gain"] <= high
 
 
+def test_others_are_scored_against_the_truth_as_the_maps_are(world, baselines, theirs, capsys):
+    """In a simulated world, without any station."""
+    out = evaluate(world.config(report=f"{theirs}/report", baselines=[],
+                                peers=[f"Song:{theirs}/china", f"L4:{theirs}/l4"]))  # fmt: skip
+    rows = [row for row in out["peers against truth"] if row["stratum"] == "all"]
+    assert [r["days of"] for r in rows] == ["Song"] * 3 + ["L4"] * 3 + ["all products"] * 4
+    song, ours, flat = (of(rows, name=n, **{"days of": "Song"}) for n in ("Song", "ssm_net", "undownscaled"))
+    assert song["n"] == ours["n"] == flat["n"] < out["pixels_scored"]  # days without a coarse observation
+    assert song["RMSE"] == pytest.approx(0.002, abs=1e-4) and ours["RMSE"] == pytest.approx(0.03, rel=0.05)
+    assert song["sub-grid R"] > 0.99 > ours["sub-grid R"] and song["gain"] > ours["gain"] > 0
+    assert flat["gain"] is None and abs(flat["bias"]) < 1e-3
+    assert of(rows, name="L4", **{"days of": "L4"})["gain"] < 0
+    assert out["peers"] == [] and out["inside cells"] == []
+    assert {r["stratum"] for r in out["peers against truth"]} == {"all", "clear", "cloudy"}
+    text = " ".join(capsys.readouterr().out.split())
+    assert "Song against the 1 km truth: pixels and days" in text and "Beside" not in text
+    assert "Against the 1 km truth. Rows with the same" in (theirs / "report/index.html").read_text()
+
+
+def test_a_product_is_read_in_blocks_of_days(world, theirs, monkeypatch):
+    """A long record of a large domain does not have to be held at once, and a damaged file costs its day alone."""
+    (peer,) = open_peers([f"Song:{theirs}/china"])
+    whole = np.stack(list(peer_maps.daily_maps(peer, DAYS, DOMAIN)))
+    assert np.nanmax(np.abs(whole - world.truth)) < 0.02
+    monkeypatch.setattr(peer_maps, "BLOCK_VALUES", 3 * 144 * 144)
+    np.testing.assert_array_equal(np.stack(list(peer_maps.daily_maps(peer, DAYS, DOMAIN))), whole)
+    (theirs / "china" / f"SM_{DAYS[4]:%Y%j}.h5").write_bytes(b"no file")
+    parts = np.stack(list(peer_maps.daily_maps(peer, DAYS, DOMAIN)))
+    assert np.flatnonzero(np.isnan(parts).all((1, 2))).tolist() == [4]
+
+
 def test_the_plan_names_the_peers_and_the_settings_are_checked(world, theirs, capsys):
     evaluate(world.config(stations="ismn", peers=[f"Song:{theirs}/china"], plan=True))
     assert f"Song, China 1 km (Song et al. 2022): 14 files of {theirs}/china" in capsys.readouterr().out
     keys = {"mosaics": "m", "cube": "c", "report": "r"}
-    with pytest.raises(ConfigError, match="compared at stations"):
+    with pytest.raises(ConfigError, match="compared at stations, or with the truth"):
         EvaluateConfig(**keys, peers=["Song:china"])
     for wrong in ("china", ":china", "Song:"):
         with pytest.raises(ConfigError, match="no name:folder"):
@@ -100,6 +136,10 @@ def test_triple_collocation_finds_the_errors_of_independent_products_only():
     assert found["theirs"]["error"] == pytest.approx(0.045, rel=0.1)
     assert found["theirs"]["R truth"] == pytest.approx(0.06 / np.hypot(0.06, 0.045), abs=0.03)
     assert all(row["intervals"]["error"][0] < row["error"] < row["intervals"]["error"][1] for row in rows)
+    (table,) = independent_errors({"triple collocation": rows, "mosaic_attributes": {"model": "network"}})
+    assert table.title == "Independent errors with theirs: stations 6, coarse cells 6, days 900"
+    assert list(table.columns[0].cells) == ["station", "maps (network)", "theirs"]
+    assert next(iter(table.columns[1].cells)).startswith(f"{found['station']['error']:.3f}\n")
     assert peers.triple_rows(series, [peer], frozenset({"SMAP", "MODIS"})) == []  # the same radiometer in both
     assert peers.triple_rows(series, [peer], frozenset()) == []  # not known what the maps rest on
 

@@ -1,5 +1,6 @@
 """The tables that are printed: against the truth, else at the stations, else against the coarse observation; then
-products of others, and dense stations inside coarse cells. The maps are named by the method that made them."""
+products of others, their independent errors, and dense stations inside coarse cells. The maps are named by the method
+that made them."""
 
 from __future__ import annotations
 
@@ -54,6 +55,14 @@ BESIDE = (
     "Medians over stations and [95 % interval]; m3 m-3. G: gain over the undownscaled value, above 0 better. All of a "
     "table are of the same stations and days."
 )
+TRIPLE = (
+    "Triple collocation, medians over stations and [95 % interval]: error is the standard deviation of the random "
+    "error, m3 m-3, in the scale of each; R truth the correlation with the unknown truth."
+)
+AGAINST_TRUTH = (
+    "All of a table are of the same pixels and days; m3 m-3. gain: by how many % the RMSE is below that of the "
+    "undownscaled value."
+)
 INSIDE = (
     "Stations less the mean of the others in their cell, and [95 % interval] over stations. Static: of means over "
     "days; dynamic: of the rest; gain: by how many % the RMSE is below that without downscaling."
@@ -69,6 +78,29 @@ def beside_others(tables: dict[str, Any]) -> list[Table]:
         where = f"stations {one['stations']}, coarse cells {one.get('footprints')}, days {one['days']}"
         title = f"Beside {one['days of']}: {where if one['stations'] else one['note']}"
         out.append(_scores_table(tables, rows, (title, BESIDE), ("product", "name"), columns))
+    return out
+
+
+def independent_errors(tables: dict[str, Any]) -> list[Table]:
+    """Triple collocation, a table for each product that shares no instrument with the maps; none without one."""
+    out = []
+    for rows in _groups(tables.get("triple collocation") or []):
+        one = rows[0]
+        where = f"stations {one['stations']}, coarse cells {one['footprints']}, days {one['days']}"
+        title = f"Independent errors with {one['days of']}: {where}"
+        out.append(_scores_table(tables, rows, (title, TRIPLE), ("of", "name"), {"error": 3, "R truth": 2}))
+    return out
+
+
+def others_against_truth(tables: dict[str, Any]) -> list[Table]:
+    """Products of others and the maps against the 1 km truth, a table for each set of pixels and days."""
+    columns = {"RMSE": 4, "ubRMSE": 4, "bias": 4, "sub-grid R": 3, "gain": 1}
+    out = []
+    for rows in _groups([row for row in tables.get("peers against truth") or [] if row["stratum"] == "all"]):
+        one = rows[0]
+        count = f"pixels and days {one['n']}" if one["n"] else "no pixel in common"
+        words = f"{one['days of']} against the 1 km truth: {count}", AGAINST_TRUTH
+        out.append(_scores_table(tables, rows, words, ("product", "name"), columns))
     return out
 
 
@@ -88,7 +120,8 @@ def inside_cells(tables: dict[str, Any]) -> list[Table]:
 def show(tables: dict[str, Any], title: str) -> None:
     console = Console()
     console.print(headline(tables, title))
-    for kind in (beside_others(tables), inside_cells(tables)):
+    kinds = (beside_others, independent_errors, others_against_truth, inside_cells)
+    for kind in (tables_of(tables) for tables_of in kinds):
         for number, table in enumerate(kind, 1):
             table.caption = table.caption if number == len(kind) else None  # once is enough
             console.print(table)
@@ -121,7 +154,7 @@ def _table(title: str, caption: str, names: Sequence[str], numbers: Iterable[str
 
 
 def _with_interval(row: Row, name: str, digits: int) -> str:
-    value, interval = format_number(row.get(name), digits), row["intervals"].get(name)
+    value, interval = format_number(row.get(name), digits), row.get("intervals", {}).get(name)
     if interval is None or row.get(name) is None or any(v is None or v != v for v in interval):
         return value
     return f"{value}\n\\[{format_number(interval[0], digits)}, {format_number(interval[1], digits)}]"
