@@ -89,6 +89,21 @@ print(sorted({"lightning", "torchmetrics", "sklearn", "matplotlib"} & set(sys.mo
     assert python(code) == "[]"
 
 
+def test_the_command_loads_nothing_heavy():
+    """``ssm-net --help``, and a word that was mistyped, are answered at once."""
+    code = 'import sys, ssm_net.cli; print(sorted({"torch", "xarray", "numpy", "lightning"} & set(sys.modules)))'
+    assert python(code) == "[]"
+
+
+def test_training_from_a_prior_does_not_load_lightning():
+    code = """
+import sys
+import ssm_net.train.run, ssm_net.produce.run, ssm_net.infer.run
+print(sorted({"lightning", "torchmetrics", "sklearn", "matplotlib"} & set(sys.modules)))
+"""
+    assert python(code) == "[]"
+
+
 def test_import_alone_loads_nothing_heavy():
     code = 'import sys, ssm_net; print(sorted({"torch", "xarray", "numpy", "omegaconf"} & set(sys.modules)))'
     assert python(code) == "[]"
