@@ -42,9 +42,10 @@ from ssm_net.pretrain.truth_samples import TruthSamples
 from ssm_net.pretrain.worlds import FEATURE_NAMES
 from ssm_net.train.aggregate_loss import AggregateLearner
 from ssm_net.train.batches import collate
-from ssm_net.train.from_scratch import footprint_of, objective_of
+from ssm_net.train.from_scratch import objective_of
 from ssm_net.train.optimiser import Schedule
 from ssm_net.train.patches import Patches, PatchShape
+from ssm_net.train.sensor_footprint import footprint_of
 
 WARM = 3  # steps before a training is timed
 TEN_MINUTES = 600.0

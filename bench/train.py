@@ -38,9 +38,10 @@ from ssm_net.estimators.checkpoint import build as network_of
 from ssm_net.train.aggregate_loss import AggregateLearner
 from ssm_net.train.batches import PatchBatch, collate
 from ssm_net.train.data_module import TrainingData
-from ssm_net.train.from_scratch import footprint_of, objective_of
+from ssm_net.train.from_scratch import objective_of
 from ssm_net.train.optimiser import Schedule
 from ssm_net.train.patches import Patches
+from ssm_net.train.sensor_footprint import footprint_of
 
 GOALS = {"waiting, part of a step": 0.05}
 MODELS = {"small": ModelConfig(), "base": ModelConfig(width=48, depth=3, coarse_width=64, coarse_depth=2, cells=True)}

@@ -18,7 +18,6 @@ from rich.markup import escape
 from ssm_net.cli.sweep import run_point
 from ssm_net.config import TrainConfig, load
 from ssm_net.errors import ConfigError, SsmNetError
-from ssm_net.produce.record import RecordStatus
 
 T = TypeVar("T")
 
@@ -37,8 +36,8 @@ def run_verb(verb: Callable[[T], Any], schema: type[T], cfg: DictConfig) -> floa
         _refuse_sweep_over_devices(cfg)
         value = load(schema, cfg)
         result = verb(value)
-        if isinstance(result, RecordStatus) and result.exit_code and not _in_sweep():
-            sys.exit(result.exit_code)
+        if (code := getattr(result, "exit_code", 0)) and not _in_sweep():  # of produce; not its class, which loads all
+            sys.exit(code)
         return objective(value, result)
 
     if _in_sweep():

@@ -15,12 +15,15 @@ import logging
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
 from typing import TypeVar
 
 from ssm_net.config import EngineConfig
@@ -30,6 +33,7 @@ A = TypeVar("A")
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+LOADED_ONCE = ["torch", "xarray", "zarr", "odc.geo.geobox"]  # none starts a thread that a copy would need
 DEATHS = 2  # of workers over the same item, alone, after which the item is to blame
 TIMEOUT = "30s"  # for the scheduler to answer
 
@@ -138,6 +142,20 @@ def _kill_workers(pool: Executor) -> None:
         process.kill()
 
 
+def quick_processes() -> ForkServerContext:
+    """What starts processes of this machine: copies of one that has loaded the large libraries, which would take each
+    some seconds. On Linux only: elsewhere the system's own libraries may not live through a fork."""
+    context = multiprocessing.get_context("forkserver")
+    if sys.platform == "linux":
+        context.set_forkserver_preload(LOADED_ONCE)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # it would end over Ctrl-C while it loads
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return context
+
+
 @contextmanager
 def executor(engine: EngineConfig, workers: int) -> Iterator[tuple[Executor, int]]:
     """The executor, and the number of items that it works on at a time.
@@ -146,8 +164,7 @@ def executor(engine: EngineConfig, workers: int) -> Iterator[tuple[Executor, int
     version of ``ssm_net``.
     """
     if engine.name == "local":
-        context = multiprocessing.get_context("forkserver")
-        with ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent) as pool:
+        with ProcessPoolExecutor(workers, mp_context=quick_processes(), initializer=_follow_parent) as pool:
             yield pool, workers
         return
     try:

@@ -36,8 +36,9 @@ from ssm_net.pretrain.supervised import SupervisedLearner
 from ssm_net.pretrain.truth_samples import TruthSamples
 from ssm_net.pretrain.worlds import FEATURE_NAMES, Place, make_worlds, places_of, samples_file
 from ssm_net.train.data_module import TrainingData
+from ssm_net.train.devices import console, device_of, first_process
 from ssm_net.train.optimiser import Schedule
-from ssm_net.train.trainer import console, device_of, first_process, fit_or_resume, make_trainer
+from ssm_net.train.trainer import fit_or_resume, make_trainer
 from ssm_net.version import __version__
 
 ERROR = "RMSE in withheld worlds, m3 m-3"

@@ -24,7 +24,7 @@ from ssm_net.inputs import features
 from ssm_net.pretrain.observed_world import observed_days
 from ssm_net.pretrain.samples import LOOKAHEADS, thin_world
 from ssm_net.simulate.world.laws import FAMILIES, WIDE
-from ssm_net.train.trainer import console
+from ssm_net.train.devices import console
 
 EXCLUDED = ("elevation",)  # heights above the sea in one world say nothing about those in another
 NARROW_EVERY = 4  # of so many worlds of a group one is of a narrow family alone, where the group has one

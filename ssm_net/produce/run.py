@@ -33,7 +33,6 @@ from ssm_net.produce.granules import delete_spent_granules
 from ssm_net.produce.ready import ReadyDays, ready_days
 from ssm_net.produce.record import RecordStatus
 from ssm_net.produce.sample import SHARE, days_of_window, most_sampled, sampled_days
-from ssm_net.train.run import train
 
 log = logging.getLogger(__name__)
 console = Console()
@@ -118,6 +117,8 @@ def _map_and_drop(cfg: ProduceConfig, cube: Cube, files: RawFiles, more: bool) -
         if len(done) < cfg.keep:
             log.warning("networks are trained on %d days, since there are no more: with an earlier start= they would "
                         "learn from keep=%d days", len(done), cfg.keep)  # fmt: skip
+        from ssm_net.train.run import train  # once in a record, and as slow to load as all else
+
         train(TrainConfig(cube=cfg.cube, run=cfg.run))
     lookahead, window = load_trained(cfg.run).lookahead, days_of_window(cfg.keep)
     if window < lookahead + 2:

@@ -21,16 +21,7 @@ from ssm_net.model.network import SSM_SCALE, Committee, Downscaler
 from ssm_net.train.batches import CoarseWindow, PatchBatch
 from ssm_net.train.leave_own_out import hidden, interpolated
 from ssm_net.train.optimiser import Schedule, adamw
-
-
-@dataclass(frozen=True)
-class SensorFootprint:
-    """The sensor's footprint on a patch: its ``kind`` (gaussian or box), ``fwhm`` in pixels, and the ``ratio`` of a
-    cell's side to a pixel's."""
-
-    kind: str
-    fwhm: float
-    ratio: int
+from ssm_net.train.sensor_footprint import SensorFootprint
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any
 import lightning as L
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from ssm_net.core.workers import quick_processes
 from ssm_net.train.batches import collate
 
 
@@ -63,7 +64,7 @@ class TrainingData(L.LightningDataModule):
             sampler=sampler,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
-            multiprocessing_context="forkserver" if self.workers else None,
+            multiprocessing_context=quick_processes() if self.workers else None,
         )
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:

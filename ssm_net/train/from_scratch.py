@@ -22,13 +22,15 @@ from ssm_net.estimators.checkpoint import build, load_tensors
 from ssm_net.inputs.scaling import Scaling
 from ssm_net.inputs.split import Split
 from ssm_net.inputs.statistics import compute_scaling
-from ssm_net.train.aggregate_loss import AggregateLearner, Objective, SensorFootprint
+from ssm_net.train.aggregate_loss import AggregateLearner, Objective
 from ssm_net.train.data_module import TrainingData
+from ssm_net.train.devices import console
 from ssm_net.train.errors import TrainingError
 from ssm_net.train.optimiser import Schedule
 from ssm_net.train.patches import PatchShape, patch_data
+from ssm_net.train.sensor_footprint import footprint_of
 from ssm_net.train.start import Start
-from ssm_net.train.trainer import console, fit_or_resume, make_trainer
+from ssm_net.train.trainer import fit_or_resume, make_trainer
 
 log = logging.getLogger(__name__)
 HOT = ("lst_day_today", "lst_day_memory")  # features that are high where the ground is hot
@@ -89,12 +91,6 @@ def mean_observation(cube: Cube, parts: Split) -> tuple[float, int]:
         y = cube.read_coarse("ssm", day)
         total, n = total + float(np.nansum(y)), n + int(np.isfinite(y).sum())
     return total / n, n
-
-
-def footprint_of(cube: Cube) -> SensorFootprint:
-    """The sensor's footprint that the cube was prepared for."""
-    fwhm = cube.attrs["fwhm_km"] * 1000 / cube.domain.grid.pixel
-    return SensorFootprint(cube.attrs["footprint"], fwhm, cube.domain.ratio)
 
 
 def objective_of(cfg: TrainConfig, scaling: Scaling) -> Objective:

@@ -24,13 +24,13 @@ from ssm_net.estimators.versions import VERSIONS
 from ssm_net.inputs import features
 from ssm_net.inputs.reading import variables
 from ssm_net.inputs.split import Split, split
+from ssm_net.train.devices import console, device_of, first_process
 from ssm_net.train.errors import TrainingError
-from ssm_net.train.from_scratch import footprint_of, train_from_scratch
 from ssm_net.train.last_layer import design_rows, evenly_chosen, fit_last_layer
 from ssm_net.train.run_folder import deciding_settings, held_run, warn_of_ignored
+from ssm_net.train.sensor_footprint import footprint_of
 from ssm_net.train.start import Start, load_prior, start_from_prior
 from ssm_net.train.target_slopes import target_slopes
-from ssm_net.train.trainer import console, device_of, first_process
 from ssm_net.train.training_stations import TrainingStation, read_training_stations
 from ssm_net.train.withheld import Withheld, calibrated, measure_withheld, scores
 from ssm_net.version import __version__
@@ -63,6 +63,8 @@ def _train(
         console.print(f"[green]{escape(str(run))} is trained already[/]; restart=true trains again")
         return load_trained(run)
     if prior is None:
+        from ssm_net.train.from_scratch import train_from_scratch  # Lightning takes seconds to load
+
         start = train_from_scratch(cfg, cube, parts, run, ablation)
     else:
         start = start_from_prior(prior, cfg, cube, ablation)

@@ -17,7 +17,7 @@ from ssm_net.core.locks import hold_alone, open_lock
 from ssm_net.cube.json_files import CubeError, read_json, write_json
 from ssm_net.errors import ConfigError
 from ssm_net.estimators.checkpoint import Trained
-from ssm_net.train.trainer import first_process
+from ssm_net.train.devices import first_process
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from ssm_net.inputs import features
 from ssm_net.inputs.reading import variables
 from ssm_net.inputs.scaling import Scaling
 from ssm_net.model.network import Committee
-from ssm_net.train.trainer import console
+from ssm_net.train.devices import console
 
 
 @dataclass(frozen=True)

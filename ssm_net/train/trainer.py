@@ -1,10 +1,9 @@
-"""The Trainer of Lightning, set up once for training and pretraining, and the device of what runs without it."""
+"""The Trainer of Lightning, set up once for training and pretraining."""
 
 from __future__ import annotations
 
 import io
 import logging
-import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,35 +14,12 @@ import torch
 from lightning.pytorch.callbacks import Callback, RichProgressBar
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
-from rich.console import Console
 from rich.markup import escape
 
 from ssm_net.config import TrainerConfig
 from ssm_net.core.files import write_whole
-from ssm_net.errors import ConfigError
 from ssm_net.estimators.checkpoint import load_tensors
-
-
-def first_process() -> bool:
-    """Whether this is the first of the processes that train together, which alone speaks and saves."""
-    return os.environ.get("LOCAL_RANK", "0") == "0"
-
-
-console = Console(quiet=not first_process())
-
-
-def device_of(cfg: TrainerConfig) -> torch.device:
-    """The device that ``trainer.accelerator`` stands for; ``auto`` is a CUDA GPU where there is one, else the CPU.
-
-    Raises ``ConfigError`` where torch finds no such device.
-    """
-    have = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    kinds = {"auto": ("cuda", "cpu"), "gpu": ("cuda", "mps")}.get(cfg.accelerator, (cfg.accelerator,))
-    for kind in kinds:
-        if have.get(kind, False):
-            return torch.device(kind)
-    raise ConfigError(f"trainer.accelerator={cfg.accelerator}: torch finds no such device; trainer=cpu needs none, "
-                      "trainer.accelerator=auto takes a GPU where there is one")  # fmt: skip
+from ssm_net.train.devices import console, device_of
 
 
 class WholeCheckpoints(TorchCheckpointIO):

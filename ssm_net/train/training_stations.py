@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ssm_net.cube.store import Cube
 from ssm_net.inputs.split import Split
+from ssm_net.train.devices import console
 from ssm_net.train.errors import TrainingError
-from ssm_net.train.trainer import console
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ def call(folder: Path, *more: str) -> tuple[int, dict]:
     return code, json.loads((folder / "gpu.json").read_text())
 
 
+@pytest.mark.slow
 def test_every_section_gives_its_numbers(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, report = call(folder, "--commit", "abc")
     sections = report["sections"]

@@ -18,8 +18,9 @@ from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, load_trained, save_trai
 from ssm_net.estimators.versions import VERSIONS
 from ssm_net.infer.run import infer
 from ssm_net.train import last_layer
+from ssm_net.train.devices import device_of
 from ssm_net.train.run import train
-from ssm_net.train.trainer import device_of, make_trainer
+from ssm_net.train.trainer import make_trainer
 
 SMALL = ModelConfig(members=2, width=8, depth=1, coarse_width=8, lags=3)
 

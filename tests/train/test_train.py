@@ -251,8 +251,7 @@ def test_killed_training_goes_on_and_ends_like_an_unbroken_one(cube: Cube, tmp_p
     assert last.exists() and not (run / "model.json").exists()
     assert list(last.parent.glob("last.ckpt.*.part"))
     assert torch.load(last, map_location="cpu", weights_only=True)["epoch"] == 1
-    crash.finished(code.format(run=str(run)))
-    crash.finished(code.format(run=str(whole)))
+    crash.finished(code.format(run=str(run)) + code.format(run=str(whole)))
     a, b = load_trained(run), load_trained(whole)
     for x, y in zip(a.network.state_dict().values(), b.network.state_dict().values(), strict=True):
         assert torch.equal(x, y)
