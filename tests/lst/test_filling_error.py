@@ -29,10 +29,11 @@ def test_filling_is_tried_out_under_the_clouds_of_the_day_and_everywhere_in_turn
     days = [withheld(seen, DAY + dt.timedelta(n), 36) for n in range(6)]
     tried = torch.stack(days).any(0)
     assert float(tried[seen].float().mean()) > 0.5
-    for one, other in zip(days[::3], days[3::3], strict=True):
+    for one, other in zip(days[:3], days[3:], strict=True):
         assert not bool((one & other).any())  # the same clouds, in the other half
-        assert bool((one | other)[seen & (one | other)].any()) and bool(seen[one].all())
-        assert float((seen & ~one).sum()) > 0.7 * float(seen.sum())
+    for hidden in days:
+        assert bool(hidden.any()) and bool(seen[hidden].all())
+        assert int((seen & ~hidden).sum()) > 0.7 * int(seen.sum())
 
 
 def test_filling_is_tried_out_on_a_day_of_few_observations_too() -> None:
@@ -75,7 +76,7 @@ def test_a_few_pixels_far_from_data_do_not_rule_the_error_there() -> None:
     distance = torch.cat([near, far])
     missed = torch.cat([error_at(near, (1.0, 3.0)), torch.full_like(far, 0.1)])
     error = measured_error(missed, torch.full_like(missed, 1e6), distance, (1.0, 3.0), 36)
-    assert error[-1] == pytest.approx(3.0, rel=0.05)
+    assert error[-1] == pytest.approx(3.0, rel=0.1)  # as it alone says: 0.1
 
 
 def test_the_variance_lies_on_lines_between_distances() -> None:
