@@ -250,7 +250,7 @@ def _error(
     missed, weight, distance = (torch.cat(parts) for parts in zip(*tried, strict=True))
     if len(missed) < LEAST_WITHHELD:
         return error
-    now = measured_error(missed, weight, distance, error)
+    now = measured_error(missed, weight, distance, error, ratio)
     kept = 0.0 if before is None else ERROR_DECAY ** (day - before.day).days
     return tuple(fading_mean(a, b, kept) for a, b in zip(at_distances(error), now, strict=True))
 
@@ -261,10 +261,8 @@ def _tried(
     """What filling of withheld pixels of these rows misses (K), the weights of their memory, and their distances to
     the data that are left, each (n,)."""
     comparable = observed.comparable[rows]
-    shown = comparable & ~withheld(comparable, day, ratio)
-    hidden = observed.own[rows] & comparable & ~shown
-    if int(shown.sum()) < LEAST_WITHHELD:
-        hidden = torch.zeros_like(hidden)
+    tried = withheld(comparable, day, ratio)
+    shown, hidden = comparable & ~tried, observed.own[rows] & tried
     expected = guess[rows] - observed.reduced[rows]
     missed = (inpaint(-expected, trust[rows] * shown) + expected)[hidden]
     return missed, observed.memory.weight[rows][hidden], distance_to_data(shown, ratio)[hidden]
@@ -277,7 +275,8 @@ def _assemble(
     """LST, its standard error and lineage, all (y, x).
 
     ``guess`` (K) is the filled value, ``background_sigma`` (K) is on the fine pixels. It is pixel-wise: some rows at a
-    time, without fields of a country in between.
+    time, without fields of a country in between. Near observations the inpainted difference to them mends a background
+    that is wrong: the nearer they are, the less its error counts.
     """
     lst, sigma = torch.empty_like(guess), torch.empty_like(guess)
     lineage = torch.empty_like(guess, dtype=torch.uint8)
@@ -286,7 +285,7 @@ def _assemble(
         old_weight = observed.memory.weight[rows]
         known = torch.isfinite(guess[rows])
         stated = error_at(far, error) * torch.sqrt(relative_variance(old_weight))
-        stated = torch.where(known, torch.sqrt(stated**2 + background_sigma[rows] ** 2), torch.nan)
+        stated = torch.where(known, torch.sqrt(stated**2 + (far * background_sigma[rows]) ** 2), torch.nan)
         near = known & ((old_weight > STALE) | (far < NO_DATA_NEAR))
         source = torch.where(near, NEIGHBOURS, CYCLE)
         lst[rows] = torch.where(clear, observation.lst[rows], guess[rows])
