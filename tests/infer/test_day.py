@@ -72,7 +72,7 @@ def test_bfloat16_is_within_a_thousandth(tiny_cube_path: Path) -> None:
     cube, prior = open_cube(tiny_cube_path), load_trained(SHIPPED_PRIOR)
     everywhere = torch.ones(cube.domain.fine_shape, dtype=torch.bool)
     exact, rounded = (NetworkEstimator(prior, cube, CPU, p) for p in (torch.float32, torch.bfloat16))
-    coarse = read_coarse(cube, cube.days[5], exact.lags, exact.scaling)
+    coarse = read_coarse(cube, cube.days[5], exact.lags, exact.scaling, exact.lookahead)
     a, b = (background(one, cube, coarse, everywhere, 4) for one in (exact, rounded))
     assert 0 < float((a.mean - b.mean).abs().max()) <= 1e-3
     assert float((a.shared.sqrt() - b.shared.sqrt()).abs().max()) <= 1e-3
