@@ -20,7 +20,7 @@ from ssm_net.grid import row_blocks
 from ssm_net.model.network import PATTERN_SCALE, Committee, Downscaler, bounded
 
 NORM_EPS = torch.nn.LayerNorm(1).eps
-PIXELS_AT_ONCE = 6000  # on a CPU: the activations between two products stay in its cache
+PIXELS_AT_ONCE = 3000  # on a CPU: the activations between two products stay in its cache
 
 
 class HalfUpsampled(NamedTuple):
