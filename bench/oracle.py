@@ -65,7 +65,12 @@ def train_oracle(cube: Cube, truth: Truth, prior: Trained, cfg: TrainConfig, epo
         thin(cube, truth, prior.scaling.names, file, cfg.seed)
     world = World.load(file)
     train, held = labels_of(cube, parts)
-    sizes: dict[str, Any] = {"ratio": prior.ratio, "lags": prior.model.lags}
+    sizes: dict[str, Any] = {
+        "ratio": prior.ratio,
+        "lags": prior.model.lags,
+        "lookahead": prior.model.lookahead,
+        "looks": 0,
+    }
     data = TrainingData(
         TruthSamples([world], prior.scaling, labels=[train], seed=cfg.seed, **sizes),
         TruthSamples([world], prior.scaling, labels=[held], seed=None, **sizes), BATCH, cfg.trainer.workers,
