@@ -65,12 +65,8 @@ def train_oracle(cube: Cube, truth: Truth, prior: Trained, cfg: TrainConfig, epo
         thin(cube, truth, prior.scaling.names, file, cfg.seed)
     world = World.load(file)
     train, held = labels_of(cube, parts)
-    sizes: dict[str, Any] = {
-        "ratio": prior.ratio,
-        "lags": prior.model.lags,
-        "lookahead": prior.model.lookahead,
-        "looks": 0,
-    }
+    model = prior.model
+    sizes: dict[str, Any] = {"ratio": prior.ratio, "lags": model.lags, "lookahead": model.lookahead}
     data = TrainingData(
         TruthSamples([world], prior.scaling, labels=[train], seed=cfg.seed, **sizes),
         TruthSamples([world], prior.scaling, labels=[held], seed=None, **sizes), BATCH, cfg.trainer.workers,

@@ -38,7 +38,7 @@ class ReadingMark:
         if file is None or not file.exists():
             return cls(file)
         left = [path for name in file.read_bytes().split(b"\0") if (path := Path(os.fsdecode(name))).is_file()]
-        log.warning("the last run ended while it read %s: tried again in a process of its own",
+        log.warning("an earlier run ended while it read %s: tried again in a process of its own",
                     " or ".join(str(path) for path in left) or "a file that is gone")  # fmt: skip
         fatal = frozenset(those_that_kill(read, left))
         for path in sorted(fatal):

@@ -53,7 +53,9 @@ def truth_rows(
 
 
 def daily_maps(peer: Peer, days: Sequence[dt.date], domain: Domain) -> Iterator[np.ndarray]:
-    """The product on the grid of ``domain``, (Ny, Nx) m3 m-3, NaN where it has no value, for each of ``days``."""
+    """The product on the grid of ``domain``, (Ny, Nx) m3 m-3, NaN where it has no value, for each of ``days``.
+
+    Files that cannot be read are left out; ``series_at`` names them."""
     lon, lat = (axis.ravel() for axis in np.meshgrid(*domain.lonlat()))
     places = Places(wrapped(lon), lat)
     step = max(1, BLOCK_VALUES // places.size)

@@ -15,6 +15,7 @@ import numpy as np
 from ssm_net.config import EngineConfig
 from ssm_net.core.clock import HOURS, OVERPASSES, hour_bands, is_wide, overpass_utc
 from ssm_net.core.files import write_whole
+from ssm_net.core.reading_mark import ENDS
 from ssm_net.core.workers import in_order, those_that_kill
 from ssm_net.cube.spacing import spacing
 from ssm_net.cube.variables import API_DAYS
@@ -233,7 +234,7 @@ def _read_without_fatal(plan: DayPlan) -> ObservedDay:
     log.warning("%s: the process that reads this day ends; its %d files are read one by one", plan.day, len(granules))
     fatal = set(those_that_kill(partial(_read_one, plan), sorted(granules)))
     (observed,) = in_order(read_granules, [_only(plan, set(granules) - fatal)], EngineConfig(), 1)
-    bad = [GranuleError(path, "the process that reads it ends", day=plan.day) for path in sorted(fatal)]
+    bad = [GranuleError(path, ENDS, day=plan.day) for path in sorted(fatal)]
     return replace(
         observed, problems=(*observed.problems, *map(str, bad)),
         left_out={**observed.left_out, **{err.path.name: _size(err.path) for err in bad}},
