@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -37,6 +38,7 @@ from ssm_net.inputs.tiling import Tile, joined, tiles, window_of
 from ssm_net.model.network import SSM_MAX, SSM_MIN
 from ssm_net.model.update import exact, increments
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 GPU_THREADS = 2  # of a day whose tiles are computed on a GPU; other days have theirs
 AHEAD = 4  # tiles a processor that are under way or wait to be taken up
@@ -68,7 +70,7 @@ class DayBackground:
     ``land`` (y, x) bool is the production mask, ``update`` gain, exact or none, ``flags`` (y, x) uint16. ``sums`` are
     those of the observation operator of mean and shared variance, (3, R, C), or None where there is no update. ``own``
     are attributes of this day's map alone. ``region_sigma`` is the error that all pixels of the domain share, a part of
-    what the tiles state as local, m3 m-3.
+    what the tiles state as local, m3 m-3. ``unobserved``: a baseline had no observation at all to begin with.
     """
 
     cube: Cube
@@ -80,10 +82,11 @@ class DayBackground:
     sums: Tensor | None
     own: dict[str, Attribute] = field(default_factory=dict)
     region_sigma: float = 0.0
+    unobserved: bool = False
 
     def mosaic(self, attrs: dict[str, Attribute]) -> Mosaic:
         """The update, with what the whole domain says, tile by tile; masked pixels become NaN. Raises ``EmptyMapError``
-        where no other pixel has a value."""
+        where no other pixel has a value, unless a baseline had no observation to begin with."""
         domain, ratio, observed = self.cube.domain, self.cube.domain.ratio, self.coarse.ssm[0]
         increment, k = torch.zeros(2, *domain.coarse_shape)
         conserved: Iterator[Tensor] | None = None
@@ -111,11 +114,13 @@ class DayBackground:
             parts.add(shared, local, ~masked, self.flags[at])
             wanted += int(masked.size - masked.sum())
             valued += int(np.isfinite(ssm[at]).sum())
-        if wanted and not valued:
+        if wanted and not valued and self.unobserved:
+            log.warning("%s: the map has no value: there was no coarse observation on this day, or on the %d before it "
+                        "that the baseline looks back to", self.coarse.day, len(self.coarse.ssm) - 1)  # fmt: skip
+        elif wanted and not valued:
             raise EmptyMapError(
                 f"{self.coarse.day}: none of the {wanted:,} pixels of {self.cube.path} that are to be mapped has a "
-                "value, so no map is written: the estimate is NaN everywhere. For a baseline, was there any coarse "
-                "observation (see ssm-net prepare)? Else train the model again with restart=true"
+                "value, so no map is written: the estimate is NaN everywhere. Train the model again with restart=true"
             )
         return Mosaic(self.coarse.day, domain, ssm, sigma, self.flags, attrs | self.own | parts.attributes())
 
@@ -155,7 +160,9 @@ def predict_background(
             done.append(TileBackground(each, torch.stack(estimate[:3], out=values)))
             if progress is not None:
                 progress(len(done), len(wanted))
-    return DayBackground(cube, coarse, land, update, done, flags, total)
+    learned = isinstance(estimator, NetworkEstimator)  # and has a value without observations, too
+    unobserved = not learned and not bool(torch.isfinite(coarse.ssm).any())
+    return DayBackground(cube, coarse, land, update, done, flags, total, unobserved=unobserved)
 
 
 def background(estimator: Estimator, cube: Cube, coarse: CoarseDay, land: Tensor, side: int) -> Estimate:

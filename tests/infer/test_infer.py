@@ -16,7 +16,7 @@ from ssm_net.estimators.bilinear import Bilinear
 from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, ModelError, load_trained
 from ssm_net.estimators.dispatch import Dispatch
 from ssm_net.estimators.network import NetworkEstimator
-from ssm_net.formats.mosaic_days import read_day
+from ssm_net.formats.mosaic_days import day_path, read_day
 from ssm_net.formats.product import Flag
 from ssm_net.grid import block_mean
 from ssm_net.infer.day import background
@@ -236,3 +236,21 @@ def test_a_prior_that_no_cube_has_adapted_is_named_with_the_remedy(tiny_cube_pat
     cfg = InferConfig(cube=str(tiny_cube_path), run=str(SHIPPED_PRIOR), mosaics=str(tmp_path))
     with pytest.raises(InferenceError, match=r"train\.py cube=.* prior="):
         infer(cfg)
+
+
+def test_a_baseline_has_an_empty_map_before_the_first_observation(
+    cube: Cube, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A record that begins in an orbit gap, or lasts through months without a sensor, ended every baseline of it."""
+
+    def first_day_unobserved(*args: object) -> CoarseDay:
+        coarse = read_coarse(*args)  # type: ignore[arg-type]
+        return replace(coarse, ssm=coarse.ssm * torch.nan) if coarse.day == FIRST else coarse
+
+    monkeypatch.setattr("ssm_net.infer.day.read_coarse", first_day_unobserved)
+    days = infer(InferConfig(str(cube.path), str(tmp_path), method="bilinear"))
+    assert days == list(cube.days)
+    empty, full = (read_day(day_path(tmp_path, "tiny", day), day) for day in days[:2])
+    assert not np.isfinite(empty.ssm).any() and np.isfinite(full.ssm).any()
+    (said,) = [r.getMessage() for r in caplog.records if "the map has no value" in r.getMessage()]
+    assert said.startswith(f"{FIRST}: ") and "no coarse observation on this day" in said
