@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -36,24 +37,39 @@ def real_dir() -> Path:
     return folder
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that one of the processes that run the tests makes, for all of them."""
+    home = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        home = home.parent
+    folder, done = home / name, home / f"{name}.done"
+    with open(home / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            make(folder)
+            done.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def tiny_raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The granules of eight days of a tiny world, and its truth. Read only.
 
     Of the thirty days of rain before them four stay: to open the others would take most of the time of a ``prepare``.
     """
-    raw = simulate(road.simulation(tmp_path_factory.mktemp("tiny") / "raw"))
-    for file in sorted((raw / "precip").iterdir())[:-12]:
-        file.unlink()
-    return raw
+
+    def make(raw: Path) -> None:
+        simulate(road.simulation(raw))
+        for file in sorted((raw / "precip").iterdir())[:-12]:
+            file.unlink()
+
+    return made_once(tmp_path_factory, "tiny_raw", make)
 
 
 @pytest.fixture(scope="session")
-def tiny_cube_path(tiny_raw: Path) -> Path:
+def tiny_cube_path(tiny_raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The cube of all its days, prepared at once. Read only."""
-    cube = prepare(road.preparation(tiny_raw, tiny_raw.parent / "cube.zarr"))
-    assert cube is not None
-    return cube.path
+    return made_once(tmp_path_factory, "tiny_cube.zarr", lambda cube: prepare(road.preparation(tiny_raw, cube)))
 
 
 @pytest.fixture

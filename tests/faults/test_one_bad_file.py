@@ -38,11 +38,12 @@ SSM = "NNsm-AMSR2-2016123.nc"
 FOLDER = {LST: "MYD11A1.061", SSM: "NNsm"}
 
 
-@pytest.fixture(autouse=True)
-def fresh_reader() -> Iterator[None]:
-    """A reader process that is started in a test has the libraries that the test put before the others."""
-    reader_process.stop()
-    yield
+@pytest.fixture
+def put_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]:
+    """Puts a folder of libraries before the others, for processes that are started later: a new reader process, too."""
+    with monkeypatch.context() as patch:
+        reader_process.stop()
+        yield lambda libraries: patch.syspath_prepend(str(libraries))
     reader_process.stop()
 
 
@@ -81,7 +82,13 @@ def fields_of(cube: Path) -> dict[str, str]:
     [
         pytest.param("pyhdf", LST, "os.abort()", 1, "damaged: the process that read it ended .SIGABRT", id="F1-alone"),
         pytest.param(
-            "pyhdf", LST, "os.abort()", 2, "damaged: the process that read it ended .SIGABRT", id="F1-workers"
+            "pyhdf",
+            LST,
+            "os.abort()",
+            2,
+            "damaged: the process that read it ended .SIGABRT",
+            id="F1-workers",
+            marks=pytest.mark.slow,
         ),
         pytest.param("pyhdf", LST, "raise TypeError('not a name')", 1, "not a name", id="F4-raises"),
         pytest.param("h5netcdf", SSM, "os.abort()", 2, "the process that reads it ends", id="worker-dies"),
@@ -89,9 +96,9 @@ def fields_of(cube: Path) -> dict[str, str]:
 )
 def test_a_reader_that_dies_costs_one_file(
     library: str, name: str, act: str, workers: int, said: str, raw: Path, without: dict, tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    put_before: Callable[[Path], None],
 ) -> None:  # fmt: skip
-    monkeypatch.syspath_prepend(str(stubs.stub(tmp_path, library, [name], act)))
+    put_before(stubs.stub(tmp_path, library, [name], act))
     prepare(road.preparation(raw, tmp_path / "cube.zarr", end=END, workers=workers))
     cube = open_cube(tmp_path / "cube.zarr")
     problems = {day: (cube.status(day) or {})["problems"] for day in cube.done_days()}
@@ -118,13 +125,13 @@ def ends_the_command(cfg: PrepareConfig, libraries: Path) -> None:
 
 @pytest.mark.slow
 def test_a_reader_that_ends_the_command_costs_one_run_and_one_file(
-    raw: Path, without: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    raw: Path, without: dict, tmp_path: Path, put_before: Callable[[Path], None]
 ) -> None:
     """One worker reads in the process of the command: a library that ends it would end each run, for ever."""
     libraries = stubs.stub(tmp_path, "h5netcdf", [SSM], "os.abort()")
     cfg = road.preparation(raw, tmp_path / "cube.zarr", end=END)
     ends_the_command(cfg, libraries)
-    monkeypatch.syspath_prepend(str(libraries))
+    put_before(libraries)
     prepare(cfg)
     cube = open_cube(tmp_path / "cube.zarr")
     assert [line for line in (cube.status(DAY) or {})["problems"] if SSM in line]
@@ -133,7 +140,7 @@ def test_a_reader_that_ends_the_command_costs_one_run_and_one_file(
 
 
 def test_a_file_that_ends_the_command_when_it_is_listed_is_left_out(
-    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    raw: Path, tmp_path: Path, put_before: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its name tells no day, so it is opened before the plan is made."""
     odd = raw / "NNsm" / "soil of tuesday.nc"
@@ -141,7 +148,7 @@ def test_a_file_that_ends_the_command_when_it_is_listed_is_left_out(
     libraries = stubs.stub(tmp_path, "h5netcdf", [odd.name], "os.abort()")
     cfg = road.preparation(raw, tmp_path / "cube.zarr", start=str(DAY), end=str(DAY))
     ends_the_command(cfg, libraries)
-    monkeypatch.syspath_prepend(str(libraries))
+    put_before(libraries)
     cube = prepare(cfg)
     assert cube is not None and cube.done_days() == [DAY]
     assert f"{odd}: the process that reads it ends" in caplog.text
@@ -169,7 +176,7 @@ def test_a_static_map_that_ends_the_command_is_named(
 
 @pytest.mark.slow
 def test_a_file_that_ends_the_command_where_sensors_are_matched_is_left_out(
-    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    raw: Path, tmp_path: Path, put_before: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     """All coarse files of the archive are read then, not those of the days to be made alone."""
     of_day = next(p for p in sorted((raw / "NNsm").iterdir()) if p.name != SSM)
@@ -178,7 +185,7 @@ def test_a_file_that_ends_the_command_where_sensors_are_matched_is_left_out(
     days = [day for day in (DAY - ONE_DAY, DAY, DAY + ONE_DAY) if f"{day:%Y%j}" in other.name]
     cfg = road.preparation(raw, tmp_path / "cube.zarr", start=str(days[0]), end=str(days[0]))
     ends_the_command(cfg, libraries)
-    monkeypatch.syspath_prepend(str(libraries))
+    put_before(libraries)
     cube = prepare(cfg)
     assert cube is not None and cube.done_days() == days
     assert f"{SSM}: the process that reads it ends" in caplog.text
@@ -288,14 +295,14 @@ def test_what_no_file_can_help_ends_the_run(
 
 
 def test_a_death_is_not_blamed_on_the_file_that_comes_after(
-    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    raw: Path, tmp_path: Path, put_before: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Memory that one file damaged ends the process at the next: that one is whole, and is read."""
     folder = raw / FOLDER[LST]
     whole = next(p for p in folder.glob("*.hdf") if p.name != LST)
     act = f"open({str(tmp_path / 'once')!r}, 'a').close() if os.path.exists({str(tmp_path / 'once')!r}) else "
     act += f"(open({str(tmp_path / 'once')!r}, 'a').close(), os.abort())"
-    monkeypatch.syspath_prepend(str(stubs.stub(tmp_path, "pyhdf", [whole.name], act)))
+    put_before(stubs.stub(tmp_path, "pyhdf", [whole.name], act))
     for path in (folder / LST, whole):
         with hdf4_apart.open_hdf4(path) as file:
             assert hdf4_apart.first_layer(file, ["LST_Day_1km"])
