@@ -90,30 +90,28 @@ for first, verbs in {ways}:
     assert done.code == 0 and done.said.split() == [verb for _, verbs in ways for verb in verbs], done.said
 
 
-def test_reading_granules_and_maps_does_not_load_lightning():
-    """A process that reads granules would start seconds later and hold what trains networks in memory."""
-    code = """
-import sys
+@pytest.mark.parametrize(
+    "work",
+    [
+        """
 import ssm_net
 ssm_net.simulate, ssm_net.prepare, ssm_net.open_cube, ssm_net.open_mosaics, ssm_net.Domain, ssm_net.TrainConfig
 import ssm_net.ingest.catalog, ssm_net.prepare.run
-print(sorted({"lightning", "torchmetrics", "sklearn", "matplotlib"} & set(sys.modules)))
-"""
-    assert python(code) == "[]"
+""",
+        "import ssm_net.train.run, ssm_net.produce.run, ssm_net.infer.run",
+    ],
+    ids=["granules and maps", "training from a prior"],
+)
+def test_lightning_is_not_loaded_by(work):
+    """A process would start seconds later and hold what trains networks in memory."""
+    heavy = {"lightning", "torchmetrics", "sklearn", "matplotlib"}
+    done = ready_process.run(f"{work}\nprint(sorted({heavy!r} & set(sys.modules)))")
+    assert (done.code, done.said) == (0, "[]\n")
 
 
 def test_the_command_loads_nothing_heavy():
     """``ssm-net --help``, and a word that was mistyped, are answered at once."""
     code = 'import sys, ssm_net.cli; print(sorted({"torch", "xarray", "numpy", "lightning"} & set(sys.modules)))'
-    assert python(code) == "[]"
-
-
-def test_training_from_a_prior_does_not_load_lightning():
-    code = """
-import sys
-import ssm_net.train.run, ssm_net.produce.run, ssm_net.infer.run
-print(sorted({"lightning", "torchmetrics", "sklearn", "matplotlib"} & set(sys.modules)))
-"""
     assert python(code) == "[]"
 
 
