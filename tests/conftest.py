@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import road
 import torch
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from made_once import made_once
 
 from ssm_net.cli.sweep import SweepFolder
 from ssm_net.prepare.run import prepare
@@ -34,20 +34,6 @@ def real_dir() -> Path:
     folder = Path(os.environ.get("SSM_NET_REAL", Path(__file__).parents[2] / "shared" / "real"))
     if not folder.is_dir():
         pytest.skip(f"no real observations at {folder}; set SSM_NET_REAL to the folder that holds them")
-    return folder
-
-
-def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
-    """A folder that one of the processes that run the tests makes, for all of them."""
-    home = factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        home = home.parent
-    folder, done = home / name, home / f"{name}.done"
-    with open(home / f"{name}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not done.exists():
-            make(folder)
-            done.touch()
     return folder
 
 

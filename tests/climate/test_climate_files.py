@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from compliance import CF_FAULT, remarks
-from years_of_maps import days, mosaic, write_record
+from years_of_maps import days, mosaic
 
 import ssm_net
 from ssm_net.cli import main
@@ -21,11 +21,6 @@ from ssm_net.errors import SsmNetError
 from ssm_net.formats.mosaic_days import write_day
 
 WINTER = {"start": "2020-02-01", "end": "2020-03-31", "window": 3, "min_years": 4}
-
-
-@pytest.fixture(scope="module")
-def maps(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_record(tmp_path_factory.mktemp("maps"))
 
 
 def stamps(folder: Path) -> dict[str, int]:
