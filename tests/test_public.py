@@ -68,7 +68,7 @@ def test_a_verb_can_be_called_after_any_import():
     Each way begins in a copy of a process that has loaded what others wrote, which takes longest, and nothing of ours.
     """
     work = """
-import os, matplotlib, scipy.stats
+import os, lightning, matplotlib, scipy.stats
 for name in [name for name in sys.modules if name.partition(".")[0] == "ssm_net"]:
     del sys.modules[name]
 for first, verbs in {ways}:
