@@ -181,6 +181,7 @@ def test_granules_are_read_by_the_workers(scheduler: str, tiny_raw: Path, tiny_c
     assert {k: want[k] for k in have} == have
 
 
+@pytest.mark.slow
 def test_a_reader_that_dies_costs_no_day(
     tiny_raw: Path, tiny_cube_path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -39,7 +39,7 @@ def test_a_killed_download_goes_on_within_the_file(
     big = archive.granules[2] = replace(big, content=content(big.name, size=3_000_000))
     archive.faults[big.name] = ["stall"]
     child = subprocess.Popen(words(archive, tmp_path / "raw"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    assert archive.stalled.wait(30), child.communicate(timeout=5)
+    assert archive.stalled.wait(120), child.communicate(timeout=5)
     part = tmp_path / "raw" / FOLDER / f"{big.name}.part"
     until = time.monotonic() + 20
     while not (part.exists() and part.stat().st_size > 1_000_000) and time.monotonic() < until:

@@ -97,10 +97,9 @@ def test_batches_do_not_depend_on_the_number_of_workers(cube: Cube) -> None:
 
     alone = epoch(0)
     assert len(alone) == -(-len(data) // 3)
-    for workers in (1, 2):
-        for a, b in zip(alone, epoch(workers), strict=True):
-            for x, y in zip(tensors(a), tensors(b), strict=True):
-                torch.testing.assert_close(x, y, rtol=0, atol=0, equal_nan=True)
+    for a, b in zip(alone, epoch(2), strict=True):
+        for x, y in zip(tensors(a), tensors(b), strict=True):
+            torch.testing.assert_close(x, y, rtol=0, atol=0, equal_nan=True)
 
 
 def test_each_epoch_draws_each_day_once(cube: Cube) -> None:
