@@ -28,6 +28,7 @@ def test_what_is_downloaded_is_served_and_the_rest_is_put_there_by_hand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(static_tiles, "write_static_tiles", water_alone)
+    monkeypatch.setattr("ssm_net.simulate.native_files.SPIN_UP", 0)  # of the days whose rain is written
     tiny_raw = simulate(road.simulation(tmp_path / "raw", end=road.START, **basin.WORLD))
     products = chosen_products(list(basin.PRODUCTS), basin.START, basin.END)
     known = {collection.short_name for product in products for collection in product.collections}
