@@ -1,8 +1,8 @@
 """Python in a process of its own that has loaded the large libraries: a copy of one that loads them once.
 
-What is started here is killed, interrupted and waited for like any process; a fresh interpreter would take four seconds
-of processor time each. Started as a script this is the process that is copied: for each request, a line of JSON, it
-forks, and says how a copy ended when it is asked.
+What is started here is killed, interrupted and waited for like any process, and need not load them again. Started as a
+script this is the process that is copied: for each request, a line of JSON, it forks, and says how a copy ended when it
+is asked.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import atexit
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from typing import Any
 TESTS = Path(__file__).parent
 PATH = [str(TESTS), str(TESTS / "cube"), str(TESTS / "train")]  # of helpers that the work imports
 LOADED = ("ssm_net.prepare.run", "ssm_net.infer.run", "torch", "xarray", "zarr", "pandas")
+MOST = 600  # seconds that work may take: SIGALRM ends it
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ def serve() -> dict[str, Any] | None:
 
 def become(work: str, cwd: str, env: dict[str, str], writes_to: str) -> None:
     """Do the work as an interpreter would that has just started."""
+    signal.alarm(MOST)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(os.open(writes_to, os.O_WRONLY), 1)
     os.dup2(1, 2)
