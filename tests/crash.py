@@ -45,12 +45,6 @@ def killed_at(point: FaultPoint, work: str, where: str = "", n: int = 1) -> None
     assert done.code == -signal.SIGKILL, done.said
 
 
-def finished(work: str) -> None:
-    """Run ``work`` in a process of its own to its end."""
-    done = ready_process.run(work)
-    assert done.code == 0, done.said
-
-
 @contextmanager
 def failing_at(point: FaultPoint, error: BaseException, where: str = "", n: int = 1) -> Iterator[None]:
     """Raise ``error`` at the moment, once."""
