@@ -11,6 +11,7 @@ import road
 import torch
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from made_once import made_once
 
 from ssm_net.cli.sweep import SweepFolder
 from ssm_net.prepare.run import prepare
@@ -42,18 +43,19 @@ def tiny_raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     Of the thirty days of rain before them four stay: to open the others would take most of the time of a ``prepare``.
     """
-    raw = simulate(road.simulation(tmp_path_factory.mktemp("tiny") / "raw"))
-    for file in sorted((raw / "precip").iterdir())[:-12]:
-        file.unlink()
-    return raw
+
+    def make(raw: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("ssm_net.simulate.native_files.SPIN_UP", 4)  # of the days whose rain is written
+            simulate(road.simulation(raw))
+
+    return made_once(tmp_path_factory, "tiny_raw", make)
 
 
 @pytest.fixture(scope="session")
-def tiny_cube_path(tiny_raw: Path) -> Path:
+def tiny_cube_path(tiny_raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The cube of all its days, prepared at once. Read only."""
-    cube = prepare(road.preparation(tiny_raw, tiny_raw.parent / "cube.zarr"))
-    assert cube is not None
-    return cube.path
+    return made_once(tmp_path_factory, "tiny_cube.zarr", lambda cube: prepare(road.preparation(tiny_raw, cube)))
 
 
 @pytest.fixture

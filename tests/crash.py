@@ -7,23 +7,16 @@ never reached fails the test: a moment that was renamed or removed must not make
 from __future__ import annotations
 
 import errno
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+
+import ready_process
 
 from ssm_net.core.faults import FaultPoint, Hook, hooked
 
-TESTS = Path(__file__).parent
-PATH = [str(TESTS), str(TESTS / "cube"), str(TESTS / "train")]  # of the process that is killed
-
 KILLED = """
-import os, signal, sys
-from pathlib import Path
-sys.path[:0] = {path!r}
+import os, signal
 import crash
 from ssm_net.core.faults import FaultPoint, hooked
 with hooked(crash.at(FaultPoint[{point!r}], {where!r}, {n}, lambda: os.kill(os.getpid(), signal.SIGKILL))):
@@ -47,21 +40,9 @@ def at(point: FaultPoint, where: str, n: int, crash) -> Hook:  # type: ignore[no
 
 def killed_at(point: FaultPoint, work: str, where: str = "", n: int = 1) -> None:
     """Run ``work``, lines of Python that know ``Path`` and the helpers of tests/, and kill it (-9) at the moment."""
-    done = _run(KILLED.format(path=PATH, point=point.name, where=where, n=n, work=work))
-    assert done.returncode != 0, f"never reached: {point.name} {where}, {n} times"
-    assert done.returncode == -signal.SIGKILL, done.stderr
-
-
-def finished(work: str) -> None:
-    """Run ``work`` in a process of its own to its end."""
-    done = _run(f"import sys\nfrom pathlib import Path\nsys.path[:0] = {PATH!r}\n{work}")
-    assert done.returncode == 0, done.stderr
-
-
-def _run(code: str) -> subprocess.CompletedProcess[str]:
-    env = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", code]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=env)
+    done = ready_process.run(KILLED.format(point=point.name, where=where, n=n, work=work))
+    assert done.code != 0, f"never reached: {point.name} {where}, {n} times"
+    assert done.code == -signal.SIGKILL, done.said
 
 
 @contextmanager

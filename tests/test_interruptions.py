@@ -29,17 +29,17 @@ def slow(*values: object) -> object:
 PREPARING = [
     (FaultPoint.CUBE_MADE_NOT_DESCRIBED, "", 0),
     slow(FaultPoint.CUBE_DESCRIBED_STILL_MARKED, "", 0),
-    (FaultPoint.CUBE_HALF_EXTENDED, "fine/lst_day", 0),
+    slow(FaultPoint.CUBE_HALF_EXTENDED, "fine/lst_day", 0),
     slow(FaultPoint.CUBE_EXTENDED_DAYS_NOT_LISTED, "", 0),
     slow(FaultPoint.STATIC_MAP_WITHOUT_CELL_MEANS, "", 0),
-    (FaultPoint.DAY_HALF_WRITTEN, "2016-05-02 fine/lst_night", 1),
+    slow(FaultPoint.DAY_HALF_WRITTEN, "2016-05-02 fine/lst_night", 1),
     slow(FaultPoint.SHARD_WRITTEN_NOT_SYNCED, "fine/lst_night_memory/c/1/", 1),
     slow(FaultPoint.DAY_WRITTEN_WITHOUT_STATE, "2016-05-03", 2),
     (FaultPoint.DAY_WRITTEN_WITHOUT_STATUS, "2016-05-03", 2),
     slow(FaultPoint.FILE_WRITTEN_NOT_RENAMED, "state/20160503.json", 2),
     slow(FaultPoint.FILE_WRITTEN_NOT_RENAMED, "status/20160503.json", 2),
     slow(FaultPoint.FILE_RENAMED_NOT_SYNCED, "status/20160503.json", 3),
-    (FaultPoint.DAY_DONE_WITHOUT_REVISION, "2016-05-03", 3),
+    slow(FaultPoint.DAY_DONE_WITHOUT_REVISION, "2016-05-03", 3),
     slow(FaultPoint.FILE_WRITTEN_NOT_RENAMED, "revision/20160503.json", 3),
 ]
 

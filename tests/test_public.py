@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+import ready_process
 
 import ssm_net
 
@@ -64,10 +65,12 @@ IMPORTS = [("import ssm_net.{verb}.run", 1), ("from ssm_net import {verb}", -1),
 def test_a_verb_can_be_called_after_any_import():
     """Importing a module below ``ssm_net.infer`` binds that name to the package: calling it must work all the same.
 
-    Each way begins in a copy of one process that has loaded what others wrote, which takes longest.
+    Each way begins in a copy of a process that has loaded what others wrote, which takes longest, and nothing of ours.
     """
-    code = """
-import os, lightning, matplotlib, odc.geo, pandas, rasterio, scipy.stats, torch, xarray, zarr
+    work = """
+import os, lightning, matplotlib, scipy.stats
+for name in [name for name in sys.modules if name.partition(".")[0] == "ssm_net"]:
+    del sys.modules[name]
 for first, verbs in {ways}:
     if child := os.fork():
         assert os.waitpid(child, 0)[1] == 0, first
@@ -83,33 +86,32 @@ for first, verbs in {ways}:
     os._exit(0)
 """
     ways = [(first, VERBS[::order]) for first, order in IMPORTS]
-    assert python(code.format(ways=ways)).split() == [verb for _, verbs in ways for verb in verbs]
+    done = ready_process.run(work.format(ways=ways))
+    assert done.code == 0 and done.said.split() == [verb for _, verbs in ways for verb in verbs], done.said
 
 
-def test_reading_granules_and_maps_does_not_load_lightning():
-    """A process that reads granules would start seconds later and hold what trains networks in memory."""
-    code = """
-import sys
+@pytest.mark.parametrize(
+    "work",
+    [
+        """
 import ssm_net
 ssm_net.simulate, ssm_net.prepare, ssm_net.open_cube, ssm_net.open_mosaics, ssm_net.Domain, ssm_net.TrainConfig
 import ssm_net.ingest.catalog, ssm_net.prepare.run
-print(sorted({"lightning", "torchmetrics", "sklearn", "matplotlib"} & set(sys.modules)))
-"""
-    assert python(code) == "[]"
+""",
+        "import ssm_net.train.run, ssm_net.produce.run, ssm_net.infer.run",
+    ],
+    ids=["granules and maps", "training from a prior"],
+)
+def test_lightning_is_not_loaded_by(work):
+    """A process would start seconds later and hold what trains networks in memory."""
+    heavy = {"lightning", "torchmetrics", "sklearn", "matplotlib"}
+    done = ready_process.run(f"{work}\nprint(sorted({heavy!r} & set(sys.modules)))")
+    assert (done.code, done.said) == (0, "[]\n")
 
 
 def test_the_command_loads_nothing_heavy():
     """``ssm-net --help``, and a word that was mistyped, are answered at once."""
     code = 'import sys, ssm_net.cli; print(sorted({"torch", "xarray", "numpy", "lightning"} & set(sys.modules)))'
-    assert python(code) == "[]"
-
-
-def test_training_from_a_prior_does_not_load_lightning():
-    code = """
-import sys
-import ssm_net.train.run, ssm_net.produce.run, ssm_net.infer.run
-print(sorted({"lightning", "torchmetrics", "sklearn", "matplotlib"} & set(sys.modules)))
-"""
     assert python(code) == "[]"
 
 

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import ready_process
 import road
 import xarray as xr
 
@@ -127,13 +127,9 @@ def test_coarse_observations_are_of_their_day(tiny_raw: Path, tiny_cube_path: Pa
         np.testing.assert_allclose(cube.read_coarse("ssm", day), found, atol=1e-6)
 
 
-def script(cwd: Path, name: str, *keys: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, str(REPOSITORY / f"{name}.py"), *keys], cwd=cwd, text=True, capture_output=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=300, check=False,
-    )  # fmt: skip
-    assert not check or done.returncode == 0, done.stderr
-    return done
+def script(cwd: Path, name: str, *keys: str) -> None:
+    done = ready_process.run_script(REPOSITORY / f"{name}.py", *keys, cwd=cwd)
+    assert done.code == 0, done.said
 
 
 def test_the_five_scripts(tiny_raw: Path, tmp_path: Path) -> None:
@@ -153,6 +149,7 @@ def test_the_five_scripts(tiny_raw: Path, tmp_path: Path) -> None:
     assert left == ["cube.zarr", "mosaics", "raw", "report", "run"]
 
 
+@pytest.mark.slow
 def test_a_sweep_trains_each_setting(tiny_cube_path: Path, tmp_path: Path) -> None:
     small = [f"model.{k}={v}" for k, v in road.SMALL.items()]
     script(tmp_path, "train", "-m", f"cube={tiny_cube_path}", "run=runs/${hydra:job.num}", "prior=none",
@@ -162,7 +159,8 @@ def test_a_sweep_trains_each_setting(tiny_cube_path: Path, tmp_path: Path) -> No
 
 
 def test_an_unknown_key_ends_with_a_line_and_no_trace(tmp_path: Path) -> None:
-    done = script(tmp_path, "prepare", "rw=x", check=False)
+    command = [sys.executable, str(REPOSITORY / "prepare.py"), "rw=x"]
+    done = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True, timeout=300, check=False)
     assert done.returncode == 1
     assert "Could not override 'rw'" in done.stderr and "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []

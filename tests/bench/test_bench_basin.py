@@ -11,13 +11,25 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))  # scripts, not a p
 import basin
 
 from ssm_net.download.archive_products import chosen_products
+from ssm_net.grid import Domain
 from ssm_net.simulate import simulate
+from ssm_net.simulate.world.land import Maps
+from ssm_net.simulate.writers import static_tiles
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_what_is_downloaded_is_served_and_the_rest_is_put_there_by_hand(tmp_path: Path) -> None:
-    tiny_raw = simulate(road.simulation(tmp_path / "raw", end="2016-05-02", **basin.WORLD))
+def water_alone(folder: Path, domain: Domain, maps: Maps) -> None:
+    """Of the static maps only the one that is downloaded: writing tiles of the others takes most of the time."""
+    static_tiles.write_mod44w(folder, static_tiles.FineMap(domain, maps.water))
+
+
+def test_what_is_downloaded_is_served_and_the_rest_is_put_there_by_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(static_tiles, "write_static_tiles", water_alone)
+    monkeypatch.setattr("ssm_net.simulate.native_files.SPIN_UP", 0)  # of the days whose rain is written
+    tiny_raw = simulate(road.simulation(tmp_path / "raw", end=road.START, **basin.WORLD))
     products = chosen_products(list(basin.PRODUCTS), basin.START, basin.END)
     known = {collection.short_name for product in products for collection in product.collections}
     granules = list(basin.served(tiny_raw))

@@ -56,7 +56,10 @@ def test_a_section_that_fails_costs_no_other(folder: Path, monkeypatch: pytest.M
     def out_of_memory(setup: gpu.SetUp) -> gpu.Numbers:
         raise RuntimeError("CUDA out of memory")
 
-    sections = {"agreement": gpu.SECTIONS["agreement"], "country": (out_of_memory, 0.0),
+    def agreement(setup: gpu.SetUp) -> gpu.Numbers:
+        return {precision: {"soil moisture": 0.0} for precision in gpu.gpu_sections.PRECISIONS}
+
+    sections = {"agreement": (agreement, 0.0), "country": (out_of_memory, 0.0),
                 "network alone": gpu.SECTIONS["network alone"]}  # fmt: skip
     monkeypatch.setattr(gpu, "SECTIONS", sections)
     code, report = call(folder)

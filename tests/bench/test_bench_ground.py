@@ -251,10 +251,11 @@ def test_a_world_becomes_a_table_once(tmp_path: Path) -> None:
     assert len(cells) == 16 and all(len(c.sites) == ground_baselines.STATIONS for c in cells)
 
 
-def test_help_explains_the_table() -> None:
-    done = subprocess.run([sys.executable, str(BENCH / "ground.py"), "--help"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "python bench/ground.py TABLE.csv.gz" in done.stdout and "--predictions FILE" in done.stdout
+def test_help_explains_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        ground.main(["--help"])
+    said = capsys.readouterr().out
+    assert end.value.code == 0 and "python bench/ground.py TABLE.csv.gz" in said and "--predictions FILE" in said
 
 
 @pytest.mark.real

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import xarray as xr
-from years_of_maps import write_record
 
 import ssm_net
 from ssm_net.cli.composition import settings
@@ -25,9 +24,9 @@ FEW = ["min_years=4", "start=2022-03-01"]  # the maps of this test are of four w
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(maps: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page")
-    write_record(folder / "mosaics")
+    (folder / "mosaics").symlink_to(maps)
     return folder
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from scipy.stats import percentileofscore
-from years_of_maps import DOMAIN, LAKE, LATE, PROVISIONAL, SIGMA, YEARS, days, soil, write_record
+from years_of_maps import DOMAIN, LAKE, LATE, PROVISIONAL, SIGMA, YEARS, days, soil
 
 import ssm_net
 from ssm_net.climate.day_of_year import place_of
@@ -18,11 +18,6 @@ from ssm_net.climate.time_correlation import LASTING_CELL, LASTING_INSIDE, mean_
 PACKING = 6e-5  # m3 m-3
 LAND, WEST, EAST = (100, 100), (100, 20), (100, 120)
 HALF = 3
-
-
-@pytest.fixture(scope="module")
-def maps(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_record(tmp_path_factory.mktemp("maps"))
 
 
 @pytest.fixture(scope="module")

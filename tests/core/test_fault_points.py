@@ -31,7 +31,7 @@ def test_every_moment_has_a_test_that_goes_through_it() -> None:
 
 def test_a_moment_that_is_never_reached_fails_its_test(tmp_path: Path) -> None:
     point = FaultPoint.FILE_WRITTEN_NOT_RENAMED
-    with pytest.raises(AssertionError, match="never reached"), crash.failing_at(point, RuntimeError(), "b"):
+    with pytest.raises(AssertionError, match="never reached"), crash.failing_at(point, RuntimeError(), "another file"):
         write_whole(tmp_path / "a", b"1")
     with pytest.raises(AssertionError, match="never reached"):
         crash.killed_at(point, "pass")

@@ -94,7 +94,12 @@ def test_without_dask_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 def scheduler() -> Iterator[str]:
     """The address of a cluster of two processes on this machine."""
     distributed = pytest.importorskip("distributed", reason="the extra 'distributed' is not installed")
-    with distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None, memory_limit=0) as cluster:
+    import dask
+
+    workers.quick_processes()  # which its workers are copies of, too: each would load torch for itself
+    copied = dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"})
+    cluster = distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None, memory_limit=0)
+    with copied, cluster:
         with distributed.Client(cluster) as client:
             client.run(_find_tests, str(Path(__file__).parents[1]))
         yield cluster.scheduler_address
@@ -176,6 +181,7 @@ def test_granules_are_read_by_the_workers(scheduler: str, tiny_raw: Path, tiny_c
     assert {k: want[k] for k in have} == have
 
 
+@pytest.mark.slow
 def test_a_reader_that_dies_costs_no_day(
     tiny_raw: Path, tiny_cube_path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -18,6 +18,8 @@ from ssm_net.evaluate.run import evaluate
 from ssm_net.formats.mosaic_days import day_path, read_day
 from ssm_net.infer.run import infer
 
+pytestmark = pytest.mark.usefixtures("plain_pictures")
+
 
 @dataclass(frozen=True)
 class Large(Sums):

@@ -10,6 +10,8 @@ from ssm_net.evaluate.run import evaluate
 from ssm_net.grid import Domain
 from ssm_net.stations import ismn as reader
 
+pytestmark = pytest.mark.usefixtures("plain_pictures")
+
 DOMAIN = Domain("tiny", (84, 88, 776, 780))  # of the fixture ``world``
 
 

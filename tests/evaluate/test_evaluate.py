@@ -29,6 +29,7 @@ def rows(table, **keys):
     return [r for r in table if all(r[k] == v for k, v in keys.items())]
 
 
+@pytest.mark.usefixtures("plain_pictures")
 def test_scores_and_page(world, baselines, two_stations, capsys):
     out = evaluate(world.config(stations="ismn"))
     (ours,) = rows(out["truth"], method="ssm_net", stratum="all")
@@ -81,6 +82,7 @@ def with_training_stations(world, tmp_path, monkeypatch, station_at):
     return score
 
 
+@pytest.mark.usefixtures("plain_pictures")
 def test_training_stations_are_not_scored(with_training_stations, baselines, tmp_path, capsys):
     out = with_training_stations("FAKE A; FAR AWAY", "FAKE A; FAR AWAY")
     assert [r["station"] for r in out["station"]] == ["A 2", "B"]
@@ -96,6 +98,7 @@ def test_training_stations_are_not_scored(with_training_stations, baselines, tmp
     assert "median ubRMSE" in page
 
 
+@pytest.mark.usefixtures("plain_pictures")
 def test_without_a_station_kept_aside_none_is_scored(with_training_stations, baselines, tmp_path, capsys):
     """The days of two networks, each of which was trained on some of them."""
     out = with_training_stations("FAKE A 2; OTHER B", "FAKE A")
@@ -114,6 +117,7 @@ def test_same_page_twice(world, baselines):
     assert pages[0] == pages[1]
 
 
+@pytest.mark.usefixtures("plain_pictures")
 def test_scores_are_reused_until_an_input_changes(world, baselines, monkeypatch, capsys):
     cfg = world.config(start="2016-05-02", end="2016-05-03", baselines=[])
     first = evaluate(cfg)
@@ -134,6 +138,7 @@ def test_scores_are_reused_until_an_input_changes(world, baselines, monkeypatch,
             evaluate(cfg)
 
 
+@pytest.mark.usefixtures("plain_pictures")
 def test_without_a_truth_the_report_says_what_is_not_scored(world, baselines):
     out = evaluate(world.config(truth=None, report=f"{world.folder}/bare", baselines=["bilinear"], end="2016-05-02"))
     assert out["truth"] == [] and out["texture"] == []
@@ -142,6 +147,7 @@ def test_without_a_truth_the_report_says_what_is_not_scored(world, baselines):
     assert "there are no scores at 1 km" in page and "stations=FOLDER" in page
 
 
+@pytest.mark.usefixtures("plain_pictures")
 def test_a_missing_day_is_named(world, baselines, tmp_path, caplog):
     shutil.copytree(world.folder / "mosaics", tmp_path / "mosaics")
     (tmp_path / "mosaics/ssm_tiny_20160505.nc").unlink()
@@ -214,6 +220,7 @@ def test_days_as_text():
 
 
 @pytest.mark.parametrize(("attrs", "tile"), [({"inference_tile": 2}, 2), ({"inference_tile": 4}, None), ({}, None)])
+@pytest.mark.usefixtures("plain_pictures")
 def test_seams_are_scored_at_the_tiles_that_the_maps_state(world, tmp_path, attrs, tile):
     """Of four by four cells: four tiles, a single one, and maps that do not say."""
     folder = world.folder / "mosaics"

@@ -23,6 +23,8 @@ from ssm_net.simulate.writers import peers as write
 from ssm_net.stations import ismn as reader
 from ssm_net.stations.matching import at_overpass, station_points, surface_sensors
 
+pytestmark = pytest.mark.usefixtures("plain_pictures")
+
 DOMAIN = Domain("tiny", (84, 88, 776, 780))  # of the fixture ``world``
 DAYS = [dt.date(2016, 5, 1) + dt.timedelta(n) for n in range(14)]
 

@@ -6,12 +6,15 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
 from test_peers import of
 
 import ssm_net
 from ssm_net.cli.composition import settings
 from ssm_net.cli.typed_values import quoted
 from ssm_net.peers.products import PEER_PRODUCTS
+
+pytestmark = pytest.mark.usefixtures("plain_pictures")
 
 PAGE = (Path(__file__).parents[2] / "docs" / "referees.md").read_text()
 

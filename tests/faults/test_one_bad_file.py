@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
-import zlib
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -18,6 +16,7 @@ import numpy as np
 import pytest
 import road
 import stubs
+from test_checksums_beside import ECS
 
 from ssm_net.config import PrepareConfig
 from ssm_net.core import reader_process
@@ -38,11 +37,12 @@ SSM = "NNsm-AMSR2-2016123.nc"
 FOLDER = {LST: "MYD11A1.061", SSM: "NNsm"}
 
 
-@pytest.fixture(autouse=True)
-def fresh_reader() -> Iterator[None]:
-    """A reader process that is started in a test has the libraries that the test put before the others."""
-    reader_process.stop()
-    yield
+@pytest.fixture
+def put_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]:
+    """Puts a folder of libraries before the others, for processes that are started later: a new reader process, too."""
+    with monkeypatch.context() as patch:
+        reader_process.stop()
+        yield lambda libraries: patch.syspath_prepend(str(libraries))
     reader_process.stop()
 
 
@@ -81,7 +81,13 @@ def fields_of(cube: Path) -> dict[str, str]:
     [
         pytest.param("pyhdf", LST, "os.abort()", 1, "damaged: the process that read it ended .SIGABRT", id="F1-alone"),
         pytest.param(
-            "pyhdf", LST, "os.abort()", 2, "damaged: the process that read it ended .SIGABRT", id="F1-workers"
+            "pyhdf",
+            LST,
+            "os.abort()",
+            2,
+            "damaged: the process that read it ended .SIGABRT",
+            id="F1-workers",
+            marks=pytest.mark.slow,
         ),
         pytest.param("pyhdf", LST, "raise TypeError('not a name')", 1, "not a name", id="F4-raises"),
         pytest.param("h5netcdf", SSM, "os.abort()", 2, "the process that reads it ends", id="worker-dies"),
@@ -89,9 +95,9 @@ def fields_of(cube: Path) -> dict[str, str]:
 )
 def test_a_reader_that_dies_costs_one_file(
     library: str, name: str, act: str, workers: int, said: str, raw: Path, without: dict, tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    put_before: Callable[[Path], None],
 ) -> None:  # fmt: skip
-    monkeypatch.syspath_prepend(str(stubs.stub(tmp_path, library, [name], act)))
+    put_before(stubs.stub(tmp_path, library, [name], act))
     prepare(road.preparation(raw, tmp_path / "cube.zarr", end=END, workers=workers))
     cube = open_cube(tmp_path / "cube.zarr")
     problems = {day: (cube.status(day) or {})["problems"] for day in cube.done_days()}
@@ -118,13 +124,13 @@ def ends_the_command(cfg: PrepareConfig, libraries: Path) -> None:
 
 @pytest.mark.slow
 def test_a_reader_that_ends_the_command_costs_one_run_and_one_file(
-    raw: Path, without: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    raw: Path, without: dict, tmp_path: Path, put_before: Callable[[Path], None]
 ) -> None:
     """One worker reads in the process of the command: a library that ends it would end each run, for ever."""
     libraries = stubs.stub(tmp_path, "h5netcdf", [SSM], "os.abort()")
     cfg = road.preparation(raw, tmp_path / "cube.zarr", end=END)
     ends_the_command(cfg, libraries)
-    monkeypatch.syspath_prepend(str(libraries))
+    put_before(libraries)
     prepare(cfg)
     cube = open_cube(tmp_path / "cube.zarr")
     assert [line for line in (cube.status(DAY) or {})["problems"] if SSM in line]
@@ -133,7 +139,7 @@ def test_a_reader_that_ends_the_command_costs_one_run_and_one_file(
 
 
 def test_a_file_that_ends_the_command_when_it_is_listed_is_left_out(
-    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    raw: Path, tmp_path: Path, put_before: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its name tells no day, so it is opened before the plan is made."""
     odd = raw / "NNsm" / "soil of tuesday.nc"
@@ -141,7 +147,7 @@ def test_a_file_that_ends_the_command_when_it_is_listed_is_left_out(
     libraries = stubs.stub(tmp_path, "h5netcdf", [odd.name], "os.abort()")
     cfg = road.preparation(raw, tmp_path / "cube.zarr", start=str(DAY), end=str(DAY))
     ends_the_command(cfg, libraries)
-    monkeypatch.syspath_prepend(str(libraries))
+    put_before(libraries)
     cube = prepare(cfg)
     assert cube is not None and cube.done_days() == [DAY]
     assert f"{odd}: the process that reads it ends" in caplog.text
@@ -169,7 +175,7 @@ def test_a_static_map_that_ends_the_command_is_named(
 
 @pytest.mark.slow
 def test_a_file_that_ends_the_command_where_sensors_are_matched_is_left_out(
-    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    raw: Path, tmp_path: Path, put_before: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     """All coarse files of the archive are read then, not those of the days to be made alone."""
     of_day = next(p for p in sorted((raw / "NNsm").iterdir()) if p.name != SSM)
@@ -178,7 +184,7 @@ def test_a_file_that_ends_the_command_where_sensors_are_matched_is_left_out(
     days = [day for day in (DAY - ONE_DAY, DAY, DAY + ONE_DAY) if f"{day:%Y%j}" in other.name]
     cfg = road.preparation(raw, tmp_path / "cube.zarr", start=str(days[0]), end=str(days[0]))
     ends_the_command(cfg, libraries)
-    monkeypatch.syspath_prepend(str(libraries))
+    put_before(libraries)
     cube = prepare(cfg)
     assert cube is not None and cube.done_days() == days
     assert f"{SSM}: the process that reads it ends" in caplog.text
@@ -288,14 +294,14 @@ def test_what_no_file_can_help_ends_the_run(
 
 
 def test_a_death_is_not_blamed_on_the_file_that_comes_after(
-    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    raw: Path, tmp_path: Path, put_before: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Memory that one file damaged ends the process at the next: that one is whole, and is read."""
     folder = raw / FOLDER[LST]
     whole = next(p for p in folder.glob("*.hdf") if p.name != LST)
     act = f"open({str(tmp_path / 'once')!r}, 'a').close() if os.path.exists({str(tmp_path / 'once')!r}) else "
     act += f"(open({str(tmp_path / 'once')!r}, 'a').close(), os.abort())"
-    monkeypatch.syspath_prepend(str(stubs.stub(tmp_path, "pyhdf", [whole.name], act)))
+    put_before(stubs.stub(tmp_path, "pyhdf", [whole.name], act))
     for path in (folder / LST, whole):
         with hdf4_apart.open_hdf4(path) as file:
             assert hdf4_apart.first_layer(file, ["LST_Day_1km"])
@@ -327,70 +333,6 @@ def test_the_file_that_frees_twice(raw: Path, tmp_path: Path, real_dir: Path, wi
     cube = open_cube(tmp_path / "cube.zarr")
     assert [day for day in cube.days if cube.status(day)["problems"]] == [DAY, date(2016, 5, 3)]  # type: ignore[index]
     assert fields_of(cube.path) == without[LST]
-
-
-# ---- Q4: checksums beside a file -----
-
-
-def md5(data: bytes) -> str:
-    return hashlib.md5(data).hexdigest()
-
-
-def sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-ECS = (
-    "<GranuleURMetaData><DataFiles><DataFileContainer><DistributedFileName>{name}</DistributedFileName>"
-    "<FileSize>{size}</FileSize><ChecksumType>{kind}</ChecksumType><Checksum>{sum}</Checksum>"
-    "</DataFileContainer></DataFiles></GranuleURMetaData>"
-)
-ECHO = (
-    "<Granule><DataGranule><Checksum><Value>{sum}</Value><Algorithm>{kind}</Algorithm></Checksum></DataGranule>"
-    "</Granule>"
-)
-UMM = (
-    '{{"DataGranule": {{"ArchiveAndDistributionInformation": [{{"Name": "{name}.xml", "Checksum": {{"Value": "0", '
-    '"Algorithm": "MD5"}}}}, {{"Name": "{name}", "Checksum": {{"Value": "{sum}", "Algorithm": "{kind}"}}}}]}}}}'
-)
-ODL = 'OBJECT = CHECKSUMTYPE\n NUM_VAL = 1\n VALUE = "{kind}"\nEND_OBJECT = CHECKSUMTYPE\n' \
-      'OBJECT = CHECKSUM\n NUM_VAL = 1\n VALUE = "{sum}"\nEND_OBJECT = CHECKSUM\n'  # fmt: skip
-BESIDE = [
-    ("a.hdf.xml", ECS, "CKSUM"),
-    ("a.hdf.xml", ECS, "MD5"),
-    ("a.cmr.xml", ECHO, "SHA-256"),
-    ("a.hdf.cmr.xml", ECHO, "MD5"),
-    ("a.cmr.json", UMM, "MD5"),
-    ("a.hdf.met", ODL, "CKSUM"),
-    ("a.met", ODL, "MD5"),
-    ("a.hdf.md5", "{sum}  {name}\n", "MD5"),
-    ("a.hdf.md5", "MD5 ({name}) = {sum}\n", "MD5"),
-    ("a.md5", "{sum}\n", "MD5"),
-    ("a.hdf.sha256", "{sum} *./x/{name}\n", "SHA-256"),
-    ("a.hdf.xml", ECS, "CRC32"),
-]
-
-
-@pytest.mark.parametrize(("beside", "text", "kind"), BESIDE, ids=lambda v: v if len(v) < 20 else "")
-def test_a_checksum_beside_a_file_counts(beside: str, text: str, kind: str, tmp_path: Path) -> None:
-    path = tmp_path / "a.hdf"
-    data = bytes(range(256)) * 5000
-    path.write_bytes(data)
-    own = {"CKSUM": cksum(path), "MD5": md5(data), "SHA-256": sha256(data), "CRC32": f"{zlib.crc32(data):08X}"}[kind]
-    (tmp_path / beside).write_text(text.format(name="a.hdf", size=len(data), kind=kind, sum=own))
-    check_sums(path)
-    path.write_bytes(data[:4000] + b"\0" + data[4001:])
-    with pytest.raises(GranuleError, match=rf"a\.hdf.*{re.escape(beside)} beside it states {own.lower()}.*again"):
-        check_sums(path)
-
-
-@pytest.mark.parametrize("text", ["", "<xml", "{", ECS.format(name="b.hdf", size=1, kind="MD5", sum="0" * 32),
-                                  ECS.format(name="a.hdf", size=1, kind="WHIRL", sum="12")])  # fmt: skip
-def test_what_states_no_checksum_of_the_file_is_none(text: str, tmp_path: Path) -> None:
-    (tmp_path / "a.hdf").write_bytes(b"x")
-    (tmp_path / "a.hdf.xml").write_text(text)
-    (tmp_path / "a.cmr.json").write_text(text)
-    check_sums(tmp_path / "a.hdf")
 
 
 def test_a_file_without_its_checksum_costs_its_own_pixels(planned, day_plan: DayPlan) -> None:  # type: ignore[no-untyped-def]

@@ -6,12 +6,10 @@ from __future__ import annotations
 import random
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
-import crash
 import pytest
+import ready_process
 import road
 
 from ssm_net.cube.store import open_cube
@@ -23,9 +21,7 @@ KILLS = 50  # of each verb
 END = "2016-05-03"
 
 WORK = """
-import os, signal, sys
-from pathlib import Path
-sys.path[:0] = {path!r}
+import os, signal
 import road
 from ssm_net.core.faults import hooked
 from ssm_net.infer import infer
@@ -42,10 +38,9 @@ with hooked(hook):
 
 def killed(work: str, moments: int) -> bool:
     """Whether the work was killed at its ``moments``-th moment; it ended before, if not."""
-    code = WORK.format(path=crash.PATH, moments=moments, work=work)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr
-    return done.returncode != 0
+    done = ready_process.run(WORK.format(moments=moments, work=work))
+    assert done.code in (0, -signal.SIGKILL), done.said
+    return done.code != 0
 
 
 def few_files(tiny_raw: Path, into: Path) -> Path:

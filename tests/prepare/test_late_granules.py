@@ -40,7 +40,7 @@ def test_nothing_is_late_in_a_record_made_at_once(raw, tmp_path, caplog):
     assert road.data_of(cube.path) == before
 
 
-@pytest.mark.parametrize("folder", ["NNsm", "MYD11A1.061"])
+@pytest.mark.parametrize("folder", [pytest.param("NNsm", marks=pytest.mark.slow), "MYD11A1.061"])
 def test_a_late_granule_is_said_and_left_alone(raw, tmp_path, caplog, folder):
     file = the(raw, folder, 124)  # 3 May
     file.rename(tmp_path / file.name)

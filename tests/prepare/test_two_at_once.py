@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
+import ready_process
 import road
 
 from ssm_net.cube.store import open_cube
 from ssm_net.prepare.run import prepare
 
-TESTS = Path(__file__).parents[1]
 WORK = """
-import sys, time
-sys.path.insert(0, {tests!r})
-from pathlib import Path
+import time
 import road
 from ssm_net.prepare import prepare
 from ssm_net.cube.json_files import CubeError
-ready, start, end = sys.argv[1:]
-Path(ready).touch()
+Path({ready!r}).touch()
 while len(list(Path({folder!r}).glob("ready*"))) < 2:
     time.sleep(0.001)
 try:
-    prepare(road.preparation(Path({raw!r}), Path({cube!r}), start=start, end=end))
+    prepare(road.preparation(Path({raw!r}), Path({cube!r}), start={start!r}, end={end!r}))
 except CubeError as err:
-    print("refused", err)
+    print("refused", err, flush=True)
 else:
     print("done")
 """
@@ -34,18 +29,14 @@ else:
 
 def race(raw: Path, cube: Path, folder: Path, periods: list[tuple[str, str]]) -> list[str]:
     """What the two processes print last, in the order of the periods."""
-    code = WORK.format(tests=str(TESTS), folder=str(folder), raw=str(raw), cube=str(cube))
+    where = {"folder": str(folder), "raw": str(raw), "cube": str(cube)}
     both = [
-        subprocess.Popen([sys.executable, "-c", code, str(folder / f"ready{n}"), *period],
-                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for n, period in enumerate(periods)
-    ]  # fmt: skip
-    answers = []
-    for process in both:
-        out, err = process.communicate(timeout=200)
-        assert process.returncode == 0, err
-        answers.append(out.splitlines()[-1])
-    return answers
+        ready_process.start(WORK.format(**where, ready=str(folder / f"ready{n}"), start=start, end=end))
+        for n, (start, end) in enumerate(periods)
+    ]
+    ended = [process.wait() for process in both]
+    assert [e.code for e in ended] == [0, 0], ended
+    return [next(line for line in e.said.splitlines() if line.startswith(("done", "refused"))) for e in ended]
 
 
 def test_of_two_that_make_one_new_cube_one_does(tiny_raw: Path, tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_a_day_waits_for_its_granules_and_not_for_ever(
 @pytest.mark.parametrize(
     ("point", "day"),
     [
-        (FaultPoint.DAY_WRITTEN_WITHOUT_STATUS, "2016-05-05"),
+        pytest.param(FaultPoint.DAY_WRITTEN_WITHOUT_STATUS, "2016-05-05", marks=pytest.mark.slow),
         (FaultPoint.WEIGHTS_WITHOUT_DESCRIPTION, ""),
         *((point, "2016-05-02") for point in crash.OF_RECORDS),
     ],

@@ -19,7 +19,7 @@ from ssm_net.prepare.products import choose_products
 from ssm_net.prepare.read_day import read_granules
 from ssm_net.simulate.native_files import Content, DayShift, write_world
 from ssm_net.simulate.world.climate import CHINA, season, season_day
-from ssm_net.simulate.world.days import simulate_days
+from ssm_net.simulate.world.days import SPIN_UP, simulate_days
 from ssm_net.simulate.world.hidden import irrigation_by_calendar, next_land_use, rough_field
 from ssm_net.simulate.world.land import Land, make_land
 from ssm_net.simulate.world.laws import FAMILIES, laws_of
@@ -47,10 +47,11 @@ def with_traits(laws: Laws, **groups: dict[str, Any]) -> Laws:
     return replace(laws, traits=replace(laws.traits, **changed))
 
 
-def last_day(laws: Laws, domain: Domain, day: dt.date) -> tuple[Land, WorldDay]:
+def last_day(laws: Laws, domain: Domain, day: dt.date, spin_up: int = SPIN_UP) -> tuple[Land, WorldDay]:
     land = make_land(domain, laws, 3)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ssm_net.simulate.world.days.ROOT_SPIN_UP", 0)
+        patch.setattr("ssm_net.simulate.world.days.SPIN_UP", spin_up)
         return land, list(simulate_days(land, laws, 3, day, day))[-1]
 
 
@@ -75,7 +76,7 @@ def test_worlds_can_be_made_everywhere(place: str) -> None:
     domain = Domain("place", PLACES[place])
     mean = {}
     for day in (dt.date(2016, 1, 20), dt.date(2016, 7, 20)):
-        land, world = last_day(laws_of("DEF", 5), domain, day)
+        land, world = last_day(laws_of("DEF", 5), domain, day, spin_up=5)
         assert np.isfinite(world.noon.lst).all() and np.isfinite(world.night.ssm).all()
         assert (world.night.ssm <= land.soil.saturation + 1e-4).all()
         mean[day.month] = float(world.noon.air.mean())

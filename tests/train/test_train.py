@@ -1,5 +1,6 @@
 """Training: pure samples, the label's footprint, resume after a kill, refusal of mixed settings."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,7 +89,7 @@ def test_a_sample_is_a_pure_function_of_seed_epoch_index(cube: Cube) -> None:
 
 
 def test_batches_do_not_depend_on_the_number_of_workers(cube: Cube) -> None:
-    data = patches(cube, patch=2)
+    data = patches(cube, patch=4)
 
     def epoch(workers: int) -> list[PatchBatch]:
         sampler = EpochSampler(len(data))
@@ -97,10 +98,9 @@ def test_batches_do_not_depend_on_the_number_of_workers(cube: Cube) -> None:
 
     alone = epoch(0)
     assert len(alone) == -(-len(data) // 3)
-    for workers in (1, 2):
-        for a, b in zip(alone, epoch(workers), strict=True):
-            for x, y in zip(tensors(a), tensors(b), strict=True):
-                torch.testing.assert_close(x, y, rtol=0, atol=0, equal_nan=True)
+    for a, b in zip(alone, epoch(2), strict=True):
+        for x, y in zip(tensors(a), tensors(b), strict=True):
+            torch.testing.assert_close(x, y, rtol=0, atol=0, equal_nan=True)
 
 
 def test_each_epoch_draws_each_day_once(cube: Cube) -> None:
@@ -238,20 +238,30 @@ def test_a_foreign_folder_is_not_taken_for_a_run(cube: Cube, tmp_path: Path) -> 
         train(config(cube, tmp_path))
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Sums in the order in which a process of ``crash`` adds them."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("one_thread")
 def test_killed_training_goes_on_and_ends_like_an_unbroken_one(cube: Cube, tmp_path: Path) -> None:
     """kill -9 while the checkpoint of the third epoch is half written; the rest gives the same weights, bit for bit."""
-    code = (
-        "from ssm_net.cube.store import open_cube\nfrom test_train import config\nfrom ssm_net.train import train\n"
-        f"train(config(open_cube({str(cube.path)!r}), Path({{run!r}}), epochs=4, patience=99))\n"
-    )
     run, whole = tmp_path / "killed", tmp_path / "whole"
-    point = FaultPoint.FILE_WRITTEN_NOT_RENAMED
-    crash.killed_at(point, code.format(run=str(run)), "checkpoints/last.ckpt", n=3)
+    work = (
+        "from ssm_net.cube.store import open_cube\nfrom test_train import config\nfrom ssm_net.train import train\n"
+        f"train(config(open_cube({str(cube.path)!r}), Path({str(run)!r}), epochs=4, patience=99))\n"
+    )
+    crash.killed_at(FaultPoint.FILE_WRITTEN_NOT_RENAMED, work, "checkpoints/last.ckpt", n=3)
     last = run / "checkpoints" / "last.ckpt"
     assert last.exists() and not (run / "model.json").exists()
     assert list(last.parent.glob("last.ckpt.*.part"))
     assert torch.load(last, map_location="cpu", weights_only=True)["epoch"] == 1
-    crash.finished(code.format(run=str(run)) + code.format(run=str(whole)))
+    for folder in (run, whole):
+        train(config(cube, folder, epochs=4, patience=99))
     a, b = load_trained(run), load_trained(whole)
     for x, y in zip(a.network.state_dict().values(), b.network.state_dict().values(), strict=True):
         assert torch.equal(x, y)
