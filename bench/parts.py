@@ -1,9 +1,9 @@
 """What two parts of our own are worth: reading shards, and the networks' passes over pixels as products of matrices.
 
-    python bench/parts.py runs/skill/small-A31/cube.zarr
+    python bench/parts.py runs/skill/small-A31/cube.zarr [--prior FOLDER]
 
 Processor time, so that what else the machine does hardly counts; each way in turn, the least of five turns. Shards are
-read by rows of chunks, as inference does, with zarr-python beside; the shipped networks pass over pixels of the cube
+read by rows of chunks, as inference does, with zarr-python beside; the networks of a prior pass over pixels of the cube
 module by module, and as products in float32 and bfloat16; with the extra ``bench``, by OpenVINO in bfloat16, too. How
 far the ways in bfloat16 are from float32 is over all tiles inside the cube. Numbers go to bench/results/parts.json.
 """
@@ -28,7 +28,7 @@ from rich.table import Table
 from ssm_net.cube.json_files import write_json
 from ssm_net.cube.shards import Shards
 from ssm_net.cube.store import CHUNK, open_cube
-from ssm_net.estimators.checkpoint import load_trained
+from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, load_trained
 from ssm_net.estimators.network import NetworkEstimator, half_upsampled
 from ssm_net.grid import Window
 from ssm_net.inputs.channels import channels
@@ -86,6 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="a cube of prepare.py with every product of a simulated world")
+    parser.add_argument("--prior", type=Path, default=SHIPPED_PRIOR, help="a folder of pretrain.py; the shipped one")
     parser.add_argument("--results", type=Path, default=ROOT / "bench" / "results", help="folder of the JSON")
     args = parser.parse_args(words)
     torch.set_num_threads(1)
@@ -100,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     })  # fmt: skip
     chunks = len(days) * width // CHUNK
 
-    trained = load_trained(ROOT / "ssm_net" / "prior")
+    trained = load_trained(args.prior)
     estimator = NetworkEstimator(trained, cube, torch.device("cpu"))
     coarse = read_coarse(cube, day, estimator.lags, estimator.scaling, estimator.lookahead)
     context = estimator.context(coarse).by_phase

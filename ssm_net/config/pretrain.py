@@ -8,7 +8,7 @@ from ssm_net.config.checks import require, require_paths
 from ssm_net.config.shared import ModelConfig, TrainerConfig
 
 PRIOR_MODEL = ModelConfig(
-    width=64, coarse_width=64, coarse_depth=2, cells=True, lags=10, lookahead=6, dropout=0.05
+    width=64, depth=1, coarse_width=64, coarse_depth=2, cells=True, lags=10, lookahead=6, dropout=0.05
 )  # many worlds leave no room for overfitting; there are as many members as groups of families
 
 
