@@ -6,7 +6,8 @@ One world a family, as ``bench/extract.py coverage`` maps it through files, cann
 error of one region. Here are the worlds of ``bench/families.py`` (FOLDER may be the same one; half a minute of one core
 each), mapped as there by the members of the shipped prior that have not met the family. Of each day one pixel in 6 each
 way is known. Such a map is written as a file of pixels of 6 km, with the parts of its error as ``infer`` states them,
-and its means over random basins are those of ``ssm_net.extract``, compared with the truth of the same pixels.
+and its means over random basins are those of ``ssm_net.extract``, compared with the truth of the same pixels. What is
+in FOLDER is not made again.
 
 Prints the coverage of each family with a 95 % interval over its worlds (t distribution), the error over the stated one
 part by part as ``bench/basin_errors.py`` does, and, with ``--files FOLDER`` that ``bench/extract.py coverage`` filled,
@@ -17,12 +18,12 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import json
 import logging
 import math
 import sys
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ from scipy.stats import t as student
 import extract as basins
 from ssm_net.cube.json_files import write_json
 from ssm_net.estimators.ablation import NO_ABLATION
-from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, load_trained
+from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, Trained, load_trained
 from ssm_net.formats.mosaic_days import write_day
 from ssm_net.formats.product import Flag, Mosaic
 from ssm_net.grid import M36, Domain
@@ -79,10 +80,18 @@ def mosaic_of(day: dt.date, drawn: DayMap) -> Mosaic:
     return Mosaic(day, THINNED, ssm, sigma, flags, parts.attributes())
 
 
-def judge(name: str, world: World, prior: Path, family: str, number: int) -> dict[str, Any]:
-    """Coverage by radius, the squares of standardised errors, and the parts of the error of one world."""
-    torch.set_num_threads(1)
-    maps = maps_of(world, without_family(load_trained(prior), family), METHODS["networks"])
+def judged(name: str, world: World, prior: Trained, family: str, number: int, folder: Path) -> dict[str, Any]:
+    """What ``judge`` finds in a world; kept in ``folder``, for as long as the prior is this one."""
+    file = folder / "basin_worlds" / f"{name}-{number}-{prior.digest[:12]}.json"
+    if not file.exists():
+        file.parent.mkdir(exist_ok=True)
+        write_json(file, judge(name, world, without_family(prior, family), number))
+    return dict(json.loads(file.read_text()))
+
+
+def judge(name: str, world: World, prior: Trained, number: int) -> dict[str, Any]:
+    """Coverage by radius, the mean square of standardised errors, and the parts of the error of one world."""
+    maps = maps_of(world, prior, METHODS["networks"])
     days = [FIRST + dt.timedelta(n) for n in range(len(maps))]
     mosaics = [mosaic_of(day, drawn) for day, drawn in zip(days, maps, strict=True)]
     truth = ThinnedTruth({day: drawn.truth.numpy().astype(np.float32) for day, drawn in zip(days, maps, strict=True)})
@@ -134,22 +143,20 @@ def main(words: Sequence[str]) -> None:
     parser.add_argument("--families", default="A,B,C,D,E,F")
     parser.add_argument("--count", type=int, default=8, help="worlds a family")
     parser.add_argument("--basins", type=int, default=24, help="of each size")
-    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--files", type=Path, help="folder of bench/extract.py coverage")
     args = parser.parse_args(words)
     logging.getLogger("ssm_net").setLevel(logging.ERROR)
-    table, rows = {}, []
+    torch.set_num_threads(1)
+    table, rows, prior = {}, [], load_trained(SHIPPED_PRIOR)
     for family in args.families.split(","):
-        worlds = judged_worlds(family, args.count, args.folder, args.workers)
-        with ProcessPoolExecutor(args.workers) as pool:
-            jobs = [pool.submit(judge, n, w, SHIPPED_PRIOR, family, args.basins) for n, w in worlds.items()]
-            of_family = [job.result() for job in jobs]
+        worlds = judged_worlds(family, args.count, args.folder, workers=1)
+        of_family = [judged(n, w, prior, family, args.basins, args.folder) for n, w in worlds.items()]
         table[family] = over_worlds(of_family)
         rows += of_family
         print(family, table[family], flush=True)
     result = {
         "command": command_of("basin_worlds.py", words, args.folder), "commit": commit_of(ROOT), "machine": machine(),
-        "basins of each size": args.basins, "error of the region as stated, m3 m-3": LEVEL,
+        "prior": prior.digest, "basins of each size": args.basins, "error of the region as stated, m3 m-3": LEVEL,
         "coverage of 90 % intervals": table, "all families": over_worlds(rows),
         "worlds": {row["world"]: {k: round(v, 3) for k, v in row["held"].items()} for row in rows},
     }  # fmt: skip
