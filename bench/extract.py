@@ -23,7 +23,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import skill
@@ -58,6 +58,12 @@ SEED = 31  # of the worlds, as of bench/skill.py
 RADII_KM = (4, 10, 20, 40, 80)  # of the basins
 LEAST_VALID = 0.5  # of a basin's pixels, for a day to count
 Z90 = 1.645  # standard errors of a normal distribution's 90 % interval
+
+
+class DailyTruth(Protocol):
+    """The truth of a day, (y, x), m3 m-3."""
+
+    def read(self, day: dt.date) -> np.ndarray | None: ...
 
 
 def write_maps(folder: Path, domain: Domain, days: int) -> None:
@@ -153,27 +159,35 @@ def random_basins(shape: tuple[int, int], number: int) -> Iterator[tuple[int, np
                 yield radius, mask
 
 
-def z_scores(folder: Path, truth: Truth, basins: int) -> dict[int, np.ndarray]:
-    """(Mean less truth) over the stated standard error, of each basin and day, by the radius of basins."""
+def z_scores(folder: Path, truth: DailyTruth, basins: int, thinning: int = 1) -> dict[int, np.ndarray]:
+    """(Mean less truth) over the stated standard error, of each basin and day, by the radius of basins.
+
+    Of maps of 1 km one pixel in ``thinning`` each way counts, with the width of so many; maps of such pixels are taken
+    as they are."""
     maps = Maps.open(folder / "mosaics", start=None, end=None, domain=None, format=None)
-    radii, masks = zip(*random_basins(maps.grid.shape, basins), strict=True)
-    masks = np.array(masks)
+    step = round(thinning / maps.grid.size_km[0])  # pixels between those that count
+    size_km = (step * maps.grid.size_km[0], step * maps.grid.size_km[1])
+    of_km = thinning // step
+    radii, masks = zip(*random_basins(tuple(n * of_km for n in maps.grid.shape), basins), strict=True)
+    masks = np.array(masks)[:, thinning // 2 :: thinning, thinning // 2 :: thinning]
+    radii, masks = np.array(radii)[masks.any((1, 2))], masks[masks.any((1, 2))]
     rows, cols = np.nonzero(masks.any(0))
     weights = masks[:, rows, cols] / masks.sum((1, 2))[:, None]
     here = np.zeros(len(masks))
     selection = Selection([f"basin_{n}" for n in range(len(masks))], here, here, rows, cols, csr_array(weights),
                           here + 1, areas=True)  # fmt: skip
-    pixels = MapPixels.choose(maps.mosaics, rows, cols)
-    means = place_means(pixels, maps.days, selection, maps.grid.size_km, maps.errors())
+    at = rows * step + step // 2, cols * step + step // 2
+    pixels = MapPixels.choose(maps.mosaics, *at)
+    means = place_means(pixels, maps.days, selection, size_km, maps.errors())
     out: dict[int, list[np.ndarray]] = {}
     known = []
     for n, day in enumerate(maps.dates):
-        field = truth.read(day)[rows, cols]
+        field = truth.read(day)[at]
         valid = (pixels.read(n).ssm >= 0) & np.isfinite(field)  # the truth lacks one in a thousand, at lakes
         known.append((weights @ np.where(valid, field, 0)) / np.maximum(weights @ valid, 1e-9))
     z = (means.ssm - np.stack(known, 1)) / means.total
     for radius in RADII_KM:
-        which = np.array(radii) == radius
+        which = radii == radius
         out[radius] = z[which][means.valid[which] > LEAST_VALID]
     return out
 

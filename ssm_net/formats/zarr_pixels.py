@@ -2,26 +2,44 @@
 
 zarr-python takes about 0.3 ms a chunk, most of it not for decoding. A series of two decades at a hundred points reads
 two million chunks, so shards are read here as they lie on the disk: an index of offset and size of each chunk at the
-end, with its CRC-32C, and chunks of little-endian numbers compressed by Zstandard, as ``zarr_store`` writes them.
-Source: Zarr v3 core specification, "sharding_indexed" (ZEP 2).
+end, with its CRC-32C, and chunks of little-endian numbers. ``zarr_store`` compresses them by Blosc and ends each with
+its CRC-32C; up to version 0.2.0 it compressed them by Zstandard, without a checksum.
+Source: Zarr v3 core specification, "sharding_indexed" (ZEP 2), "blosc", "crc32c".
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import google_crc32c
 import numpy as np
+from numcodecs.blosc import Blosc
 from numcodecs.zstd import Zstd
 
 from ssm_net.formats.zarr_store import damaged_day
 
 ENTRY, CHECKSUM = 16, 4  # bytes of the index a chunk, and after it
 ABSENT = 2**64 - 1  # offset and size of a chunk that holds nothing but the fill value
+
+
+def _checked(data: bytes) -> bytes:
+    """Without the checksum at its end. Raises ``ValueError`` where it is not that of the rest."""
+    rest, checksum = data[:-CHECKSUM], data[-CHECKSUM:]
+    if int(google_crc32c.value(rest)).to_bytes(CHECKSUM, "little") != checksum:
+        raise ValueError("a part of it was cut short or changed")
+    return rest
+
+
+BLOSC, ZSTD = Blosc(), Zstd()  # decompress whatever they were given to compress with
+Decode = Callable[[bytes], bytes]
+DECODE: dict[tuple[str, ...], Decode] = {  # by the names of a chunk's codecs
+    ("bytes", "blosc", "crc32c"): lambda data: BLOSC.decode(_checked(data)),
+    ("bytes", "zstd"): ZSTD.decode,
+}
 
 
 @dataclass(frozen=True)
@@ -44,6 +62,7 @@ class ZarrPixels:
     chunks_in_shard: int
     dtype: np.dtype
     fill: int
+    decode: Decode
 
     @classmethod
     def choose(cls, path: Path, name: str, rows: np.ndarray, cols: np.ndarray) -> ZarrPixels | None:
@@ -53,16 +72,16 @@ class ZarrPixels:
             (sharding,) = meta["codecs"]
             inner = sharding["configuration"]
             (_, height, width), shard = inner["chunk_shape"], meta["chunk_grid"]["configuration"]["chunk_shape"]
+            decode = DECODE.get(tuple(codec["name"] for codec in inner["codecs"]))
             as_written = (
-                [codec["name"] for codec in inner["codecs"]] == ["bytes", "zstd"]
-                and inner["codecs"][0]["configuration"]["endian"] == "little"
+                inner["codecs"][0]["configuration"]["endian"] == "little"
                 and [codec["name"] for codec in inner["index_codecs"]] == ["bytes", "crc32c"]
                 and inner["index_location"] == "end" and shard == [1, *meta["shape"][1:]]
                 and shard[1] % height == 0 and shard[2] % width == 0
             )  # fmt: skip
         except (ValueError, KeyError, TypeError):
             return None
-        if not as_written:
+        if decode is None or not as_written:
             return None
         across = shard[2] // width
         place = rows // height * across + cols // width
@@ -71,12 +90,12 @@ class ZarrPixels:
         places, first = np.unique(place[order], return_index=True)
         chunks = [ChunkPixels(inside[chosen], chosen) for chosen in np.split(order, first[1:])]
         dtype = np.dtype(meta["data_type"]).newbyteorder("<")
-        return cls(path, name, len(rows), chunks, places, shard[1] // height * across, dtype, int(meta["fill_value"]))
+        in_shard, fill = shard[1] // height * across, int(meta["fill_value"])
+        return cls(path, name, len(rows), chunks, places, in_shard, dtype, fill, decode)
 
     def read(self, day: int) -> np.ndarray:
         """Packed values (n,) of the day at this place on the time axis. Raises ``MosaicError`` where it is damaged."""
         out = np.empty(self.pixels, self.dtype)
-        decode = Zstd().decode
         try:
             shard = os.open(self.path / self.name / "c" / str(day) / "0" / "0", os.O_RDONLY)
             try:
@@ -84,7 +103,7 @@ class ZarrPixels:
                     if offset == ABSENT:
                         out[chunk.chosen] = self.fill
                         continue
-                    pixels = np.frombuffer(decode(os.pread(shard, size, offset)), self.dtype)
+                    pixels = np.frombuffer(self.decode(os.pread(shard, size, offset)), self.dtype)
                     out[chunk.chosen] = pixels[chunk.inside]
             finally:
                 os.close(shard)
@@ -96,7 +115,5 @@ class ZarrPixels:
         """Offset and size of each chosen chunk. Raises ``ValueError`` where they do not have their checksum."""
         length = self.chunks_in_shard * ENTRY
         start = os.fstat(shard).st_size - length - CHECKSUM
-        data = os.pread(shard, length + CHECKSUM, start) if start >= 0 else b""
-        if int(google_crc32c.value(data[:length])).to_bytes(CHECKSUM, "little") != data[length:]:
-            raise ValueError("the index at its end was cut short or changed")
-        return np.frombuffer(data, "<u8", 2 * self.chunks_in_shard).reshape(-1, 2)[self.places].tolist()
+        index = _checked(os.pread(shard, length + CHECKSUM, start) if start >= 0 else b"")
+        return np.frombuffer(index, "<u8", 2 * self.chunks_in_shard).reshape(-1, 2)[self.places].tolist()

@@ -20,6 +20,7 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 import zarr
+from zarr.codecs import BloscCodec, BloscShuffle, Crc32cCodec
 
 from ssm_net.core.faults import FaultPoint, reached
 from ssm_net.core.files import naming_full_disk, write_whole
@@ -29,6 +30,9 @@ from ssm_net.formats.netcdf import CF_EPOCH, DAILY_ATTRIBUTES, as_dataset, decod
 from ssm_net.formats.product import DAILY_VARIABLES, Mosaic, MosaicError, pack
 
 ZARR_CHUNK = 144
+# Zarr's default, Zstandard, takes three times as long to decompress, and misses changed bytes:
+# docs/decisions/2026-11-28-maps-in-zarr-are-read-fast.md
+COMPRESSORS = (BloscCodec(cname="lz4hc", clevel=1, shuffle=BloscShuffle.shuffle), Crc32cCodec())
 NO_ATTRIBUTES = "no_attributes"  # in the status of a mosaic without any
 GRID_KEYS = ("domain", "domain_window", "coarse_grid")  # attributes that say where a store is
 TIME_CHUNK = 4096  # days in a chunk of the time axis
@@ -198,7 +202,8 @@ def _create(path: Path, mosaic: Mosaic) -> None:
     rows, cols = mosaic.domain.fine_shape
     step = ZARR_CHUNK if rows % ZARR_CHUNK == 0 and cols % ZARR_CHUNK == 0 else mosaic.domain.ratio
     encoding: dict[str, dict[str, Any]] = {
-        name: {"chunks": (1, step, step), "shards": (1, rows, cols)} for name in DAILY_VARIABLES
+        name: {"chunks": (1, step, step), "shards": (1, rows, cols), "compressors": COMPRESSORS}
+        for name in DAILY_VARIABLES
     }
     encoding["time"] = {"chunks": (TIME_CHUNK,)}
     encoding |= {name: {"_FillValue": None} for name in ("y", "x", "lat", "lon")}

@@ -157,9 +157,10 @@ def _line(row: Row) -> Line:
         return Line(label, _signed(row["change"]), _interval(row, "change", percent=True), _basis(row), _bar(row))
     percent = row["measure"].startswith(("cells", "stations", "truth in", "thawed"))
     digits = 2 if unit == "" else 3 if station else 4
-    number = _percent(row["ours"]) if percent else format_number(row["ours"], digits) + unit
+    ours, coarse = (format_number(row.get(key), digits).replace("-", "\u2212") for key in ("ours", "coarse"))
+    number = _percent(row["ours"]) if percent else ours + unit
     if row.get("coarse") is not None:
-        number += f" ({format_number(row['coarse'], digits)})"
+        number += f" ({coarse})"
     interval = _interval(row, "ours", percent, digits)
     if row.get("change") is not None:
         relative = row["change unit"] == "1" and row["unit"] != "1"

@@ -1,0 +1,172 @@
+"""Whether 90 % intervals of basin means hold the truth: many worlds of every family, thinned.
+
+    python bench/basin_worlds.py FOLDER [--families A,B,C,D,E,F] [--count 8] [--basins 24]
+
+One world a family, as ``bench/extract.py coverage`` maps it through files, cannot decide: all its basins share the
+error of one region. Here are the worlds of ``bench/families.py`` (FOLDER may be the same one; half a minute of one core
+each), mapped as there by the members of the shipped prior that have not met the family. Of each day one pixel in 6 each
+way is known. Such a map is written as a file of pixels of 6 km, with the parts of its error as ``infer`` states them,
+and its means over random basins are those of ``ssm_net.extract``, compared with the truth of the same pixels. What is
+in FOLDER is not made again.
+
+Prints the coverage of each family with a 95 % interval over its worlds (t distribution), the error over the stated one
+part by part as ``bench/basin_errors.py`` does, and, with ``--files FOLDER`` that ``bench/extract.py coverage`` filled,
+what thinning does: coverage there by all pixels and by one in 36. Numbers go to bench/results/basin_worlds.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import logging
+import math
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from basin_errors import day_parts
+from families import METHODS
+from family_worlds import DayMap, judged_worlds, maps_of
+from left_out import without_family
+from provenance import ROOT, command_of, commit_of, machine
+from scipy.stats import t as student
+
+import extract as basins
+from ssm_net.cube.json_files import write_json
+from ssm_net.estimators.ablation import NO_ABLATION
+from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, Trained, load_trained
+from ssm_net.formats.mosaic_days import write_day
+from ssm_net.formats.product import Flag, Mosaic
+from ssm_net.grid import M36, Domain
+from ssm_net.infer.day import LARGEST_SIGMA
+from ssm_net.infer.error_parts import ErrorParts
+from ssm_net.pretrain.samples import THINNING, World
+from ssm_net.train.withheld import CORRELATED_CELLS
+
+RESULTS = ROOT / "bench" / "results" / "basin_worlds.json"
+CELLS = 8  # a side of a world
+THINNED = Domain("thinned", (60, 60 + CELLS, 764, 764 + CELLS), replace(M36, ratio=M36.ratio // THINNING))
+LEAST_LAND = 0.1  # of the pixels with a value, for the parts of a day's error to be told apart
+FIRST = dt.date(2016, 1, 1)
+# What ``ssm_net.train.withheld.calibrated`` states for a domain of this size; ``maps_of`` leaves it to its caller.
+LEVEL = NO_ABLATION.sensor_bias / math.sqrt(max(1.0, CELLS**2 / CORRELATED_CELLS**2))
+
+
+@dataclass(frozen=True)
+class ThinnedTruth:
+    """The truth of the days of a world, each (y, x), NaN where there is none."""
+
+    days: dict[dt.date, np.ndarray]
+
+    def read(self, day: dt.date) -> np.ndarray:
+        return self.days[day]
+
+
+def mosaic_of(day: dt.date, drawn: DayMap) -> Mosaic:
+    """The map as ``infer`` would write it."""
+    known = torch.isfinite(drawn.truth).numpy()
+    shared, local = drawn.shared, drawn.local + LEVEL**2
+    flags = np.where(drawn.observed.numpy(), Flag.COARSE_OBSERVED, Flag.ORBIT_GAP_FILLED).astype(np.uint16)
+    sigma = (shared + local).sqrt().clamp(max=LARGEST_SIGMA).numpy()
+    parts = ErrorParts(LEVEL)
+    parts.add(shared, local, known, flags)
+    ssm, sigma = (np.where(known, field, np.nan).astype(np.float32) for field in (drawn.mean.numpy(), sigma))
+    return Mosaic(day, THINNED, ssm, sigma, flags, parts.attributes())
+
+
+def judged(name: str, world: World, prior: Trained, family: str, number: int, folder: Path) -> dict[str, Any]:
+    """What ``judge`` finds in a world; kept in ``folder``, for as long as the prior is this one."""
+    file = folder / "basin_worlds" / f"{name}-{number}-{prior.digest[:12]}.json"
+    if not file.exists():
+        file.parent.mkdir(exist_ok=True)
+        write_json(file, judge(name, world, without_family(prior, family), number))
+    return dict(json.loads(file.read_text()))
+
+
+def judge(name: str, world: World, prior: Trained, number: int) -> dict[str, Any]:
+    """Coverage by radius, the mean square of standardised errors, and the parts of the error of one world."""
+    maps = maps_of(world, prior, METHODS["networks"])
+    days = [FIRST + dt.timedelta(n) for n in range(len(maps))]
+    mosaics = [mosaic_of(day, drawn) for day, drawn in zip(days, maps, strict=True)]
+    truth = ThinnedTruth({day: drawn.truth.numpy().astype(np.float32) for day, drawn in zip(days, maps, strict=True)})
+    with tempfile.TemporaryDirectory() as folder:
+        for mosaic in mosaics:
+            write_day(mosaic, Path(folder) / "mosaics", "netcdf")
+        z = basins.z_scores(Path(folder), truth, number, thinning=THINNING)
+    by_day = [day_parts(one, truth.read(one.day)) for one in mosaics if np.isfinite(one.ssm).mean() > LEAST_LAND]
+    sums = {part: np.mean([day[part] for day in by_day], 0).tolist() for part in by_day[0]}
+    held = {f"{radius} km": float((np.abs(values) < basins.Z90).mean()) for radius, values in z.items() if values.size}
+    squares = float(np.mean(np.concatenate([*z.values()]) ** 2))
+    print(name, {k: round(v, 3) for k, v in held.items()}, "rms of z", round(math.sqrt(squares), 2), flush=True)
+    return {"world": name, "held": held, "squares of z": squares, "parts": sums}
+
+
+def over_worlds(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A family's coverage, each world and radius counting alike, and its 95 % interval over worlds; the rest as means
+    of squares over worlds."""
+    radii = list(rows[0]["held"])
+    each = np.array([np.mean([*row["held"].values()]) for row in rows])
+    out: dict[str, Any] = {radius: round(float(np.mean([r["held"][radius] for r in rows])), 3) for radius in radii}
+    out |= {"all": round(float(each.mean()), 3), "worlds": len(rows), "least": round(float(each.min()), 3)}
+    if len(each) > 1:
+        half = float(student.ppf(0.975, len(each) - 1) * each.std(ddof=1) / math.sqrt(len(each)))
+        out["95 % interval"] = [round(float(each.mean()) - half, 3), round(min(float(each.mean()) + half, 1.0), 3)]
+    out["rms of z"] = round(math.sqrt(np.mean([row["squares of z"] for row in rows])), 2)
+    sums = {part: np.mean([row["parts"][part] for row in rows], 0) for part in rows[0]["parts"]}
+    out["error over stated error"] = {p: round(math.sqrt(squared / stated), 2) for p, (squared, stated) in sums.items()}
+    return out
+
+
+def what_thinning_does(folder: Path, families: Sequence[str], days: int, number: int) -> dict[str, Any]:
+    """Coverage in the worlds that ``bench/extract.py coverage`` left in ``folder``, by all pixels and by one in 36."""
+    out: dict[str, Any] = {}
+    for family in families:
+        home = basins.world_folder(folder, family, basins.SEED)
+        truth = basins.mapped_world(home, family, days)
+        for title, thinning in (("all pixels", 1), ("one in 36", THINNING)):
+            z = basins.z_scores(home, truth, number, thinning=thinning)
+            held = {f"{r} km": round(float((np.abs(v) < basins.Z90).mean()), 3) for r, v in z.items() if v.size}
+            out.setdefault(family, {})[title] = held
+        print(family, out[family], flush=True)
+    return out
+
+
+def main(words: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--families", default="A,B,C,D,E,F")
+    parser.add_argument("--count", type=int, default=8, help="worlds a family")
+    parser.add_argument("--basins", type=int, default=24, help="of each size")
+    parser.add_argument("--files", type=Path, help="folder of bench/extract.py coverage")
+    args = parser.parse_args(words)
+    logging.getLogger("ssm_net").setLevel(logging.ERROR)
+    torch.set_num_threads(1)
+    table, rows, prior = {}, [], load_trained(SHIPPED_PRIOR)
+    for family in args.families.split(","):
+        worlds = judged_worlds(family, args.count, args.folder, workers=1)
+        of_family = [judged(n, w, prior, family, args.basins, args.folder) for n, w in worlds.items()]
+        table[family] = over_worlds(of_family)
+        rows += of_family
+        print(family, table[family], flush=True)
+    result = {
+        "command": command_of("basin_worlds.py", words, args.folder), "commit": commit_of(ROOT), "machine": machine(),
+        "prior": prior.digest, "basins of each size": args.basins, "error of the region as stated, m3 m-3": LEVEL,
+        "coverage of 90 % intervals": table, "all families": over_worlds(rows),
+        "worlds": {row["world"]: {k: round(v, 3) for k, v in row["held"].items()} for row in rows},
+    }  # fmt: skip
+    if args.files:
+        result["worlds of bench/extract.py, all pixels and one in 36"] = what_thinning_does(
+            args.files, args.families.split(","), 30, args.basins
+        )
+    print("all", result["all families"])
+    write_json(RESULTS, result)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
