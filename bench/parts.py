@@ -1,11 +1,11 @@
 """What two parts of our own are worth: reading shards, and the networks' passes over pixels as products of matrices.
 
-    python bench/parts.py runs/skill/small-A31/cube.zarr [--prior FOLDER]
+    python bench/parts.py runs/skill/small-A31/cube.zarr [--beside FOLDER]
 
-Processor time, so that what else the machine does hardly counts; each way in turn, the least of five turns. Shards are
-read by rows of chunks, as inference does, with zarr-python beside; the networks of a prior pass over pixels of the cube
-module by module, and as products in float32 and bfloat16; with the extra ``bench``, by OpenVINO in bfloat16, too. How
-far the ways in bfloat16 are from float32 is over all tiles inside the cube. Numbers go to bench/results/parts.json.
+Processor time, so that what else the machine does hardly counts; each way in turn, the least of fifteen turns. Shards
+are read by rows of chunks, as inference does, with zarr-python beside; the shipped networks pass over pixels of the
+cube module by module, and as products in float32 and bfloat16; with --beside, those of another prior take turns with
+them. How far bfloat16 is from float32 is over all tiles inside the cube. Numbers go to bench/results/parts.json.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
-import numpy as np
 import torch
 import zarr
 from provenance import ROOT, command_of, commit_of, machine
@@ -36,7 +34,7 @@ from ssm_net.inputs.phases import upsample_by_phase
 from ssm_net.inputs.reading import read_coarse, read_stored
 from ssm_net.model.fused import Fused, HalfUpsampled
 
-TURNS = 5
+TURNS = 15
 VARIABLE = "lst_day"
 
 
@@ -51,42 +49,11 @@ def least(ways: dict[str, Callable[[], Any]]) -> dict[str, float]:
     return best
 
 
-class Products(torch.nn.Module):
-    """What ``Fused`` does with a tile, all rows at once, for OpenVINO to read."""
-
-    def __init__(self, fused: Fused) -> None:
-        super().__init__()
-        self.fused = fused
-
-    def forward(self, x: torch.Tensor, columns: torch.Tensor, base: torch.Tensor, deep: torch.Tensor) -> Any:
-        f, h = self.fused, self.fused.halo
-        centre = x[:, h : h + len(base), h : h + len(columns)].permute(1, 2, 0)
-        stem = torch.nn.functional.conv2d(x[None], f.stem.contiguous(), f.bias)[0].permute(1, 2, 0)
-        return f._pixels(stem, centre, HalfUpsampled(columns, base, deep))
-
-
-def openvino_way(
-    fused: Fused, x: torch.Tensor, told: HalfUpsampled
-) -> Callable[[torch.Tensor, HalfUpsampled], np.ndarray] | None:
-    """The mean of each member, (M, y, x), by OpenVINO in bfloat16 on one thread; None where it is not installed."""
-    try:
-        import openvino
-    except ImportError:
-        return None
-    given = (x, *told)
-    # OpenVINO knows no logit.
-    with torch.no_grad(), mock.patch.object(torch, "logit", lambda p: torch.log(p / (1 - p))):
-        model = openvino.convert_model(Products(fused), example_input=tuple(t.clone() for t in given))
-    settings = {"INFERENCE_PRECISION_HINT": "bf16", "INFERENCE_NUM_THREADS": 1, "PERFORMANCE_HINT": "LATENCY"}
-    request = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
-    return lambda x, told: np.array(request.infer([t.numpy() for t in (x, *told)])[0])
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="a cube of prepare.py with every product of a simulated world")
-    parser.add_argument("--prior", type=Path, default=SHIPPED_PRIOR, help="a folder of pretrain.py; the shipped one")
+    parser.add_argument("--beside", type=Path, help="a folder of pretrain.py, whose networks take turns with them")
     parser.add_argument("--results", type=Path, default=ROOT / "bench" / "results", help="folder of the JSON")
     args = parser.parse_args(words)
     torch.set_num_threads(1)
@@ -101,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     })  # fmt: skip
     chunks = len(days) * width // CHUNK
 
-    trained = load_trained(args.prior)
+    trained = load_trained(SHIPPED_PRIOR)
     estimator = NetworkEstimator(trained, cube, torch.device("cpu"))
     coarse = read_coarse(cube, day, estimator.lags, estimator.scaling, estimator.lookahead)
     context = estimator.context(coarse).by_phase
@@ -122,9 +89,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         "products, float32": lambda: single(x, half_upsampled(context, ratio, tile)),
         "products, bfloat16": lambda: half(x, half_upsampled(context, ratio, tile)),
     }
-    by_openvino = openvino_way(single, x, told)
-    if by_openvino is not None:
-        ways["products, OpenVINO, bfloat16"] = lambda: by_openvino(x, half_upsampled(context, ratio, tile))
+    if args.beside is not None:
+        other = NetworkEstimator(load_trained(args.beside), cube, torch.device("cpu"))
+        other_half, its_context = Fused(other.network, torch.bfloat16), other.context(coarse).by_phase
+        ways["products, bfloat16, of the other prior"] = lambda: other_half(x, half_upsampled(its_context, ratio, tile))
 
     def modules() -> list[Any]:
         out = []
@@ -135,23 +103,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     with torch.inference_mode():
         passes = least({"module by module, float32": modules, **ways})
-        apart: dict[str, float] = {}
+        apart = 0.0
         height, width = cube.domain.fine_shape
         for y in range(ratio, height - side - h, side):
             for left in range(ratio, width - side - h, side):
                 x, told, _ = given(y, left)
-                right = single(x, told)[0].mean(0).numpy()
-                found = {"products, bfloat16": half(x, told)[0].mean(0).numpy()}
-                if by_openvino is not None:
-                    found["products, OpenVINO, bfloat16"] = by_openvino(x, told).mean(0)
-                for name, mean in found.items():
-                    apart[name] = max(apart.get(name, 0.0), float(np.abs(mean - right).max()))
+                apart = max(apart, float((half(x, told)[0].mean(0) - single(x, told)[0].mean(0)).abs().max()))
     pixels = side * side
     tables = {"reading, ms a chunk": {k: round(1e3 * v / chunks, 4) for k, v in reading.items()},
               "networks, us a pixel": {k: round(1e6 * v / pixels, 3) for k, v in passes.items()},
-              "largest difference from float32, m3 m-3": {k: round(v, 6) for k, v in apart.items()}}  # fmt: skip
+              "largest difference from float32, m3 m-3": {"products, bfloat16": round(apart, 6)}}  # fmt: skip
     file = args.results / "parts.json"
-    write_json(file, {"command": command_of("parts.py", words, args.folder), "commit": commit_of(ROOT),
+    named = ["PRIOR" if word == str(args.beside) else word for word in words]
+    write_json(file, {"command": command_of("parts.py", named, args.folder), "commit": commit_of(ROOT),
                       "machine": machine(), **tables})  # fmt: skip
     console = Console()
     for title, rows in tables.items():
