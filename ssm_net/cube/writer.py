@@ -33,11 +33,11 @@ class CubeWriter:
     lock: CubeLock
 
     def write_day(
-        self, day: dt.date, fine: Iterable[tuple[str, np.ndarray]], coarse: Mapping[str, np.ndarray],
+        self, day: dt.date, fine: Iterable[tuple[str, np.ndarray | dt.date]], coarse: Mapping[str, np.ndarray],
         info: Mapping[str, Any], state: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
-        """Store a day: ``fine`` are names and packed arrays (y, x), each written before the next is asked for; then
-        ``coarse`` as floats (row, col), the ``state`` that the next day needs, and the status: ``info`` with the
+        """Store a day: ``fine`` are names and packed arrays (y, x), each written before the next is asked for, or, of a
+        field that is the same as on a stored day, that day; then ``coarse`` as floats (row, col), the ``state`` that the next day needs, and the status: ``info`` with the
         revision and the fields that have no file, since nothing in them has a value.
 
         Raises ``CubeError`` where the day is already done (a stored day is never rewritten) or a variable is missing;
@@ -50,7 +50,8 @@ class CubeWriter:
         revision = cube.revision(day)
         with naming_full_disk(cube.path):
             for name, packed in fine:
-                if not self._write(f"fine/{name}", packed, index):
+                again = isinstance(packed, dt.date)
+                if not (self._copy(name, packed, index) if again else self._write(f"fine/{name}", packed, index)):
                     all_fill.append(f"fine/{name}")
                 reached(FaultPoint.DAY_HALF_WRITTEN, f"{day} fine/{name}")
                 missing.discard(name)
@@ -134,6 +135,9 @@ class CubeWriter:
     def write_metadata(self, name: str, metadata: Mapping[str, Any]) -> None:
         """Facts about the whole cube under a name, in place of those that are there."""
         write_json(self._locked().metadata_file(name), dict(metadata))
+
+    def _copy(self, name: str, day: dt.date, *index: int) -> bool:
+        return self.cube.shards(f"fine/{name}").write_bytes(self.cube.stored_bytes(name, day), *index)
 
     def _write(self, key: str, field: np.ndarray, *index: int) -> bool:
         return self.cube.shards(key).write(field, *index)
