@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from ssm_net.config import EngineConfig
+from ssm_net.core.ahead import prefetched
 from ssm_net.core.clock import HOURS, OVERPASSES, hour_bands, is_wide, overpass_utc
 from ssm_net.core.files import write_whole
 from ssm_net.core.reading_mark import ENDS
@@ -205,8 +206,9 @@ def sum_rain(fields: Iterable[np.ndarray | None]) -> tuple[np.ndarray | None, Ra
 def read_ahead(plans: Sequence[DayPlan], workers: int, engine: EngineConfig, mark: Path) -> Iterator[ObservedDay]:
     """Days in order; with more than one worker, read by processes (pyhdf is not thread-safe) a few days ahead.
 
-    One worker reads in this process. ``mark``, a file that names the day being read, stays where that ends the process:
-    the next run then reads in a process of its own, which may die, and finds the file that is to blame.
+    One worker reads in a thread of this process, a day while the caller works on the one before. ``mark``, a file that
+    names the day being read, stays where that ends the process: the next run then reads in a process of its own, which
+    may die, and finds the file that is to blame.
     """
     if workers > 1 or engine.name != "local":
         yield from in_order(read_granules, plans, engine, workers, _read_without_fatal)
@@ -217,13 +219,15 @@ def read_ahead(plans: Sequence[DayPlan], workers: int, engine: EngineConfig, mar
         yield from in_order(read_granules, plans, engine, workers, _read_without_fatal)
         mark.unlink(missing_ok=True)
         return
-    for plan in plans:
-        write_whole(mark, str(plan.day).encode())
-        try:
-            observed = read_granules(plan)
-        finally:
-            mark.unlink(missing_ok=True)
-        yield observed
+    yield from prefetched(map(partial(_read_marked, mark), plans))
+
+
+def _read_marked(mark: Path, plan: DayPlan) -> ObservedDay:
+    write_whole(mark, str(plan.day).encode())
+    try:
+        return read_granules(plan)
+    finally:
+        mark.unlink(missing_ok=True)
 
 
 def _read_without_fatal(plan: DayPlan) -> ObservedDay:

@@ -26,7 +26,7 @@ from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, Trained, build, load_tr
 from ssm_net.estimators.network import NetworkEstimator, half_upsampled
 from ssm_net.formats.mosaic_days import days_done
 from ssm_net.infer import day as infer_day
-from ssm_net.infer.ahead import prefetched
+from ssm_net.core.ahead import prefetched
 from ssm_net.infer.day import background, predict_background
 from ssm_net.infer.run import infer
 from ssm_net.inputs.bands import bands
