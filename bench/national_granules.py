@@ -1,7 +1,8 @@
 """Granules of a country for timing ``prepare``: plausible values in the archives' formats, file by file.
 
-As in ``national_cube``, they follow no physics; each field is the same noise, begun at another place. A day of China is 34 files of LST at 1 km from each satellite that is
-given, a file of rain and one of coarse soil moisture; on every eighth day 34 of reflectance at 500 m.
+As in ``national_cube``, they follow no physics; each field is the same noise, begun at another place. A day of China is
+34 files of LST at 1 km from each satellite that is given, a file of rain and one of coarse soil moisture; on every
+eighth day 34 of reflectance at 500 m.
 """
 
 from __future__ import annotations

@@ -36,9 +36,10 @@ class CubeWriter:
         self, day: dt.date, fine: Iterable[tuple[str, np.ndarray | dt.date]], coarse: Mapping[str, np.ndarray],
         info: Mapping[str, Any], state: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
-        """Store a day: ``fine`` are names and packed arrays (y, x), each written before the next is asked for, or, of a
-        field that is the same as on a stored day, that day; then ``coarse`` as floats (row, col), the ``state`` that the next day needs, and the status: ``info`` with the
-        revision and the fields that have no file, since nothing in them has a value.
+        """Store a day: ``fine`` are names and packed arrays (y, x), or, of a field that is the same as on a stored day,
+        that day; each is written before the next is asked for. Then come ``coarse`` as floats (row, col), the
+        ``state`` that the next day needs, and the status: ``info`` with the revision and the fields that have no file,
+        since nothing in them has a value.
 
         Raises ``CubeError`` where the day is already done (a stored day is never rewritten) or a variable is missing;
         ``OSError`` where the disk is full: the day is not done then.

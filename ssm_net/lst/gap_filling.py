@@ -38,6 +38,7 @@ from ssm_net.config import MemoryConfig
 from ssm_net.grid import CACHE_PIXELS, as_number, block_mean, expand, finite, row_blocks, upsample
 from ssm_net.lst.annual_cycle import AirMemory, Cycle
 from ssm_net.lst.background import FIRST_WEATHER, BackgroundLST, smooth, uncertainty
+from ssm_net.lst.expected import expected_lst, trust_in
 from ssm_net.lst.filling_error import (
     ERROR_DECAY,
     FIRST_ERROR,
@@ -50,14 +51,12 @@ from ssm_net.lst.filling_error import (
     tried_rows,
     withheld,
 )
-from ssm_net.lst.inpainting import distance_to_data, inpaint, neighbour_mean
+from ssm_net.lst.inpainting import distance_to_data, inpaint
 from ssm_net.lst.memory import SLOW_DAYS, Memory
 
 SEEN, OTHER_OVERPASS, NEIGHBOURS, CYCLE = 0, 1, 2, 3
 VERSION = 2  # raised when filled LST changes: 1 filled by successive corrections at four scales, not by inpainting
 LAPSE = 6.0e-3  # K m-1, mean environmental lapse rate of clear-sky LST
-PERSISTS = 0.8  # fraction of a remembered anomaly that is present today, however old it is
-NOISY = 0.5  # observations in a memory at which it counts as much as the mean of its neighbours
 OTHER_ERROR = 2.0  # K: how the two platforms differ at a pixel, apart from the offset of their surroundings
 OTHER_WEIGHT = 0.5  # of the other platform's observation in the memory
 UNKNOWN_HEIGHT = 1000.0  # m: standard error of the height of a pixel whose elevation is not known
@@ -166,8 +165,8 @@ def fill_gaps(
     background, air_memory = _background(before, day, observed, terrain, air, settings.background)
 
     background_up = upsample(background.lst, ratio)
-    trust = _trust(observation.sigma, observed.comparable)
-    guess = _remembered(background_up, memory)
+    trust = trust_in(observation.sigma, observed.comparable)
+    guess = expected_lst(background_up, memory)
     error = _error(before, day, observed, guess, trust, ratio)
     distance = distance_to_data(observed.comparable, ratio)
     guess = guess.add_(inpaint(reduced - guess, trust))
@@ -228,30 +227,6 @@ def _background(
     lst, fraction = smooth(observed.reduced, observed.comparable, expected, terrain.ratio, sigma)
     lst_sigma, moves = uncertainty(old, (day - before.day).days, lst, expected, fraction)
     return BackgroundLST(lst, lst_sigma, moves, old.cycle.learn(day, lst, fraction_seen)), air_memory
-
-
-def _trust(sigma: Tensor, comparable: Tensor) -> Tensor:
-    """The weights of the day's observations, (y, x): 1 for an error of 1 K and less, 0 where there is none."""
-    out = torch.empty_like(sigma)
-    for rows in row_blocks(tuple(sigma.shape), 4 * CACHE_PIXELS):
-        weight = torch.nan_to_num(sigma[rows]).clamp_(min=1.0) ** -2
-        torch.mul(weight, as_number(comparable[rows]), out=out[rows])
-    return out
-
-
-def _remembered(background: Tensor, memory: Memory) -> Tensor:
-    """The background (y, x) K with what persists of the memory, which is drawn towards the mean of its neighbours the
-    more, the fewer observations it holds. Some rows at a time, as ``_assemble``."""
-    out = torch.empty_like(background)
-    for rows in row_blocks(tuple(background.shape), 4 * CACHE_PIXELS):
-        wide = slice(max(0, rows.start - 1), min(len(background), rows.stop + 1))
-        inside = slice(rows.start - wide.start, rows.stop - wide.start)
-        known = as_number(torch.from_numpy(memory.weight[wide].numpy() > 0))
-        mean = neighbour_mean(memory.mean[wide], known)[inside]
-        weight = memory.weight[rows]
-        drawn = (mean + weight / (weight + NOISY) * (memory.mean[rows] - mean)).mul_(known[inside])
-        torch.add(background[rows], PERSISTS * drawn, out=out[rows])
-    return out
 
 
 def _error(

@@ -15,11 +15,11 @@ from ssm_net.config import MemoryConfig
 from ssm_net.core.clock import HOURS, OVERPASSES
 from ssm_net.cube.json_files import damaged
 from ssm_net.cube.masks import kept_pixels
-from ssm_net.cube.spacing import read_at_pixels, spacing, stored_shape
+from ssm_net.cube.spacing import spacing, stored_shape
 from ssm_net.cube.store import Cube
 from ssm_net.cube.variables import API_DAYS, FINE, REFLECTANCE_BANDS
 from ssm_net.cube.writer import CubeWriter
-from ssm_net.grid import CACHE_PIXELS, Domain, Window, as_number, block_mean, row_blocks
+from ssm_net.grid import Domain, as_number, block_mean
 from ssm_net.lst import cloud_effect
 from ssm_net.lst.annual_cycle import AirMemory, Cycle
 from ssm_net.lst.background import BackgroundLST
@@ -28,6 +28,7 @@ from ssm_net.lst.gap_filling import LAPSE, ClearLST, FilledLST, Terrain, Thermal
 from ssm_net.lst.memory import Memory, sun_height
 from ssm_net.lst.views import cell_views
 from ssm_net.prepare.antecedent_rain import antecedent_rain
+from ssm_net.prepare.cell_means import cell_means, mean_where_seen
 from ssm_net.prepare.consensus import codes_in, combine, first_of
 from ssm_net.prepare.coverage import covered
 from ssm_net.prepare.intercalibration import Intercalibration
@@ -136,25 +137,8 @@ def _with_cell_means(day: _Making) -> Iterator[PackedField]:
         if masked and spacing(name, day.cube.domain.ratio) == 1:
             np.copyto(packed, FINE[name].fill, where=outside, casting="unsafe")
         if of_cells:
-            day.coarse[name] = _cell_means(day, name, packed)
+            day.coarse[name] = cell_means(day.cube.domain, name, packed, day.surface.land)
         yield name, packed
-
-
-def _cell_means(day: _Making, name: str, packed: np.ndarray) -> np.ndarray:
-    """Means of a packed variable over the land of each cell, (R, C); some rows at a time, in the cache."""
-    domain, means = day.cube.domain, []
-    for rows in row_blocks(domain.fine_shape, 4 * CACHE_PIXELS, domain.ratio):
-        window = (rows.start, rows.stop, 0, domain.fine_shape[1])
-        at_pixels = read_at_pixels(lambda part: packed[_slices(part)], name, domain, window)
-        values = torch.from_numpy(FINE[name].unpack(at_pixels))
-        means.append(block_mean(values, domain.ratio, day.surface.land[rows]))
-    return torch.cat(means).numpy()
-
-
-def _slices(window: Window | None) -> tuple[slice, slice]:
-    assert window is not None
-    y0, y1, x0, x1 = window
-    return slice(y0, y1), slice(x0, x1)
 
 
 def _fine_fields(day: _Making) -> Iterator[PackedField]:
@@ -227,7 +211,7 @@ def _thermal(day: _Making, k: str) -> Iterator[PackedField]:
     day.coarse[f"lst_{k}_seen"] = seen_fraction.numpy()
     for place, other in zip(other_places(cube.attrs.get("other_lst", "").split()), others, strict=True):
         if f"lst_{k}_other{place}" in cube.coarse:
-            day.coarse[f"lst_{k}_other{place}"] = _cell_mean_where_seen(day, other.lst)
+            day.coarse[f"lst_{k}_other{place}"] = mean_where_seen(other.lst, cube.domain.ratio, day.surface.land)
     if f"lst_{k}_anomaly" in cube.coarse:
         of_cells = cell_views(filled.lst, filled.lineage, day.surface.terrain.elevation, filled.state.background.lst,
                            day.surface.land)  # fmt: skip
@@ -243,13 +227,6 @@ def _thermal(day: _Making, k: str) -> Iterator[PackedField]:
     yield from _packed_memory(filled.state.memory, f"lst_{k}_memory", f"lst_{k}_weight")
     if filled.state.slow is not None:
         yield from _packed_memory(filled.state.slow, f"lst_{k}_slow", f"lst_{k}_slow_weight")
-
-
-def _cell_mean_where_seen(day: _Making, lst: Tensor) -> np.ndarray:
-    """Cell means (R, C) of LST (y, x), NaN where less than a quarter of a cell's land was seen."""
-    ratio, land = day.cube.domain.ratio, day.surface.land
-    seen = block_mean(torch.isfinite(lst).float(), ratio, land)
-    return torch.where(seen >= 0.25, block_mean(lst, ratio, land), torch.nan).numpy()
 
 
 def _packed_memory(memory: Memory, mean: str, weight: str) -> Iterator[PackedField]:
