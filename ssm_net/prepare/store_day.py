@@ -143,11 +143,11 @@ def _with_cell_means(day: _Making) -> Iterator[PackedField]:
 
 def _fine_fields(day: _Making) -> Iterator[PackedField]:
     """One after the other: those of a country need not be in memory together."""
+    if bands := [band for band in REFLECTANCE_BANDS if band in day.cube.fine]:
+        yield from _reflectance(day, bands)
     for k in OVERPASSES:
         if f"lst_{k}" in day.cube.fine:
             yield from _thermal(day, k)
-    if bands := [band for band in REFLECTANCE_BANDS if band in day.cube.fine]:
-        yield from _reflectance(day, bands)
     if "rain" in day.cube.fine:
         yield from _rain(day)
 
@@ -298,7 +298,7 @@ def _reflectance(day: _Making, bands: Sequence[str]) -> Iterator[PackedField]:
     """The day's reflectance where all bands were observed, else the last one that was, with its age."""
     cube, before = day.cube, day.before
     shape, new = cube.domain.fine_shape, day.observed.reflectance or {}
-    fresh = np.full(shape, set(bands) <= set(new))
+    fresh, unseen = np.full(shape, set(bands) <= set(new)), not new
     for band in bands:
         if band in new:
             fresh &= np.isfinite(new[band])
@@ -312,11 +312,12 @@ def _reflectance(day: _Making, bands: Sequence[str]) -> Iterator[PackedField]:
     names = dict(zip(bands, bands, strict=True))
     names |= {"reflectance_quality": "quality"} if "reflectance_quality" in cube.fine else {}
     for name, layer in names.items():
-        if before is not None and not new:
+        if before is not None and unseen:
             yield name, before
             continue
         old = np.full(shape, np.nan, "float32") if before is None else cube.read(name, before)
-        yield name, FINE[name].pack(np.where(fresh, new.get(layer, old), old))
+        yield name, FINE[name].pack(np.where(fresh, new.pop(layer, old), old))
+    new.clear()
     yield "reflectance_age", FINE["reflectance_age"].pack(np.where(fresh, seen_ago, age).astype("float32"))
 
 
