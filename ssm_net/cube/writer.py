@@ -51,8 +51,12 @@ class CubeWriter:
         revision = cube.revision(day)
         with naming_full_disk(cube.path):
             for name, packed in fine:
-                again = isinstance(packed, dt.date)
-                if not (self._copy(name, packed, index) if again else self._write(f"fine/{name}", packed, index)):
+                key = f"fine/{name}"
+                if isinstance(packed, dt.date):
+                    some = cube.shards(key).write_bytes(cube.stored_bytes(name, packed), index)
+                else:
+                    some = self._write(key, packed, index)
+                if not some:
                     all_fill.append(f"fine/{name}")
                 reached(FaultPoint.DAY_HALF_WRITTEN, f"{day} fine/{name}")
                 missing.discard(name)
@@ -136,9 +140,6 @@ class CubeWriter:
     def write_metadata(self, name: str, metadata: Mapping[str, Any]) -> None:
         """Facts about the whole cube under a name, in place of those that are there."""
         write_json(self._locked().metadata_file(name), dict(metadata))
-
-    def _copy(self, name: str, day: dt.date, *index: int) -> bool:
-        return self.cube.shards(f"fine/{name}").write_bytes(self.cube.stored_bytes(name, day), *index)
 
     def _write(self, key: str, field: np.ndarray, *index: int) -> bool:
         return self.cube.shards(key).write(field, *index)

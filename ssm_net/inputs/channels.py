@@ -74,8 +74,8 @@ def unpack_variable(name: str, packed: Tensor) -> Tensor:
     """A fine variable from ``as_tensor``, float32, NaN where missing; the same numbers as ``Variable.unpack``."""
     variable = FINE[name]
     if packed.device.type == "cpu":  # numpy compares and converts integers several times as fast
-        counts = packed.numpy()
-        return torch.from_numpy(variable.unpack(counts.view(np.uint16) if variable.dtype == "uint16" else counts))
+        stored = packed.numpy()
+        return torch.from_numpy(variable.unpack(stored.view(np.uint16) if variable.dtype == "uint16" else stored))
     if variable.dtype == "uint16":
         counts = packed.to(torch.int32) & 0xFFFF
     else:
