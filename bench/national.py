@@ -1,6 +1,6 @@
 """A day of a whole country, read to written, against the bare network, plain I/O and a random forest.
 
-    python bench/national.py FOLDER [--days 3] [--check]
+    python bench/national.py FOLDER [--days 3] [--check] [--granules]
 
 FOLDER keeps the cube (domain=china, 3888 x 6192 pixels; made once) and the maps. What is measured, turn by turn, so
 that what else the machine does meets all alike:
@@ -12,6 +12,9 @@ that what else the machine does meets all alike:
 * plain I/O: the bytes of the same variables read from the shards as they are, and those of the map written;
 * a random forest of scikit-learn with its own defaults on the same features, fitted to what the network gives, on a
   part of the pixels.
+
+With --granules a day is made from granules instead, as ``produce`` makes it (``national_maps``): seconds of preparing
+and of mapping, the memory of all processes, and the random forest's seconds.
 """
 
 from __future__ import annotations
@@ -246,8 +249,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--window", type=int, nargs=4, default=CHINA, help="rows and columns of coarse cells")
     parser.add_argument("--results", type=Path, default=ROOT / "bench" / "results", help="folder of the JSON")
     parser.add_argument("--check", action="store_true", help="exit 1 where a goal is missed")
+    parser.add_argument("--granules", action="store_true", help="time granules to maps")
     args = parser.parse_args(words)
     console = Console(width=120)
+    if args.granules:
+        import national_maps
+
+        made = national_maps.measure(args.folder, tuple(args.window), args.days)
+        file = args.results / "national-granules.json"
+        write_json(file, {"command": command_of("national.py", words, args.folder), "commit": commit_of(ROOT),
+                          "machine": machine(), **made})  # fmt: skip
+        for line in (*national_maps.lines(made), f"Numbers: {file}"):
+            console.print(line, soft_wrap=True)
+        return 1 if args.check and made["missed"] else 0
     found = measure(args.folder, tuple(args.window), args.days)
     missed = misses(found)
     file = args.results / "national.json"

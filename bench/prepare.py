@@ -23,7 +23,6 @@ import datetime as dt
 import multiprocessing
 import shutil
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -34,7 +33,7 @@ from unittest import mock
 import h5netcdf
 import national_granules
 import numpy as np
-import psutil
+from memory import held_by_children
 from national_cube import CHINA, in_words, megabytes
 from provenance import ROOT, command_of, commit_of, machine
 from pyhdf.SD import SD
@@ -113,18 +112,9 @@ def whole(cfg: PrepareConfig) -> dict[str, Any]:
     """``prepare`` in a process of its own: seconds of the first day and of each other, the most memory that it and
     those it started held together, GiB, and MB of the last day by variable."""
     shutil.rmtree(cfg.cube, ignore_errors=True)
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        held, done = [0.0], threading.Event()
-
-        def watch() -> None:
-            while not done.wait(0.05):
-                held.append(sum(map(memory_of, psutil.Process().children(recursive=True))) / 2**30)
-
-        watching = threading.Thread(target=watch)
-        watching.start()
+    spawn = multiprocessing.get_context("spawn")
+    with held_by_children() as held, ProcessPoolExecutor(1, mp_context=spawn) as pool:
         took = pool.submit(_whole, cfg).result()
-        done.set()
-        watching.join()
     size = megabytes(Path(cfg.cube))
     shutil.rmtree(cfg.cube)
     return took | {"peak memory, GiB": max(held), "MB a day": size}
@@ -135,14 +125,6 @@ def _whole(cfg: PrepareConfig) -> dict[str, float]:
     prepare(cfg)
     at = [file.stat().st_mtime for file in sorted(Path(cfg.cube).glob("status/*.json"))]
     return {"first day, seconds": at[0] - begun, "seconds a day": float(np.mean(np.diff(at)))}
-
-
-def memory_of(process: psutil.Process) -> int:
-    """Bytes; 0 of one that has ended."""
-    try:
-        return int(process.memory_info().rss)
-    except psutil.NoSuchProcess:
-        return 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:

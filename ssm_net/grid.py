@@ -258,11 +258,28 @@ def block_mean(x: Tensor, ratio: int, weight: Tensor | None = None) -> Tensor:
     for block in row_blocks((height, width), 4 * CACHE_PIXELS, multiple=ratio):
         values = x[..., block, :]
         shape = (*values.shape[:-2], values.shape[-2] // ratio, ratio, width // ratio, ratio)
-        finite = torch.isfinite(values)
-        w = finite.to(x.dtype) if weight is None else finite * weight.expand(x.shape)[..., block, :].to(x.dtype)
+        counts = finite(values)
+        if weight is None or weight.dtype == torch.bool:
+            some = counts if weight is None else counts & weight.expand(x.shape)[..., block, :]
+            w = as_number(some, x.dtype)
+        else:
+            w = counts * weight.expand(x.shape)[..., block, :].to(x.dtype)
         total = (torch.nan_to_num(values) * w).reshape(shape).sum((-3, -1))
         means.append(total / w.reshape(shape).sum((-3, -1)))
     return torch.cat(means, -2)
+
+
+def finite(x: Tensor) -> Tensor:
+    """As ``torch.isfinite``, bool; on a processor by numpy, which takes a twentieth of its time."""
+    if x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64):
+        return torch.from_numpy(np.isfinite(x.detach().numpy()))
+    return torch.isfinite(x)
+
+
+def as_number(condition: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """1 where a bool tensor is true, 0 elsewhere: a conversion from bytes takes a fifth of the time of one from bool.
+    A product with it chooses between a finite value and 0 faster than ``torch.where``."""
+    return condition.view(torch.uint8).to(dtype)
 
 
 def expand(x: Tensor, ratio: int) -> Tensor:

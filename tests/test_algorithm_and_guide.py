@@ -47,7 +47,8 @@ def test_the_table_of_constants_is_read() -> None:
 
 def test_numbers_in_the_text_are_those_of_the_table() -> None:
     from ssm_net.config import MemoryConfig, PrepareConfig
-    from ssm_net.lst.gap_filling import LAPSE, PERSISTS
+    from ssm_net.lst.expected import PERSISTS
+    from ssm_net.lst.gap_filling import LAPSE
     from ssm_net.model.network import SSM_MAX, SSM_MIN
     from ssm_net.model.regional_slopes import LASTING_BIAS, SLOPE
 

@@ -126,7 +126,7 @@ def _make(path: Path, layout: CubeLayout) -> None:
     ny, nx = domain.fine_shape
     rows, cols = domain.coarse_shape
     chunk = (CHUNK if ny % CHUNK == 0 else domain.ratio, CHUNK if nx % CHUNK == 0 else domain.ratio)
-    codecs = [BloscCodec(cname="zstd", clevel=3, shuffle=BloscShuffle.shuffle), Crc32cCodec()]
+    codecs = [BloscCodec(cname="zstd", clevel=2, shuffle=BloscShuffle.shuffle), Crc32cCodec()]
     for group, gbox in {"fine": domain.fine, "coarse": domain.coarse}.items():
         g = root.create_group(group)
         dims = ("y", "x") if group == "fine" else ("row", "col")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,14 +112,35 @@ class Shards:
                     target[:] = pixels[a - top : b - top, e - left : f - left]
         return out
 
-    def _decode(self, file: Path, data: bytes) -> np.ndarray:
-        """The pixels of a chunk, (y, x)."""
+    def read_bytes(self, *day: int, all_fill: Callable[[], bool] = lambda: True) -> bytes | None:
+        """The whole shard with index ``day`` as it lies on the disk, its checksums verified; None where it is all fill.
+        Raises as ``read``."""
+        file = self.file(*day)
+        if not file.exists():
+            if not all_fill():
+                raise ShardError(f"{file}: it was stored, and is gone")
+            return None
+        with open(file, "rb") as shard:
+            data, index = shard.read(), self._index(shard.fileno(), file)
+        for offset, size in index.reshape(-1, 2):
+            if offset != ABSENT:
+                self._verified(file, data[int(offset) : int(offset) + int(size)])
+        return data
+
+    def _verified(self, file: Path, data: bytes) -> bytes:
+        """A chunk without its checksum."""
         if len(data) < BLOSC_HEADER + CHECKSUM:
             raise ShardError(f"{file}: it was cut short")
-        if self.checked:
-            data, checksum = data[:-CHECKSUM], data[-CHECKSUM:]
-            if _checksum(data) != checksum:
-                raise ShardError(f"{file}: a chunk does not have its checksum: it was changed")
+        if not self.checked:
+            return data
+        data, checksum = data[:-CHECKSUM], data[-CHECKSUM:]
+        if _checksum(data) != checksum:
+            raise ShardError(f"{file}: a chunk does not have its checksum: it was changed")
+        return data
+
+    def _decode(self, file: Path, data: bytes) -> np.ndarray:
+        """The pixels of a chunk, (y, x)."""
+        data = self._verified(file, data)
         # Blosc trusts its header: sizes that were changed would have it read or allocate what is not there.
         _, size, _, compressed = np.frombuffer(data, "<u4", 4)
         if size != math.prod(self.chunk) * self.dtype.itemsize or compressed != len(data):
@@ -146,19 +167,26 @@ class Shards:
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # Blosc lets others run meanwhile
             chunks = [chunk for row in pool.map(packed, range(0, self.shape[0], height)) for chunk in row]
+        if self.indexed and any(chunks):
+            sizes = np.array([len(chunk) for chunk in chunks], np.uint64)
+            index = np.stack([np.cumsum(sizes) - sizes, sizes], 1)
+            index[sizes == 0] = ABSENT
+            data = index.astype("<u8").tobytes()
+            chunks.append(data + _checksum(data))
+        return self._put(chunks, *day)
+
+    def write_bytes(self, data: bytes | None, *day: int) -> bool:
+        """As ``write``, with what ``read_bytes`` gave of another day."""
+        return self._put([data or b""], *day)
+
+    def _put(self, parts: Sequence[bytes], *day: int) -> bool:
         file = self.file(*day)
-        if not any(chunks):
+        if not any(parts):
             file.unlink(missing_ok=True)
             return False
         file.parent.mkdir(parents=True, exist_ok=True)
         with open(file, "wb") as shard:
-            shard.writelines(chunks)
-            if self.indexed:
-                sizes = np.array([len(chunk) for chunk in chunks], np.uint64)
-                index = np.stack([np.cumsum(sizes) - sizes, sizes], 1)
-                index[sizes == 0] = ABSENT
-                data = index.astype("<u8").tobytes()
-                shard.write(data + _checksum(data))
+            shard.writelines(parts)
             shard.flush()
             reached(FaultPoint.SHARD_WRITTEN_NOT_SYNCED, file)
             os.fsync(shard.fileno())

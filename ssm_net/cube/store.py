@@ -18,12 +18,13 @@ the period is extended. Rain is stored at every fourth pixel (``spacing``). ``la
 from __future__ import annotations
 
 import bisect
+import contextlib
 import datetime as dt
 import difflib
 import functools
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -126,9 +127,22 @@ class Cube:
         """``window`` of an array, all of it where None; of a static map where ``day`` is None."""
         index = () if day is None else (self.index(day),)
         shards = self.shards(key)
-        try:
+        with self._naming_damage(key, day):
             whole = (0, shards.shape[0], 0, shards.shape[1])
             return shards.read(window or whole, *index, all_fill=lambda: day is None or self._is_all_fill(key, day))
+
+    def stored_bytes(self, name: str, day: dt.date) -> bytes | None:
+        """The file of a fine variable, its checksums verified; None where nothing has a value."""
+        self._require("fine", name)
+        key = f"fine/{name}"
+        with self._naming_damage(key, day):
+            return self.shards(key).read_bytes(self.index(day), all_fill=lambda: self._is_all_fill(key, day))
+
+    @contextlib.contextmanager
+    def _naming_damage(self, key: str, day: dt.date | None) -> Iterator[None]:
+        """Turns what reading a shard raises into an error that names the day and the remedy."""
+        try:
+            yield
         except ShardError as err:
             dropped = day is not None and key.startswith("fine/") and day < self.pixels_since
             if dropped and day not in self.sampled_days:
@@ -138,7 +152,7 @@ class Cube:
                 ) from err
             raise damaged(f"{self.path / key}" + (f" of {day}" if day else ""), day, err) from err
         except OSError as err:
-            raise cannot_open(shards.file(*index), err) from err
+            raise cannot_open(self.shards(key).file(*(() if day is None else (self.index(day),))), err) from err
 
     def _is_all_fill(self, key: str, day: dt.date) -> bool:
         """Whether a field without a file was stored so; of a day that is not done it is not known."""

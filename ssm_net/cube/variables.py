@@ -42,9 +42,11 @@ class Variable:
         lo, hi = (lo + 1, hi) if self.fill == lo else (lo, hi - 1) if self.fill == hi else (lo, hi)
         out = np.empty(values.shape, self.dtype)
         for some in row_blocks(values.shape):
-            missing = ~np.isfinite(values[some])
-            scaled = np.rint((np.where(missing, 0.0, values[some]) - self.offset) / self.scale)
-            out[some] = np.where(missing, self.fill, np.clip(scaled, lo, hi))
+            known = np.isfinite(values[some])
+            whole = bool(known.all())  # to choose between two values of a pixel takes longer than all the rest
+            scaled = ((values[some] if whole else np.where(known, values[some], 0.0)) - self.offset) / self.scale
+            np.clip(np.rint(scaled, out=scaled), lo, hi, out=scaled)
+            out[some] = scaled if whole else np.where(known, scaled, self.fill)
         return out
 
     def unpack(self, packed: np.ndarray) -> np.ndarray:
@@ -57,7 +59,8 @@ class Variable:
             np.multiply(packed[some], np.float32(self.scale), out=out[some])
             if self.offset:
                 out[some] += np.float32(self.offset)
-            np.copyto(out[some], np.nan, where=packed[some] == fill)
+            if (missing := packed[some] == fill).any():
+                np.copyto(out[some], np.nan, where=missing)
         return out
 
     def attrs(self) -> dict[str, Any]:

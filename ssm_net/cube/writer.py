@@ -33,12 +33,13 @@ class CubeWriter:
     lock: CubeLock
 
     def write_day(
-        self, day: dt.date, fine: Iterable[tuple[str, np.ndarray]], coarse: Mapping[str, np.ndarray],
+        self, day: dt.date, fine: Iterable[tuple[str, np.ndarray | dt.date]], coarse: Mapping[str, np.ndarray],
         info: Mapping[str, Any], state: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
-        """Store a day: ``fine`` are names and packed arrays (y, x), each written before the next is asked for; then
-        ``coarse`` as floats (row, col), the ``state`` that the next day needs, and the status: ``info`` with the
-        revision and the fields that have no file, since nothing in them has a value.
+        """Store a day: ``fine`` are names and packed arrays (y, x), or, of a field that is the same as on a stored day,
+        that day; each is written before the next is asked for. Then come ``coarse`` as floats (row, col), the
+        ``state`` that the next day needs, and the status: ``info`` with the revision and the fields that have no file,
+        since nothing in them has a value.
 
         Raises ``CubeError`` where the day is already done (a stored day is never rewritten) or a variable is missing;
         ``OSError`` where the disk is full: the day is not done then.
@@ -50,7 +51,12 @@ class CubeWriter:
         revision = cube.revision(day)
         with naming_full_disk(cube.path):
             for name, packed in fine:
-                if not self._write(f"fine/{name}", packed, index):
+                key = f"fine/{name}"
+                if isinstance(packed, dt.date):
+                    some = cube.shards(key).write_bytes(cube.stored_bytes(name, packed), index)
+                else:
+                    some = self._write(key, packed, index)
+                if not some:
                     all_fill.append(f"fine/{name}")
                 reached(FaultPoint.DAY_HALF_WRITTEN, f"{day} fine/{name}")
                 missing.discard(name)

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from ssm_net.core import scratch
+from ssm_net.core.ahead import prefetched, results_in_order
 from ssm_net.cube.footprint import ObservationOperator
 from ssm_net.cube.store import Cube
 from ssm_net.errors import SsmNetError
@@ -29,7 +30,6 @@ from ssm_net.estimators.network import NetworkEstimator
 from ssm_net.formats.product import Attribute, Flag, Mosaic
 from ssm_net.grid import Window, upsample
 from ssm_net.infer import quality_flags
-from ssm_net.infer.ahead import prefetched, results_in_order
 from ssm_net.infer.error_parts import ErrorParts
 from ssm_net.infer.streams import device_stream, tile_pixels, to_host
 from ssm_net.inputs.bands import Band, bands

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ssm_net.cube.variables import FINE
+from ssm_net.grid import as_number, finite
 from ssm_net.inputs import features
 from ssm_net.inputs.scaling import Scaling
 
@@ -50,7 +51,7 @@ class PackedPixels:
         out = {f"lst_{k}_background": field for k, field in self.background.items()}
         for name, packed in self.packed.items():
             if name.endswith(LINEAGE):
-                out[name.removesuffix(LINEAGE) + SEEN] = (packed <= 1).float()
+                out[name.removesuffix(LINEAGE) + SEEN] = as_number(packed <= 1)
             else:
                 out[name] = unpack_variable(name, packed) if name in FINE else packed
         return out
@@ -72,6 +73,9 @@ def as_tensor(packed: np.ndarray) -> Tensor:
 def unpack_variable(name: str, packed: Tensor) -> Tensor:
     """A fine variable from ``as_tensor``, float32, NaN where missing; the same numbers as ``Variable.unpack``."""
     variable = FINE[name]
+    if packed.device.type == "cpu":  # numpy compares and converts integers several times as fast
+        stored = packed.numpy()
+        return torch.from_numpy(variable.unpack(stored.view(np.uint16) if variable.dtype == "uint16" else stored))
     if variable.dtype == "uint16":
         counts = packed.to(torch.int32) & 0xFFFF
     else:
@@ -94,7 +98,10 @@ def channels_and_extrapolated(pixels: PackedPixels, scaling: Scaling) -> tuple[T
     given = features.stack(scaling.names, pixels.variables())
     x = scaling(given)
     present = [i for i, name in enumerate(scaling.names) if name not in scaling.absent]
-    extrapolated = (torch.isnan(x) & torch.isfinite(given))[..., present, :, :].any(-3)
+    dropped = ~finite(x) & finite(given)
+    if dropped.device.type == "cpu" and not dropped.any():  # on a GPU it would have to be waited for
+        return x.nan_to_num_(), torch.zeros_like(dropped[..., 0, :, :])
+    extrapolated = dropped[..., present, :, :].any(-3)
     return x.nan_to_num_(), extrapolated
 
 

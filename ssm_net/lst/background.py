@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ssm_net.grid import as_number
 from ssm_net.lst.annual_cycle import Cycle
 from ssm_net.lst.filling_error import ONE_SIGMA, SAMPLE, fading_mean
 
@@ -46,8 +47,9 @@ def smooth(
     """
     height, width = values.shape
     cells = (height // ratio, ratio, width // ratio, ratio)
-    total = torch.where(observed, values - reference, 0.0).reshape(cells).sum((1, 3)) / ratio**2
-    count = observed.to(values.dtype).reshape(cells).sum((1, 3)) / ratio**2
+    counted = as_number(observed, values.dtype)
+    total = (values - reference).nan_to_num_().mul_(counted).reshape(cells).sum((1, 3)) / ratio**2
+    count = counted.reshape(cells).sum((1, 3)) / ratio**2
     ky, kx = _smoother(cells[0], sigma).to(total), _smoother(cells[2], sigma).to(total)
     total, count = ky @ total @ kx.T, ky @ count @ kx.T
     observed_count = count

@@ -30,13 +30,15 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ssm_net.config import MemoryConfig
-from ssm_net.grid import CACHE_PIXELS, block_mean, expand, row_blocks, upsample
+from ssm_net.grid import CACHE_PIXELS, as_number, block_mean, expand, finite, row_blocks, upsample
 from ssm_net.lst.annual_cycle import AirMemory, Cycle
 from ssm_net.lst.background import FIRST_WEATHER, BackgroundLST, smooth, uncertainty
+from ssm_net.lst.expected import expected_lst, trust_in
 from ssm_net.lst.filling_error import (
     ERROR_DECAY,
     FIRST_ERROR,
@@ -49,14 +51,12 @@ from ssm_net.lst.filling_error import (
     tried_rows,
     withheld,
 )
-from ssm_net.lst.inpainting import distance_to_data, inpaint, neighbour_mean
+from ssm_net.lst.inpainting import distance_to_data, inpaint
 from ssm_net.lst.memory import SLOW_DAYS, Memory
 
 SEEN, OTHER_OVERPASS, NEIGHBOURS, CYCLE = 0, 1, 2, 3
 VERSION = 2  # raised when filled LST changes: 1 filled by successive corrections at four scales, not by inpainting
 LAPSE = 6.0e-3  # K m-1, mean environmental lapse rate of clear-sky LST
-PERSISTS = 0.8  # fraction of a remembered anomaly that is present today, however old it is
-NOISY = 0.5  # observations in a memory at which it counts as much as the mean of its neighbours
 OTHER_ERROR = 2.0  # K: how the two platforms differ at a pixel, apart from the offset of their surroundings
 OTHER_WEIGHT = 0.5  # of the other platform's observation in the memory
 UNKNOWN_HEIGHT = 1000.0  # m: standard error of the height of a pixel whose elevation is not known
@@ -153,7 +153,7 @@ def fill_gaps(
     views, places = (observation, *others), tuple(order or range(1 + len(others)))
     offsets = list(() if before is None else before.platform_offsets) or [None] * len(views)
     observation = _shifted(views[places[0]], offsets[places[0]], ratio)
-    own = torch.isfinite(observation.lst)
+    own = finite(observation.lst)
     for n in places[1:]:
         observation, offsets[n] = _with_other(observation, views[n], offsets[n], ratio, settings.background)
     if before is None:
@@ -161,14 +161,12 @@ def fill_gaps(
     else:
         memory = before.memory.faded((day - before.day).days, settings.days)
     reduced = observation.lst + LAPSE * terrain.elevation
-    observed = _Observed(own, torch.isfinite(observation.lst), reduced, torch.isfinite(reduced), memory)
+    observed = _Observed(own, finite(observation.lst), reduced, finite(reduced), memory)
     background, air_memory = _background(before, day, observed, terrain, air, settings.background)
 
     background_up = upsample(background.lst, ratio)
-    trust = torch.where(
-        observed.comparable, observation.sigma.clamp(min=1.0) ** -2, 0.0
-    )  # 1 for an error of 1 K and less
-    guess = background_up + PERSISTS * _remembered(memory)
+    trust = trust_in(observation.sigma, observed.comparable)
+    guess = expected_lst(background_up, memory)
     error = _error(before, day, observed, guess, trust, ratio)
     distance = distance_to_data(observed.comparable, ratio)
     guess = guess.add_(inpaint(reduced - guess, trust))
@@ -201,10 +199,10 @@ def _with_other(
     The offset, (row, col) K, is the mean difference of the two where both observed, ``sigma`` cells wide, with that of
     the day before as its prior.
     """
-    both = torch.isfinite(observation.lst) & torch.isfinite(other.lst)
+    both = finite(observation.lst) & finite(other.lst)
     platform_offset, _ = smooth(observation.lst - other.lst, both, platform_offset, ratio, sigma, reference=0.0)
     corrected = other.lst + upsample(platform_offset, ratio)
-    take = torch.isnan(observation.lst) & torch.isfinite(corrected)
+    take = torch.isnan(observation.lst) & finite(corrected)
     error = torch.sqrt(other.sigma**2 + OTHER_ERROR**2)
     lst = torch.where(take, corrected, observation.lst)
     return ClearLST(lst, torch.where(take, error, observation.sigma)), platform_offset
@@ -229,13 +227,6 @@ def _background(
     lst, fraction = smooth(observed.reduced, observed.comparable, expected, terrain.ratio, sigma)
     lst_sigma, moves = uncertainty(old, (day - before.day).days, lst, expected, fraction)
     return BackgroundLST(lst, lst_sigma, moves, old.cycle.learn(day, lst, fraction_seen)), air_memory
-
-
-def _remembered(memory: Memory) -> Tensor:
-    """The memory (K), drawn towards the mean of its neighbours the more, the fewer observations it holds; 0 if none."""
-    weight = memory.weight
-    mean = neighbour_mean(memory.mean, (weight > 0).to(memory.mean.dtype))
-    return torch.where(weight > 0, mean + weight / (weight + NOISY) * (memory.mean - mean), 0.0)
 
 
 def _error(
@@ -283,14 +274,17 @@ def _assemble(
     for rows in row_blocks(tuple(guess.shape), 4 * CACHE_PIXELS):
         own, clear, far = observed.own[rows], observed.clear[rows], distance[rows]
         old_weight = observed.memory.weight[rows]
-        known = torch.isfinite(guess[rows])
+        known = finite(guess[rows])
         stated = error_at(far, error) * torch.sqrt(relative_variance(old_weight))
-        stated = torch.where(known, torch.sqrt(stated**2 + (far * background_sigma[rows]) ** 2), torch.nan)
-        near = known & ((old_weight > STALE) | (far < NO_DATA_NEAR))
-        source = torch.where(near, NEIGHBOURS, CYCLE)
+        stated = torch.sqrt(stated**2 + (far * background_sigma[rows]) ** 2)
+        if not bool(known.all()):
+            stated = torch.where(known, stated, torch.nan)
+        near = known.numpy() & ((old_weight.numpy() > STALE) | (far.numpy() < NO_DATA_NEAR))
+        source = np.where(near, np.uint8(NEIGHBOURS), np.uint8(CYCLE))
         lst[rows] = torch.where(clear, observation.lst[rows], guess[rows])
         sigma[rows] = torch.where(clear, observation.sigma[rows], stated)
-        lineage[rows] = torch.where(own, SEEN, torch.where(clear, OTHER_OVERPASS, source)).to(torch.uint8)
+        of_day = np.where(own, np.uint8(SEEN), np.uint8(OTHER_OVERPASS))
+        lineage[rows] = torch.from_numpy(np.where(clear, of_day, source))
     return lst, sigma, lineage
 
 
@@ -313,7 +307,7 @@ def _with_day(memory: Memory, observed: _Observed, background: Tensor, sun: Tens
     ratio = 1 if sun is None else background.shape[0] // sun.shape[0]
     for rows in row_blocks(tuple(background.shape), 4 * CACHE_PIXELS, ratio):
         own, comparable = observed.own[rows], observed.comparable[rows]
-        counted = torch.where(comparable, torch.where(own, 1.0, OTHER_WEIGHT), 0.0)
+        counted = as_number(comparable) * (OTHER_WEIGHT + (1 - OTHER_WEIGHT) * as_number(own))
         anomaly = torch.nan_to_num(observed.reduced[rows] - background[rows])
         height = 1.0 if sun is None else expand(sun[rows.start // ratio : rows.stop // ratio], ratio)
         new = Memory(memory.mean[rows], memory.weight[rows]).with_views(anomaly, counted, height)

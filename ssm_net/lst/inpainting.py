@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, pad
 
+from ssm_net.grid import as_number
 from ssm_net.lst.membrane import membrane
 
 ROUGH = 0.03  # error variance of an observation, in squared differences of the membrane between neighbouring pixels
@@ -26,7 +27,7 @@ def inpaint(values: Tensor, weight: Tensor) -> Tensor:
     is no observation at all.
     """
     hold = weight / ROUGH
-    return membrane(torch.where(weight > 0, values, 0.0).mul_(hold), hold)
+    return membrane(torch.nan_to_num(values).mul_(hold), hold)
 
 
 def distance_to_data(observed: Tensor, ratio: int) -> Tensor:
@@ -35,7 +36,7 @@ def distance_to_data(observed: Tensor, ratio: int) -> Tensor:
     ``observed`` is (y, x) bool and the result (y, x) float32; ``ratio`` pixels make the side of a coarse cell.
     """
     block = block_side(ratio, WIDTHS[-1] * ratio)
-    fraction = avg_pool2d(observed.to(torch.float32)[None], block)
+    fraction = avg_pool2d(as_number(observed)[None], block)
     out = torch.zeros_like(fraction)
     for width in WIDTHS:
         out += SUPPORT / (_gaussian(fraction, ratio // block, width * ratio / block) + SUPPORT)
@@ -45,7 +46,7 @@ def distance_to_data(observed: Tensor, ratio: int) -> Tensor:
 
 def neighbour_mean(field: Tensor, weight: Tensor) -> Tensor:
     """Weighted mean of each pixel and its eight neighbours, 0 where there is no weight; (y, x)."""
-    total = _sum_of_nine(torch.where(weight > 0, field, 0.0) * weight)
+    total = _sum_of_nine(torch.nan_to_num(field).mul_(weight))
     return total / _sum_of_nine(weight).clamp_(min=1e-6)
 
 

@@ -126,8 +126,9 @@ def _relaxed(field: Tensor, pull: Tensor, hold: Tensor, factors: Sequence[float]
 
 def _neighbours(field: Tensor, pull: Tensor) -> Tensor:
     """``pull`` and the sum of the four neighbours."""
-    out = pull.clone()
-    out[1:] += field[:-1]
+    out = torch.empty_like(pull)
+    out[:1] = pull[:1]
+    torch.add(pull[1:], field[:-1], out=out[1:])
     out[:-1] += field[1:]
     out[:, 1:] += field[:, :-1]
     out[:, :-1] += field[:, 1:]

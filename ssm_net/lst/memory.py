@@ -53,7 +53,7 @@ class Memory(NamedTuple):
         """The memory with the day's ``anomaly`` (K, finite) where ``counted`` (how much a view counts) is above 0."""
         weight = self.weight + counted * sun**2
         mean = (self.weight * self.mean + counted * sun * anomaly) / weight
-        return Memory(torch.where(weight > 0, mean, 0.0), weight)
+        return Memory(mean.nan_to_num_(0.0, math.inf, -math.inf), weight)  # 0 / 0 where nothing was ever seen
 
     def with_days_ahead(self, following: Iterable[tuple[int, Views]], e_folding: float) -> Memory:
         """The memory of both sides of a day, with the views of days after it, each with the number of days to it. The

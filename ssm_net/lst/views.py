@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ssm_net.grid import CACHE_PIXELS, block_mean, row_blocks, upsample
+from ssm_net.grid import CACHE_PIXELS, as_number, block_mean, finite, row_blocks, upsample
 from ssm_net.lst.gap_filling import LAPSE, OTHER_OVERPASS, OTHER_WEIGHT, SEEN
 from ssm_net.lst.memory import Views
 
@@ -14,8 +14,8 @@ def counted_views(lst: Tensor, lineage: Tensor, elevation: Tensor, background: T
     """The views of pixels, (y, x), from their LST (K), lineage, elevation (m, NaN where not known) and background LST
     (K)."""
     anomaly = lst + LAPSE * elevation - background
-    counted = (lineage == SEEN).float() + OTHER_WEIGHT * (lineage == OTHER_OVERPASS)
-    counted = torch.where(torch.isfinite(anomaly), counted, 0.0)
+    counted = as_number(lineage == SEEN) + OTHER_WEIGHT * as_number(lineage == OTHER_OVERPASS)
+    counted *= as_number(finite(anomaly))
     return Views(torch.nan_to_num(anomaly) * counted, counted)
 
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from ssm_net.config import EngineConfig
+from ssm_net.core.ahead import prefetched
 from ssm_net.core.clock import HOURS, OVERPASSES, hour_bands, is_wide, overpass_utc
 from ssm_net.core.files import write_whole
 from ssm_net.core.reading_mark import ENDS
@@ -43,7 +44,8 @@ log = logging.getLogger(__name__)
 class ObservedDay:
     """A day as observed, on the grid: arrays (y, x) or, for ``ssm``, (R, C); ``None`` where no granule was usable.
 
-    ``lst`` is by overpass, ``other_lst`` by overpass and platform: LST and its error, K.
+    ``lst`` is by overpass, ``other_lst`` by overpass and platform: LST and its error, K. ``reflectance`` is by
+    variable; who stores the day takes the variables out, so that they are not held while LST is filled.
     """
 
     day: dt.date
@@ -51,7 +53,7 @@ class ObservedDay:
     lst: Mapping[str, Views | None]
     other_lst: Mapping[str, Mapping[str, Views | None]]
     air: Mapping[str, tuple[np.ndarray, np.ndarray] | None]  # temperature (K) and radiation (W m-2) at the overpasses
-    reflectance: Mapping[str, np.ndarray] | None
+    reflectance: dict[str, np.ndarray] | None
     rain: np.ndarray | None  # mm, of the day, in its own spacing, NaN where it is not known
     antecedent: RainSum  # of it and of days before it that no stored day counted
     files: tuple[str, ...]
@@ -205,8 +207,9 @@ def sum_rain(fields: Iterable[np.ndarray | None]) -> tuple[np.ndarray | None, Ra
 def read_ahead(plans: Sequence[DayPlan], workers: int, engine: EngineConfig, mark: Path) -> Iterator[ObservedDay]:
     """Days in order; with more than one worker, read by processes (pyhdf is not thread-safe) a few days ahead.
 
-    One worker reads in this process. ``mark``, a file that names the day being read, stays where that ends the process:
-    the next run then reads in a process of its own, which may die, and finds the file that is to blame.
+    One worker reads in a thread of this process, a day while the caller works on the one before it. ``mark``, a file
+    that names the day being read, stays where that ends the process: the next run then reads in a process of its own,
+    which may die, and finds the file that is to blame.
     """
     if workers > 1 or engine.name != "local":
         yield from in_order(read_granules, plans, engine, workers, _read_without_fatal)
@@ -217,13 +220,29 @@ def read_ahead(plans: Sequence[DayPlan], workers: int, engine: EngineConfig, mar
         yield from in_order(read_granules, plans, engine, workers, _read_without_fatal)
         mark.unlink(missing_ok=True)
         return
+    read = partial(_read_marked, mark)
+    for stretch in _stretches(plans):
+        yield from prefetched(map(read, stretch))
+
+
+def _stretches(plans: Sequence[DayPlan]) -> Iterator[list[DayPlan]]:
+    """The days that are read ahead one after the other: one with reflectance begins anew, once the day before it is
+    stored, since six more fields of a country would not fit in 4 GiB beside that."""
+    stretch: list[DayPlan] = []
     for plan in plans:
-        write_whole(mark, str(plan.day).encode())
-        try:
-            observed = read_granules(plan)
-        finally:
-            mark.unlink(missing_ok=True)
-        yield observed
+        if stretch and "reflectance" in plan.granules:
+            yield stretch
+            stretch = []
+        stretch.append(plan)
+    yield stretch
+
+
+def _read_marked(mark: Path, plan: DayPlan) -> ObservedDay:
+    write_whole(mark, str(plan.day).encode())
+    try:
+        return read_granules(plan)
+    finally:
+        mark.unlink(missing_ok=True)
 
 
 def _read_without_fatal(plan: DayPlan) -> ObservedDay:

@@ -15,11 +15,11 @@ from ssm_net.config import MemoryConfig
 from ssm_net.core.clock import HOURS, OVERPASSES
 from ssm_net.cube.json_files import damaged
 from ssm_net.cube.masks import kept_pixels
-from ssm_net.cube.spacing import read_at_pixels, spacing, stored_shape
+from ssm_net.cube.spacing import spacing, stored_shape
 from ssm_net.cube.store import Cube
 from ssm_net.cube.variables import API_DAYS, FINE, REFLECTANCE_BANDS
 from ssm_net.cube.writer import CubeWriter
-from ssm_net.grid import Domain, block_mean
+from ssm_net.grid import Domain, as_number, block_mean
 from ssm_net.lst import cloud_effect
 from ssm_net.lst.annual_cycle import AirMemory, Cycle
 from ssm_net.lst.background import BackgroundLST
@@ -28,6 +28,7 @@ from ssm_net.lst.gap_filling import LAPSE, ClearLST, FilledLST, Terrain, Thermal
 from ssm_net.lst.memory import Memory, sun_height
 from ssm_net.lst.views import cell_views
 from ssm_net.prepare.antecedent_rain import antecedent_rain
+from ssm_net.prepare.cell_means import cell_means, mean_where_seen
 from ssm_net.prepare.consensus import codes_in, combine, first_of
 from ssm_net.prepare.coverage import covered
 from ssm_net.prepare.intercalibration import Intercalibration
@@ -35,7 +36,7 @@ from ssm_net.prepare.platform_views import in_order, is_observed, offset_names, 
 from ssm_net.prepare.products import other_places
 from ssm_net.prepare.read_day import ObservedDay
 
-PackedField = tuple[str, np.ndarray]  # a fine variable and its packed values, (y, x)
+PackedField = tuple[str, np.ndarray | dt.date]  # a fine variable, its packed values (y, x) or the day that has the same
 OLDEST = 254  # days; a reflectance is kept until then, with its age
 
 
@@ -124,23 +125,29 @@ def _coarse_ssm(domain: Domain, observed: ObservedDay, sensors: Intercalibration
 
 def _with_cell_means(day: _Making) -> Iterator[PackedField]:
     """The fine fields, whose cell means go into ``day.coarse`` where the cube holds them."""
+    outside = ~day.surface.kept.numpy()
+    masked = bool(outside.any())
     for name, packed in _fine_fields(day):
-        if spacing(name, day.cube.domain.ratio) == 1:
-            packed[~day.surface.kept.numpy()] = FINE[name].fill
-        if name in day.cube.coarse:
-            at_pixels = read_at_pixels(lambda _, stored=packed: stored, name, day.cube.domain)  # type: ignore[misc]
-            values = torch.from_numpy(FINE[name].unpack(at_pixels))
-            day.coarse[name] = block_mean(values, day.cube.domain.ratio, day.surface.land).numpy()
+        of_cells = name in day.cube.coarse
+        if isinstance(packed, dt.date):
+            if of_cells:
+                day.coarse[name] = day.cube.read_coarse(name, packed)
+            yield name, packed
+            continue
+        if masked and spacing(name, day.cube.domain.ratio) == 1:
+            np.copyto(packed, FINE[name].fill, where=outside, casting="unsafe")
+        if of_cells:
+            day.coarse[name] = cell_means(day.cube.domain, name, packed, day.surface.land)
         yield name, packed
 
 
 def _fine_fields(day: _Making) -> Iterator[PackedField]:
     """One after the other: those of a country need not be in memory together."""
+    if bands := [band for band in REFLECTANCE_BANDS if band in day.cube.fine]:
+        yield from _reflectance(day, bands)
     for k in OVERPASSES:
         if f"lst_{k}" in day.cube.fine:
             yield from _thermal(day, k)
-    if bands := [band for band in REFLECTANCE_BANDS if band in day.cube.fine]:
-        yield from _reflectance(day, bands)
     if "rain" in day.cube.fine:
         yield from _rain(day)
 
@@ -200,11 +207,11 @@ def _thermal(day: _Making, k: str) -> Iterator[PackedField]:
         air=air if f"lst_{k}_air" in cube.coarse else None,
         sun=sun_height(_latitude(cube.domain), observed.day, hour) if f"lst_{k}_slow" in cube.fine else None,
     )  # fmt: skip
-    seen_fraction = block_mean((filled.lineage <= 1).float(), cube.domain.ratio, day.surface.land)
+    seen_fraction = block_mean(as_number(filled.lineage <= 1), cube.domain.ratio, day.surface.land)
     day.coarse[f"lst_{k}_seen"] = seen_fraction.numpy()
     for place, other in zip(other_places(cube.attrs.get("other_lst", "").split()), others, strict=True):
         if f"lst_{k}_other{place}" in cube.coarse:
-            day.coarse[f"lst_{k}_other{place}"] = _cell_mean_where_seen(day, other.lst)
+            day.coarse[f"lst_{k}_other{place}"] = mean_where_seen(other.lst, cube.domain.ratio, day.surface.land)
     if f"lst_{k}_anomaly" in cube.coarse:
         of_cells = cell_views(filled.lst, filled.lineage, day.surface.terrain.elevation, filled.state.background.lst,
                            day.surface.land)  # fmt: skip
@@ -215,24 +222,18 @@ def _thermal(day: _Making, k: str) -> Iterator[PackedField]:
         if pair is not None and air is not None:
             sky = Air(air, _clear_sky_fraction(k, pair[1], cube.domain, observed.day))
         _keep_cloud_effect(day, k, filled, sky, seen_fraction.nan_to_num())
-    values = {"": filled.lst, "_sigma": filled.sigma, "_lineage": filled.lineage.float()}
-    for suffix, values_of in values.items():
+    for suffix, values_of in {"": filled.lst, "_sigma": filled.sigma, "_lineage": filled.lineage}.items():
         yield f"lst_{k}{suffix}", FINE[f"lst_{k}{suffix}"].pack(values_of.numpy())
     yield from _packed_memory(filled.state.memory, f"lst_{k}_memory", f"lst_{k}_weight")
     if filled.state.slow is not None:
         yield from _packed_memory(filled.state.slow, f"lst_{k}_slow", f"lst_{k}_slow_weight")
 
 
-def _cell_mean_where_seen(day: _Making, lst: Tensor) -> np.ndarray:
-    """Cell means (R, C) of LST (y, x), NaN where less than a quarter of a cell's land was seen."""
-    ratio, land = day.cube.domain.ratio, day.surface.land
-    seen = block_mean(torch.isfinite(lst).float(), ratio, land)
-    return torch.where(seen >= 0.25, block_mean(lst, ratio, land), torch.nan).numpy()
-
-
 def _packed_memory(memory: Memory, mean: str, weight: str) -> Iterator[PackedField]:
     """A thermal memory; its mean is missing where nothing was ever observed."""
-    yield mean, FINE[mean].pack(torch.where(memory.weight > 0, memory.mean, torch.nan).numpy())
+    known = torch.from_numpy(memory.weight.numpy() > 0)
+    of_views = memory.mean if bool(known.all()) else torch.where(known, memory.mean, torch.nan)
+    yield mean, FINE[mean].pack(of_views.numpy())
     yield weight, FINE[weight].pack(memory.weight.numpy())
 
 
@@ -297,7 +298,7 @@ def _reflectance(day: _Making, bands: Sequence[str]) -> Iterator[PackedField]:
     """The day's reflectance where all bands were observed, else the last one that was, with its age."""
     cube, before = day.cube, day.before
     shape, new = cube.domain.fine_shape, day.observed.reflectance or {}
-    fresh = np.full(shape, set(bands) <= set(new))
+    fresh, unseen = np.full(shape, set(bands) <= set(new)), not new
     for band in bands:
         if band in new:
             fresh &= np.isfinite(new[band])
@@ -311,8 +312,12 @@ def _reflectance(day: _Making, bands: Sequence[str]) -> Iterator[PackedField]:
     names = dict(zip(bands, bands, strict=True))
     names |= {"reflectance_quality": "quality"} if "reflectance_quality" in cube.fine else {}
     for name, layer in names.items():
+        if before is not None and unseen:
+            yield name, before
+            continue
         old = np.full(shape, np.nan, "float32") if before is None else cube.read(name, before)
-        yield name, FINE[name].pack(np.where(fresh, new.get(layer, old), old))
+        yield name, FINE[name].pack(np.where(fresh, new.pop(layer, old), old))
+    new.clear()
     yield "reflectance_age", FINE["reflectance_age"].pack(np.where(fresh, seen_ago, age).astype("float32"))
 
 

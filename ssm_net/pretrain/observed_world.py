@@ -28,7 +28,8 @@ from ssm_net.cube.variables import API_DAYS
 from ssm_net.grid import Domain, block_mean, expand, upsample
 from ssm_net.lst.annual_cycle import Cycle
 from ssm_net.lst.background import smooth
-from ssm_net.lst.gap_filling import LAPSE, PERSISTS
+from ssm_net.lst.expected import PERSISTS
+from ssm_net.lst.gap_filling import LAPSE
 from ssm_net.lst.memory import SLOW_DAYS, Memory, Views, sun_height
 from ssm_net.prepare.static_maps import RELIEF_PIXELS
 from ssm_net.prepare.store_day import OLDEST

@@ -13,6 +13,7 @@ BENCH = Path(__file__).parents[2] / "bench"
 sys.path.insert(0, str(BENCH))  # scripts, not a package
 import national  # noqa: E402
 import national_cube  # noqa: E402
+import national_maps  # noqa: E402
 
 WINDOW = (88, 92, 772, 776)
 
@@ -39,3 +40,15 @@ def test_a_country_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> None:
     assert both.done_days() == list(both.days) and len(both.days) == 2
     np.testing.assert_array_equal(both.read_packed("lst_day", both.days[0]), before)
     assert not torch.equal(*(torch.from_numpy(both.read("lst_day", d)) for d in both.days))
+
+
+@pytest.mark.slow
+def test_a_day_is_timed_from_its_granules_to_its_map(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(national, "FOREST_TRAIN", 200)
+    monkeypatch.setattr(national, "FOREST_PIXELS", 200)
+    found = national_maps.measure(tmp_path, WINDOW, 2)
+    steps = found["prepare, seconds a day"] + found["infer, seconds a day"]
+    assert steps == pytest.approx(found["granules to map, seconds a day"])
+    assert found["random forest, seconds"] > 0 and found["peak memory, GiB"] > 0
+    assert len(list((tmp_path / "maps").glob("ssm_china_*.nc"))) == 2
+    assert "of preparing" in " ".join(national_maps.lines(found))

@@ -110,3 +110,22 @@ def test_another_layout_is_refused(tmp_path: Path) -> None:
     zarr.create_array(tmp_path / "a", shape=(2, 8, 8), chunks=(1, 4, 4), shards=(1, 8, 8), dtype="int16")
     with pytest.raises(ShardError, match="its codecs are"):
         Shards.open(tmp_path / "a")
+
+
+def test_a_copied_shard_is_the_same_and_damage_is_not_copied(tmp_path: Path) -> None:
+    array = zarr.create_array(
+        tmp_path / "a", shape=(3, 8, 8), chunks=(1, 4, 4), shards=(1, 8, 8), dtype="int16", fill_value=-7,
+        compressors=[zarr.codecs.BloscCodec(), zarr.codecs.Crc32cCodec()],
+    )  # fmt: skip
+    array[0] = np.arange(64).reshape(8, 8)
+    shards = Shards.open(tmp_path / "a")
+    assert shards.write_bytes(shards.read_bytes(0), 1)
+    np.testing.assert_array_equal(shards.read((0, 8, 0, 8), 1), array[0])
+    assert not shards.write_bytes(shards.read_bytes(2), 1) and not shards.file(1).exists()
+    with pytest.raises(ShardError, match="is gone"):
+        shards.read_bytes(2, all_fill=lambda: False)
+    data = bytearray(shards.file(0).read_bytes())
+    data[20] ^= 1
+    shards.file(0).write_bytes(data)
+    with pytest.raises(ShardError, match="checksum"):
+        shards.read_bytes(0)

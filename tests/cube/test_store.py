@@ -85,6 +85,23 @@ def test_an_all_missing_day_reads_as_missing(tmp_path: Path) -> None:
     assert cube.done(FIRST + ONE) and np.isnan(cube.read("lst_day", FIRST + ONE)).all()
 
 
+def test_a_field_that_stays_the_same_is_copied_and_its_damage_is_named(tmp_path: Path) -> None:
+    cube = tiny_cube(tmp_path / "c.zarr", days=1)
+    coarse = {n: np.full(cube.domain.coarse_shape, np.nan, "float32") for n in cube.coarse}
+    same = dict.fromkeys(cube.fine, FIRST)
+    with write_lock(cube.path) as lock:
+        writer = create_cube(lock, layout_of(cube), [FIRST + ONE, FIRST + 2 * ONE])
+        writer.write_day(FIRST + ONE, same.items(), coarse, {})
+        copy = writer.cube
+        for name in cube.fine:
+            np.testing.assert_array_equal(copy.read_packed(name, FIRST + ONE), copy.read_packed(name, FIRST))
+        damaged = copy.shards("fine/red").file(0)
+        damaged.write_bytes(damaged.read_bytes()[:-7])
+        with pytest.raises(DamagedError, match=rf"red of {FIRST}"):
+            writer.write_day(FIRST + 2 * ONE, same.items(), coarse, {})
+    assert copy.done_days() == [FIRST, FIRST + ONE]
+
+
 def test_a_window_is_that_part_of_the_whole(tmp_path: Path) -> None:
     cube = tiny_cube(tmp_path / "c.zarr", days=1)
     whole = cube.read("lst_night", FIRST)

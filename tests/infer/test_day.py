@@ -17,6 +17,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from worlds import FIRST, tiny_cube
 
 from ssm_net.config import ModelConfig
+from ssm_net.core.ahead import prefetched
 from ssm_net.core.faults import FaultPoint
 from ssm_net.cube.json_files import CubeError
 from ssm_net.cube.store import Cube, open_cube
@@ -26,7 +27,6 @@ from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, Trained, build, load_tr
 from ssm_net.estimators.network import NetworkEstimator, half_upsampled
 from ssm_net.formats.mosaic_days import days_done
 from ssm_net.infer import day as infer_day
-from ssm_net.infer.ahead import prefetched
 from ssm_net.infer.day import background, predict_background
 from ssm_net.infer.run import infer
 from ssm_net.inputs.bands import bands
