@@ -134,6 +134,7 @@ def test_soil_moisture_of_a_station_reaches_no_prediction_of_it(short: StationCe
         assert np.array_equal(linear[0][method], linear[1][method], equal_nan=True)
 
 
+@pytest.mark.slow
 def test_adapting_moves_the_networks_towards_the_coarse_values(short: StationCell, prior: Path) -> None:
     trained = load_trained(prior)
     with torch.no_grad():

@@ -181,7 +181,7 @@ WARNINGS: dict[str, Callable[[Path], None]] = {
 ELSEWHERE = {
     "is being trained by another process": "test_two_writers.py",
     "again, or days before it, while its map is being made": "test_two_writers.py",
-    "beside it states": "test_one_bad_file.py",
+    "beside it states": "test_checksums_beside.py",
     "the process that read it ended": "test_one_bad_file.py",
     "hold NaN or infinity": "test_damaged_state.py",
     "the estimate is NaN everywhere": "test_damaged_state.py",

@@ -80,19 +80,13 @@ def fields_of(cube: Path) -> dict[str, str]:
     ("library", "name", "act", "workers", "said"),
     [
         pytest.param("pyhdf", LST, "os.abort()", 1, "damaged: the process that read it ended .SIGABRT", id="F1-alone"),
-        pytest.param(
-            "pyhdf",
-            LST,
-            "os.abort()",
-            2,
-            "damaged: the process that read it ended .SIGABRT",
-            id="F1-workers",
-            marks=pytest.mark.slow,
-        ),
+        pytest.param("pyhdf", LST, "os.abort()", 2, "damaged: the process that read it ended .SIGABRT",
+                     id="F1-workers", marks=pytest.mark.slow),
         pytest.param("pyhdf", LST, "raise TypeError('not a name')", 1, "not a name", id="F4-raises"),
-        pytest.param("h5netcdf", SSM, "os.abort()", 2, "the process that reads it ends", id="worker-dies"),
+        pytest.param("h5netcdf", SSM, "os.abort()", 2, "the process that reads it ends", id="worker-dies",
+                     marks=pytest.mark.slow),
     ],
-)
+)  # fmt: skip
 def test_a_reader_that_dies_costs_one_file(
     library: str, name: str, act: str, workers: int, said: str, raw: Path, without: dict, tmp_path: Path,
     put_before: Callable[[Path], None],
