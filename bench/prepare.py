@@ -89,7 +89,7 @@ def warped(work: DayPlan) -> None:
 
 def forget() -> None:
     """What is remembered of files that were read: in a record every day has files of its own."""
-    for remembered in (eos_metadata._cached_grids, rain._header, rain._step):
+    for remembered in (eos_metadata._cached_grids, rain._header, rain._opened):
         remembered.cache_clear()
 
 
