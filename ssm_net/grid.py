@@ -270,14 +270,14 @@ def block_mean(x: Tensor, ratio: int, weight: Tensor | None = None) -> Tensor:
 
 
 def finite(x: Tensor) -> Tensor:
-    """As ``torch.isfinite``, bool; on a processor by numpy, which takes a twentieth of its time."""
+    """As ``torch.isfinite``, bool; on a processor by numpy, which is faster."""
     if x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64):
         return torch.from_numpy(np.isfinite(x.detach().numpy()))
     return torch.isfinite(x)
 
 
 def as_number(condition: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """1 where a bool tensor is true, 0 elsewhere: a conversion from bytes takes a fifth of the time of one from bool.
+    """1 where a bool tensor is true, 0 elsewhere: a conversion from bytes is faster than one from bool.
     A product with it chooses between a finite value and 0 faster than ``torch.where``."""
     return condition.view(torch.uint8).to(dtype)
 

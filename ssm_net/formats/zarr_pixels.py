@@ -79,7 +79,7 @@ class ZarrPixels:
                 and inner["index_location"] == "end" and shard == [1, *meta["shape"][1:]]
                 and shard[1] % height == 0 and shard[2] % width == 0
             )  # fmt: skip
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, LookupError, TypeError):
             return None
         if decode is None or not as_written:
             return None

@@ -30,7 +30,7 @@ from ssm_net.formats.netcdf import CF_EPOCH, DAILY_ATTRIBUTES, as_dataset, decod
 from ssm_net.formats.product import DAILY_VARIABLES, Mosaic, MosaicError, pack
 
 ZARR_CHUNK = 144
-# Zarr's default, Zstandard, takes three times as long to decompress, and misses changed bytes:
+# Zarr's default, Zstandard, takes longer to decompress, and misses changed bytes:
 # docs/decisions/2026-11-28-maps-in-zarr-are-read-fast.md
 COMPRESSORS = (BloscCodec(cname="lz4hc", clevel=1, shuffle=BloscShuffle.shuffle), Crc32cCodec())
 NO_ATTRIBUTES = "no_attributes"  # in the status of a mosaic without any

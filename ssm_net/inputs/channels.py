@@ -73,7 +73,7 @@ def as_tensor(packed: np.ndarray) -> Tensor:
 def unpack_variable(name: str, packed: Tensor) -> Tensor:
     """A fine variable from ``as_tensor``, float32, NaN where missing; the same numbers as ``Variable.unpack``."""
     variable = FINE[name]
-    if packed.device.type == "cpu":  # numpy compares and converts integers several times as fast
+    if packed.device.type == "cpu":  # numpy compares and converts integers faster
         stored = packed.numpy()
         return torch.from_numpy(variable.unpack(stored.view(np.uint16) if variable.dtype == "uint16" else stored))
     if variable.dtype == "uint16":

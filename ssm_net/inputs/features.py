@@ -161,5 +161,5 @@ def normalise(x: Tensor, mean: Tensor, std: Tensor, low: Tensor, high: Tensor) -
     if x.device.type != "cpu":
         return out.masked_fill_(~((x >= limits[0]) & (x <= limits[1])), torch.nan)
     values, (least, most) = x.detach().numpy(), (limit.numpy() for limit in limits)
-    outside = ~((values >= least) & (values <= most))  # numpy's comparison takes a tenth of torch's time
+    outside = ~((values >= least) & (values <= most))  # by numpy, which compares faster than torch
     return out.masked_fill_(torch.from_numpy(outside), torch.nan) if outside.any() else out
