@@ -10,7 +10,8 @@ the truth is its value less their mean, which a method predicts from satellite v
 The networks run by the product's own code on an endless plain whose cells hold the mean of the others
 (bench/ground_network.py). Soil moisture of the table enters only as that mean, also when the last layer is adapted, as
 train.py does. Slopes of the baselines come from simulated worlds (bench/results/ground-slopes.json); with --worlds they
-are learned anew, in worlds that stay in that folder.
+are learned anew, in worlds that stay in that folder. With --ablations the networks, not adapted, do without one kind of
+feature at a time, and each predicts alone; numbers then go to RESULTS/ground-ablations.json.
 
 Prints two tables and writes RESULTS/ground.json. With --predictions a row a station and day goes to that file: date,
 site, coarse (mean of the others), anomaly, and its standard error sigma, all in m3 m-3.
@@ -27,24 +28,40 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from families import FAST, HEAT, MAPS, RAIN, SEEN, SLOW
 from ground_baselines import FAMILIES, SEED, learn_slopes, linear_anomalies, read_slopes, station_features
 from ground_inputs import absent_columns
 from ground_network import GroundNetworks, Predictions
 from ground_scores import Scores, at_rows, judged_rows, score, score_tables
 from ground_table import StationCell, read_cells
+from left_out import one_member
 from provenance import ROOT, command_of, commit_of, machine
 from rich.console import Console
 
 from ssm_net.core.files import write_whole
 from ssm_net.cube.json_files import write_json
 from ssm_net.errors import SsmNetError
-from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, load_trained
+from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, Trained, load_trained
 from ssm_net.evaluate.report.tables import json_ready
 
 SLOPES = "ground-slopes.json"
 RESULTS = ROOT / "bench" / "results"
 NO_LEVEL = ("brightness",)  # an index has none
-NETWORKS = {"ssm_net": NO_LEVEL, "ssm_net without texture, NDVI": (*NO_LEVEL, "sand", "clay", "ndvi")}
+TEXTURE = ("sand", "clay")
+NETWORKS = {"ssm_net": NO_LEVEL, "ssm_net without texture, NDVI": (*NO_LEVEL, *TEXTURE, "ndvi")}
+# Of --ablations: the features that the networks do without. A table may lack some of them anyway.
+ABLATIONS = {
+    "ssm_net": NO_LEVEL,
+    "without texture": (*NO_LEVEL, *TEXTURE),
+    "without NDVI": (*NO_LEVEL, "ndvi"),
+    "without texture, NDVI": (*NO_LEVEL, *TEXTURE, "ndvi"),
+    "without static maps": (*NO_LEVEL, *MAPS),
+    "without today's LST": (*NO_LEVEL, *HEAT),
+    "without the fast memory": (*NO_LEVEL, *FAST),
+    "without the slow memory": (*NO_LEVEL, *SLOW),
+    "without LST": (*NO_LEVEL, *HEAT, *FAST, *SLOW, *SEEN),
+    "without rain": (*NO_LEVEL, *RAIN),
+}
 UNDOWNSCALED = "undownscaled"
 INTERVALS = (
     "95 % intervals resample stations. Static: of the stations' means; dynamic: of the rest. R in time: the median of "
@@ -59,15 +76,26 @@ def exchanged(cell: StationCell) -> StationCell:
     return replace(cell, static=cell.static | {"sand": cell.static["clay"], "clay": cell.static["sand"]})
 
 
-def network_predictions(cells: Sequence[StationCell], prior: str, adapt: bool) -> dict[str, list[Predictions]]:
+def network_predictions(cells: Sequence[StationCell], trained: Trained, adapt: bool) -> dict[str, list[Predictions]]:
     """Predictions of each set of features and each setting of the networks, cell by cell; with ``adapt`` also of the
     adapted ones."""
-    trained = load_trained(SHIPPED_PRIOR if prior == "shipped" else prior)
     out: dict[str, list[Predictions]] = {}
     for cell in cells:
         for name, exclude in NETWORKS.items():
             for setting, predictions in GroundNetworks(cell, trained, exclude).predict(adapt).items():
                 out.setdefault(f"{name}, {setting}", []).append(predictions)
+    return out
+
+
+def ablated_predictions(cells: Sequence[StationCell], trained: Trained) -> dict[str, list[Predictions]]:
+    """Predictions of the networks as they are, without one kind of feature at a time, and by each member alone."""
+    out: dict[str, list[Predictions]] = {}
+    alone = [one_member(trained, n) for n in range(len(trained.network.members))]
+    variants = [(name, trained, exclude) for name, exclude in ABLATIONS.items()]
+    variants += [(f"network {n} alone", member, NO_LEVEL) for n, member in enumerate(alone, 1)]
+    for n, (name, networks, exclude) in enumerate(variants, 1):
+        print(f"{n} of {len(variants)}: {name}", flush=True)
+        out[name] = [GroundNetworks(cell, networks, exclude).predict(adapt=False)["prior"] for cell in cells]
     return out
 
 
@@ -130,6 +158,8 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--predictions", type=Path, metavar="FILE", help="CSV to write, a row a station and day")
     out.add_argument("--no-adapt", action="store_true",
                      help="the prior as it is only: half the time, and its predictions are written")  # fmt: skip
+    out.add_argument("--ablations", action="store_true",
+                     help="the networks without one kind of feature at a time, not adapted")  # fmt: skip
     out.add_argument("--exchange-texture", action="store_true",
                      help="read the columns sand and clay the other way round")  # fmt: skip
     out.add_argument("--worlds", type=Path, metavar="FOLDER", help="learn the baselines' slopes anew, in worlds there")
@@ -151,15 +181,18 @@ def main(argv: Sequence[str] | None = None) -> int:
             console.print(f"the table has no {', '.join(absent)}: features made of them are missing")
         begun, rows = time.perf_counter(), judged_rows(cells)
         scores = baseline_scores(cells, rows, slopes_of(arguments, words, commit))
-        networks = network_predictions(cells, arguments.prior, not arguments.no_adapt)
+        trained = load_trained(SHIPPED_PRIOR if arguments.prior == "shipped" else arguments.prior)
+        if arguments.ablations:
+            networks = ablated_predictions(cells, trained)
+        else:
+            networks = network_predictions(cells, trained, not arguments.no_adapt)
     except SsmNetError as err:
         console.print(f"[red]{err}[/]", soft_wrap=True)
         return 2
     scores |= network_scores(cells, rows, networks)
     if arguments.predictions is not None:
-        write_predictions(
-            arguments.predictions, cells, rows, networks["ssm_net, prior" if arguments.no_adapt else "ssm_net, adapted"]
-        )
+        product = "ssm_net" if arguments.ablations else f"ssm_net, {'prior' if arguments.no_adapt else 'adapted'}"
+        write_predictions(arguments.predictions, cells, rows, networks[product])
     stations = sum(len(cell.sites) for cell in cells)
     title = f"{stations} stations, {len(rows):,} station-days, {arguments.table.name}"
     console.print(*score_tables(scores, title))
@@ -169,8 +202,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "seconds": round(time.perf_counter() - begun, 1), "cells": len(cells), "stations": stations,
         "station-days": len(rows), "prior": Path(arguments.prior).name, "methods": scores,
     }  # fmt: skip
-    write_json(arguments.results / "ground.json", json_ready(record))
-    console.print(f"Numbers: {arguments.results / 'ground.json'}", soft_wrap=True)
+    file = arguments.results / ("ground-ablations.json" if arguments.ablations else "ground.json")
+    write_json(file, json_ready(record))
+    console.print(f"Numbers: {file}", soft_wrap=True)
     return 0
 
 

@@ -67,12 +67,14 @@ def build(path: Path, days: int, window: tuple[int, int, int, int] = CHINA) -> C
 
 
 def megabytes(path: Path) -> dict[str, float]:
-    """Of the last day of a cube, by pixel variable; what is coarse together."""
+    """Of the last day of a cube, by pixel variable; what is coarse together. A file that n days share counts as an nth
+    of its size."""
     cube = open_cube(path)
     at = cube.index(cube.done_days()[-1])
     files = {key: cube.shards(key).file(at) for key in
              [*(f"fine/{name}" for name in cube.fine), *(f"coarse/{name}" for name in cube.coarse)]}  # fmt: skip
-    sizes = {key: file.stat().st_size / 1e6 if file.exists() else 0.0 for key, file in files.items()}
+    there = {key: file.stat() for key, file in files.items() if file.exists()}
+    sizes = {key: stat.st_size / stat.st_nlink / 1e6 for key, stat in there.items()}
     fine = {key.removeprefix("fine/"): mb for key, mb in sizes.items() if key.startswith("fine/")}
     return fine | {"coarse fields": sum(mb for key, mb in sizes.items() if key.startswith("coarse/"))}
 

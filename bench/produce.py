@@ -159,12 +159,14 @@ def _prepared(folder: Path) -> int:
 
 
 def _megabytes(folder: Path) -> float:
-    return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) / 1e6
+    """Of the files; one that several days share counts once."""
+    files = {stat.st_ino: stat.st_size for f in folder.rglob("*") if f.is_file() for stat in [f.stat()]}
+    return sum(files.values()) / 1e6
 
 
 def _allocated(folder: Path) -> float:
     """What the files and folders take on this file system, MB."""
-    return sum(f.stat().st_blocks * 512 for f in folder.rglob("*")) / 1e6
+    return sum({stat.st_ino: stat.st_blocks * 512 for f in folder.rglob("*") for stat in [f.stat()]}.values()) / 1e6
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ itself misses most changes of a single byte. Source: Zarr v3 core specification,
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -29,6 +30,8 @@ ABSENT = np.uint64(2**64 - 1)
 ENTRY = 16  # bytes of the index a chunk
 CHECKSUM = 4  # bytes after it, and after a chunk
 CODECS = ["bytes", "blosc"], ["bytes", "blosc", "crc32c"]  # of a chunk, without and with its checksum
+# Of os.link, where a file cannot have another name: its disk knows none, or it has as many as it may have.
+ONE_NAME_ONLY = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 BLOSC_HEADER = 16  # bytes before a chunk's data
 SHUFFLES = {"noshuffle": Blosc.NOSHUFFLE, "shuffle": Blosc.SHUFFLE, "bitshuffle": Blosc.BITSHUFFLE}
 
@@ -112,9 +115,8 @@ class Shards:
                     target[:] = pixels[a - top : b - top, e - left : f - left]
         return out
 
-    def read_bytes(self, *day: int, all_fill: Callable[[], bool] = lambda: True) -> bytes | None:
-        """The whole shard with index ``day`` as it lies on the disk, its checksums verified; None where it is all fill.
-        Raises as ``read``."""
+    def verified_file(self, *day: int, all_fill: Callable[[], bool] = lambda: True) -> Path | None:
+        """The shard with index ``day``, its checksums verified; None where it is all fill. Raises as ``read``."""
         file = self.file(*day)
         if not file.exists():
             if not all_fill():
@@ -125,7 +127,7 @@ class Shards:
         for offset, size in index.reshape(-1, 2):
             if offset != ABSENT:
                 self._verified(file, data[int(offset) : int(offset) + int(size)])
-        return data
+        return file
 
     def _verified(self, file: Path, data: bytes) -> bytes:
         """A chunk without its checksum."""
@@ -175,17 +177,34 @@ class Shards:
             chunks.append(data + _checksum(data))
         return self._put(chunks, *day)
 
-    def write_bytes(self, data: bytes | None, *day: int) -> bool:
-        """As ``write``, with what ``read_bytes`` gave of another day."""
-        return self._put([data or b""], *day)
+    def write_same(self, file: Path | None, *day: int) -> bool:
+        """As ``write``, with the field of another day, whose file ``verified_file`` gave: the day has another name of
+        it, or a copy on a disk whose files have one name only."""
+        if file is None:
+            return self._put((), *day)
+        new = self._new(*day)
+        try:
+            os.link(file, new)
+        except OSError as err:
+            if err.errno not in ONE_NAME_ONLY:
+                raise
+            return self._put([file.read_bytes()], *day)
+        return True
+
+    def _new(self, *day: int) -> Path:
+        """The file of the field with index ``day``, which is not there yet: a name of the file of another day is taken
+        away, that file is not written to."""
+        file = self.file(*day)
+        file.unlink(missing_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return file
 
     def _put(self, parts: Sequence[bytes], *day: int) -> bool:
-        file = self.file(*day)
         if not any(parts):
-            file.unlink(missing_ok=True)
+            self.file(*day).unlink(missing_ok=True)
             return False
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with open(file, "wb") as shard:
+        file = self._new(*day)
+        with open(file, "xb") as shard:
             shard.writelines(parts)
             shard.flush()
             reached(FaultPoint.SHARD_WRITTEN_NOT_SYNCED, file)

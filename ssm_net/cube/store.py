@@ -131,12 +131,12 @@ class Cube:
             whole = (0, shards.shape[0], 0, shards.shape[1])
             return shards.read(window or whole, *index, all_fill=lambda: day is None or self._is_all_fill(key, day))
 
-    def stored_bytes(self, name: str, day: dt.date) -> bytes | None:
+    def verified_file(self, name: str, day: dt.date) -> Path | None:
         """The file of a fine variable, its checksums verified; None where nothing has a value."""
         self._require("fine", name)
         key = f"fine/{name}"
         with self._naming_damage(key, day):
-            return self.shards(key).read_bytes(self.index(day), all_fill=lambda: self._is_all_fill(key, day))
+            return self.shards(key).verified_file(self.index(day), all_fill=lambda: self._is_all_fill(key, day))
 
     @contextlib.contextmanager
     def _naming_damage(self, key: str, day: dt.date | None) -> Iterator[None]:

@@ -53,7 +53,7 @@ class CubeWriter:
             for name, packed in fine:
                 key = f"fine/{name}"
                 if isinstance(packed, dt.date):
-                    some = cube.shards(key).write_bytes(cube.stored_bytes(name, packed), index)
+                    some = cube.shards(key).write_same(cube.verified_file(name, packed), index)
                 else:
                     some = self._write(key, packed, index)
                 if not some:
@@ -120,7 +120,7 @@ class CubeWriter:
         for name in self.cube.fine:
             file = self.cube.shards(f"fine/{name}").file(self.cube.index(day))
             if file.exists():
-                freed += file.stat().st_size
+                freed += file.stat().st_size if file.stat().st_nlink == 1 else 0  # else another day has it too
                 file.unlink()
             with contextlib.suppress(OSError):  # an empty folder that stays does no harm
                 for folder in file.parents[:2]:  # the shard is alone in them

@@ -84,7 +84,7 @@ def prior(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for member in network:
         torch.nn.init.normal_(member.head.weight, std=0.1)
     folder = tmp_path_factory.mktemp("prior")
-    save_trained(folder, Trained(network, scaling, MODEL, 36, "gaussian", 43.0, 0.2, Calibration(), {}))
+    save_trained(folder, Trained(network, scaling, MODEL, 36, "gaussian", 43.0, 0.2, Calibration(), {"families": ["A", "B"]}))
     return folder
 
 
@@ -202,6 +202,19 @@ def test_predictions_have_the_columns_that_a_judge_reads(
     assert str(tmp_path) not in stored["command"]
     assert {"undownscaled", "ssm_net, adapted", "ssm_net without texture, NDVI, prior"} <= stored["methods"].keys()
     assert "ssm_net, adapted" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_ablations_leave_out_one_kind_of_feature_and_let_each_network_predict_alone(
+    short_file: Path, prior: Path, tmp_path: Path
+) -> None:
+    assert ground.main([str(short_file), "--prior", str(prior), "--ablations", "--results", str(tmp_path)]) == 0
+    assert not (tmp_path / "ground.json").exists()
+    methods = json.loads((tmp_path / "ground-ablations.json").read_text())["methods"]
+    r = {name: scores["sub-grid r"] for name, scores in methods.items()}
+    assert r["without texture"] != r["ssm_net"] != r["without the fast memory"]
+    assert r["without the slow memory"] == r["ssm_net"]  # these networks do not know it
+    assert r["network 1 alone"] != r["network 2 alone"]
 
 
 def test_a_perfect_and_a_constant_prediction_score_as_such(cell: StationCell) -> None:

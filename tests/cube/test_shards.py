@@ -1,5 +1,7 @@
 """Shards read without zarr: the same as zarr reads, and damage is reported."""
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -112,20 +114,49 @@ def test_another_layout_is_refused(tmp_path: Path) -> None:
         Shards.open(tmp_path / "a")
 
 
-def test_a_copied_shard_is_the_same_and_damage_is_not_copied(tmp_path: Path) -> None:
+def three_days(folder: Path) -> Shards:
+    """An array of three days, of which the first has values."""
     array = zarr.create_array(
-        tmp_path / "a", shape=(3, 8, 8), chunks=(1, 4, 4), shards=(1, 8, 8), dtype="int16", fill_value=-7,
+        folder / "a", shape=(3, 8, 8), chunks=(1, 4, 4), shards=(1, 8, 8), dtype="int16", fill_value=-7,
         compressors=[zarr.codecs.BloscCodec(), zarr.codecs.Crc32cCodec()],
     )  # fmt: skip
     array[0] = np.arange(64).reshape(8, 8)
-    shards = Shards.open(tmp_path / "a")
-    assert shards.write_bytes(shards.read_bytes(0), 1)
-    np.testing.assert_array_equal(shards.read((0, 8, 0, 8), 1), array[0])
-    assert not shards.write_bytes(shards.read_bytes(2), 1) and not shards.file(1).exists()
+    return Shards.open(folder / "a")
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["linked", "copied"])
+def test_a_day_that_has_the_field_of_another_outlives_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    """Both on a disk whose files have several names and on one whose files do not."""
+    if not links:
+
+        def refused(old: Path, new: Path) -> None:
+            raise OSError(errno.EPERM, "Operation not permitted")
+
+        monkeypatch.setattr(os, "link", refused)
+    shards = three_days(tmp_path)
+    first, other = np.arange(64).reshape(8, 8), np.full((8, 8), 5)
+    assert shards.write_same(shards.verified_file(0), 1)
+    assert (shards.file(0).stat().st_nlink == 2) is links
+    shards.write(other, 0)  # the first day is made again
+    np.testing.assert_array_equal(shards.read((0, 8, 0, 8), 1), first)
+    np.testing.assert_array_equal(shards.read((0, 8, 0, 8), 0), other)
+    shards.file(0).unlink()
+    np.testing.assert_array_equal(shards.read((0, 8, 0, 8), 1), first)
+
+
+def test_a_field_without_values_has_no_file_on_the_next_day_either(tmp_path: Path) -> None:
+    shards = three_days(tmp_path)
+    assert not shards.write_same(shards.verified_file(2), 0) and not shards.file(0).exists()
     with pytest.raises(ShardError, match="is gone"):
-        shards.read_bytes(2, all_fill=lambda: False)
+        shards.verified_file(2, all_fill=lambda: False)
+
+
+def test_a_damaged_field_is_not_given_to_the_next_day(tmp_path: Path) -> None:
+    shards = three_days(tmp_path)
     data = bytearray(shards.file(0).read_bytes())
     data[20] ^= 1
     shards.file(0).write_bytes(data)
     with pytest.raises(ShardError, match="checksum"):
-        shards.read_bytes(0)
+        shards.verified_file(0)

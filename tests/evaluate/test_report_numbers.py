@@ -50,7 +50,7 @@ def test_every_number_of_every_table_is_in_the_file(report_folder):
     ("key", "rows", "make", "words"),
     [
         ("peers", [PEER], peer_sections.peers, ("SPL2SMAP_S 1 km", "0.61 (0.42 to 0.70)", "181")),
-        ("inside_cells", [INSIDE], peer_sections.inside_cells, ("0.31 (-0.20 to 0.60)", "0.17", "26", "1.2")),
+        ("inside_cells", [INSIDE], peer_sections.inside_cells, ("0.31 (\u22120.20 to 0.60)", "0.17", "26", "1.2")),
     ],
 )
 def test_other_products_and_the_inside_of_cells_are_shown_where_they_were_scored(key, rows, make, words):

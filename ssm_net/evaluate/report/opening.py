@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ssm_net.evaluate.answers.answer import COARSE
-from ssm_net.evaluate.report.tables import Row, format_number
+from ssm_net.evaluate.report.tables import Row, format_number, with_minus
 
 QUESTIONS = {
     "better": "Better than the coarse product?", "where": "Where?", "when": "When?", "how much": "By how much?",
@@ -157,14 +157,14 @@ def _line(row: Row) -> Line:
         return Line(label, _signed(row["change"]), _interval(row, "change", percent=True), _basis(row), _bar(row))
     percent = row["measure"].startswith(("cells", "stations", "truth in", "thawed"))
     digits = 2 if unit == "" else 3 if station else 4
-    ours, coarse = (format_number(row.get(key), digits).replace("-", "\u2212") for key in ("ours", "coarse"))
+    ours, coarse = (with_minus(format_number(row.get(key), digits)) for key in ("ours", "coarse"))
     number = _percent(row["ours"]) if percent else ours + unit
     if row.get("coarse") is not None:
         number += f" ({coarse})"
     interval = _interval(row, "ours", percent, digits)
     if row.get("change") is not None:
         relative = row["change unit"] == "1" and row["unit"] != "1"
-        change = _signed(row["change"]) if relative else f"{row['change']:+.2f}".replace("-", "\u2212")
+        change = _signed(row["change"]) if relative else with_minus(f"{row['change']:+.2f}")
         interval = f"change {change}, {_interval(row, 'change', relative, 2)}"
     name = row["measure"][:1].upper() + row["measure"][1:]
     return Line(name + (station if not row["measure"].startswith("stations") else ""), number, interval, _basis(row))
@@ -178,7 +178,7 @@ def _bar(row: Row) -> Bar | None:
 
 
 def _signed(change: float | None) -> str:
-    return "–" if change is None else f"{100 * change:+.0f}\u00a0%".replace("-", "\u2212")
+    return "–" if change is None else with_minus(f"{100 * change:+.0f}\u00a0%")
 
 
 def _percent(part: float | None) -> str:
@@ -197,7 +197,7 @@ def _interval(row: Row, name: str, percent: bool, digits: int = 2) -> str:
         return _range(low, high)
     if percent:
         return f"{_percent(low)} to {_percent(high)}"
-    return f"{low:.{digits}f} to {high:.{digits}f}".replace("-", "\u2212")
+    return with_minus(f"{low:.{digits}f} to {high:.{digits}f}")
 
 
 def _count(number: int, what: str) -> str:

@@ -67,6 +67,11 @@ def format_number(value: Any, digits: int = 3) -> str:
     return f"{round(value, digits) + 0.0:.{digits}f}"  # + 0.0 turns -0 into 0
 
 
+def with_minus(number: str) -> str:
+    """A number with the minus sign of a printed page."""
+    return number.replace("-", "\u2212")
+
+
 def format_interval(row: Row, name: str, digits: int) -> str:
     """A score with its 95 % confidence interval, as "0.81 (0.74 to 0.87)"; a dash where there is none."""
     value, low, high = (row.get(key) for key in (name, f"{name} low", f"{name} high"))

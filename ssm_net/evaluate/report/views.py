@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ssm_net.evaluate.metrics.algebra import Metric, ScoreTable
 from ssm_net.evaluate.referees.truth import PRODUCT
-from ssm_net.evaluate.report.tables import Row, format_interval, format_number
+from ssm_net.evaluate.report.tables import Row, format_interval, format_number, with_minus
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -79,8 +79,10 @@ def table_view(rows: Sequence[Row], columns: Columns, intervals: Mapping[str, in
     with_interval = dict(intervals or {})
 
     def text(row: Row, key: str, digits: int) -> str:
-        shown = key in with_interval
-        return format_interval(row, key, with_interval[key]) if shown else format_number(row.get(key), digits)
+        if key in with_interval:
+            return with_minus(format_interval(row, key, with_interval[key]))
+        number = format_number(row.get(key), digits)
+        return number if isinstance(row.get(key), str) else with_minus(number)
 
     cells = [
         tuple(TableCell(text(row, key, digits), isinstance(row.get(key), str)) for key, (_, digits) in columns.items())
@@ -119,7 +121,8 @@ def card(rows: Sequence[Row], metric: Metric) -> CardView:
 
     def cells(method: str) -> tuple[TableCell, ...]:
         scores = (
-            TableCell(format_number(value.get((method, s)), metric.digits), best=best.get(s) == method) for s in strata
+            TableCell(with_minus(format_number(value.get((method, s)), metric.digits)), best=best.get(s) == method)
+            for s in strata
         )
         return (TableCell(method, is_text=True), *scores)
 
