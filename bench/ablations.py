@@ -1,12 +1,13 @@
-"""What each part of the method is worth: the same worlds mapped with one part left out or done otherwise.
+"""What needs whole worlds to tell: the update, the footprint, stations, and how networks are trained from nothing.
 
     python bench/ablations.py runs/skill [--families A,B,C,D,E,F] [--seeds 31] [--alone-families A] [--size small]
 
 The folder is that of bench/skill.py, whose worlds, cubes, models and mosaics are used where they are there and made
-where they are not. As there, a family is judged by the prior without the members that have met it. Each variant is kept
-in WORLD/ablations/NAME (model and mosaics): the same command goes on where it was cut off. All are scored together, by
-the code of bench/skill.py, against the 1 km truth. Prints one table and writes bench/results/ablations.json. A variant
-on the prior takes a minute or two a world; those trained from nothing, three to five minutes each, are made in the
+where they are not. As there, a family is judged by the prior without the members that have met it. What kinds of input,
+the adaptation and the committee are worth, bench/families.py tells in more worlds. Each variant is kept in
+WORLD/ablations/NAME (model and mosaics): the same command goes on where it was cut off. All are scored together, by the
+code of bench/skill.py, against the 1 km truth. Prints one table and writes bench/results/ablations.json. A variant on
+the prior takes a minute or two a world; those trained from nothing, three to five minutes each, are made in the
 families that --alone-families names.
 """
 
@@ -22,7 +23,7 @@ from typing import Any
 
 from goals import METHODS, mean_and_spread
 from judged_places import SIZES
-from left_out import comes_from, one_member, saved
+from left_out import comes_from
 from provenance import ROOT, command_of, commit_of, machine
 from rich.console import Console
 from rich.table import Table
@@ -32,7 +33,7 @@ from ssm_net.config import InferConfig, TrainConfig
 from ssm_net.cube.json_files import write_json
 from ssm_net.cube.store import open_cube
 from ssm_net.estimators.ablation import NO_ABLATION, Ablation
-from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, load_trained
+from ssm_net.estimators.checkpoint import SHIPPED_PRIOR
 from ssm_net.evaluate.daily_pass import EvaluationInputs, score_days
 from ssm_net.evaluate.mosaics import Mosaics
 from ssm_net.evaluate.referees.truth import PRODUCT
@@ -42,12 +43,6 @@ from ssm_net.infer.run import infer
 from ssm_net.simulate.world.laws import FAMILIES
 from ssm_net.train.run import train
 
-SLOW_MEMORY = ["lst_day_slow", "lst_day_slow_confidence"]
-MEMORY = [f"lst_{k}_{what}" for k in ("day", "night") for what in ("memory", "confidence")]  # of 4 days
-TODAY = [f"lst_{k}_{what}" for k in ("day", "night") for what in ("today", "seen")]
-REFLECTANCE = ["ndvi", "ndwi", "swir_index", "swir2", "brightness", "reflectance_age"]
-RAIN = ["rain", "api_2", "api_10", "api_30"]
-MAPS = ["sand", "clay", "relief", "water_fraction"]
 OWN_VALUE_SHOWN = Ablation(own_value_shown=True)
 NO_LASTING_BIAS = Ablation(sensor_bias=1e-6)  # m3 m-3: as good as none, and nothing is divided by zero
 COLUMNS = {"RMSE": ("RMSE", 4), "ratio": ("/ ref", 3), "RMSE clear": ("clear", 4), "RMSE cloudy": ("cloudy", 4),
@@ -68,26 +63,14 @@ class Variant:
     ablation: Ablation = NO_ABLATION
     shares: str = ""
     left: str = ""
-    members: int = 0  # of the committee; 0: all that have not met the family
     footprint: str = ""
     stations: bool = False
 
 
 VARIANTS = (
     Variant("reference", "reference: prior, adapted, gain", left="network"),
-    Variant("no-slopes", "without regional slopes", ablation=Ablation(regional_slopes=False)),
-    Variant("no-last-layer", "last layer not adapted", ablation=Ablation(last_layer=False)),
-    Variant("not-adapted", "prior not adapted: neither", ablation=Ablation(regional_slopes=False, last_layer=False)),
-    Variant("one-member", "one network", members=1),
     Variant("update-none", "update none (K = 0)", update="none", shares="network"),
     Variant("update-exact", "update exact (K = 1)", update="exact", shares="network"),
-    Variant("no-slow-memory", "without slow LST memory", change={"exclude": SLOW_MEMORY}),
-    Variant("no-memory", "without 4-day LST memory", change={"exclude": MEMORY}),
-    Variant("no-today", "without today's LST", change={"exclude": TODAY}),
-    Variant("no-lst", "without all three", change={"exclude": SLOW_MEMORY + MEMORY + TODAY}),
-    Variant("no-reflectance", "without reflectance", change={"exclude": REFLECTANCE}),
-    Variant("no-rain", "without rain", change={"exclude": RAIN}),
-    Variant("no-maps", "without static maps", change={"exclude": MAPS}),
     Variant("box", "box footprint", footprint="box"),
     Variant("stations", "stations on", stations=True),
     Variant("alone", "from nothing", alone=True, left="alone"),
@@ -115,9 +98,6 @@ def settings(variant: Variant, folder: Path, cube: Path, run: SkillRun, seed: in
     """Those of bench/skill.py with what the variant changes."""
     home = folder / "ablations" / variant.name
     prior = folder / "prior"
-    if variant.members:
-        assert variant.members == 1, "one member is a variant, several of them are not"
-        prior = saved(one_member(load_trained(prior)), home / "prior")
     base = train_config(home / "run", cube, run.size, seed, None if variant.alone else prior)
     if variant.stations:
         base = replace(base, stations=str(folder / "raw" / "ismn"))

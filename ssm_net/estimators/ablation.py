@@ -20,14 +20,11 @@ class Ablation:
     With ``own_value_shown`` networks see the observation that they are compared with, in training and in inference. The
     days withheld as a whole, of which the calibration asks, stay withheld. ``sensor_bias`` (m3 m-3) is the standard
     deviation of a radiometer's lasting error in a cell; near 0, days of one cell are independent observations of its
-    soil's level. Without ``regional_slopes`` networks are given slopes of 0, as where a record says nothing of them;
-    without ``last_layer`` no regression adapts their last layer to the target.
+    soil's level.
     """
 
     own_value_shown: bool = False
     sensor_bias: float = SENSOR_BIAS
-    regional_slopes: bool = True
-    last_layer: bool = True
 
     def hidden_phases(self, phase: Tensor) -> Tensor:
         """The phase 0..3 in which each cell's own value is hidden; -1, which is none, where it is shown."""

@@ -123,13 +123,11 @@ def _days_of_slopes(cube: Cube, parts: Split) -> list[dt.date]:
 def _fit_last_layer(start: Start, cube: Cube, parts: Split, stations: list[TrainingStation]) -> None:
     days = evenly_chosen(parts.train_days)
     # Networks trained from nothing have learned without regional slopes, and keep those of 0.
-    if start.prior is not None and start.ablation.regional_slopes:
+    if start.prior is not None:
         of_slopes = _days_of_slopes(cube, parts)
         slopes = target_slopes(cube, start.scaling, of_slopes, ~parts.held_cells, stations)
         for member in start.network:
             member.slopes.copy_(slopes)
-    if not start.ablation.last_layer:
-        return
     observations = design_rows(
         start.network, cube, start.scaling, days, ~parts.held_cells, lags=start.model.lags, stations=stations,
         ablation=start.ablation,

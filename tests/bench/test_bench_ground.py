@@ -84,7 +84,9 @@ def prior(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for member in network:
         torch.nn.init.normal_(member.head.weight, std=0.1)
     folder = tmp_path_factory.mktemp("prior")
-    save_trained(folder, Trained(network, scaling, MODEL, 36, "gaussian", 43.0, 0.2, Calibration(), {"families": ["A", "B"]}))
+    save_trained(
+        folder, Trained(network, scaling, MODEL, 36, "gaussian", 43.0, 0.2, Calibration(), {"families": ["A", "B"]})
+    )
     return folder
 
 

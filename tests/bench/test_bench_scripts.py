@@ -30,11 +30,12 @@ from ssm_net.train.batches import PatchBatch, collate
 from ssm_net.train.last_layer import design_rows
 from ssm_net.train.optimiser import Schedule
 from ssm_net.train.patches import Patches, PatchShape
-from ssm_net.train.run import train
 
 BENCH = Path(__file__).parents[2] / "bench"
 sys.path.insert(0, str(BENCH))  # scripts, not a package
 import ablations  # noqa: E402
+import families  # noqa: E402
+import ground  # noqa: E402
 import judged_places  # noqa: E402
 import left_out  # noqa: E402
 import study  # noqa: E402
@@ -88,32 +89,17 @@ def test_what_variants_change_is_a_setting(world_folder: Path) -> None:
         v.name: ablations.settings(v, world_folder, world_folder / "cube.zarr", run, 31) for v in ablations.VARIANTS
     }
     assert found["reference"].prior == str(world_folder / "prior") and found["alone"].prior == "none"
-    assert found["one-member"].prior == str(world_folder / "ablations" / "one-member" / "prior")
-    assert load_trained(found["one-member"].prior).provenance["families"] == ["BE"]
     assert found["no-physics"].physics == 0
     assert found["stations"].stations == str(world_folder / "raw" / "ismn")
-    assert {*found["no-lst"].exclude} == {n for n in FEATURE_NAMES if n.startswith("lst_")}
 
 
-def test_what_variants_leave_out_are_features_each_of_one_kind() -> None:
+def test_what_families_leaves_out_are_features_each_of_one_kind() -> None:
     """A feature that is named wrongly would be left in."""
-    left = [v.change["exclude"] for v in ablations.VARIANTS if "exclude" in v.change and v.name != "no-lst"]
-    names = [name for exclude in left for name in exclude]
+    kinds = (families.HEAT, families.FAST, families.SLOW, families.SEEN, families.GREEN, families.MAPS, families.RAIN)
+    names = [name for kind in kinds for name in kind]
     assert len(names) == len(set(names)) and set(names) == set(FEATURE_NAMES)
-
-
-@pytest.mark.parametrize(
-    "ablation", [v.ablation for v in ablations.VARIANTS if not v.alone and v.ablation != NO_ABLATION]
-)
-def test_slopes_and_the_last_layer_are_left_as_they_were(
-    cube: Cube, world_folder: Path, ablation: Ablation, tmp_path: Path
-) -> None:
-    cfg = TrainConfig(str(cube.path), str(tmp_path / "run"), prior=str(world_folder / "prior"))
-    before, after = load_trained(cfg.prior), train(cfg, ablation)
-    assert after is not None
-    for old, new in zip(before.network, after.network, strict=True):
-        assert bool(new.slopes.any()) == ablation.regional_slopes
-        assert torch.equal(old.head.weight, new.head.weight) != ablation.last_layer
+    left = {name for kind in ground.ABLATIONS.values() for name in kind}
+    assert left <= set(names) and set(families.SWIR) <= set(names)
 
 
 def test_worlds_of_another_prior_are_not_taken_for_this_ones(cube: Cube, world_folder: Path, tmp_path: Path) -> None:
