@@ -10,8 +10,11 @@ and its means over random basins are those of ``ssm_net.extract``, compared with
 in FOLDER is not made again.
 
 Prints the coverage of each family with a 95 % interval over its worlds (t distribution), the error over the stated one
-part by part as ``bench/basin_errors.py`` does, and, with ``--files FOLDER`` that ``bench/extract.py coverage`` filled,
-what thinning does: coverage there by all pixels and by one in 36. Numbers go to bench/results/basin_worlds.json.
+part by part as ``bench/basin_errors.py`` does, the correlation of the errors of cells 36 to 108 km apart, and how the
+distance over which cells share errors (CELL_RANGE_KM of ``ssm_net.extract``) would be chosen by all families but one,
+with the coverage that this gives in the one left out. With ``--files FOLDER`` that ``bench/extract.py coverage``
+filled, it prints what thinning does: coverage there by all pixels and by one in 36. Numbers go to
+bench/results/basin_worlds.json.
 """
 
 from __future__ import annotations
@@ -27,10 +30,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
-from basin_errors import day_parts
+from basin_errors import LEAST_PART, day_parts
 from families import METHODS
 from family_worlds import DayMap, judged_worlds, maps_of
 from left_out import without_family
@@ -41,8 +45,10 @@ import extract as basins
 from ssm_net.cube.json_files import write_json
 from ssm_net.estimators.ablation import NO_ABLATION
 from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, Trained, load_trained
+from ssm_net.evaluate.metrics.spatial import cell_mean
+from ssm_net.extract import means
 from ssm_net.formats.mosaic_days import write_day
-from ssm_net.formats.product import Flag, Mosaic
+from ssm_net.formats.product import CELL_ERROR_ATTRIBUTES, Flag, Mosaic
 from ssm_net.grid import M36, Domain
 from ssm_net.infer.day import LARGEST_SIGMA
 from ssm_net.infer.error_parts import ErrorParts
@@ -52,6 +58,8 @@ from ssm_net.train.withheld import CORRELATED_CELLS
 RESULTS = ROOT / "bench" / "results" / "basin_worlds.json"
 CELLS = 8  # a side of a world
 THINNED = Domain("thinned", (60, 60 + CELLS, 764, 764 + CELLS), replace(M36, ratio=M36.ratio // THINNING))
+CELL_RANGES_KM = (25.0, 35.0, 50.0, 75.0, 100.0)  # to choose from
+APART = 3  # cells, up to which errors are correlated with each other
 LEAST_LAND = 0.1  # of the pixels with a value, for the parts of a day's error to be told apart
 FIRST = dt.date(2016, 1, 1)
 # What ``ssm_net.train.withheld.calibrated`` states for a domain of this size; ``maps_of`` leaves it to its caller.
@@ -82,7 +90,7 @@ def mosaic_of(day: dt.date, drawn: DayMap) -> Mosaic:
 
 def judged(name: str, world: World, prior: Trained, family: str, number: int, folder: Path) -> dict[str, Any]:
     """What ``judge`` finds in a world; kept in ``folder``, for as long as the prior is this one."""
-    file = folder / "basin_worlds" / f"{name}-{number}-{prior.digest[:12]}.json"
+    file = folder / "basin_worlds" / f"{name}-{number}-{means.CELL_RANGE_KM:.0f}km-{prior.digest[:12]}.json"
     if not file.exists():
         file.parent.mkdir(exist_ok=True)
         write_json(file, judge(name, world, without_family(prior, family), number))
@@ -99,12 +107,63 @@ def judge(name: str, world: World, prior: Trained, number: int) -> dict[str, Any
         for mosaic in mosaics:
             write_day(mosaic, Path(folder) / "mosaics", "netcdf")
         z = basins.z_scores(Path(folder), truth, number, thinning=THINNING)
-    by_day = [day_parts(one, truth.read(one.day)) for one in mosaics if np.isfinite(one.ssm).mean() > LEAST_LAND]
+        by_range = {}
+        for range_km in CELL_RANGES_KM:
+            with mock.patch.object(means, "CELL_RANGE_KM", range_km):
+                by_range[f"{range_km:.0f} km"] = held_in(
+                    basins.z_scores(Path(folder), truth, number, thinning=THINNING)
+                )
+    usable = [one for one in mosaics if np.isfinite(one.ssm).mean() > LEAST_LAND]
+    by_day = [day_parts(one, truth.read(one.day)) for one in usable]
     sums = {part: np.mean([day[part] for day in by_day], 0).tolist() for part in by_day[0]}
-    held = {f"{radius} km": float((np.abs(values) < basins.Z90).mean()) for radius, values in z.items() if values.size}
-    squares = float(np.mean(np.concatenate([*z.values()]) ** 2))
+    held, squares = held_in(z), float(np.mean(np.concatenate([*z.values()]) ** 2))
     print(name, {k: round(v, 3) for k, v in held.items()}, "rms of z", round(math.sqrt(squares), 2), flush=True)
-    return {"world": name, "held": held, "squares of z": squares, "parts": sums}
+    return {
+        "world": name, "held": held, "squares of z": squares, "parts": sums,
+        "by range": by_range,
+        "products of cells": np.nanmean([products(one, truth.read(one.day)) for one in usable], 0).tolist(),
+    }  # fmt: skip
+
+
+def held_in(z: dict[int, np.ndarray]) -> dict[str, float]:
+    """The part of 90 % intervals that hold the truth, by the radius of basins."""
+    return {f"{radius} km": float((np.abs(values) < basins.Z90).mean()) for radius, values in z.items() if values.size}
+
+
+def products(mosaic: Mosaic, truth: np.ndarray) -> list[float]:
+    """Mean products of the errors of two cells 0, 1 .. ``APART`` cells apart in a row or a column, each over the
+    standard error that cells share as the map states it, less the mean of the region; NaN where there are no two."""
+    error = mosaic.ssm - truth
+    valid = np.isfinite(error)
+    ratio = mosaic.domain.ratio
+    shared = np.where(mosaic.flags & int(Flag.COARSE_OBSERVED), *(float(mosaic.attrs.get(n, 1.0)) for n in
+                                                                  CELL_ERROR_ATTRIBUTES))  # fmt: skip
+    variance = shared * np.maximum(np.square(mosaic.sigma, dtype=float) - LEVEL**2, 0)
+    most = cell_mean(valid.astype(float), np.ones_like(valid), ratio) > LEAST_PART
+    cells, stated = (cell_mean(np.where(valid, field, 0), valid, ratio)
+                     for field in (error - error[valid].mean(), variance))  # fmt: skip
+    z = np.where(most, cells / np.sqrt(stated), np.nan)
+    out = []
+    for lag in range(APART + 1):
+        pairs = [z[:, lag:] * z[:, : z.shape[1] - lag], z[lag:] * z[: len(z) - lag]]
+        known = np.concatenate([pair[np.isfinite(pair)] for pair in pairs])
+        out.append(float(known.mean()) if known.size else math.nan)
+    return out
+
+
+def chosen_by_others(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """For each family: the range at which the coverage of the other families, each counting alike, is nearest to 90 %,
+    and the coverage that it gives in this one."""
+    table: dict[str, dict[str, float]] = {}
+    for family in sorted({row["world"][0] for row in rows}):
+        mine = [row["by range"] for row in rows if row["world"][0] == family]
+        table[family] = {name: float(np.mean([held[name] for held in mine])) for name in mine[0]}
+    out = {}
+    for family, held in table.items():
+        others = [other for name, other in table.items() if name != family]
+        best = min(held, key=lambda name: abs(float(np.mean([other[name] for other in others])) - 0.9))
+        out[family] = {"range": best, "all": round(held[best], 3)}
+    return out
 
 
 def over_worlds(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -118,6 +177,9 @@ def over_worlds(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         half = float(student.ppf(0.975, len(each) - 1) * each.std(ddof=1) / math.sqrt(len(each)))
         out["95 % interval"] = [round(float(each.mean()) - half, 3), round(min(float(each.mean()) + half, 1.0), 3)]
     out["rms of z"] = round(math.sqrt(np.mean([row["squares of z"] for row in rows])), 2)
+    apart = np.nanmean([row["products of cells"] for row in rows], 0)
+    out["correlation of cells 36, 72, 108 km apart"] = [round(float(v), 2) for v in apart[1:] / apart[0]]
+    out["by range"] = {k: round(float(np.mean([row["by range"][k] for row in rows])), 3) for k in rows[0]["by range"]}
     sums = {part: np.mean([row["parts"][part] for row in rows], 0) for part in rows[0]["parts"]}
     out["error over stated error"] = {p: round(math.sqrt(squared / stated), 2) for p, (squared, stated) in sums.items()}
     return out
@@ -158,6 +220,8 @@ def main(words: Sequence[str]) -> None:
         "command": command_of("basin_worlds.py", words, args.folder), "commit": commit_of(ROOT), "machine": machine(),
         "prior": prior.digest, "basins of each size": args.basins, "error of the region as stated, m3 m-3": LEVEL,
         "coverage of 90 % intervals": table, "all families": over_worlds(rows),
+        "range of cells, km": means.CELL_RANGE_KM,
+        "range of cells chosen by the other families": chosen_by_others(rows) if len(table) > 1 else {},
         "worlds": {row["world"]: {k: round(v, 3) for k, v in row["held"].items()} for row in rows},
     }  # fmt: skip
     if args.files:
@@ -165,6 +229,7 @@ def main(words: Sequence[str]) -> None:
             args.files, args.families.split(","), 30, args.basins
         )
     print("all", result["all families"])
+    print("range of cells chosen by the other families", result["range of cells chosen by the other families"])
     write_json(RESULTS, result)
 
 

@@ -57,3 +57,23 @@ def test_thinned_maps_and_thinned_pixels_of_whole_maps_have_the_same_means(tmp_p
     assert sum(len(values) for values in z[0].values()) >= 8
     for radius, values in z[0].items():
         np.testing.assert_allclose(values, z[1][radius], rtol=1e-3)
+
+
+def test_a_range_is_chosen_without_the_family_that_it_is_judged_in() -> None:
+    held = {"A0": (0.7, 0.9), "B0": (0.9, 0.95)}
+    rows = [{"world": name, "by range": {"25 km": low, "50 km": high}} for name, (low, high) in held.items()]
+    assert basin_worlds.chosen_by_others(rows) == {
+        "A": {"range": "25 km", "all": 0.7}, "B": {"range": "50 km", "all": 0.95},
+    }  # fmt: skip
+
+
+def test_errors_that_neighbours_share_have_large_products() -> None:
+    side = basin_worlds.CELLS
+    by_pairs = np.repeat([1.0, 1.0, -1.0, -1.0] * (side // 4), 6)  # two cells alike, the next two the other way
+    error = np.broadcast_to(0.02 * by_pairs, basin_worlds.THINNED.fine_shape)
+    sigma = np.full(error.shape, np.hypot(0.04, basin_worlds.LEVEL))
+    flags = np.full(error.shape, Flag.COARSE_OBSERVED, np.uint16)
+    made = Mosaic(DAY, basin_worlds.THINNED, 0.2 + error, sigma, flags, ATTRS)
+    at = basin_worlds.products(made, np.full(error.shape, 0.2))
+    assert at[0] == pytest.approx(1)  # a quarter of the variance of 0.04 is that of 0.02
+    assert at[2] < at[1] < at[0]
