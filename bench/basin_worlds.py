@@ -106,13 +106,11 @@ def judge(name: str, world: World, prior: Trained, number: int) -> dict[str, Any
     with tempfile.TemporaryDirectory() as folder:
         for mosaic in mosaics:
             write_day(mosaic, Path(folder) / "mosaics", "netcdf")
-        z = basins.z_scores(Path(folder), truth, number, thinning=THINNING)
-        by_range = {}
+        z, by_range = basins.z_scores(Path(folder), truth, number, thinning=THINNING), {}
         for range_km in CELL_RANGES_KM:
             with mock.patch.object(means, "CELL_RANGE_KM", range_km):
-                by_range[f"{range_km:.0f} km"] = held_in(
-                    basins.z_scores(Path(folder), truth, number, thinning=THINNING)
-                )
+                of_range = held_in(basins.z_scores(Path(folder), truth, number, thinning=THINNING))
+            by_range[f"{range_km:.0f} km"] = float(np.mean([*of_range.values()]))
     usable = [one for one in mosaics if np.isfinite(one.ssm).mean() > LEAST_LAND]
     by_day = [day_parts(one, truth.read(one.day)) for one in usable]
     sums = {part: np.mean([day[part] for day in by_day], 0).tolist() for part in by_day[0]}

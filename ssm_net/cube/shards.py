@@ -15,6 +15,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -167,8 +168,12 @@ class Shards:
                    for left in range(0, self.shape[1], width)]  # fmt: skip
             return [b"" if self._all_fill(chunk) else self._encode(chunk) for chunk in row]
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # Blosc lets others run meanwhile
-            chunks = [chunk for row in pool.map(packed, range(0, self.shape[0], height)) for chunk in row]
+        rows = range(0, self.shape[0], height)
+        if len(rows) == 1:
+            chunks = packed(0)
+        else:
+            with ThreadPoolExecutor(os.cpu_count()) as pool:  # Blosc lets others run meanwhile
+                chunks = list(chain.from_iterable(pool.map(packed, rows)))
         if self.indexed and any(chunks):
             sizes = np.array([len(chunk) for chunk in chunks], np.uint64)
             index = np.stack([np.cumsum(sizes) - sizes, sizes], 1)

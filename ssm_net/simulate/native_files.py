@@ -6,7 +6,7 @@ A file that exists is complete (it is renamed into place) and is not written aga
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -86,8 +86,8 @@ class DayShift:
 class Grids:
     """The grids that a world is written on: its ``domain``, MODIS tiles at 1 km and 500 m, and 0.1 degrees."""
 
-    tiles: list[SinusoidalTile]
-    fine_tiles: list[SinusoidalTile]
+    tiles: Sequence[SinusoidalTile]
+    fine_tiles: Sequence[SinusoidalTile]
     rain: RainGrid
     domain: Domain
     centre: float  # longitude of the domain's middle, degrees
@@ -232,7 +232,7 @@ def _write_coarse(
     return coarse
 
 
-def _write_reflectance(raw: Path, tiles: list[SinusoidalTile], observer: Observer, day: WorldDay) -> None:
+def _write_reflectance(raw: Path, tiles: Sequence[SinusoidalTile], observer: Observer, day: WorldDay) -> None:
     paths = {t: modis.folder(raw, modis.REFLECTANCE) / modis.name(modis.REFLECTANCE, day.date, t) for t in tiles}
     if not any(missing(p) for p in paths.values()):
         return

@@ -30,7 +30,7 @@ def numbers_of(value) -> list[float]:
 
 
 def test_every_number_of_every_table_is_in_the_file(report_folder):
-    page = (report_folder / "index.html").read_text()
+    page = (report_folder / "index.html").read_text().replace("\u2212", "-")
     stored = json.loads((report_folder / "report.json").read_text())
     numbers = numbers_of(stored)
     by_digits = {d: {f"{round(n, d) + 0.0:.{d}f}" for n in numbers} for d in range(5)}

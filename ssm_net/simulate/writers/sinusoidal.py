@@ -5,6 +5,7 @@ Source of the constants: the MODIS Land tile grid, a sphere of 6371007.181 m cut
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,12 +62,13 @@ class SinusoidalTile:
         return out
 
 
-def sinusoidal_tiles(domain: Domain, size: int) -> list[SinusoidalTile]:
-    """The tiles of ``size`` pixels a side that hold any pixel of the domain."""
+@functools.lru_cache(maxsize=4)  # of two domains, at 1 km and at 500 m
+def sinusoidal_tiles(domain: Domain, size: int) -> tuple[SinusoidalTile, ...]:
+    """The tiles of ``size`` pixels a side that hold any pixel of the domain; read them only, others use them too."""
     west, _, east, _ = domain.bounds_lonlat()
     if not domain.crosses_dateline:
-        return _tiles_between(domain, size, west, east)
-    return [*_tiles_between(domain, size, west, 180.0), *_tiles_between(domain, size, -180.0, east - 360)]
+        return tuple(_tiles_between(domain, size, west, east))
+    return (*_tiles_between(domain, size, west, 180.0), *_tiles_between(domain, size, -180.0, east - 360))
 
 
 def _tiles_between(domain: Domain, size: int, west: float, east: float) -> list[SinusoidalTile]:
