@@ -129,6 +129,34 @@ def ground(results: Path) -> str:
     return rows(("method", "sub-grid r", "RMSE", "gain, %", "DJF, MAM, JJA, SON"), lines)
 
 
+def ground_parts(results: Path) -> str:
+    """A line for each kind of feature that the networks do without at the stations of one cell."""
+    lines = []
+    for name, scores in _read(results, "ground-ablations")["methods"].items():
+        if not name.startswith(("ssm_net", "without", "network ")):
+            continue  # baselines
+        (low, high), (least, most) = scores["sub-grid r, 95 %"], scores["gain, 95 %"]
+        seasons = ", ".join(f"{scores['gain by season'][s]:.1f}" for s in ("DJF", "MAM", "JJA", "SON"))
+        parts = (f"{_short(scores[part], 3)}" for part in ("static r", "dynamic r"))
+        lines.append([
+            "as they are" if name == "ssm_net" else name,
+            f"{_short(scores['sub-grid r'], 3)} [{_short(low, 2)}, {_short(high, 2)}]", *parts,
+            f"{scores['gain']:+.1f} [{least:.1f}, {most:.1f}]", seasons,
+        ])  # fmt: skip
+    return rows(("networks", "sub-grid r", "static r", "dynamic r", "gain, %", "DJF, MAM, JJA, SON"), lines)
+
+
+def ablations(results: Path) -> str:
+    """RMSE by family, of whole worlds, for each thing that is done otherwise."""
+    found = _read(results, "ablations")
+    families = found["families"]
+    lines = []
+    for name, what in found["variants"].items():
+        of = [scores["scores"].get(name, {}).get("RMSE", {}).get("mean") for scores in families.values()]
+        lines.append([what, *(f"{v:.4f}" if v is not None else "" for v in of)])
+    return rows(("RMSE in family", *families), lines)
+
+
 def skill(results: Path) -> str:
     """A line a family, of worlds that went through files."""
     headings = ("family", "bilinear", "ridge", "networks", "oracle", "/ bilinear", "of the oracle's gain",
@@ -151,7 +179,7 @@ def skill(results: Path) -> str:
 
 TABLES: dict[str, Callable[[Path], str]] = {
     "families": families, "skill": skill, "parts": parts, "strengths": strengths, "lookahead": lookahead,
-    "lookahead_parts": lookahead_parts, "ground": ground,
+    "lookahead_parts": lookahead_parts, "ground": ground, "ground_parts": ground_parts, "ablations": ablations,
 }  # fmt: skip
 
 

@@ -62,6 +62,7 @@ def test_a_name_that_does_not_exist_is_an_attribute_error():
 IMPORTS = [("import ssm_net.{verb}.run", 1), ("from ssm_net import {verb}", -1), ("import ssm_net", 1)]
 
 
+@pytest.mark.slow
 def test_a_verb_can_be_called_after_any_import():
     """Importing a module below ``ssm_net.infer`` binds that name to the package: calling it must work all the same.
 

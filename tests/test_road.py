@@ -132,6 +132,7 @@ def script(cwd: Path, name: str, *keys: str) -> None:
     assert done.code == 0, done.said
 
 
+@pytest.mark.slow
 def test_the_five_scripts(tiny_raw: Path, tmp_path: Path) -> None:
     raw = tmp_path / "raw"
     raw.symlink_to(tiny_raw)  # simulate.py finds its world whole

@@ -18,6 +18,7 @@ import national_maps  # noqa: E402
 WINDOW = (88, 92, 772, 776)
 
 
+@pytest.mark.slow
 def test_every_number_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(national, "FOREST_TRAIN", 200)
     monkeypatch.setattr(national, "FOREST_PIXELS", 200)

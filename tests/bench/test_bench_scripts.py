@@ -244,6 +244,7 @@ def test_the_settings_as_they_are_lie_in_the_space_and_are_the_defaults() -> Non
     assert json.dumps(found)  # optuna keeps them as JSON
 
 
+@pytest.mark.slow
 def test_a_study_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first trial is the settings as they are; one that was cut off goes on in its folder; none is drawn twice."""
     pytest.importorskip("optuna")

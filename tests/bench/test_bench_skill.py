@@ -175,6 +175,7 @@ def prior(cube: Cube) -> Trained:
     return Trained(build(MODEL, scaling, 0.22).eval(), scaling, MODEL, 36, "gaussian", 43.0, 0.22, Calibration(), {})
 
 
+@pytest.mark.slow
 def test_the_oracle_learns_the_truth_and_is_loaded_when_it_is_there(
     cube: Cube, truth: Truth, prior: Trained, tmp_path: Path
 ) -> None:

@@ -21,6 +21,7 @@ def run(script: str, folder: Path, *keys: str) -> subprocess.CompletedProcess[st
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
 
 
+@pytest.mark.slow
 def test_jobs_of_a_queue_make_a_stretch_of_the_days_each(tiny_cube_path: Path, tmp_path: Path) -> None:
     """A bad point in the queue is reported by its overrides, and costs no other its maps."""
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="the extra 'sweep' is not installed")

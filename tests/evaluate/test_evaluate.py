@@ -98,6 +98,7 @@ def test_training_stations_are_not_scored(with_training_stations, baselines, tmp
     assert "median ubRMSE" in page
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("plain_pictures")
 def test_without_a_station_kept_aside_none_is_scored(with_training_stations, baselines, tmp_path, capsys):
     """The days of two networks, each of which was trained on some of them."""
@@ -109,6 +110,7 @@ def test_without_a_station_kept_aside_none_is_scored(with_training_stations, bas
     assert "no station to score" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.slow
 def test_same_page_twice(world, baselines):
     pages = []
     for name in ("one", "two"):

@@ -147,6 +147,7 @@ def test_a_file_that_ends_the_command_when_it_is_listed_is_left_out(
     assert f"{odd}: the process that reads it ends" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_static_map_that_ends_the_command_is_named(
     tiny_raw: Path, raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,6 +83,7 @@ def test_a_revision_is_the_record_made_with_all_granules(raw, tmp_path, caplog):
         np.testing.assert_array_equal(revised.flags, plain.flags)
 
 
+@pytest.mark.slow
 def test_a_used_granule_that_is_now_a_broken_link_is_no_obstacle(raw, tmp_path):
     """The archive of past years may be offline."""
     path = made(raw, tmp_path / "cube.zarr", end="2016-05-02").path
@@ -92,6 +93,7 @@ def test_a_used_granule_that_is_now_a_broken_link_is_no_obstacle(raw, tmp_path):
     assert made(raw, path, start="2016-05-03", end="2016-05-03").days[-1].day == 3
 
 
+@pytest.mark.slow
 def test_a_revision_cut_off_goes_on(raw, tmp_path):
     file = the(raw, "NNsm", 124)
     file.rename(tmp_path / file.name)

@@ -104,7 +104,7 @@ def test_a_day_waits_for_its_granules_and_not_for_ever(
     ("point", "day"),
     [
         pytest.param(FaultPoint.DAY_WRITTEN_WITHOUT_STATUS, "2016-05-05", marks=pytest.mark.slow),
-        (FaultPoint.WEIGHTS_WITHOUT_DESCRIPTION, ""),
+        pytest.param(FaultPoint.WEIGHTS_WITHOUT_DESCRIPTION, "", marks=pytest.mark.slow),
         *((point, "2016-05-02") for point in crash.OF_RECORDS),
     ],
 )

@@ -89,6 +89,7 @@ def made(cfg: ProduceConfig) -> list[int]:
     return [of.day for of in days_done(Path(cfg.mosaics), "tiny")]
 
 
+@pytest.mark.slow
 def test_what_days_lack_is_fetched_once_though_granules_are_dropped(
     archive: LoopbackArchive, tiny_raw: Path, tmp_path: Path, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +123,7 @@ def test_an_archive_that_is_down_ends_nothing(
     assert (status.state, status.exit_code, made(cfg)) == ("up to date", 0, [1, 2, 3, 4, 5, 6, 7, 8])
 
 
+@pytest.mark.slow
 def test_a_day_waits_for_a_file_that_did_not_come_and_not_for_ever(
     archive: LoopbackArchive, tiny_raw: Path, tmp_path: Path, run: Path
 ) -> None:
