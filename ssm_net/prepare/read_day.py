@@ -45,13 +45,13 @@ class ObservedDay:
     """A day as observed, on the grid: arrays (y, x) or, for ``ssm``, (R, C); ``None`` where no granule was usable.
 
     ``lst`` is by overpass, ``other_lst`` by overpass and platform: LST and its error, K. ``reflectance`` is by
-    variable; who stores the day takes the variables out, so that they are not held while LST is filled.
+    variable. Who stores the day takes out what is stored, so that it is not held any longer.
     """
 
     day: dt.date
     ssm: CoarseSSM | None
-    lst: Mapping[str, Views | None]
-    other_lst: Mapping[str, Mapping[str, Views | None]]
+    lst: dict[str, Views | None]
+    other_lst: dict[str, Mapping[str, Views | None]]
     air: Mapping[str, tuple[np.ndarray, np.ndarray] | None]  # temperature (K) and radiation (W m-2) at the overpasses
     reflectance: dict[str, np.ndarray] | None
     rain: np.ndarray | None  # mm, of the day, in its own spacing, NaN where it is not known
@@ -132,8 +132,10 @@ def _read(plan: DayPlan) -> ObservedDay:
         return None if by_chance and got is not None and not np.isfinite(got[0]).any() else got
 
     lst = {k: read_views(k, f"lst_{k}") for k in OVERPASSES}
-    other_lst = {k: {p: read_views(k, f"other_lst_{k}", p) for p in _platforms(granules.get(f"other_lst_{k}", ()))}
-                 for k in OVERPASSES}  # fmt: skip
+    other_lst: dict[str, Mapping[str, Views | None]] = {
+        k: {p: read_views(k, f"other_lst_{k}", p) for p in _platforms(granules.get(f"other_lst_{k}", ()))}
+        for k in OVERPASSES
+    }
     air = {k: read_usable(granules.get(f"air_{k}", ()), lambda g, k=k: air_at(g, HOURS[k]))  # type: ignore[misc]
            for k in OVERPASSES}  # fmt: skip
     rain, antecedent = sum_rain(read_usable(i.granules, lambda g, i=i: rain_of(g, i.start, i.end))  # type: ignore[misc]

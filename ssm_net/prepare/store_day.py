@@ -34,7 +34,7 @@ from ssm_net.prepare.coverage import covered
 from ssm_net.prepare.intercalibration import Intercalibration
 from ssm_net.prepare.platform_views import in_order, is_observed, offset_names, views_of
 from ssm_net.prepare.products import other_places
-from ssm_net.prepare.read_day import ObservedDay
+from ssm_net.prepare.read_day import ObservedDay, Views
 
 PackedField = tuple[str, np.ndarray | dt.date]  # a fine variable, its packed values (y, x) or the day that has the same
 OLDEST = 254  # days; a reflectance is kept until then, with its age
@@ -192,10 +192,9 @@ def _stored_memory(cube: Cube, day: dt.date, mean: str, weight: str) -> Memory:
 def _thermal(day: _Making, k: str) -> Iterator[PackedField]:
     """LST of an overpass, gaps filled, and its memory; its coarse variables and state go into ``day``."""
     cube, observed = day.cube, day.observed
-    unknown = np.full(cube.domain.fine_shape, np.nan, "float32")
     views = views_of(cube, observed, k)
     order = in_order(views, k, observed.day, fixed=f"lst_{k}_target_offset" not in cube.coarse)
-    target, *others = (ClearLST(*map(torch.from_numpy, v.observed or (unknown, unknown))) for v in views)
+    target, *others = (_clear(v.observed, cube.domain) for v in views)
     pair = observed.air.get(k)
     hour = day.state[f"lst_{k}_hour"] = views[order[0]].hour(k, observed.day)
     height = block_mean(day.surface.terrain.elevation, cube.domain.ratio)
@@ -222,11 +221,22 @@ def _thermal(day: _Making, k: str) -> Iterator[PackedField]:
         if pair is not None and air is not None:
             sky = Air(air, _clear_sky_fraction(k, pair[1], cube.domain, observed.day))
         _keep_cloud_effect(day, k, filled, sky, seen_fraction.nan_to_num())
+    observed.lst.pop(k, None)
+    observed.other_lst.pop(k, None)
+    del views, target, others
     for suffix, values_of in {"": filled.lst, "_sigma": filled.sigma, "_lineage": filled.lineage}.items():
         yield f"lst_{k}{suffix}", FINE[f"lst_{k}{suffix}"].pack(values_of.numpy())
     yield from _packed_memory(filled.state.memory, f"lst_{k}_memory", f"lst_{k}_weight")
     if filled.state.slow is not None:
         yield from _packed_memory(filled.state.slow, f"lst_{k}_slow", f"lst_{k}_slow_weight")
+
+
+def _clear(views: Views | None, domain: Domain) -> ClearLST:
+    """What a platform saw, NaN everywhere where it has no files."""
+    if views is None:
+        unknown = torch.full(domain.fine_shape, torch.nan)
+        return ClearLST(unknown, unknown)
+    return ClearLST(*map(torch.from_numpy, views))
 
 
 def _packed_memory(memory: Memory, mean: str, weight: str) -> Iterator[PackedField]:
