@@ -131,10 +131,10 @@ def ground(results: Path) -> str:
 
 def ground_parts(results: Path) -> str:
     """A line for each kind of feature that the networks do without at the stations of one cell."""
-    lines = []
-    for name, scores in _read(results, "ground-ablations")["methods"].items():
-        if not name.startswith(("ssm_net", "without", "network ")):
-            continue  # baselines
+    lines, found = [], _read(results, "ground-ablations")["methods"]
+    ours = [name for name in found if name.startswith(("without", "network "))]  # the others are baselines
+    for name in ("ssm_net", *ours):
+        scores = found[name]
         (low, high), (least, most) = scores["sub-grid r, 95 %"], scores["gain, 95 %"]
         seasons = ", ".join(f"{scores['gain by season'][s]:.1f}" for s in ("DJF", "MAM", "JJA", "SON"))
         parts = (f"{_short(scores[part], 3)}" for part in ("static r", "dynamic r"))
@@ -155,6 +155,35 @@ def ablations(results: Path) -> str:
         of = [scores["scores"].get(name, {}).get("RMSE", {}).get("mean") for scores in families.values()]
         lines.append([what, *(f"{v:.4f}" if v is not None else "" for v in of)])
     return rows(("RMSE in family", *families), lines)
+
+
+def basins(results: Path) -> str:
+    """A line a family: what 90 % intervals of basin means hold, and the error over the stated one, part by part."""
+    found = _read(results, "basin_worlds")
+    headings = ("family", "held of 90 %", "95 % interval over worlds", "in the worst world", "pixel", "inside cells",
+                "shared by a cell", "region")  # fmt: skip
+    lines = []
+    for family, scores in {**found["coverage of 90 % intervals"], "all": found["all families"]}.items():
+        low, high = scores["95 % interval"]
+        parts = (f"{scores['error over stated error'][part]:.2f}" for part in ("pixel", "inside", "cell", "region"))
+        lines.append([family, f"{scores['all']:.0%}", f"{low:.0%} to {high:.0%}", f"{scores['least']:.0%}", *parts])
+    return _spaced(rows(headings, lines))
+
+
+def basin_ranges(results: Path) -> str:
+    """A line a distance over which cells share errors: what 90 % intervals hold with it, by family."""
+    found = _read(results, "basin_worlds")
+    families = {**found["coverage of 90 % intervals"], "all": found["all families"]}
+    chosen = found["range of cells chosen by the other families"]
+    ranges = sorted(families["all"]["by range"], key=lambda name: float(name.split()[0]))
+    lines = [[name, *(f"{scores['by range'][name]:.0%}" for scores in families.values())] for name in ranges]
+    lines.append(["chosen by the others", *(f"{chosen[family]['range']}: {chosen[family]['all']:.0%}"
+                                            for family in families if family in chosen), ""])  # fmt: skip
+    return _spaced(rows(("range", *families), lines))
+
+
+def _spaced(table: str) -> str:
+    return table.replace("%", " %").replace("  %", " %")
 
 
 def skill(results: Path) -> str:
@@ -180,6 +209,7 @@ def skill(results: Path) -> str:
 TABLES: dict[str, Callable[[Path], str]] = {
     "families": families, "skill": skill, "parts": parts, "strengths": strengths, "lookahead": lookahead,
     "lookahead_parts": lookahead_parts, "ground": ground, "ground_parts": ground_parts, "ablations": ablations,
+    "basins": basins, "basin_ranges": basin_ranges,
 }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from scipy.signal import fftconvolve
 
 INSIDE_RANGE_KM = 3.5
-CELL_RANGE_KM = 25.0
+CELL_RANGE_KM = 75.0
 LARGEST_SIDE = 512  # pixels; larger areas are taken in squares of pixels, whose errors count as one
 
 
