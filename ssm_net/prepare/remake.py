@@ -37,7 +37,8 @@ from ssm_net.prepare.day_plan import DayPlan
 from ssm_net.prepare.errors import PrepareError
 from ssm_net.prepare.late_granules import late_granules
 from ssm_net.prepare.products import CubeProducts
-from ssm_net.prepare.store_day import observed_kinds, require_state
+from ssm_net.prepare.store_day import observed_kinds
+from ssm_net.prepare.thermal_state import require_state
 
 log = logging.getLogger(__name__)
 

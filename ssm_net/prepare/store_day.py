@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -13,7 +13,6 @@ from torch import Tensor
 
 from ssm_net.config import MemoryConfig
 from ssm_net.core.clock import HOURS, OVERPASSES
-from ssm_net.cube.json_files import damaged
 from ssm_net.cube.masks import kept_pixels
 from ssm_net.cube.spacing import spacing, stored_shape
 from ssm_net.cube.store import Cube
@@ -21,22 +20,20 @@ from ssm_net.cube.variables import API_DAYS, FINE, REFLECTANCE_BANDS
 from ssm_net.cube.writer import CubeWriter
 from ssm_net.grid import Domain, as_number, block_mean
 from ssm_net.lst import cloud_effect
-from ssm_net.lst.annual_cycle import AirMemory, Cycle
-from ssm_net.lst.background import BackgroundLST
 from ssm_net.lst.cloud_effect import Air
-from ssm_net.lst.gap_filling import LAPSE, ClearLST, FilledLST, Terrain, ThermalState, fill_gaps
-from ssm_net.lst.memory import Memory, sun_height
+from ssm_net.lst.gap_filling import LAPSE, ClearLST, FilledLST, Terrain, fill_gaps
+from ssm_net.lst.memory import sun_height
 from ssm_net.lst.views import cell_views
 from ssm_net.prepare.antecedent_rain import antecedent_rain
 from ssm_net.prepare.cell_means import cell_means, mean_where_seen
 from ssm_net.prepare.consensus import codes_in, combine, first_of
 from ssm_net.prepare.coverage import covered
 from ssm_net.prepare.intercalibration import Intercalibration
-from ssm_net.prepare.platform_views import in_order, is_observed, offset_names, views_of
+from ssm_net.prepare.platform_views import in_order, is_observed, views_of
 from ssm_net.prepare.products import other_places
 from ssm_net.prepare.read_day import ObservedDay, Views
+from ssm_net.prepare.thermal_state import PackedField, keep_thermal_state, packed_memory, thermal_state
 
-PackedField = tuple[str, np.ndarray | dt.date]  # a fine variable, its packed values (y, x) or the day that has the same
 OLDEST = 254  # days; a reflectance is kept until then, with its age
 
 
@@ -152,43 +149,6 @@ def _fine_fields(day: _Making) -> Iterator[PackedField]:
         yield from _rain(day)
 
 
-def thermal_state(cube: Cube, day: dt.date | None, k: str) -> ThermalState | None:
-    """The state that ``day`` left, as the cube stores it; None before the first."""
-    if day is None:
-        return None
-    state = cube.state(day)
-    require_state(cube, day, k, state)
-    air = f"lst_{k}_air"
-    air_cycle = state.get(f"{air}_cycle")
-    return ThermalState(
-        day,
-        _stored_memory(cube, day, f"lst_{k}_memory", f"lst_{k}_weight"),
-        BackgroundLST(
-            torch.from_numpy(cube.read_coarse(f"lst_{k}_background", day)),
-            torch.from_numpy(cube.read_coarse(f"lst_{k}_background_sigma", day)),
-            state[f"lst_{k}_weather"],
-            Cycle.from_json(state[f"lst_{k}_cycle"]),
-        ),
-        tuple(state[f"lst_{k}_error"]),
-        tuple(
-            torch.from_numpy(cube.read_coarse(name, day)) if name in cube.coarse else None
-            for name in offset_names(cube, k)
-        ),
-        AirMemory(torch.from_numpy(cube.read_coarse(air, day)), Cycle.from_json(air_cycle)) if air_cycle else None,
-        _stored_memory(cube, day, f"lst_{k}_slow", f"lst_{k}_slow_weight") if f"lst_{k}_slow" in cube.fine else None,
-    )
-
-
-def require_state(cube: Cube, day: dt.date, k: str, state: Mapping[str, Any]) -> None:
-    """Raise ``DamagedError`` where the ``state`` that ``day`` left lacks something of the overpass ``k``."""
-    if missing := [key for key in (f"lst_{k}_error", f"lst_{k}_weather", f"lst_{k}_cycle") if key not in state]:
-        raise damaged(str(cube.state_file(day)), day, KeyError(", ".join(missing)))
-
-
-def _stored_memory(cube: Cube, day: dt.date, mean: str, weight: str) -> Memory:
-    return Memory(*(torch.from_numpy(cube.read(name, day)).nan_to_num_() for name in (mean, weight)))
-
-
 def _thermal(day: _Making, k: str) -> Iterator[PackedField]:
     """LST of an overpass, gaps filled, and its memory; its coarse variables and state go into ``day``."""
     cube, observed = day.cube, day.observed
@@ -215,7 +175,7 @@ def _thermal(day: _Making, k: str) -> Iterator[PackedField]:
         of_cells = cell_views(filled.lst, filled.lineage, day.surface.terrain.elevation, filled.state.background.lst,
                            day.surface.land)  # fmt: skip
         day.coarse.update({f"lst_{k}_{name}": field.numpy() for name, field in of_cells._asdict().items()})
-    _keep_thermal_state(day, k, filled.state)
+    keep_thermal_state(cube, k, filled.state, day.coarse, day.state)
     if f"lst_{k}_cloud" in cube.coarse:
         sky = None
         if pair is not None and air is not None:
@@ -226,9 +186,9 @@ def _thermal(day: _Making, k: str) -> Iterator[PackedField]:
     del views, target, others
     for suffix, values_of in {"": filled.lst, "_sigma": filled.sigma, "_lineage": filled.lineage}.items():
         yield f"lst_{k}{suffix}", FINE[f"lst_{k}{suffix}"].pack(values_of.numpy())
-    yield from _packed_memory(filled.state.memory, f"lst_{k}_memory", f"lst_{k}_weight")
+    yield from packed_memory(filled.state.memory, f"lst_{k}_memory", f"lst_{k}_weight")
     if filled.state.slow is not None:
-        yield from _packed_memory(filled.state.slow, f"lst_{k}_slow", f"lst_{k}_slow_weight")
+        yield from packed_memory(filled.state.slow, f"lst_{k}_slow", f"lst_{k}_slow_weight")
 
 
 def _clear(views: Views | None, domain: Domain) -> ClearLST:
@@ -237,32 +197,6 @@ def _clear(views: Views | None, domain: Domain) -> ClearLST:
         unknown = torch.full(domain.fine_shape, torch.nan)
         return ClearLST(unknown, unknown)
     return ClearLST(*map(torch.from_numpy, views))
-
-
-def _packed_memory(memory: Memory, mean: str, weight: str) -> Iterator[PackedField]:
-    """A thermal memory; its mean is missing where nothing was ever observed."""
-    known = torch.from_numpy(memory.weight.numpy() > 0)
-    of_views = memory.mean if bool(known.all()) else torch.where(known, memory.mean, torch.nan)
-    yield mean, FINE[mean].pack(of_views.numpy())
-    yield weight, FINE[weight].pack(memory.weight.numpy())
-
-
-def _keep_thermal_state(day: _Making, k: str, thermal: ThermalState) -> None:
-    """What ``thermal_state`` reads again on the next day, but for the fine memory and its weight."""
-    day.coarse[f"lst_{k}_background"] = thermal.background.lst.numpy()
-    day.coarse[f"lst_{k}_background_sigma"] = thermal.background.sigma.numpy()
-    for name, offset in zip(offset_names(day.cube, k), thermal.platform_offsets, strict=True):
-        if name in day.cube.coarse:
-            unknown = np.full(day.cube.domain.coarse_shape, np.nan, "float32")
-            day.coarse[name] = unknown if offset is None else offset.numpy()
-    day.state[f"lst_{k}_error"] = thermal.error
-    day.state[f"lst_{k}_weather"] = thermal.background.weather
-    day.state[f"lst_{k}_cycle"] = thermal.background.cycle.to_json()
-    if f"lst_{k}_air" in day.cube.coarse:
-        air = thermal.air
-        unknown = np.full(day.cube.domain.coarse_shape, np.nan)
-        day.coarse[f"lst_{k}_air"] = unknown if air is None else air.temperature.numpy()
-        day.state[f"lst_{k}_air_cycle"] = None if air is None else air.cycle.to_json()
 
 
 def _keep_cloud_effect(day: _Making, k: str, filled: FilledLST, air: Air | None, seen_fraction: Tensor) -> None:

@@ -30,7 +30,7 @@ from ssm_net.infer.run import infer
 from ssm_net.inputs.scaling import Scaling
 from ssm_net.prepare.remake import damage_of_day
 from ssm_net.prepare.run import prepare
-from ssm_net.prepare.store_day import thermal_state
+from ssm_net.prepare.thermal_state import thermal_state
 from ssm_net.train.errors import TrainingError
 from ssm_net.train.from_scratch import run_scaling
 from ssm_net.train.run import split_of
