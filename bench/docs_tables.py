@@ -21,7 +21,7 @@ from provenance import ROOT
 
 DOCS = ROOT / "docs"
 RESULTS = ROOT / "bench" / "results"
-TABLE = re.compile(r"(<!-- table (\w+) -->\n\n).*?(\n\n<!-- end -->)", re.DOTALL)
+TABLE = re.compile(r"<!-- table (\w+) -->\n(?:(?!<!-- ).)*<!-- end -->", re.DOTALL)
 Scores = Mapping[str, Any]
 
 PARTS = (
@@ -217,10 +217,10 @@ def renewed(text: str, results: Path) -> str:
     """A page with its tables as the results give them. Raises ``SystemExit`` where one is not known."""
 
     def table(found: re.Match[str]) -> str:
-        start, name, end = found.groups()
+        name = found[1]
         if name not in TABLES:
             raise SystemExit(f"no table {name}: they are {', '.join(TABLES)}")
-        return start + TABLES[name](results) + end
+        return f"<!-- table {name} -->\n\n{TABLES[name](results)}\n\n<!-- end -->"
 
     return TABLE.sub(table, text)
 

@@ -17,7 +17,7 @@ def test_tables_of_the_docs_are_those_of_the_results() -> None:
     in_pages = set()
     for page in docs_tables.pages():
         text = page.read_text(encoding="utf-8")
-        in_pages |= {found.group(2) for found in docs_tables.TABLE.finditer(text)}
+        in_pages |= {found[1] for found in docs_tables.TABLE.finditer(text)}
         assert docs_tables.renewed(text, docs_tables.RESULTS) == text, f"{page}: run python bench/docs_tables.py"
     assert in_pages == set(docs_tables.TABLES), "a table that stands in no page, or the other way round"
 
@@ -28,6 +28,14 @@ def test_a_table_is_replaced_and_the_text_around_it_stays() -> None:
     after = docs_tables.renewed(before, docs_tables.RESULTS)
     assert after.startswith("Above.\n\n<!-- table lookahead_parts -->\n\n| days ahead |")
     assert after.endswith("|\n\n<!-- end -->\n\nBelow.\n") and "old" not in after
+
+
+def test_of_two_tables_the_first_may_be_new() -> None:
+    """What stands between them would be lost."""
+    new = "<!-- table lookahead_parts -->\n\n<!-- end -->"
+    before = f"{new}\n\nBetween.\n\n<!-- table parts -->\n\n| old |\n\n<!-- end -->\n"
+    after = docs_tables.renewed(before, docs_tables.RESULTS)
+    assert "\n\nBetween.\n\n" in after and "old" not in after and after.count("<!-- end -->") == 2
 
 
 def test_an_unknown_table_is_named() -> None:
