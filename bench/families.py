@@ -74,6 +74,8 @@ METHODS: dict[str, Method] = {
     "3 days without observations": Method(outage=3),
     "10 days without observations": Method(outage=10),
     "10 days without, and no LST": Method(outage=10, without=HEAT + FAST + SEEN),
+    "no observation in reach": Method(unobserved=True),
+    "no observation in reach, not told what is usual": Method(unobserved=True, usual=False),
     "1 day ahead": Method(ahead=1),
     "3 days ahead": Method(ahead=3),
     "6 days ahead": Method(ahead=6),

@@ -64,7 +64,8 @@ class DayMap:
 class Method:
     """How a world is mapped: with the features ``without`` missing, with or without regional ``slopes``, the
     regression of the ``last_layer`` and the ``update``; with that many ``stations``, all in one cell; by the first
-    member ``alone``; after an ``outage`` of so many days without observations.
+    member ``alone``; after an ``outage`` of so many days without observations, or, ``unobserved``, as if there had been
+    none; ``usual``: told the mean of the target's observations, as ``train`` does.
 
     ``weight`` is the prior deviation of a weight of the last layer; with ``pattern`` the inside of cells is drawn by a
     last layer of that deviation, under the level of the other. ``drawn_back`` draws a pixel's pattern back to its cell
@@ -81,6 +82,8 @@ class Method:
     pattern: float | None = None
     drawn_back: bool = False
     ahead: int = 0
+    unobserved: bool = False
+    usual: bool = True
 
 
 def judged_worlds(family: str, count: int, folder: Path, workers: int) -> dict[str, World]:
@@ -108,6 +111,9 @@ def maps_of(world: World, prior: Trained, method: Method) -> list[DayMap]:
     batches = _batches(world, scaling, prior, method)
     calibration = Calibration(inside=UNSEEN_LAWS)
     network = _copy(prior, method)
+    of_training = torch.cat([batch.coarse.ssm[0, 0].flatten() for batch in batches[::FITTED]])
+    if method.usual and bool(torch.isfinite(of_training).any()):
+        network.take_as_usual(float(of_training.nanmean()))
     if not method.last_layer or (fitted := _observations(network, batches[::FITTED])) is None:
         return [_map(network, batch, calibration, method) for batch in batches]
     fit_last_layer(network, fitted, weight=method.weight)
@@ -230,6 +236,9 @@ def _seen(batch: TruthBatch) -> Tensor:
 
 
 def _map(network: Committee, batch: TruthBatch, calibration: Calibration, method: Method) -> DayMap:
+    if method.unobserved:
+        none = torch.full_like(batch.coarse.ssm, torch.nan)
+        batch = replace(batch, coarse=replace(batch.coarse, ssm=none))
     if method.outage:
         batch = replace(batch, coarse=replace(batch.coarse, ssm=_after_outage(batch.coarse.ssm, method.outage)))
     each = [linearised(m, batch, own_context(m, batch))[1:] for m in network]

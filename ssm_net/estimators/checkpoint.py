@@ -39,7 +39,8 @@ class Trained:
     """Networks and all that is needed to use them.
 
     ``calibration`` turns the variance they state into the one measured on withheld observations, of maps that know the
-    ``lookahead`` days after their own.
+    ``lookahead`` days after their own. ``mean_ssm`` is the mean of the observations that the networks were trained on,
+    ``usual_ssm`` that of those that networks of a prior were adapted to, None where they were not (m3 m-3).
     """
 
     network: Committee
@@ -53,6 +54,7 @@ class Trained:
     provenance: dict[str, Any]
     digest: str = ""
     lookahead: int = 0
+    usual_ssm: float | None = None
 
 
 def build(model: ModelConfig, scaling: Scaling, mean_ssm: float) -> Committee:
@@ -74,7 +76,7 @@ def save_trained(run: Path, trained: Trained) -> None:
     os.replace(part, run / "model.pt")
     reached(FaultPoint.WEIGHTS_WITHOUT_DESCRIPTION, run)
     meta = {k: getattr(trained, k) for k in (
-        "ratio", "footprint", "fwhm", "mean_ssm", "provenance", "lookahead")}  # fmt: skip
+        "ratio", "footprint", "fwhm", "mean_ssm", "provenance", "lookahead", "usual_ssm")}  # fmt: skip
     meta |= {k: asdict(getattr(trained, k)) for k in ("scaling", "model", "calibration")}
     meta["digest"] = _digest(run / "model.pt")
     write_json(run / "model.json", meta)
@@ -99,6 +101,7 @@ def load_trained(run: str | Path) -> Trained:
         meta["calibration"] = Calibration(**meta["calibration"])
         network = build(model, scaling, meta["mean_ssm"])
         network.load_state_dict(weights)
+        network.take_as_usual(meta.get("usual_ssm"))
     except (KeyError, TypeError, RuntimeError) as err:
         made = meta.get("provenance", {}).get("ssm_net", "unknown")
         raise ModelError(f"{run} holds networks of another version of ssm_net ({made}), which this one cannot use: "

@@ -144,6 +144,8 @@ class Downscaler(nn.Module):
     ``mean_ssm`` is the climatological mean of the training observations, m3 m-3. Beside its features a pixel has a
     channel for each group of them: their sum, weighted by the regional slopes (``regional_slopes``). ``group_of`` is
     the number of each feature's group; ``slopes`` (F,) m3 m-3 are those of the target, 0 before they are known.
+    ``usual_ssm`` is the mean of the target's observations, m3 m-3: a cell without any observation in reach, in space
+    and time, is taken to have been like that before the last days. None: it is taken to have been like the worlds.
 
     With ``size.cells`` the coarse branch is given the features' cell means as well as the observations. A network
     pretrained on many worlds can use them; one trained on the few thousand labels of a season fits their noise instead
@@ -154,6 +156,8 @@ class Downscaler(nn.Module):
         super().__init__()
         width, dropout = size.width, size.dropout
         self.halo, self.cells, self.lookahead = size.kernel // 2, size.cells, size.lookahead
+        self.before = size.lags - 1  # the channel of what was observed before the last days
+        self.usual_ssm: float | None = None
         self.groups: Tensor
         self.slopes: Tensor
         self.register_buffer("groups", F.one_hot(torch.tensor(group_of), size.groups).T.float())
@@ -207,6 +211,19 @@ class Downscaler(nn.Module):
         """The coarse branch on the visible observations: ``ssm`` (B, L + A, R, C) m3 m-3, NaN where hidden or not
         observed, of the day, those before it and the A days after it; ``cells`` (B, F + A, R, C) cell means of the
         normalised features and, last, of the rain of these A days, NaN where missing."""
+        known = self._context(ssm, cells, slopes)
+        if self.usual_ssm is None:
+            return known
+        anywhere = torch.isfinite(ssm).any(1, keepdim=True).to(known.base)
+        unknown = F.max_pool2d(anywhere, KERNEL, stride=1, padding=KERNEL // 2) == 0
+        if not bool(unknown.any()):
+            return known
+        as_usual = ssm.clone()
+        as_usual[:, self.before] = torch.where(unknown[:, 0], self.usual_ssm, ssm[:, self.before])
+        usual = self._context(as_usual, cells, slopes)
+        return CoarseContext(torch.where(unknown, usual.base, known.base), torch.where(unknown, usual.deep, known.deep))
+
+    def _context(self, ssm: Tensor, cells: Tensor, slopes: Tensor | None) -> CoarseContext:
         visible = torch.isfinite(ssm).to(self.own_out.mean)
         observed = torch.nan_to_num(ssm).to(visible)
         means, weight = self.own_out(observed, visible)
@@ -246,6 +263,11 @@ class Committee(nn.Module):
 
     def __iter__(self) -> Iterator[Downscaler]:
         return iter(self.members)  # type: ignore[arg-type]
+
+    def take_as_usual(self, ssm: float | None) -> None:
+        """``ssm`` is what a cell without any observation in reach is taken to have been like (m3 m-3)."""
+        for member in self:
+            member.usual_ssm = ssm
 
     @property
     def halo(self) -> int:

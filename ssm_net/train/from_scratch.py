@@ -10,7 +10,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import lightning as L
-import numpy as np
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger
 
@@ -29,7 +28,7 @@ from ssm_net.train.errors import TrainingError
 from ssm_net.train.optimiser import Schedule
 from ssm_net.train.patches import PatchShape, patch_data
 from ssm_net.train.sensor_footprint import footprint_of
-from ssm_net.train.start import Start
+from ssm_net.train.start import Start, mean_observation
 from ssm_net.train.trainer import fit_or_resume, make_trainer
 
 log = logging.getLogger(__name__)
@@ -82,15 +81,6 @@ def run_scaling(run: Path, cube: Cube, parts: Split, exclude: Sequence[str]) -> 
         return Scaling.from_json(json.loads(file.read_bytes()))
     except (ValueError, KeyError, TypeError) as err:
         raise TrainingError(f"{file} is damaged ({err}): remove it, and it is computed again from the cube") from err
-
-
-def mean_observation(cube: Cube, parts: Split) -> tuple[float, int]:
-    """Mean of the observations of the training days, m3 m-3, and their number."""
-    total, n = 0.0, 0
-    for day in parts.train_days:
-        y = cube.read_coarse("ssm", day)
-        total, n = total + float(np.nansum(y)), n + int(np.isfinite(y).sum())
-    return total / n, n
 
 
 def objective_of(cfg: TrainConfig, scaling: Scaling) -> Objective:

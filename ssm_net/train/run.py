@@ -29,7 +29,7 @@ from ssm_net.train.errors import TrainingError
 from ssm_net.train.last_layer import design_rows, evenly_chosen, fit_last_layer
 from ssm_net.train.run_folder import deciding_settings, held_run, warn_of_ignored
 from ssm_net.train.sensor_footprint import footprint_of
-from ssm_net.train.start import Start, load_prior, start_from_prior
+from ssm_net.train.start import Start, load_prior, start_from_prior, with_usual
 from ssm_net.train.target_slopes import target_slopes
 from ssm_net.train.training_stations import TrainingStation, read_training_stations
 from ssm_net.train.withheld import Withheld, calibrated, measure_withheld, scores
@@ -67,7 +67,7 @@ def _train(
 
         start = train_from_scratch(cfg, cube, parts, run, ablation)
     else:
-        start = start_from_prior(prior, cfg, cube, ablation)
+        start = with_usual(start_from_prior(prior, cfg, cube, ablation), cube, parts)
     if not first_process():
         return None
     start.network.eval().to(device)
@@ -151,6 +151,7 @@ def _save(
     save_trained(run, Trained(
         start.network.cpu(), start.scaling, start.model, cube.domain.ratio, footprint.kind, footprint.fwhm,
         start.mean_ssm, calibrated(withheld, start, cube), provenance, lookahead=cfg.days_ahead,
+        usual_ssm=start.usual_ssm,
     ))  # fmt: skip
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from ssm_net.config import ModelConfig, TrainConfig
 from ssm_net.cube.store import Cube
 from ssm_net.errors import ConfigError
@@ -13,6 +15,7 @@ from ssm_net.estimators.versions import version_differences
 from ssm_net.inputs import features
 from ssm_net.inputs.reading import variables
 from ssm_net.inputs.scaling import Scaling
+from ssm_net.inputs.split import Split
 from ssm_net.model.network import Committee
 from ssm_net.train.devices import console
 
@@ -21,7 +24,8 @@ from ssm_net.train.devices import console
 class Start:
     """Networks with the scaling of their features, their size and the mean of the observations they were trained on,
     m3 m-3; ``prior`` is the model they come from, None where they were trained from scratch; ``ablation`` is what is
-    left out of the method."""
+    left out of the method. ``usual_ssm`` is the mean of the target's observations, which networks of a prior are told.
+    """
 
     network: Committee
     scaling: Scaling
@@ -29,6 +33,7 @@ class Start:
     mean_ssm: float
     prior: Trained | None
     ablation: Ablation = NO_ABLATION
+    usual_ssm: float | None = None
 
 
 def load_prior(cfg: TrainConfig, cube: Cube) -> Trained | None:
@@ -61,3 +66,19 @@ def start_from_prior(prior: Trained, cfg: TrainConfig, cube: Cube, ablation: Abl
     if differences := version_differences(prior.provenance):
         console.print(f"their training inputs were processed by other versions: {', '.join(differences)}")
     return Start(prior.network, replace(prior.scaling, absent=absent), prior.model, prior.mean_ssm, prior, ablation)
+
+
+def with_usual(start: Start, cube: Cube, parts: Split) -> Start:
+    """Networks of a prior that are told the mean of the training observations of ``cube``."""
+    usual, _ = mean_observation(cube, parts)
+    start.network.take_as_usual(usual)
+    return replace(start, usual_ssm=usual)
+
+
+def mean_observation(cube: Cube, parts: Split) -> tuple[float, int]:
+    """Mean of the observations of the training days, m3 m-3, and their number."""
+    total, n = 0.0, 0
+    for day in parts.train_days:
+        y = cube.read_coarse("ssm", day)
+        total, n = total + float(np.nansum(y)), n + int(np.isfinite(y).sum())
+    return total / n, n
