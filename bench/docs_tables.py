@@ -37,6 +37,14 @@ STRENGTHS = {
     "level of 0.03, pattern of 0.003": "level of 0.03, pattern of 0.003",
     "drawn back where members disagree": "drawn back where members disagree",
 }  # fmt: skip
+UNOBSERVED = {
+    "no observation in reach, not told what is usual": "not told what is usual", "no observation in reach": "told",
+    "networks": "with the record's observations",
+}  # fmt: skip
+WHOLE_WORLDS = (
+    "reference", "update-none", "update-exact", "box", "stations", "alone", "own-value", "own-value-none", "no-bias",
+    "no-physics", "ridge",
+)  # fmt: skip
 DAYS_AHEAD = {"networks": "none", "1 day ahead": "1", "3 days ahead": "3", "6 days ahead": "6"}
 AT_STATIONS = (
     "undownscaled", "LST of the day", "LST memory, 4 d", "LST memory, 30 d", "LST memory, 90 d", "LST memory, 365 d",
@@ -80,6 +88,18 @@ def parts(results: Path) -> str:
     every = _read(results, "families")["all"]
     headings = ("", "RMSE", "inside cells", "R inside", "of cells", "in 90 %", "stated error")
     return rows(headings, [[name, *numbers(every[name], OF_A_PART | {"stated error": 4})] for name in PARTS])
+
+
+def unobserved(results: Path) -> str:
+    """RMSE and what 90 % intervals hold by family, where no observation is in reach."""
+    found = _read(results, "unobserved")
+    families = {**found["families"], "all": found["all"]}
+    lines = []
+    for name, said in UNOBSERVED.items():
+        of = [scores[name] for scores in families.values()]
+        lines.append([f"{said}: RMSE", *(f"{scores['RMSE']:.4f}" for scores in of)])
+        lines.append([f"{said}: in 90 %", *(f"{scores['in 90 %']:.3f}" for scores in of)])
+    return rows(("", *families), lines)
 
 
 def strengths(results: Path) -> str:
@@ -151,7 +171,8 @@ def ablations(results: Path) -> str:
     found = _read(results, "ablations")
     families = found["families"]
     lines = []
-    for name, what in found["variants"].items():
+    for name in WHOLE_WORLDS:
+        what = found["variants"][name]
         of = [scores["scores"].get(name, {}).get("RMSE", {}).get("mean") for scores in families.values()]
         lines.append([what, *(f"{v:.4f}" if v is not None else "" for v in of)])
     return rows(("RMSE in family", *families), lines)
@@ -209,7 +230,7 @@ def skill(results: Path) -> str:
 TABLES: dict[str, Callable[[Path], str]] = {
     "families": families, "skill": skill, "parts": parts, "strengths": strengths, "lookahead": lookahead,
     "lookahead_parts": lookahead_parts, "ground": ground, "ground_parts": ground_parts, "ablations": ablations,
-    "basins": basins, "basin_ranges": basin_ranges,
+    "basins": basins, "basin_ranges": basin_ranges, "unobserved": unobserved,
 }  # fmt: skip
 
 

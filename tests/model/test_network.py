@@ -109,6 +109,23 @@ def test_nothing_observed_gives_the_climatological_mean() -> None:
     assert torch.allclose(out, torch.tensor(0.2))
 
 
+def test_what_no_observation_reaches_is_as_usual_and_the_rest_as_before() -> None:
+    """At the beginning of a record, after a long winter and in a gap between sensors, a region would be taken to be as
+    wet as the worlds that the networks were trained on."""
+    net = network()
+    ssm = torch.full((1, LAGS, 4, 12), torch.nan)
+    ssm[0, 1, 2, 0] = 0.35  # it reaches two cells
+    cells = torch.zeros(1, FEATURES, 4, 12)
+    with torch.inference_mode():
+        before = net.context(ssm, cells)
+        net.usual_ssm = 0.4
+        after = net.context(ssm, cells)
+    torch.testing.assert_close(after.base[..., :3], before.base[..., :3], rtol=0, atol=0)
+    torch.testing.assert_close(after.deep[..., :3], before.deep[..., :3], rtol=0, atol=0)
+    torch.testing.assert_close(before.base[..., 3:], torch.full((1, 1, 4, 9), 0.2))
+    assert (after.base[..., 3:] > 0.3).all()
+
+
 def test_a_missing_cell_mean_differs_from_one_at_its_mean() -> None:
     """A cube without a product must not pass for one whose product is average everywhere."""
     net, ssm = network(), 0.1 + 0.2 * torch.rand(1, LAGS, 4, 4)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from worlds import tiny_cube
@@ -13,7 +14,7 @@ from ssm_net.config import ModelConfig, TrainConfig
 from ssm_net.cube.store import Cube
 from ssm_net.errors import ConfigError
 from ssm_net.estimators.calibration import Calibration
-from ssm_net.estimators.checkpoint import Trained, build, save_trained
+from ssm_net.estimators.checkpoint import Trained, build, load_trained, save_trained
 from ssm_net.estimators.network import NetworkEstimator
 from ssm_net.inputs.scaling import Scaling
 from ssm_net.inputs.statistics import compute_scaling
@@ -54,6 +55,16 @@ def test_training_starts_from_a_prior_and_says_what_it_lacks(
     assert train(cfg).digest == trained.digest  # type: ignore[union-attr]
     with pytest.raises(ConfigError, match="exclude"):
         train(replace(cfg, exclude=["gravel"], run=str(tmp_path / "other")))
+
+
+def test_networks_of_a_prior_are_told_what_is_usual_in_the_region(cube: Cube, tmp_path: Path) -> None:
+    prior = save_prior(tmp_path, compute_scaling(cube, cube.days))
+    trained = train(TrainConfig(str(cube.path), str(tmp_path / "run"), prior=str(prior), validation_days=0.0))
+    assert trained is not None
+    observed = np.concatenate([cube.read_coarse("ssm", day).ravel() for day in cube.days])
+    assert trained.usual_ssm == pytest.approx(float(np.nanmean(observed)), abs=1e-6)
+    assert {member.usual_ssm for member in trained.network} == {trained.usual_ssm}  # also once it is loaded
+    assert load_trained(prior).usual_ssm is None
 
 
 def test_a_prior_of_other_products_is_refused(cube: Cube, tmp_path: Path) -> None:
