@@ -1,11 +1,13 @@
 """Series and means from maps: how long two decades take, and whether intervals of basin means hold the truth.
 
     python bench/extract.py time FOLDER [--days 24] [--points 100]
+    python bench/extract.py decade FOLDER [--points 100]
     python bench/extract.py coverage FOLDER [--families A,B,C,D,E,F] [--days 30] [--basins 24] [--seeds 1]
 
 ``time`` writes maps with texture into Zarr stores in FOLDER, of a region of 24 x 24 cells (0.75 Mpx) and of a country
 of 56 x 84 (6.1 Mpx), takes series at random points, with the files in the system's cache, and extrapolates to 7305
 days: opening once, and each day. Seconds are those of one processor.
+``decade`` extrapolates nothing: ten years of the region (7 GB), their series as a CSV file, and their time.
 ``coverage`` makes a world of 8 x 8 cells of each family, maps it by the members of the shipped prior that have not met
 the family, as bench/skill.py does, and takes means over random basins by ``ssm_net.extract`` itself. A basin's interval
 is mean +- 1.645 standard errors; it is compared with the mean of the truth over the same pixels. Numbers go to
@@ -119,6 +121,22 @@ def timed(folder: Path, domain: Domain, days: int, points: int) -> dict[str, Any
     }  # fmt: skip
 
 
+def decade(folder: Path, points: int) -> dict[str, Any]:
+    """Seconds of the series of ten years at random points of the region, from maps to a CSV file."""
+    domain, home = DOMAINS[0], folder / "decade"
+    write_maps(home, domain, TWO_DECADES // 2 + 1)
+    rng = np.random.default_rng(2)
+    west, south, east, north = domain.bounds_lonlat()
+    places = list(zip(rng.uniform(west, east, points), rng.uniform(south, north, points), strict=True))
+    begun, by_the_clock = time.process_time(), time.perf_counter()
+    series = ssm_net.at_points(home, places, domain=domain.name)
+    write_series(series, folder / "decade.csv")
+    return {
+        "points": points, "days": series.sizes["time"], "processor, s": round(time.process_time() - begun, 1),
+        "by the clock, s": round(time.perf_counter() - by_the_clock, 1),
+    }  # fmt: skip
+
+
 def csv_seconds(series: xr.Dataset, path: Path) -> float:
     """Seconds of writing two decades: the series over and over, with noise, so that no value is there more often."""
     rng = np.random.default_rng(4)
@@ -222,7 +240,7 @@ def coverage(folder: Path, families: Sequence[str], days: int, basins: int, seed
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("time", "coverage"))
+    parser.add_argument("what", choices=("time", "decade", "coverage"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--days", type=int)
     parser.add_argument("--points", type=int, default=100)
@@ -231,8 +249,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1, help="worlds of each family")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    if args.what == "time":
-        logging.getLogger("ssm_net").setLevel(logging.ERROR)  # of points that are masked on all days
+    logging.getLogger("ssm_net").setLevel(logging.ERROR)  # of points that are masked on all days
+    if args.what == "decade":
+        result = decade(args.folder, args.points)
+        print(json.dumps(result, indent=1))
+    elif args.what == "time":
         result = {d.name: timed(args.folder, d, args.days or 24, args.points) for d in DOMAINS}
         print(json.dumps(result, indent=1))
     else:
