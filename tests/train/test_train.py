@@ -88,6 +88,7 @@ def test_a_sample_is_a_pure_function_of_seed_epoch_index(cube: Cube) -> None:
     assert any(not torch.equal(a[i].target.value, other[i].target.value) for i in range(len(a)))
 
 
+@pytest.mark.slow
 def test_batches_do_not_depend_on_the_number_of_workers(cube: Cube) -> None:
     data = patches(cube, patch=4)
 
