@@ -54,18 +54,33 @@ def day_parts(mosaic: Mosaic, truth: np.ndarray) -> dict[str, tuple[float, float
     error, variance = mosaic.ssm - truth, mosaic.sigma.astype(float) ** 2
     valid = np.isfinite(error) & np.isfinite(variance)
     region = float(mosaic.attrs[REGION_ERROR_ATTRIBUTE]) ** 2
-    fractions = (float(mosaic.attrs.get(name, 1.0)) for name in CELL_ERROR_ATTRIBUTES)
-    shared = np.where(mosaic.flags & int(Flag.COARSE_OBSERVED), *fractions)
-    rest, ratio = np.maximum(variance - region, 0), mosaic.domain.ratio
-    inside, level = subgrid(np.where(valid, error, 0), valid, ratio), error[valid].mean()
-    most = cell_mean(valid.astype(float), np.ones_like(valid), ratio) > LEAST_PART
-    cells, of_cells = (cell_mean(np.where(valid, field, 0), valid, ratio)[most] for field in (error, rest * shared))
+    inside, level = subgrid(np.where(valid, error, 0), valid, mosaic.domain.ratio), error[valid].mean()
+    own = (np.maximum(variance - region, 0) * (1 - cell_fraction(mosaic)))[valid]
+    cells, of_cells = cell_errors(mosaic, truth)
     return {
         "pixel": ((error[valid] ** 2).mean(), variance[valid].mean()),
-        "inside": ((inside[valid] ** 2).mean(), (rest * (1 - shared))[valid].mean()),
-        "cell": (((cells - level) ** 2).mean(), of_cells.mean()),
+        "inside": ((inside[valid] ** 2).mean(), own.mean()),
+        "cell": (np.nanmean(cells**2), np.nanmean(of_cells)),
         "region": (level**2, region),
     }
+
+
+def cell_fraction(mosaic: Mosaic) -> np.ndarray:
+    """Of the variance that the region does not share, the part that a cell shares, (y, x), as the map states it."""
+    fractions = (float(mosaic.attrs.get(name, 1.0)) for name in CELL_ERROR_ATTRIBUTES)
+    return np.where(mosaic.flags & int(Flag.COARSE_OBSERVED), *fractions)
+
+
+def cell_errors(mosaic: Mosaic, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Errors of cells less the mean of the region, m3 m-3, and the variance that the map states of what a cell shares,
+    both (R, C); NaN where few pixels have a value."""
+    error, variance = mosaic.ssm - truth, mosaic.sigma.astype(float) ** 2
+    valid, ratio = np.isfinite(error) & np.isfinite(variance), mosaic.domain.ratio
+    shared = np.maximum(variance - float(mosaic.attrs[REGION_ERROR_ATTRIBUTE]) ** 2, 0) * cell_fraction(mosaic)
+    most = cell_mean(valid.astype(float), np.ones_like(valid), ratio) > LEAST_PART
+    cells, stated = (np.where(most, cell_mean(np.where(valid, field, 0), valid, ratio), np.nan)
+                     for field in (error - error[valid].mean(), shared))  # fmt: skip
+    return cells, stated
 
 
 def lasting(rng: np.random.Generator, number: int, part: float) -> np.ndarray:

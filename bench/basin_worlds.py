@@ -34,7 +34,7 @@ from unittest import mock
 
 import numpy as np
 import torch
-from basin_errors import LEAST_PART, day_parts
+from basin_errors import cell_errors, day_parts
 from families import METHODS
 from family_worlds import DayMap, judged_worlds, maps_of
 from left_out import without_family
@@ -45,10 +45,9 @@ import extract as basins
 from ssm_net.cube.json_files import write_json
 from ssm_net.estimators.ablation import NO_ABLATION
 from ssm_net.estimators.checkpoint import SHIPPED_PRIOR, Trained, load_trained
-from ssm_net.evaluate.metrics.spatial import cell_mean
 from ssm_net.extract import means
 from ssm_net.formats.mosaic_days import write_day
-from ssm_net.formats.product import CELL_ERROR_ATTRIBUTES, Flag, Mosaic
+from ssm_net.formats.product import Flag, Mosaic
 from ssm_net.grid import M36, Domain
 from ssm_net.infer.day import LARGEST_SIGMA
 from ssm_net.infer.error_parts import ErrorParts
@@ -106,11 +105,12 @@ def judge(name: str, world: World, prior: Trained, number: int) -> dict[str, Any
     with tempfile.TemporaryDirectory() as folder:
         for mosaic in mosaics:
             write_day(mosaic, Path(folder) / "mosaics", "netcdf")
-        z, by_range = basins.z_scores(Path(folder), truth, number, thinning=THINNING), {}
-        for range_km in CELL_RANGES_KM:
+        z_of = {}
+        for range_km in {*CELL_RANGES_KM, means.CELL_RANGE_KM}:
             with mock.patch.object(means, "CELL_RANGE_KM", range_km):
-                of_range = held_in(basins.z_scores(Path(folder), truth, number, thinning=THINNING))
-            by_range[f"{range_km:.0f} km"] = float(np.mean([*of_range.values()]))
+                z_of[range_km] = basins.z_scores(Path(folder), truth, number, thinning=THINNING)
+    z = z_of[means.CELL_RANGE_KM]
+    by_range = {f"{km:.0f} km": float(np.mean([*held_in(z_of[km]).values()])) for km in CELL_RANGES_KM}
     usable = [one for one in mosaics if np.isfinite(one.ssm).mean() > LEAST_LAND]
     by_day = [day_parts(one, truth.read(one.day)) for one in usable]
     sums = {part: np.mean([day[part] for day in by_day], 0).tolist() for part in by_day[0]}
@@ -131,16 +131,8 @@ def held_in(z: dict[int, np.ndarray]) -> dict[str, float]:
 def products(mosaic: Mosaic, truth: np.ndarray) -> list[float]:
     """Mean products of the errors of two cells 0, 1 .. ``APART`` cells apart in a row or a column, each over the
     standard error that cells share as the map states it, less the mean of the region; NaN where there are no two."""
-    error = mosaic.ssm - truth
-    valid = np.isfinite(error)
-    ratio = mosaic.domain.ratio
-    shared = np.where(mosaic.flags & int(Flag.COARSE_OBSERVED), *(float(mosaic.attrs.get(n, 1.0)) for n in
-                                                                  CELL_ERROR_ATTRIBUTES))  # fmt: skip
-    variance = shared * np.maximum(np.square(mosaic.sigma, dtype=float) - LEVEL**2, 0)
-    most = cell_mean(valid.astype(float), np.ones_like(valid), ratio) > LEAST_PART
-    cells, stated = (cell_mean(np.where(valid, field, 0), valid, ratio)
-                     for field in (error - error[valid].mean(), variance))  # fmt: skip
-    z = np.where(most, cells / np.sqrt(stated), np.nan)
+    cells, stated = cell_errors(mosaic, truth)
+    z = cells / np.sqrt(stated)
     out = []
     for lag in range(APART + 1):
         pairs = [z[:, lag:] * z[:, : z.shape[1] - lag], z[lag:] * z[: len(z) - lag]]

@@ -93,9 +93,7 @@ def write_maps(folder: Path, domain: Domain, days: int) -> None:
 def timed(folder: Path, domain: Domain, days: int, points: int) -> dict[str, Any]:
     """Seconds of opening, a day, and of two decades by these; and of writing two decades as CSV."""
     write_maps(folder, domain, days)
-    rng = np.random.default_rng(2)
-    west, south, east, north = domain.bounds_lonlat()
-    places = list(zip(rng.uniform(west, east, points), rng.uniform(south, north, points), strict=True))
+    places = random_places(domain, points)
 
     def seconds(number: int) -> float:
         start = dt.date(2004, 1, 1)
@@ -121,13 +119,18 @@ def timed(folder: Path, domain: Domain, days: int, points: int) -> dict[str, Any
     }  # fmt: skip
 
 
+def random_places(domain: Domain, points: int) -> list[tuple[float, float]]:
+    """Longitudes and latitudes, always the same for a domain and a number."""
+    rng = np.random.default_rng(2)
+    west, south, east, north = domain.bounds_lonlat()
+    return list(zip(rng.uniform(west, east, points), rng.uniform(south, north, points), strict=True))
+
+
 def decade(folder: Path, points: int) -> dict[str, Any]:
     """Seconds of the series of ten years at random points of the region, from maps to a CSV file."""
     domain, home = DOMAINS[0], folder / "decade"
     write_maps(home, domain, TWO_DECADES // 2 + 1)
-    rng = np.random.default_rng(2)
-    west, south, east, north = domain.bounds_lonlat()
-    places = list(zip(rng.uniform(west, east, points), rng.uniform(south, north, points), strict=True))
+    places = random_places(domain, points)
     begun, by_the_clock = time.process_time(), time.perf_counter()
     series = ssm_net.at_points(home, places, domain=domain.name)
     write_series(series, folder / "decade.csv")

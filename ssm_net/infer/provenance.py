@@ -57,7 +57,8 @@ def _claim(
     if recorded is None:
         write_json(file, provenance)
         return
-    differ = [f"{k}={v} (there: {recorded.get(k)})" for k, v in provenance.items() if recorded.get(k) != v]
+    differ = [f"{k}={provenance.get(k)} (there: {recorded.get(k)})" for k in provenance | recorded
+              if recorded.get(k) != provenance.get(k)]  # fmt: skip
     if not differ:
         return
     reason = f"the days in {folder} were made otherwise: {'; '.join(differ)}"

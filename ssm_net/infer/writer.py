@@ -136,6 +136,8 @@ def provenance_of(cfg: InferConfig, trained: Trained | None) -> Provenance:
         "mode": mode_of(trained.lookahead),
         "trained_on": f"{trained.provenance['cube']} {' .. '.join(trained.provenance['train_days'])}",
     }  # fmt: skip
+    if trained.usual_ssm is not None:  # not among the weights, of which ``checkpoint`` is the digest
+        attrs["usual_ssm"] = round(trained.usual_ssm, 6)
     if stations := trained.provenance.get("stations"):
         attrs["stations_trained_on"] = "; ".join(stations)
     return attrs

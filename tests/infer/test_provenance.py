@@ -36,6 +36,18 @@ def test_overwriting_a_part_with_another_model_is_refused(cube: Cube, tmp_path: 
     assert made == [cube.days[2]]  # the same model may make a part again
 
 
+@pytest.mark.parametrize(("first", "second"), [(ONE, ONE | {"usual_ssm": 0.2}), (ONE | {"usual_ssm": 0.2}, ONE)])
+def test_what_only_one_of_two_models_states_tells_them_apart(tmp_path: Path, first: dict, second: dict) -> None:
+    """The same networks make other maps where they are told another level."""
+    with check_provenance(tmp_path, first, overwrite=False, todo=[], format="netcdf"):
+        pass
+    with (
+        pytest.raises(InferenceError, match=r"usual_ssm="),
+        check_provenance(tmp_path, second, overwrite=False, todo=[], format="netcdf"),
+    ):
+        pass
+
+
 def test_maps_in_another_format_are_a_part_too(cube: Cube, tmp_path: Path) -> None:
     infer(road.inference(cube.path, tmp_path, format="cog"))
     infer(road.inference(cube.path, tmp_path))
